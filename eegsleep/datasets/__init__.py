@@ -1,0 +1,1 @@
+"""Public sleep recordings, and simulated nights whose truth is known."""

@@ -1,0 +1,1 @@
+"""Spindles, slow oscillations, and how the one rides on the other."""

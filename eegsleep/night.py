@@ -1,0 +1,333 @@
+"""One night, worked out: the table of contents of the method, and the folder it is kept in."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eegsleep.config import Settings
+from eegsleep.errors import EegSleepError, TableError
+from eegsleep.events.averages import average_events
+from eegsleep.events.coupling import couple_events
+from eegsleep.events.slow_oscillations import detect_slow_oscillations
+from eegsleep.events.spindles import detect_spindles
+from eegsleep.markers import measure_markers
+from eegsleep.provenance import encode_json, fingerprint, hash_bytes, hash_file, package_versions, write_file
+from eegsleep.quality import measure_quality
+from eegsleep.spectrum import Spectrogram, measure_spectrum
+from eegsleep.staging.score import choose_staging_channels, score_stages
+from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, encode_sidecar, encode_table, read_table
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pandas as pd
+
+    from eegsleep.recording.read import Recording
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Night:
+    """Everything one night gave; each table is declared in `eegsleep.tables`.
+
+    `spectrogram` and `averages` are there for the report and are not kept on disk.
+    """
+
+    id: str
+    start: datetime | None
+    duration_s: float
+    device: str
+    roles: dict[str, str]
+    stages: pd.DataFrame
+    quality: pd.DataFrame
+    spindles: pd.DataFrame
+    slow_oscillations: pd.DataFrame
+    coupling: pd.DataFrame
+    spectrum: pd.DataFrame
+    markers: pd.DataFrame
+    warnings: tuple[str, ...]
+    methods: tuple[str, ...]
+    provenance: dict[str, Any]
+    spectrogram: Spectrogram | None = None
+    averages: pd.DataFrame | None = None
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the seven tables by file name without extension."""
+        return {
+            "hypnogram": self.stages,
+            "quality": self.quality,
+            "spindles": self.spindles,
+            "slow_oscillations": self.slow_oscillations,
+            "coupling": self.coupling,
+            "spectrum": self.spectrum,
+            "markers": self.markers,
+        }
+
+
+def analyze_night(
+    recording: Recording, settings: Settings | None = None, hypnogram: pd.DataFrame | None = None
+) -> Night:
+    """Work out one night, from signals to markers.
+
+    Parameters
+    ----------
+    recording : Recording
+    settings : Settings, optional
+    hypnogram : pandas.DataFrame, optional
+        Table `HYPNOGRAM` to use in place of automatic stages.
+
+    Returns
+    -------
+    Night
+
+    Raises
+    ------
+    EegSleepError
+        If the night cannot be staged, or the hypnogram given is not that of this recording.
+    """
+    settings = settings or Settings()
+    quality = measure_quality(recording, settings.quality)
+    stages = score_stages(recording, quality, settings.staging) if hypnogram is None else hypnogram
+    _check_fit(stages, recording)
+    spindles = detect_spindles(recording, stages, quality, settings.spindles)
+    waves = detect_slow_oscillations(recording, stages, quality, settings.slow_oscillations)
+    coupling = couple_events(recording, spindles, waves, settings.coupling)
+    spectrum, spectrogram = measure_spectrum(recording, stages, quality, settings.spectrum)
+    markers = measure_markers(
+        stages, quality, spindles, waves, coupling, spectrum, recording.derivations, settings.markers
+    )
+    staged = choose_staging_channels(recording, quality, settings.staging) if hypnogram is None else {}
+    return Night(
+        id=recording.id,
+        start=recording.start,
+        duration_s=recording.duration_s,
+        device=recording.device,
+        roles=dict(recording.roles),
+        stages=stages,
+        quality=quality,
+        spindles=spindles,
+        slow_oscillations=waves,
+        coupling=coupling,
+        spectrum=spectrum,
+        markers=markers,
+        warnings=_collect_warnings(recording, quality, stages, staged),
+        methods=_describe_methods(recording, settings, staged),
+        provenance=_trace(recording, settings, staged, stages),
+        spectrogram=spectrogram,
+        averages=average_events(recording, spindles, waves),
+    )
+
+
+def _check_fit(stages: pd.DataFrame, recording: Recording) -> None:
+    if len(stages) != recording.n_epochs:
+        raise TableError(
+            "the hypnogram is not that of this recording",
+            found=f"{len(stages)} epochs",
+            allowed=f"{recording.n_epochs} epochs of 30 s",
+        )
+
+
+def _collect_warnings(
+    recording: Recording, quality: pd.DataFrame, stages: pd.DataFrame, staged: dict[str, str]
+) -> tuple[str, ...]:
+    found = list(recording.notes)
+    for label, rows in quality.groupby("channel", sort=False):
+        bad = rows[~rows["usable"]]
+        if len(bad) > 0.05 * len(rows):
+            reasons = ", ".join(f"{why} ({n})" for why, n in bad["reason"].value_counts().items())
+            found.append(
+                f"{label}: {100 * len(bad) / len(rows):.0f} % of the epochs are not usable: {reasons}."
+            )
+    unscored = int((stages["stage"] == "UNS").sum())
+    if unscored:
+        found.append(f"{unscored / 2:g} min are unscored; they count neither as wake nor as sleep.")
+    if staged and staged["eeg"] != recording.derivations[0]:
+        found.append(
+            f"Stages come from {staged['eeg']}, because {recording.derivations[0]} is mostly not usable."
+        )
+    if recording.duration_s < 4 * 3600:
+        found.append("Under 4 h: automatic stages were trained on whole nights and are less sure here.")
+    if recording.duration_s > 14 * 3600:
+        found.append("Over 14 h: latencies and efficiency count from the first sample, not from lights off.")
+    return tuple(found)
+
+
+def _describe_methods(recording: Recording, settings: Settings, staged: dict[str, str]) -> tuple[str, ...]:
+    versions = package_versions()
+    s = settings
+    scored = (
+        f"Stages: YASA {versions['yasa']} (doi:10.7554/eLife.70092) on {', '.join(staged.values())}, 30 s epochs, "
+        "unfiltered signal. Epochs in which the staged derivation was not usable are unscored. "
+        "Agreement on this device is not known."
+        if staged
+        else "Stages: given by the user."
+    )
+    return (
+        f"Signals: {', '.join(recording.derivations)} and the other channels named above, resampled to 100 Hz. "
+        f"An epoch is left out where samples are missing, flat or clipped, or an EEG swings over "
+        f"{s.quality.max_ptp_uv:g} µV.",
+        scored,
+        "Sleep statistics follow AASM definitions with lights off at the first and lights on at the last epoch.",
+        f"Spindles: YASA's detector, {s.spindles.band_hz[0]:g}–{s.spindles.band_hz[1]:g} Hz, judged against "
+        f"{s.spindles.broad_hz[0]:g}–{s.spindles.broad_hz[1]:g} Hz, so that a change in slow waves does not change "
+        f"their number; slow and fast are parted at {s.spindles.class_border_hz:g} Hz. Usable N2 and N3 only. "
+        "The amplitude threshold is relative to the night.",
+        f"Slow oscillations: YASA's detector, {s.slow_oscillations.band_hz[0]:g}–"
+        f"{s.slow_oscillations.band_hz[1]:g} Hz, negative peak over {s.slow_oscillations.negative_uv[0]:g} µV, "
+        f"peak to peak over {s.slow_oscillations.ptp_uv[0]:g} µV. Fixed microvolts follow electrode fit as well "
+        "as sleep.",
+        f"Coupling: a spindle is coupled when its peak lies within {s.coupling.window_s:g} s of a negative peak; "
+        "strength is corrected for the number of events.",
+        "Spectra: multitaper over 30 s epochs; aperiodic exponent by IRASA. Densities and powers rest on usable "
+        "epochs only.",
+    )
+
+
+def _trace(
+    recording: Recording, settings: Settings, staged: dict[str, str], stages: pd.DataFrame
+) -> dict[str, Any]:
+    """Return what the results depend on, as stored in provenance.json and shown in the report."""
+    resolved = json.loads(json.dumps(settings.to_dict()))
+    versions = package_versions()
+    given = "" if staged else hash_bytes(encode_table(stages, HYPNOGRAM))
+    return {
+        "eegsleep": versions["eegsleep"],
+        "id": recording.id,
+        "input": {"sha256": recording.sha256, "duration_s": recording.duration_s},
+        "start": recording.start.isoformat() if recording.start else None,
+        "device": recording.device,
+        "roles": recording.roles,
+        "staged_channels": staged,
+        "hypnogram_sha256": given,
+        "settings": resolved,
+        "versions": versions,
+        "fingerprint": fingerprint(recording.sha256, recording.roles, given, resolved, versions),
+    }
+
+
+def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None = None) -> Path:
+    """Write a night folder and return its path.
+
+    A new folder appears whole. In a folder that is already there each file is replaced whole, and
+    `provenance.json`, which holds the hash of every file, comes last.
+
+    Parameters
+    ----------
+    night : Night
+    output : path
+        The folder in which the night folder `<id>/` is made.
+    pages : dict of str to bytes, optional
+        More files to keep in it, such as `report.html`.
+
+    Raises
+    ------
+    EegSleepError
+        If it cannot be written.
+    """
+    files: dict[str, bytes] = {}
+    for table in NIGHT_TABLES:
+        files[f"{table.name}.csv"] = encode_table(night.tables()[table.name], table)
+        files[f"{table.name}.json"] = encode_sidecar(table)
+    files["events.edf"] = encode_events(night)
+    files.update(pages or {})
+    provenance = {
+        **night.provenance,
+        "warnings": list(night.warnings),
+        "outputs": {name: hash_bytes(content) for name, content in sorted(files.items())},
+    }
+    files["provenance.json"] = encode_json(provenance)
+    folder = Path(output) / night.id
+    staging = folder.with_name(f".{night.id}.partial")
+    try:
+        target = folder if folder.is_dir() else staging
+        target.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            write_file(target / name, content)
+        if target is staging:
+            staging.replace(folder)
+    except OSError as error:
+        raise EegSleepError(f"{folder} cannot be written", found=str(error)) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return folder
+
+
+def load_night(folder: str | Path) -> Night:
+    """Read a night folder back, after checking that its tables are the ones its provenance vouches for.
+
+    Raises
+    ------
+    EegSleepError
+        If the folder is unfinished, or a table was changed since it was written.
+    """
+    from datetime import datetime
+
+    folder = Path(folder)
+    try:
+        provenance = json.loads((folder / "provenance.json").read_bytes())
+        outputs = provenance["outputs"]
+    except (OSError, ValueError, KeyError) as error:
+        raise EegSleepError(f"{folder} is not a finished night folder", found=str(error)) from error
+    for table in NIGHT_TABLES:
+        name = f"{table.name}.csv"
+        if not (folder / name).is_file() or hash_file(folder / name) != outputs.get(name):
+            raise EegSleepError(
+                f"{folder / name} is not the file that was written",
+                remedy="score the night again; give a corrected hypnogram with --hypnogram",
+            )
+    tables = {table.name: read_table(folder / f"{table.name}.csv", table) for table in NIGHT_TABLES}
+    start = provenance["start"]
+    return Night(
+        id=provenance["id"],
+        start=datetime.fromisoformat(start) if start else None,
+        duration_s=provenance["input"]["duration_s"],
+        device=provenance["device"],
+        roles=provenance["roles"],
+        stages=tables.pop("hypnogram"),
+        warnings=tuple(provenance["warnings"]),
+        methods=(),
+        provenance={k: v for k, v in provenance.items() if k not in {"warnings", "outputs"}},
+        **tables,
+    )
+
+
+def encode_events(night: Night) -> bytes:
+    """Return stages, spindles and slow oscillations as EDF+ annotations without a signal."""
+    from io import BytesIO
+
+    import edfio
+
+    names = dict.fromkeys(("W", "N1", "N2", "N3", "R"), "") | {"UNS": "?"}
+    annotations = [
+        edfio.EdfAnnotation(row.onset_s, 30.0, f"Sleep stage {names[row.stage] or row.stage}")
+        for row in night.stages.itertuples()
+    ]
+    for kind, events in (("Spindle", night.spindles), ("Slow oscillation", night.slow_oscillations)):
+        annotations += [
+            edfio.EdfAnnotation(
+                round(row.onset_s, 3),
+                round(row.duration_s, 3),
+                f"{kind} {re.sub('[^ -~]', '?', row.channel)}",
+            )
+            for row in events.itertuples()
+        ]
+    annotations.sort(key=lambda annotation: annotation.onset)
+    start = night.start
+    file = edfio.Edf(
+        [],
+        starttime=start.time() if start else None,
+        recording=edfio.Recording(startdate=start.date()) if start else None,
+        annotations=annotations,
+    )
+    buffer = BytesIO()
+    file.write(buffer)
+    return buffer.getvalue()

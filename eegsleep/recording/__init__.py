@@ -1,0 +1,1 @@
+"""From a file to a `Recording`: channels with known roles, units and times."""

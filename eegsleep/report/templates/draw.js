@@ -1,0 +1,43 @@
+// Draws every figure of the page from the JSON beside it, fits it to the window and to paper.
+(function () {
+  "use strict";
+  var PAPER_PX = 680; // A4 less the margins of night.css, at 96 px per inch
+  var touch = window.matchMedia("(pointer: coarse)").matches;
+  var config = {
+    responsive: true,
+    displaylogo: false,
+    displayModeBar: touch ? false : "hover",
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"]
+  };
+  var places = Array.prototype.slice.call(document.querySelectorAll("[data-figure]"));
+
+  places.forEach(function (place) {
+    var figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
+    // On a touch screen a drag has to scroll the page, or a reader is caught in the figure.
+    if (touch) figure.layout.dragmode = false;
+    if (place.clientWidth < 500 && figure.layout.xaxis && figure.layout.xaxis.type === "date") {
+      figure.layout.xaxis.nticks = 5;
+    }
+    Plotly.newPlot(place, figure.data, figure.layout, config);
+  });
+
+  window.addEventListener("beforeprint", function () {
+    document.querySelectorAll("details").forEach(function (item) {
+      if (!item.open) { item.open = true; item.dataset.opened = "yes"; }
+    });
+    places.forEach(function (place) {
+      var wide = place.classList.contains("wide");
+      Plotly.relayout(place, { autosize: false, width: wide ? PAPER_PX : PAPER_PX / 2 - 30 });
+    });
+  });
+
+  window.addEventListener("afterprint", function () {
+    document.querySelectorAll("details[data-opened]").forEach(function (item) {
+      item.open = false;
+      delete item.dataset.opened;
+    });
+    places.forEach(function (place) {
+      Plotly.relayout(place, { autosize: true, width: null });
+    });
+  });
+})();

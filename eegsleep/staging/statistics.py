@@ -1,0 +1,265 @@
+"""What a hypnogram says about the night: minutes, latencies, continuity, and the NREM-REM cycles."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from eegsleep.errors import TableError
+from eegsleep.tables import HYPNOGRAM, check_table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+EPOCH_S = 30.0
+EPOCH_MIN = EPOCH_S / 60
+SLEEP = ("N1", "N2", "N3", "R")
+STAGES = ("W", *SLEEP, "UNS")
+# Sleep that lasted this long has set in for good: "latency to persistent sleep" of the trial literature
+# (e.g. Lankford et al. 2008, PMC2572741, where it is a primary endpoint).
+PERSISTENT_SLEEP_MIN = 10.0
+# Feinberg & Floyd 1979, doi:10.1111/j.1469-8986.1979.tb02991.x.
+NREM_PERIOD_MIN = 15.0
+REM_PERIOD_MIN = 5.0
+
+_NO_SLEEP = "no sleep"
+_NO_SCORE = "no epoch was scored"
+
+
+class Measure(NamedTuple):
+    """One sleep statistic: its value, and why the value is missing (empty where it is not)."""
+
+    value: float
+    reason: str = ""
+
+
+def measure_sleep(stages: pd.DataFrame) -> dict[str, Measure]:
+    """Measure how long, how soon and how soundly the night was slept.
+
+    Definitions are those of the AASM manual (parameters to be reported), with lights off at the first
+    epoch and lights on at the end of the last. An epoch is 30 s.
+
+    Parameters
+    ----------
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM`, one row a 30 s epoch, without gaps.
+
+    Returns
+    -------
+    dict of str to Measure
+        The same names for every night, each with `value` and `reason` (why the value is NaN, or empty):
+
+        - `tib_min`: lights off to lights on. `unscored_min`: of it, the minutes staged UNS.
+        - `tst_min`: N1, N2, N3 and R. `sleep_efficiency_percent`: 100 TST / TIB.
+        - `sol_min`: lights off to the first epoch of any sleep stage.
+        - `waso_min`: every W epoch after sleep onset, wake after the final awakening included, so that
+          WASO = TIB - SOL - TST (AASM). YASA's `WASO` leaves the wake after the final awakening out.
+        - `awakenings`, `awakenings_per_h`: runs of one or more W epochs between sleep onset and the last
+          sleep epoch, and the same per hour of TST.
+        - `n1_min` ... `rem_min`, `n1_percent` ... `rem_percent` (of TST).
+        - `rem_latency_min`, `n3_latency_min`: from sleep onset to the first epoch of that stage.
+        - `persistent_sleep_latency_min`: lights off to the first 10 min of unbroken sleep.
+        - `fragmentation_per_h`: awakenings (any sleep stage to W) and shifts to N1 from N2, N3 or R, per
+          hour of TST (Morrell et al. 2000, doi:10.1164/ajrccm.162.6.9904008). The index of Haba-Rubio
+          et al. 2004 (doi:10.1016/j.sleep.2004.06.007) counts every stage shift instead; for that, see
+          `stage_transitions_per_h`: all changes of stage per hour of TST. Both stop at the last sleep
+          epoch: the final awakening would count or not by when the recorder was switched off.
+        - `nrem_rem_cycles`: complete cycles (`find_cycles`). `cycle_length_min`: their mean length.
+
+    Notes
+    -----
+    UNS is neither sleep nor wake. It stays in TIB, so with `unscored_min` > 0 TST and sleep efficiency
+    are lower bounds, WASO counts only W epochs and falls short of TIB - SOL - TST by the unscored minutes
+    after sleep onset, and SOL is an upper bound where UNS precedes it. A stage change across UNS is not
+    counted; W on both sides of UNS is one awakening. If nothing is scored, nothing but TIB is known.
+
+    Raises
+    ------
+    TableError
+        If a stage is unknown or an epoch is missing from the sequence.
+    """
+    codes = _stage_codes(stages)
+    scored = int(np.sum(codes != "UNS"))
+    measures = {
+        "tib_min": Measure(codes.size * EPOCH_MIN),
+        "unscored_min": Measure((codes.size - scored) * EPOCH_MIN),
+    }
+    asleep = np.isin(codes, SLEEP)
+    measures |= _durations(codes, asleep) | _latencies(codes, asleep) | _continuity(codes, asleep)
+    measures |= _cycle_statistics(codes)
+    if scored == 0:
+        known = ("tib_min", "unscored_min")
+        return {name: m if name in known else Measure(np.nan, _NO_SCORE) for name, m in measures.items()}
+    return measures
+
+
+def find_cycles(stages: pd.DataFrame) -> pd.DataFrame:
+    """Find the NREM-REM cycles of a night.
+
+    After Feinberg & Floyd 1979 (doi:10.1111/j.1469-8986.1979.tb02991.x): a cycle is a NREM period of at
+    least 15 min, from its first N2 or N3 epoch, ended by a REM period, and reaches to the end of that REM
+    period. REM bouts less than 15 min apart are one REM period. A REM period holds at least 5 min of R,
+    except the night's first, which may be a single epoch; a shorter later one stays part of the NREM
+    period around it.
+
+    Parameters
+    ----------
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM`, one row a 30 s epoch, without gaps.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `cycle` (from 1), `onset_s`, `end_s` (seconds from the first sample of the recording), `complete`
+        (whether a REM period closed it). NREM of at least 15 min after the last REM period is a last,
+        incomplete cycle that ends with the last sleep epoch; a night without REM is one such cycle.
+
+    Notes
+    -----
+    REM after less than 15 min of NREM (REM at sleep onset, or two REM periods parted by wake) closes no
+    cycle, and the next NREM period begins after it. The 15 min are minutes of N1, N2 and N3; wake and
+    unscored epochs inside a NREM period lengthen the cycle but do not count towards them. A cycle whose
+    REM period was cut off by waking or by the end of the recording counts as complete: the two cannot be
+    told apart.
+    """
+    codes = _stage_codes(stages)
+    start_s = float(stages["onset_s"].iloc[0]) if len(stages) else 0.0
+    cycles = _cycle_epochs(codes)
+    return pd.DataFrame(
+        {
+            "cycle": np.arange(1, len(cycles) + 1, dtype="int64"),
+            "onset_s": np.array([start_s + first * EPOCH_S for first, _, _ in cycles], dtype="float64"),
+            "end_s": np.array([start_s + stop * EPOCH_S for _, stop, _ in cycles], dtype="float64"),
+            "complete": np.array([complete for _, _, complete in cycles], dtype="bool"),
+        }
+    )
+
+
+def _stage_codes(stages: pd.DataFrame) -> NDArray[np.str_]:
+    stages = check_table(stages, HYPNOGRAM)
+    unknown = sorted(set(stages["stage"]) - set(STAGES))
+    if unknown:
+        raise TableError("the hypnogram holds unknown stages", found=str(unknown), allowed=", ".join(STAGES))
+    if (np.diff(stages["epoch"].to_numpy()) != 1).any():
+        raise TableError(
+            "the hypnogram's epochs do not follow one another",
+            remedy="give every 30 s epoch a row in order, UNS where it was not scored",
+        )
+    return stages["stage"].to_numpy(dtype="U3")
+
+
+def _durations(codes: NDArray[np.str_], asleep: NDArray[np.bool_]) -> dict[str, Measure]:
+    tst = int(asleep.sum())
+    onset = int(asleep.argmax()) if tst else 0
+    share = 100 * tst / codes.size if codes.size else np.nan
+    wake_after = float(np.sum(codes[onset:] == "W")) * EPOCH_MIN
+    measures = {
+        "tst_min": Measure(tst * EPOCH_MIN),
+        "sleep_efficiency_percent": Measure(share),
+        "waso_min": Measure(wake_after) if tst else Measure(np.nan, _NO_SLEEP),
+    }
+    for name, stage in (("n1", "N1"), ("n2", "N2"), ("n3", "N3"), ("rem", "R")):
+        epochs = int(np.sum(codes == stage))
+        measures[f"{name}_min"] = Measure(epochs * EPOCH_MIN)
+        measures[f"{name}_percent"] = Measure(100 * epochs / tst) if tst else Measure(np.nan, _NO_SLEEP)
+    return measures
+
+
+def _latencies(codes: NDArray[np.str_], asleep: NDArray[np.bool_]) -> dict[str, Measure]:
+    names = ("sol_min", "rem_latency_min", "n3_latency_min", "persistent_sleep_latency_min")
+    if not asleep.any():
+        return {name: Measure(np.nan, _NO_SLEEP) for name in names}
+    onset = int(asleep.argmax())
+    measures = {"sol_min": Measure(onset * EPOCH_MIN)}
+    for name, stage, spoken in (("rem", "R", "REM"), ("n3", "N3", "N3")):
+        first = np.flatnonzero(codes == stage)
+        measures[f"{name}_latency_min"] = (
+            Measure(float(first[0] - onset) * EPOCH_MIN)
+            if first.size
+            else Measure(np.nan, f"no {spoken} in this night")
+        )
+    lasting = [first for first, stop in _runs(asleep) if (stop - first) * EPOCH_MIN >= PERSISTENT_SLEEP_MIN]
+    measures["persistent_sleep_latency_min"] = (
+        Measure(lasting[0] * EPOCH_MIN)
+        if lasting
+        else Measure(np.nan, f"no {PERSISTENT_SLEEP_MIN:g} min of unbroken sleep")
+    )
+    return measures
+
+
+def _continuity(codes: NDArray[np.str_], asleep: NDArray[np.bool_]) -> dict[str, Measure]:
+    names = ("awakenings", "awakenings_per_h", "fragmentation_per_h", "stage_transitions_per_h")
+    if not asleep.any():
+        return {name: Measure(np.nan, _NO_SLEEP) for name in names}
+    sleep_epochs = np.flatnonzero(asleep)
+    period = codes[sleep_epochs[0] : sleep_epochs[-1] + 1]
+    tst_h = sleep_epochs.size * EPOCH_MIN / 60
+    awakenings = len(_runs(period[period != "UNS"] == "W"))
+    changes = [(a, b) for a, b in pairwise(period) if a != b and "UNS" not in {a, b}]
+    # W to N1 is falling asleep again, the end of an awakening that was counted when it began.
+    fragmenting = sum(b == "W" or (b == "N1" and a != "W") for a, b in changes)
+    return {
+        "awakenings": Measure(float(awakenings)),
+        "awakenings_per_h": Measure(awakenings / tst_h),
+        "fragmentation_per_h": Measure(fragmenting / tst_h),
+        "stage_transitions_per_h": Measure(len(changes) / tst_h),
+    }
+
+
+def _cycle_statistics(codes: NDArray[np.str_]) -> dict[str, Measure]:
+    lengths = [(stop - first) * EPOCH_MIN for first, stop, complete in _cycle_epochs(codes) if complete]
+    return {
+        "nrem_rem_cycles": Measure(float(len(lengths))),
+        "cycle_length_min": Measure(float(np.mean(lengths)))
+        if lengths
+        else Measure(np.nan, "no complete NREM-REM cycle"),
+    }
+
+
+def _cycle_epochs(codes: NDArray[np.str_]) -> list[tuple[int, int, bool]]:
+    """Return (first epoch, epoch after the last, complete) of each cycle."""
+    cycles = []
+    begin = 0
+    for first, stop in _rem_periods(codes):
+        onset = _nrem_onset(codes, begin, first)
+        if onset is not None:
+            cycles.append((onset, stop, True))
+        begin = stop
+    onset = _nrem_onset(codes, begin, codes.size)
+    if onset is not None:
+        last_sleep = int(np.flatnonzero(np.isin(codes, SLEEP))[-1])
+        cycles.append((onset, last_sleep + 1, False))
+    return cycles
+
+
+def _rem_periods(codes: NDArray[np.str_]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for first, stop in _runs(codes == "R"):
+        if merged and (first - merged[-1][1]) * EPOCH_MIN < NREM_PERIOD_MIN:
+            merged[-1] = (merged[-1][0], stop)
+        else:
+            merged.append((first, stop))
+    return [
+        (first, stop)
+        for number, (first, stop) in enumerate(merged)
+        if number == 0 or np.sum(codes[first:stop] == "R") * EPOCH_MIN >= REM_PERIOD_MIN
+    ]
+
+
+def _nrem_onset(codes: NDArray[np.str_], begin: int, stop: int) -> int | None:
+    """Return the first N2 or N3 epoch of the NREM period in [begin, stop), None if it is too short."""
+    deep = np.flatnonzero(np.isin(codes[begin:stop], ("N2", "N3")))
+    if not deep.size:
+        return None
+    onset = begin + int(deep[0])
+    nrem_min = np.sum(np.isin(codes[onset:stop], ("N1", "N2", "N3"))) * EPOCH_MIN
+    return onset if nrem_min >= NREM_PERIOD_MIN else None
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return (first, one past the last) of every unbroken run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype("int8")))
+    return [(int(first), int(stop)) for first, stop in zip(edges[::2], edges[1::2], strict=True)]
