@@ -36,7 +36,7 @@ class EegSleepError(Exception):
             parts.append(self.remedy)
         return "; ".join(parts) + "."
 
-    def __reduce__(self):  # a keyword-only constructor does not survive pickling between processes
+    def __reduce__(self) -> tuple:  # a keyword-only constructor does not survive pickling between processes
         return _rebuild, (type(self), self.problem, self.found, self.allowed, self.remedy)
 
 

@@ -222,13 +222,8 @@ class MarkerSettings:
     min_spectrum_min: float = 5.0
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("min_event_min", 0),
-            ("min_coupling_min", 0),
-            ("min_coupled_events", 2),
-            ("min_spectrum_min", 0),
-        ):
-            value = getattr(self, name)
+        for name, value in vars(self).items():
+            least = 2 if name == "min_coupled_events" else 0
             if not (math.isfinite(value) and value >= least):
                 raise SettingsError(
                     f"marker setting {name} is out of range", found=repr(value), allowed=f"at least {least}"
@@ -296,40 +291,48 @@ def measure_markers(
         If a table is not the one it should be.
     """
     settings = settings or MarkerSettings()
-    stages, quality = check_table(stages, HYPNOGRAM), check_table(quality, QUALITY)
-    spindles, coupling = check_table(spindles, SPINDLES), check_table(coupling, COUPLING)
-    all_waves = check_table(slow_oscillations, SLOW_OSCILLATIONS)
-    spectrum = check_table(spectrum, SPECTRUM)
-    keys = ["channel", "stage", "cycle", "measure"]
-    measured = {tuple(row[key] for key in keys): row for row in spectrum.to_dict("records")}
+    tables = {
+        "quality": check_table(quality, QUALITY),
+        "spindles": check_table(spindles, SPINDLES),
+        "waves": check_table(slow_oscillations, SLOW_OSCILLATIONS),
+        "coupling": check_table(coupling, COUPLING),
+        "spectrum": check_table(spectrum, SPECTRUM),
+    }
+    stages = check_table(stages, HYPNOGRAM)
     rows = _sleep_rows(stages)
     for channel in dict.fromkeys(channels):
-        usable_epochs = quality.loc[(quality["channel"] == channel) & quality["usable"], "epoch"]
-        usable = stages["epoch"].isin(usable_epochs).to_numpy()
-        places = _places(channel, stages, usable)
-        found = _clean_events(spindles, "peak_s", channel, stages, usable)
-        waves = _clean_events(all_waves, "neg_peak_s", channel, stages, usable)
-        coupled = _clean_events(coupling, "spindle_peak_s", channel, stages, usable)
-        for stage in EVENT_STAGES:
-            rows += _spindle_rows(found, places[stage], settings)
-            rows += _slow_oscillation_rows(waves, places[stage], settings)
-            rows += _coupling_rows(coupled, places[stage], settings)
-        for place in places.values():
-            rows += _spectrum_rows(measured, place, settings)
-        rows += [
-            _first_cycle_row(measured, places["NREM"], settings),
-            _decline_row(spectrum, places["NREM"], settings),
-        ]
+        own = {name: table[table["channel"] == channel] for name, table in tables.items()}
+        rows += _channel_rows(channel, stages, own, settings)
     return check_table(pd.DataFrame(rows, columns=MARKERS.column_names), MARKERS)
+
+
+def _channel_rows(
+    channel: str, stages: pd.DataFrame, own: dict[str, pd.DataFrame], settings: MarkerSettings
+) -> list[dict]:
+    """Return every marker of one channel from its `own` rows of the tables."""
+    usable = stages["epoch"].isin(own["quality"].loc[own["quality"]["usable"], "epoch"]).to_numpy()
+    places = _places(channel, stages, usable)
+    spindles = _clean_events(own["spindles"], "peak_s", stages, usable)
+    waves = _clean_events(own["waves"], "neg_peak_s", stages, usable)
+    coupling = _clean_events(own["coupling"], "spindle_peak_s", stages, usable)
+    measured = {(row["stage"], row["cycle"], row["measure"]): row for row in own["spectrum"].to_dict("records")}
+    rows = []
+    for stage in EVENT_STAGES:
+        rows += _spindle_rows(spindles, places[stage], settings)
+        rows += _slow_oscillation_rows(waves, places[stage], settings)
+        rows += _coupling_rows(coupling, places[stage], settings)
+    for place in places.values():
+        rows += _spectrum_rows(measured, place, settings)
+    rows.append(_first_cycle_row(measured, places["NREM"], settings))
+    rows.append(_decline_row(own["spectrum"], places["NREM"], settings))
+    return rows
 
 
 def _spoken(stage: str) -> str:
     return "REM" if stage == "R" else stage
 
 
-def _row(
-    name: str, place: _Place, value: float, n: int, reason: str = "", clean_min: float | None = None
-) -> dict:
+def _row(name: str, place: _Place, value: float, n: int, reason: str = "", clean_min: float | None = None) -> dict:
     missing = bool(reason) or not math.isfinite(value)
     return {
         "marker": name,
@@ -364,10 +367,9 @@ def _places(channel: str, stages: pd.DataFrame, usable: NDArray[np.bool_]) -> di
 
 
 def _clean_events(
-    events: pd.DataFrame, time_column: str, channel: str, stages: pd.DataFrame, usable: NDArray[np.bool_]
+    events: pd.DataFrame, time_column: str, stages: pd.DataFrame, usable: NDArray[np.bool_]
 ) -> pd.DataFrame:
-    """Return the events of `channel` whose peak lies in one of its usable epochs."""
-    events = events[events["channel"] == channel]
+    """Return the events of a channel whose peak lies in one of its usable epochs."""
     if events.empty or not usable.any():
         return events.iloc[:0]
     onset_s = stages["onset_s"].to_numpy()
@@ -448,7 +450,7 @@ def _spectrum_rows(measured: dict[tuple, dict], place: _Place, settings: MarkerS
     names = [f"{band[0]}_{kind}" for band in _BANDS for kind in ("power_uv2", "relative_percent")]
     rows = []
     for name in (*names, "aperiodic_exponent"):
-        found = measured.get((place.channel, place.stage, 0, name))
+        found = measured.get((place.stage, 0, name))
         if found is None:
             lack = place.lack(settings.min_spectrum_min) or "no spectrum was measured on this channel"
             rows.append(_row(name, place, math.nan, 0, lack))
@@ -461,7 +463,7 @@ def _spectrum_rows(measured: dict[tuple, dict], place: _Place, settings: MarkerS
 
 def _first_cycle_row(measured: dict[tuple, dict], place: _Place, settings: MarkerSettings) -> dict:
     name, needed = "first_cycle_swa_power_uv2", settings.min_spectrum_min
-    found = measured.get((place.channel, "NREM", 1, "swa_power_uv2"))
+    found = measured.get(("NREM", 1, "swa_power_uv2"))
     if found is None:
         return _row(name, place, math.nan, 0, place.lack(needed) or "no NREM-REM cycle measured", 0.0)
     clean = found["clean_min"]
@@ -473,8 +475,7 @@ def _decline_row(spectrum: pd.DataFrame, place: _Place, settings: MarkerSettings
     """Return how much SWA falls per cycle, by the slope of its logarithm over the cycle's number."""
     name, needed = "swa_decline_percent_per_cycle", settings.min_spectrum_min
     cycles = spectrum[
-        (spectrum["channel"] == place.channel)
-        & (spectrum["stage"] == "NREM")
+        (spectrum["stage"] == "NREM")
         & (spectrum["cycle"] > 0)
         & (spectrum["measure"] == "swa_power_uv2")
         & (spectrum["clean_min"] >= needed)
@@ -483,9 +484,7 @@ def _decline_row(spectrum: pd.DataFrame, place: _Place, settings: MarkerSettings
     n, clean = int(cycles["n_epochs"].sum()), float(cycles["clean_min"].sum())
     reason = place.lack(needed)
     if not reason and len(cycles) < MIN_DECLINE_CYCLES:
-        reason = (
-            f"only {len(cycles)} cycles with {needed:g} clean minutes of NREM, {MIN_DECLINE_CYCLES} needed"
-        )
+        reason = f"only {len(cycles)} cycles with {needed:g} clean minutes of NREM, {MIN_DECLINE_CYCLES} needed"
     if reason:
         return _row(name, place, math.nan, n, reason, clean)
     slope = np.polyfit(cycles["cycle"].to_numpy(dtype=float), np.log(cycles["value"].to_numpy()), 1)[0]

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from eegsleep.config import Settings
 from eegsleep.errors import EegSleepError, TableError
 from eegsleep.events.averages import average_events
@@ -144,16 +142,12 @@ def _collect_warnings(
         bad = rows[~rows["usable"]]
         if len(bad) > 0.05 * len(rows):
             reasons = ", ".join(f"{why} ({n})" for why, n in bad["reason"].value_counts().items())
-            found.append(
-                f"{label}: {100 * len(bad) / len(rows):.0f} % of the epochs are not usable: {reasons}."
-            )
+            found.append(f"{label}: {100 * len(bad) / len(rows):.0f} % of the epochs are not usable: {reasons}.")
     unscored = int((stages["stage"] == "UNS").sum())
     if unscored:
         found.append(f"{unscored / 2:g} min are unscored; they count neither as wake nor as sleep.")
     if staged and staged["eeg"] != recording.derivations[0]:
-        found.append(
-            f"Stages come from {staged['eeg']}, because {recording.derivations[0]} is mostly not usable."
-        )
+        found.append(f"Stages come from {staged['eeg']}, because {recording.derivations[0]} is mostly not usable.")
     if recording.duration_s < 4 * 3600:
         found.append("Under 4 h: automatic stages were trained on whole nights and are less sure here.")
     if recording.duration_s > 14 * 3600:
@@ -192,9 +186,7 @@ def _describe_methods(recording: Recording, settings: Settings, staged: dict[str
     )
 
 
-def _trace(
-    recording: Recording, settings: Settings, staged: dict[str, str], stages: pd.DataFrame
-) -> dict[str, Any]:
+def _trace(recording: Recording, settings: Settings, staged: dict[str, str], stages: pd.DataFrame) -> dict[str, Any]:
     """Return what the results depend on, as stored in provenance.json and shown in the report."""
     resolved = json.loads(json.dumps(settings.to_dict()))
     versions = package_versions()

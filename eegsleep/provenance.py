@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # What can change a number we write; read from the installed metadata, so nothing is imported.
 TRACKED_PACKAGES = (

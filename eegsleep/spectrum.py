@@ -151,9 +151,7 @@ def _power_rows(
             power = powers[band][inside].mean() if n else np.nan
             rows.append(_row(label, stage, 0, f"{band}_power_uv2", edges, value=power, unit="µV²", **shared))
             relative = 100 * power / total if total else np.nan
-            rows.append(
-                _row(label, stage, 0, f"{band}_relative_percent", edges, value=relative, unit="%", **shared)
-            )
+            rows.append(_row(label, stage, 0, f"{band}_relative_percent", edges, value=relative, unit="%", **shared))
     in_nrem = usable & np.isin(names, STAGE_GROUPS["NREM"])
     for cycle in cycles.itertuples():
         inside = in_nrem & (onset_s >= cycle.onset_s) & (onset_s < cycle.end_s)
@@ -193,9 +191,7 @@ def _aperiodic_rows(
     return rows
 
 
-def _make_spectrogram(
-    label: str, usable: np.ndarray, frequency_hz: np.ndarray, density: np.ndarray
-) -> Spectrogram:
+def _make_spectrogram(label: str, usable: np.ndarray, frequency_hz: np.ndarray, density: np.ndarray) -> Spectrogram:
     """Return the spectrogram in steps of a quarter hertz, which is what a screen can show."""
     edges = np.arange(TOTAL_HZ[0], TOTAL_HZ[1] + 1e-9, 0.25)
     bins = np.digitize(frequency_hz, edges) - 1

@@ -59,9 +59,7 @@ _STAGE = Column("stage", "str", "Sleep stage by AASM name: W, N1, N2, N3, R; UNS
 _DURATION = Column("duration_s", "float", "From first to last sample of the event.", "s")
 _FREQUENCY = Column("frequency_hz", "float", "Median instantaneous frequency.", "Hz")
 _SPINDLE_CLASS = Column("spindle_class", "str", "slow or fast, by the spindle's own frequency.")
-_CLEAN = Column(
-    "clean_min", "float", "Usable minutes of that stage and channel that the value rests on.", "min"
-)
+_CLEAN = Column("clean_min", "float", "Usable minutes of that stage and channel that the value rests on.", "min")
 _REASON = Column("reason", "str", "Why the value is missing, or empty.")
 
 HYPNOGRAM = Table(
@@ -94,9 +92,7 @@ QUALITY = Table(
         Column("flat_fraction", "float", "Share of one-second pieces with no signal in them."),
         Column("clipped_fraction", "float", "Share of samples held at the recorder's end of range."),
         Column("nonfinite_fraction", "float", "Share of samples that are missing."),
-        Column(
-            "high_frequency_uv", "float", "Root mean square above 25 Hz: muscle, movement, bad contact.", "µV"
-        ),
+        Column("high_frequency_uv", "float", "Root mean square above 25 Hz: muscle, movement, bad contact.", "µV"),
         Column("usable", "bool", "Whether the epoch of this channel is believed."),
         Column("reason", "str", "Why it is not, or empty."),
     ),
@@ -113,9 +109,7 @@ SPINDLES = Table(
         Column("peak_s", "float", "Where the sigma envelope is largest.", "s"),
         _FREQUENCY,
         Column("amplitude_uv", "float", "Peak to peak of the sigma-filtered signal.", "µV"),
-        Column(
-            "amplitude_broadband_uv", "float", "Peak to peak of the broadband signal, trend removed.", "µV"
-        ),
+        Column("amplitude_broadband_uv", "float", "Peak to peak of the broadband signal, trend removed.", "µV"),
         Column("n_oscillations", "int", "Positive peaks within the spindle."),
         Column("symmetry", "float", "Place of the largest peak, 0 at the onset to 1 at the end."),
         _SPINDLE_CLASS,

@@ -252,7 +252,7 @@ def test_decline_is_the_slope_of_the_logarithm():
     assert (found["value"], found["n"], found["clean_min"]) == (pytest.approx(50.0), 120, 60.0)
     rows[2]["clean_min"] = 1.0
     found = row(measure(night(), spectrum=rows), "swa_decline_percent_per_cycle", "NREM")
-    assert found["reason"] == "only 2 cycles with 5 clean minutes, 3 needed"
+    assert found["reason"] == "only 2 cycles with 5 clean minutes of NREM, 3 needed"
 
 
 def test_sleep_statistics_have_neither_stage_nor_channel():
@@ -267,9 +267,7 @@ def test_channels_do_not_mix():
     assert row(markers, "spindle_density_per_min", "N2", "C4")["value"] == 0.0
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"min_event_min": -1}, {"min_coupled_events": 1}, {"min_spectrum_min": np.nan}]
-)
+@pytest.mark.parametrize("wrong", [{"min_event_min": -1}, {"min_coupled_events": 1}, {"min_spectrum_min": np.nan}])
 def test_a_setting_out_of_range_is_refused(wrong):
     with pytest.raises(SettingsError, match="out of range"):
         MarkerSettings(**wrong)

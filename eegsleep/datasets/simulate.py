@@ -121,9 +121,7 @@ def simulate_night(settings: SimulationSettings | None = None, seed: int = 0) ->
     events = plan_events(settings, stages, seed)
     data = _draw_channels(settings, stages, events, seed)
     channels = settings.eeg + settings.eog + settings.emg
-    planted = plant_artefacts(
-        data, channels, len(settings.eeg), settings.artefacts, int(settings.rate_hz), seed
-    )
+    planted = plant_artefacts(data, channels, len(settings.eeg), settings.artefacts, int(settings.rate_hz), seed)
     np.clip(data, *RANGE_UV, out=data)
     return SimulatedNight(
         settings=settings,
@@ -215,9 +213,7 @@ def _encode_edf(night: SimulatedNight):  # noqa: ANN202 - edfio is imported only
     )
 
 
-def _draw_channels(
-    settings: SimulationSettings, stages: np.ndarray, events: NightEvents, seed: int
-) -> np.ndarray:
+def _draw_channels(settings: SimulationSettings, stages: np.ndarray, events: NightEvents, seed: int) -> np.ndarray:
     """Return every channel in µV as float32, (n_channels, n_samples): EEG, EOG, EMG."""
     rate = int(settings.rate_hz)
     state = draw_state(stages, events, seed)
@@ -249,9 +245,7 @@ def _stage_table(stages: np.ndarray) -> pd.DataFrame:
 
 def _spindle_table(events: NightEvents) -> pd.DataFrame:
     spindles = events.spindles
-    columns = {
-        name: getattr(spindles, name) for name in SIMULATED_SPINDLES.column_names if name != "spindle_class"
-    }
+    columns = {name: getattr(spindles, name) for name in SIMULATED_SPINDLES.column_names if name != "spindle_class"}
     return _table(columns | {"spindle_class": np.where(spindles.is_fast, "fast", "slow")}, SIMULATED_SPINDLES)
 
 

@@ -175,9 +175,7 @@ def _join(parts: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _plan_slow_oscillations(
-    settings: SimulationSettings, stages: np.ndarray, rng: np.random.Generator
-) -> Waves:
+def _plan_slow_oscillations(settings: SimulationSettings, stages: np.ndarray, rng: np.random.Generator) -> Waves:
     """Lay slow oscillations in trains: dense in N3, sparse in N2, larger where sleep is deeper.
 
     Shape and rate after Massimini et al. 2004 (10.1523/JNEUROSCI.1318-04.2004): 0.5-1.2 Hz, a sharp
@@ -226,9 +224,7 @@ def _lay_in_trains(
     return start + margin + np.cumsum(gap + duration) - duration
 
 
-def _add_k_complexes(
-    settings: SimulationSettings, stages: np.ndarray, slow: Waves, rng: np.random.Generator
-) -> Waves:
+def _add_k_complexes(settings: SimulationSettings, stages: np.ndarray, slow: Waves, rng: np.random.Generator) -> Waves:
     """Add K-complexes in N2: a sharp negative wave, then a positive one, at least 0.5 s in all.
 
     Shape after Colrain 2005 (10.1093/sleep/28.2.255).
@@ -293,7 +289,7 @@ def _place_spindles(
     waves: Waves,
     taken: _Calendar,
     rng: np.random.Generator,
-    is_fast: bool,  # noqa: FBT001 - one private caller
+    is_fast: bool,
 ) -> list[tuple]:
     """Place the spindles of one class, run by run, some of them on a slow oscillation.
 

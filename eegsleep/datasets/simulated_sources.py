@@ -87,9 +87,7 @@ def draw_waves(waves: Waves, duration_s: int) -> np.ndarray:
     return signal
 
 
-def draw_spindles(
-    spindles: Spindles, chosen: np.ndarray, chirp_hz_per_s: float, duration_s: int
-) -> np.ndarray:
+def draw_spindles(spindles: Spindles, chosen: np.ndarray, chirp_hz_per_s: float, duration_s: int) -> np.ndarray:
     """Return the chosen spindles as a signal at `EVENT_HZ`, in µV before any topography.
 
     Two half Hann windows meet at the peak; they pass a tenth of it at the onset and at the end. The
@@ -155,9 +153,7 @@ class BrainSources:
     sway: np.ndarray
 
 
-def draw_sources(
-    settings: SimulationSettings, events: NightEvents, state: NightState, seed: int
-) -> BrainSources:
+def draw_sources(settings: SimulationSettings, events: NightEvents, state: NightState, seed: int) -> BrainSources:
     """Draw everything the derivations share except the background.
 
     Returns

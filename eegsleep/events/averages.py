@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 HALF_WIDTH_S = 1.5
 
 
-def average_events(
-    recording: Recording, spindles: pd.DataFrame, slow_oscillations: pd.DataFrame
-) -> pd.DataFrame:
+def average_events(recording: Recording, spindles: pd.DataFrame, slow_oscillations: pd.DataFrame) -> pd.DataFrame:
     """Average the signal around spindles (at their largest trough) and slow oscillations (negative peak).
 
     Returns
@@ -57,9 +55,7 @@ def _average(signal: np.ndarray, centres: np.ndarray, kind: str, label: str) -> 
     centres = centres[(centres >= reach) & (centres < signal.size - reach)]
     columns = ["kind", "channel", "time_s", "mean_uv", "sem_uv", "n"]
     if len(centres) < 2:
-        return pd.DataFrame({name: [] for name in columns}).astype(
-            {"kind": "str", "channel": "str", "n": "int64"}
-        )
+        return pd.DataFrame({name: [] for name in columns}).astype({"kind": "str", "channel": "str", "n": "int64"})
     offsets = np.arange(-reach, reach + 1)
     pieces = signal[centres[:, None] + offsets]
     pieces = pieces - pieces.mean(axis=1, keepdims=True)

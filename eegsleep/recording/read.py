@@ -86,7 +86,7 @@ class Recording:
     @property
     def duration_s(self) -> float:
         """Length of the recording in seconds."""
-        return self.raw.n_times / self.raw.info["sfreq"]
+        return float(self.raw.n_times / self.raw.info["sfreq"])
 
     @property
     def n_epochs(self) -> int:
@@ -95,15 +95,38 @@ class Recording:
 
     @cached_property
     def microvolts(self) -> np.ndarray:
-        """All channels at `ANALYSIS_RATE_HZ` in µV, float64, shape (n_channels, n_samples)."""
-        raw = self.raw.copy()
+        """All channels at `ANALYSIS_RATE_HZ` in µV, float64, shape (n_channels, n_samples).
+
+        Samples that are missing in the recording are NaN here too, and only those.
+        """
+        import numpy as np
+
+        raw = self.raw.copy().pick(self.channels)
+        missing = ~np.isfinite(raw.get_data())
+        if missing.any():  # resampling goes through a Fourier transform, which spreads one NaN over the night
+            raw.apply_function(bridge_gaps, verbose="ERROR")
         if raw.info["sfreq"] != ANALYSIS_RATE_HZ:
             raw.resample(ANALYSIS_RATE_HZ, verbose="ERROR")
-        return raw.get_data(picks=self.channels) * 1e6
+        data = raw.get_data() * 1e6
+        rows, samples = np.nonzero(missing)
+        after = (samples * (ANALYSIS_RATE_HZ / self.raw.info["sfreq"])).astype(int)
+        data[rows, np.minimum(after, data.shape[1] - 1)] = np.nan
+        return data
 
     def signal(self, label: str) -> np.ndarray:
         """Return one channel at `ANALYSIS_RATE_HZ` in µV, shape (n_samples,)."""
         return self.microvolts[self.channels.index(label)]
+
+
+def bridge_gaps(signal: np.ndarray) -> np.ndarray:
+    """Return the signal with missing samples bridged by a straight line, for filters that cannot bear NaN."""
+    import numpy as np
+
+    present = np.isfinite(signal)
+    if present.all() or not present.any():
+        return np.nan_to_num(signal, posinf=0.0, neginf=0.0)
+    index = np.arange(signal.size)
+    return np.interp(index, index[present], signal[present])
 
 
 def read_recording(
@@ -202,9 +225,7 @@ def _read_header(path: Path) -> edfio.Edf:
     return header
 
 
-def _choose_channels(
-    header: edfio.Edf, eeg: Sequence[str] | None, eog: str | None, emg: str | None
-) -> dict[str, str]:
+def _choose_channels(header: edfio.Edf, eeg: Sequence[str] | None, eog: str | None, emg: str | None) -> dict[str, str]:
     """Return label to role, EEG first; what the user names is taken, the rest is guessed by label."""
     labels = [signal.label.strip() for signal in header.signals]
     fast = [s.label.strip() for s in header.signals if s.sampling_frequency > MIN_RATE_HZ]

@@ -129,19 +129,19 @@ def draw_overview(night: Night) -> Figure:
         return Figure("overview", "The night", "", reason="There is no table to draw.", omitted=omitted)
     caption = (
         "All panels share one time axis: drag sideways in any of them to enlarge a piece of the night, "
-        "double-click to see it whole again."
+        "double-click to see it whole again. (On a touch screen a drag scrolls the page.)"
     )
     spec = _stack(panels, clock, night.duration_s)
     return Figure("overview", "The night", caption, spec, panels=panels, omitted=omitted)
 
 
-def draw_averages(averages: pd.DataFrame, kind: str, channel: str | None) -> Figure:
+def draw_averages(averages: pd.DataFrame | None, kind: str, channel: str | None) -> Figure:
     """Return the mean waveform of one kind of event, with its standard error as a band.
 
     Parameters
     ----------
-    averages : DataFrame
-        Columns kind, channel, time_s, mean_uv, sem_uv, n.
+    averages : DataFrame or None
+        Columns kind, channel, time_s, mean_uv, sem_uv, n; None for a night read back from its folder.
     kind : str
         "fast spindle", "slow spindle" or "slow oscillation".
     channel : str or None
@@ -153,9 +153,11 @@ def draw_averages(averages: pd.DataFrame, kind: str, channel: str | None) -> Fig
         Without `spec` and with a reason if there is no such event.
     """
     name, title = kind.replace(" ", "-"), f"Average {kind}"
+    if averages is None:
+        return Figure(name, title, "", reason="Averages need the signal, which a night read back does not hold.")
     rows = averages[averages["kind"] == kind]
     if rows.empty or not np.isfinite(rows["mean_uv"]).any():
-        return Figure(name, title, "", reason=f"No {kind} was detected in usable sleep, so there is none to average.")
+        return Figure(name, title, "", reason=f"No {kind} was detected: none to average.")
     shown = channel if channel in set(rows["channel"]) else rows["channel"].iloc[0]
     rows = rows[rows["channel"] == shown].sort_values("time_s")
     colour = {"fast spindle": FAST, "slow spindle": SLOW}.get(kind, WAVE)
@@ -267,8 +269,8 @@ def _hypnogram(stages: pd.DataFrame, clock: Clock) -> Panel | str:
     if not np.isfinite(levels).any():
         return "The hypnogram is left out: no epoch of this recording has a stage."
     # Steps are held to the right, so the last epoch needs one more point to have a width.
-    outline = {"type": "scatter", "mode": "lines", **clock.grid(0, EPOCH_S), "y": _pack(np.append(levels, levels[-1])),
-               "line": {"shape": "hv", "color": "#8B97A3", "width": 1},
+    outline = {"type": "scatter", "mode": "lines", **clock.grid(0, EPOCH_S),
+               "y": _pack(np.append(levels, levels[-1])), "line": {"shape": "hv", "color": "#8B97A3", "width": 1},
                "text": [STAGE_NAMES.get(stage, "") for stage in [*grid, grid[-1]]],
                "hovertemplate": f"{clock.hover} %{{text}}<extra></extra>"}  # fmt: skip
     changes = np.flatnonzero(grid[1:] != grid[:-1]) + 1
@@ -297,10 +299,7 @@ def _hypnogram(stages: pd.DataFrame, clock: Clock) -> Panel | str:
 def _hypnodensity(stages: pd.DataFrame, clock: Clock) -> Panel | str:
     probabilities = stages[list(PROBABILITIES.values())].to_numpy(float)
     if not np.isfinite(probabilities).any():
-        return (
-            "Stage probabilities are left out: the hypnogram was given, not scored here, "
-            "so there are none to draw."
-        )
+        return "Stage probabilities are left out: the hypnogram was given, not scored here, so there are none to draw."
     epochs = stages["epoch"].to_numpy(int)
     grid = np.full((epochs.max() + 1, probabilities.shape[1]), np.nan)
     grid[epochs] = probabilities
@@ -323,8 +322,10 @@ def _hypnodensity(stages: pd.DataFrame, clock: Clock) -> Panel | str:
 
 
 def _spectrogram(spectrogram: Any, clock: Clock) -> Panel | str:  # noqa: ANN401 - any object with the four fields
-    if spectrogram is None or not np.isfinite(spectrogram.power_db).any():
-        return "The spectrogram is left out: no EEG derivation had a usable epoch."
+    if spectrogram is None:
+        return "The spectrogram is left out: it needs the signal of an EEG derivation, which this night does not hold."
+    if not np.isfinite(spectrogram.power_db).any():
+        return f"The spectrogram is left out: {spectrogram.channel} had no usable epoch."
     frequency = np.asarray(spectrogram.frequency_hz, dtype=float)
     inside = (frequency >= LOW_HZ) & (frequency <= HIGH_HZ)
     frequency, power = frequency[inside], np.asarray(spectrogram.power_db, dtype=float)[inside]
@@ -340,9 +341,10 @@ def _spectrogram(spectrogram: Any, clock: Clock) -> Panel | str:  # noqa: ANN401
     trace = {"type": "heatmap", **clock.grid(onset[0] + step_s * columns / 2, step_s * columns),
              "y": _pack(frequency), "z": _pack(power), "colorscale": "Cividis",
              "zmin": round(float(low), 2), "zmax": round(max(float(high), float(low) + 1), 2),
-             "colorbar": {"orientation": "h", "thickness": 8, "len": 0.32, "x": 1, "xanchor": "right", "yanchor": "bottom",
+             "colorbar": {"orientation": "h", "thickness": 8, "len": 0.32, "x": 1,
+                          "xanchor": "right", "yanchor": "bottom",
                           "ypad": 0, "xpad": 0, "outlinewidth": 0, "nticks": 4, "ticksuffix": " dB",
-                          "ticklabelposition": "outside top", "tickfont": {"size": 10, "color": MUTED}},
+                          "tickfont": {"size": 10, "color": MUTED}},
              "hovertemplate": f"{clock.hover} %{{y:.1f}} Hz %{{z:.1f}} dB<extra></extra>"}  # fmt: skip
     caption = (
         f"Power of {spectrogram.channel} by frequency; brighter is stronger, in decibels (10 dB is ten times "
@@ -392,6 +394,7 @@ def _no_nrem(channel: str | None) -> str:
 def _density_trace(density: np.ndarray, name: str, colour: str, clock: Clock) -> dict[str, Any]:
     return {"type": "scatter", "mode": "lines+markers", **clock.grid(WINDOW_S / 2, WINDOW_S), "y": _pack(density),
             "line": {"color": colour, "width": 1.6}, "marker": {"size": 4, "color": colour}, "customdata": density,
+            "cliponaxis": False,
             "hovertemplate": f"{clock.hover} %{{y:.1f}} {name} per minute<extra></extra>"}  # fmt: skip
 
 
@@ -412,12 +415,12 @@ def _quality(quality: pd.DataFrame, clock: Clock) -> Panel | str:
         for epoch, reason in zip(mine["epoch"], mine["reason"], strict=True):
             text[row][int(epoch)] = plain_label(reason, 80)
     good, bad = "#DCE5EA", "#8C1D18"
-    trace = {"type": "heatmap", **clock.grid(EPOCH_S / 2, EPOCH_S), "y": list(range(len(channels))), "z": _pack(usable),
-             "zmin": 0, "zmax": 1, "colorscale": [[0, bad], [0.5, bad], [0.5, good], [1, good]], "showscale": False,
-             "ygap": 3, "text": text,
+    trace = {"type": "heatmap", **clock.grid(EPOCH_S / 2, EPOCH_S), "y": list(range(len(channels))),
+             "z": _pack(usable), "zmin": 0, "zmax": 1, "showscale": False,
+             "colorscale": [[0, bad], [0.5, bad], [0.5, good], [1, good]], "ygap": 3, "text": text,
              "hovertemplate": f"{clock.hover} %{{text}}<extra></extra>"}  # fmt: skip
     axis = {"range": [len(channels) - 0.5, -0.5], "tickvals": list(range(len(channels))), "showgrid": False,
-            "ticktext": [plain_label(channel, 10) for channel in channels], "tickfont": {"size": 10}}  # fmt: skip
+            "ticktext": [plain_label(channel, 8) for channel in channels], "tickfont": {"size": 10}}  # fmt: skip
     caption = (
         "Each row is a channel, each cell an epoch. Dark red epochs were set aside and count towards nothing on "
         "this page; rest the pointer on one to see why. Many together usually mean a loose electrode."
@@ -431,13 +434,13 @@ def _stack(panels: Sequence[Panel], clock: Clock, duration_s: float) -> dict[str
     gap, top, bottom = 40, 30, 44
     inner = sum(panel.height for panel in panels) + gap * (len(panels) - 1)
     layout = _base_layout() | {"height": inner + top + bottom, "annotations": [],
-                               "margin": {"l": 48, "r": 10, "t": top, "b": bottom}}  # fmt: skip
+                               "margin": {"l": 64, "r": 10, "t": top, "b": bottom}}  # fmt: skip
     data, ceiling = [], inner
     for number, panel in enumerate(panels, start=1):
         suffix = "" if number == 1 else str(number)
         floor = ceiling - panel.height
-        layout[f"yaxis{suffix}"] = _axis() | {"fixedrange": True, "anchor": "x",
-                                              "domain": [max(floor / inner, 0), ceiling / inner]} | panel.yaxis  # fmt: skip
+        place = {"fixedrange": True, "anchor": "x", "domain": [max(floor / inner, 0), ceiling / inner]}
+        layout[f"yaxis{suffix}"] = _axis() | place | panel.yaxis
         layout["annotations"].append(
             {"text": f"<b>{chr(96 + number)}</b>  {panel.title}", "xref": "paper", "yref": "paper", "x": 0,
              "y": ceiling / inner, "xanchor": "left", "yanchor": "bottom", "yshift": 4, "showarrow": False,
@@ -446,7 +449,7 @@ def _stack(panels: Sequence[Panel], clock: Clock, duration_s: float) -> dict[str
         for trace in panel.traces:
             placed = trace | {"xaxis": "x", "yaxis": f"y{suffix}"}
             if "colorbar" in placed:
-                placed["colorbar"] = placed["colorbar"] | {"y": ceiling / inner + 3 / inner}
+                placed["colorbar"] = placed["colorbar"] | {"y": (ceiling + 15) / inner}  # its labels hang below
             data.append(placed)
         ceiling = floor - gap
     ends = [clock.place(0), clock.place(duration_s)]

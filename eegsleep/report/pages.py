@@ -140,8 +140,8 @@ def _facts(night: Night) -> list[tuple[str, str]]:
         facts.append(("Date", "unknown; times are hours since the start"))
     else:
         end = night.start + timedelta(seconds=float(night.duration_s))
-        day = f"{night.start:%A}, {night.start.day} {night.start:%B %Y}"
-        facts += [("Date", day), ("Recorded", f"{night.start:%H:%M} – {end:%H:%M}")]
+        first, last = (f"{day:%A}, {day.day} {day:%B %Y}, {day:%H:%M}" for day in (night.start, end))
+        facts += [("From", first), ("to", f"{end:%H:%M}" if night.start.date() == end.date() else last)]
     facts += [("Duration", f"{hours} h {minutes} min"), ("Device", night.device or "not known")]
     names = {"eeg": "EEG", "eog": "EOG", "emg": "EMG"}
     for role, name in names.items():
@@ -175,8 +175,8 @@ def _card(
 
 
 def _unit(unit: str) -> str:
-    """The unit as printed; the tables write some of them as words."""
-    return {"percent": "%", "per_min": "/min", "per min": "/min", "1/min": "/min", "uv2": "µV²", "uV^2": "µV²",
+    """Return the unit as printed; the tables write some of them as words."""
+    return {"n": "", "percent": "%", "per_min": "/min", "per min": "/min", "1/min": "/min", "uv2": "µV²", "uV^2": "µV²",
             "µV2": "µV²", "µV^2": "µV²"}.get(unit, unit)  # fmt: skip
 
 
@@ -184,8 +184,10 @@ def _marker_groups(markers: pd.DataFrame) -> list[dict[str, Any]]:
     from eegsleep.markers import CATALOGUE, FAMILIES
 
     order = list(CATALOGUE)
-    names = [name for name in dict.fromkeys(markers["marker"])]
-    names.sort(key=lambda name: order.index(name) if name in CATALOGUE else len(order))
+    names = sorted(
+        dict.fromkeys(markers["marker"]),
+        key=lambda name: order.index(name) if name in CATALOGUE else len(order),
+    )
     groups = []
     for family in dict.fromkeys([*FAMILIES, *markers["family"]]):
         mine = markers[markers["family"] == family]
@@ -195,7 +197,7 @@ def _marker_groups(markers: pd.DataFrame) -> list[dict[str, Any]]:
         if rows:
             title = FAMILIES.get(family, family)
             title = f"{family} · {title}" if family in FAMILIES and family != "context" else title
-            groups.append({"title": title, "rows": rows, "reasons": any(row["reason"] for row in rows)})
+            groups.append({"title": title, "rows": rows})
     return groups
 
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from eegsleep.errors import RecordingError
 from eegsleep.quality import usable_epochs
-from eegsleep.recording.read import ANALYSIS_RATE_HZ
+from eegsleep.recording.read import ANALYSIS_RATE_HZ, bridge_gaps
 from eegsleep.staging.hypnogram import PROBABILITY_COLUMNS, make_stages
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from eegsleep.recording.read import Recording
 
 logger = logging.getLogger(__name__)
@@ -56,17 +57,13 @@ def choose_staging_channels(
         )
     chosen = {"eeg": best}
     for role, wanted in (("eog", settings.use_eog), ("emg", settings.use_emg)):
-        labels = [
-            c for c, r in recording.roles.items() if r == role and usable[c] >= settings.min_usable_fraction
-        ]
+        labels = [c for c, r in recording.roles.items() if r == role and usable[c] >= settings.min_usable_fraction]
         if wanted and labels:
             chosen[role] = labels[0]
     return chosen
 
 
-def score_stages(
-    recording: Recording, quality: pd.DataFrame, settings: StagingSettings | None = None
-) -> pd.DataFrame:
+def score_stages(recording: Recording, quality: pd.DataFrame, settings: StagingSettings | None = None) -> pd.DataFrame:
     """Score 30 s epochs with `yasa.SleepStaging` on the most trusted usable derivation.
 
     Parameters
@@ -96,14 +93,12 @@ def score_stages(
 
     chosen = choose_staging_channels(recording, quality, settings)
     logger.info("scoring sleep stages")
-    data = np.stack([recording.signal(label) for label in chosen.values()])
+    data = np.stack([bridge_gaps(recording.signal(label)) for label in chosen.values()])
     info = mne.create_info(list(chosen.values()), ANALYSIS_RATE_HZ, list(chosen))
     # One missing sample would change a third of the epochs: the filter spreads it over the night.
-    # Its epochs are unscored below.
-    raw = mne.io.RawArray(np.nan_to_num(data, nan=0.0, posinf=0.0, neginf=0.0) * 1e-6, info, verbose="ERROR")
-    staging = yasa.SleepStaging(
-        raw, eeg_name=chosen["eeg"], eog_name=chosen.get("eog"), emg_name=chosen.get("emg")
-    )
+    # Gaps are bridged for it, and their epochs are unscored below.
+    raw = mne.io.RawArray(data * 1e-6, info, verbose="ERROR")
+    staging = yasa.SleepStaging(raw, eeg_name=chosen["eeg"], eog_name=chosen.get("eog"), emg_name=chosen.get("emg"))
     with warnings.catch_warnings():
         # YASA's models carry a scikit-learn LabelEncoder, whose five class names have not changed (yasa#157).
         warnings.filterwarnings("ignore", message="Trying to unpickle estimator LabelEncoder")

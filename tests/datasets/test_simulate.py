@@ -27,9 +27,7 @@ from eegsleep.tables import (
     read_table,
 )
 
-HOUR = SimulationSettings(
-    duration_h=1.0, rate_hz=128, sleep_latency_min=4, waso_min=4, n1_min=3, n3_min=16, rem_min=9
-)
+HOUR = SimulationSettings(duration_h=1.0, rate_hz=128, sleep_latency_min=4, waso_min=4, n1_min=3, n3_min=16, rem_min=9)
 TRUTH = ("stages", "spindles", "slow_oscillations", "artefacts")
 
 
@@ -361,7 +359,7 @@ def test_artefacts_do_not_move_each_other() -> None:
     assert together[together.kind == "contact_loss"].reset_index(drop=True).equals(alone)
 
 
-def test_files_read_back(night: SimulatedNight, tmp_path) -> None:  # noqa: ANN001 - pytest's own
+def test_files_read_back(night: SimulatedNight, tmp_path) -> None:
     """MNE reads every sample within one digital step, the labels and the start; tables read back equal."""
     import mne
 
@@ -379,7 +377,7 @@ def test_files_read_back(night: SimulatedNight, tmp_path) -> None:  # noqa: ANN0
     assert len(list(path.parent.iterdir())) == 9  # the EDF, four tables, four sidecars; nothing temporary
 
 
-def test_header_is_anonymous_edf_plus(night: SimulatedNight, tmp_path) -> None:  # noqa: ANN001
+def test_header_is_anonymous_edf_plus(night: SimulatedNight, tmp_path) -> None:
     """The file is EDF+C in µV and names nobody."""
     header = write_simulated_night(night, tmp_path).read_bytes()[: 256 * 6].decode("ascii")
     assert header[8:88].split() == ["X", "X", "X", "X"]
@@ -389,7 +387,7 @@ def test_header_is_anonymous_edf_plus(night: SimulatedNight, tmp_path) -> None: 
 
 
 @pytest.mark.parametrize("name", ["", "../night", ".hidden", "a/b"])
-def test_names_that_are_not_files_are_refused(night: SimulatedNight, tmp_path, name: str) -> None:  # noqa: ANN001
+def test_names_that_are_not_files_are_refused(night: SimulatedNight, tmp_path, name: str) -> None:
     """A name cannot lead out of the folder."""
     with pytest.raises(SettingsError, match="name"):
         write_simulated_night(night, tmp_path, name)
@@ -429,7 +427,7 @@ def test_impossible_seeds_are_refused(seed: object) -> None:
         simulate_night(HOUR, seed=seed)
 
 
-def test_yasa_scores_the_night_as_planted(tmp_path) -> None:  # noqa: ANN001
+def test_yasa_scores_the_night_as_planted(tmp_path) -> None:
     """A classifier trained on real nights agrees with the planted stages: kappa of at least 0.75."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the imports and the stored model warn about their own versions

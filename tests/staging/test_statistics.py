@@ -16,9 +16,7 @@ def hypnogram(text, onset_s=0.0):
         stage, _, n = part.partition("*")
         stages += [stage] * int(n or 1)
     epochs = np.arange(len(stages))
-    frame = pd.DataFrame(
-        {"epoch": epochs, "onset_s": onset_s + 30.0 * epochs, "stage": stages, "usable": True}
-    )
+    frame = pd.DataFrame({"epoch": epochs, "onset_s": onset_s + 30.0 * epochs, "stage": stages, "usable": True})
     for column in HYPNOGRAM.column_names:
         if column not in frame:
             frame[column] = np.nan

@@ -3,12 +3,15 @@
   "use strict";
   var PAPER_PX = 680; // A4 less the margins of night.css, at 96 px per inch
   var touch = window.matchMedia("(pointer: coarse)").matches;
-  var config = {
-    responsive: true,
-    displaylogo: false,
-    displayModeBar: touch ? false : "hover",
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"]
-  };
+  function configure(wide) {
+    return {
+      responsive: true,
+      displaylogo: false,
+      displayModeBar: wide && !touch ? "hover" : false,
+      // Named one by one: what a later plotly.js adds (sending the data elsewhere, say) stays out.
+      modeBarButtons: [["toImage"], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]]
+    };
+  }
   var places = Array.prototype.slice.call(document.querySelectorAll("[data-figure]"));
 
   places.forEach(function (place) {
@@ -18,7 +21,7 @@
     if (place.clientWidth < 500 && figure.layout.xaxis && figure.layout.xaxis.type === "date") {
       figure.layout.xaxis.nticks = 5;
     }
-    Plotly.newPlot(place, figure.data, figure.layout, config);
+    Plotly.newPlot(place, figure.data, figure.layout, configure(place.classList.contains("wide")));
   });
 
   window.addEventListener("beforeprint", function () {

@@ -1,0 +1,90 @@
+"""The command line as others rely on it: what it writes, what it refuses, how fast it answers."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SAMPLE = Path(__file__).parents[2] / "sample_data" / "sample-night.edf"
+
+
+def run(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "eegsleep", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False
+    )
+
+
+def test_score_writes_a_night_folder_and_prints_the_report(tmp_path):
+    done = run("score", SAMPLE, "--output", tmp_path / "nights")
+    assert done.returncode == 0, done.stderr
+    report = Path(done.stdout.strip())
+    assert report.name == "report.html"
+    assert report.parent == tmp_path / "nights" / "sample-night"
+    assert "\x1b" not in done.stdout + done.stderr, "a pipe is not a terminal"
+
+
+def test_corrected_hypnogram_is_used(tmp_path):
+    """A hypnogram given back is the one that is counted, and no probability is claimed for it."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"onset_s": [30.0 * i for i in range(180)], "stage": ["W"] * 20 + ["N2"] * 160})
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    done = run("score", SAMPLE, "--output", tmp_path, "--hypnogram", tmp_path / "mine.csv")
+    assert done.returncode == 0, done.stderr
+    markers = pd.read_csv(tmp_path / "sample-night" / "markers.csv").set_index("marker")["value"]
+    assert (markers["tst_min"], markers["sol_min"]) == (80, 10)
+    assert pd.read_csv(tmp_path / "sample-night" / "hypnogram.csv")["confidence"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["score", "missing.edf"], "no such file"),
+        (["score", "text.edf"], "not an EDF file"),
+        (["score", "no-eeg.edf"], "no EEG derivation"),
+        (["score", "short.edf"], "too short"),
+        (["score", "unit.edf"], "--units"),
+        (["score", "good.edf", "--eeg", "Cz"], "C4-M1"),
+        (["score", "good.edf", "--device", "toaster"], "generic"),
+        (["score", "good.edf", "--config", "bad.toml"], "band_hz"),
+        (["score", "good.edf", "--nonsense"], "nonsense"),
+        (["score"], "--file requires"),
+        (["simulate", "x", "--nights", "0"], "1 and more"),
+        (["simulate", "x", "--hours", "-1"], "duration"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_2(arguments, words, tmp_path, write_edf):
+    """Wrong usage and wrong files: exit 2, one line that helps, no traceback, nothing written."""
+    write_edf(["C4-M1"], name="good.edf")
+    write_edf(["ECG", "SpO2"], name="no-eeg.edf")
+    write_edf(["C4-M1"], minutes=4, name="short.edf")
+    write_edf(["C4-M1"], unit="", name="unit.edf")
+    (tmp_path / "text.edf").write_text("onset,stage\n0,W\n")
+    (tmp_path / "bad.toml").write_text("[spindles]\nband = [11, 16]\n")
+    before = sorted(tmp_path.iterdir())
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout
+    assert done.stdout == ""
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_help_imports_nothing_heavy():
+    """`eegsleep --help` answers at once because no scientific library is loaded for it."""
+    code = (
+        "import sys, eegsleep, eegsleep.cli\n"
+        "heavy = {'numpy', 'pandas', 'mne', 'yasa', 'scipy', 'plotly', 'jinja2', 'edfio'} & set(sys.modules)\n"
+        "sys.exit(', '.join(sorted(heavy)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_simulate_writes_a_recording_with_its_truth(tmp_path):
+    done = run("simulate", tmp_path, "--hours", "0.5", "--seed", "5", "--rate-hz", "100", "--eeg", "C4-M1", "O2-M1")
+    assert done.returncode == 0, done.stderr
+    assert {p.suffix for p in tmp_path.iterdir()} == {".edf", ".csv", ".json"}
+    assert (tmp_path / "sim-0005_stages.csv").is_file()

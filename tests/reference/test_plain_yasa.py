@@ -1,0 +1,33 @@
+"""Against plain YASA and an expert: nothing was lost on the way."""
+
+import mne
+import numpy as np
+import pandas as pd
+import pytest
+import yasa
+
+import eegsleep as es
+
+
+@pytest.mark.filterwarnings("ignore:Trying to unpickle estimator LabelEncoder")
+def test_stages_are_those_of_plain_yasa(sample_recording, sample_night, tmp_path):
+    """On a clean file our stages are YASA's own on the same channels, read in the plainest way."""
+    from tests_paths import SAMPLE
+
+    raw = mne.io.read_raw_edf(SAMPLE, preload=True, verbose="ERROR")
+    plain = yasa.SleepStaging(raw, eeg_name="C4-M1", eog_name="E1-M2", emg_name="EMG chin").predict()
+    names = plain.hypno.astype("str").replace({"WAKE": "W", "REM": "R"}).to_numpy()
+    assert np.mean(names == sample_night.stages["stage"].to_numpy()) >= 0.995
+
+
+def test_real_segment_agrees_with_its_expert(real_data):
+    """84 minutes of real sleep: kappa against the expert is at least 0.75 (plain YASA reaches 0.78)."""
+    from sklearn.metrics import cohen_kappa_score
+
+    night = es.analyze_night(es.read_recording(real_data / "segment" / "segment.edf"))
+    expert = pd.read_csv(real_data / "segment" / "segment_stages.csv")
+    centre_s = night.stages["onset_s"] + 15
+    at = np.searchsorted(expert["onset_s"], centre_s, side="right") - 1
+    scored = (night.stages["stage"] != "UNS").to_numpy()
+    truth = expert["stage"].to_numpy()[at]
+    assert cohen_kappa_score(truth[scored], night.stages["stage"].to_numpy()[scored]) >= 0.75
