@@ -25,7 +25,7 @@ def cohen_kappa(a, b):
 def change_signals(recording, change):
     """Return the recording with its samples changed by `change(data in volts)`."""
     raw = recording.raw.copy()
-    raw.apply_function(change, channel_wise=False, verbose="ERROR")
+    raw.apply_function(change, picks="all", channel_wise=False, verbose="ERROR")
     return dataclasses.replace(recording, raw=raw)
 
 

@@ -365,7 +365,7 @@ def _spindle_density(night: Night, channel: str | None, clock: Clock) -> Panel |
         return f"Spindle density is left out: {_no_nrem(channel)}"
     caption = (
         f"Spindles on {channel} in 5-minute windows, per usable minute of N2 and N3. A window with less than one "
-        "such minute is a gap, not a zero. Fast spindles (above about 13 Hz) usually wax as N3 fades within a cycle."
+        "such minute is a gap, not a zero. Fast spindles (12.5 Hz and above) usually wax as N3 fades within a cycle."
     )
     title = f"Spindles per minute · {plain_label(channel)}"
     key = ((FAST, "fast spindles"), (SLOW, "slow spindles"))

@@ -207,7 +207,7 @@ def _marker_rows(mine: pd.DataFrame, known: Any) -> list[dict[str, Any]]:  # noq
         effect = MISSING
         if known is not None and known.smallest_effect is not None:
             effect = f"{format_number(known.smallest_effect)} {_unit(known.smallest_effect_unit)}".strip()
-        arrow, words = ARROWS.get(known.direction if known is not None else "0", ARROWS["0"])
+        arrow, words = ARROWS.get(known.direction_in(row.stage) if known is not None else "0", ARROWS["0"])
         missing = not math.isfinite(row.value)
         rows.append({
             "first": position == 0, "span": len(mine),

@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import json
 import re
-import sys
 from dataclasses import dataclass
 from datetime import datetime
 from types import SimpleNamespace
@@ -153,21 +152,6 @@ def night():
         provenance={"eegsleep version": "0.1.0", "fingerprint": "ab12" * 16, "versions": {"yasa": "0.8.1"},
                     "input": {"sha256": "f" * 64}, "settings": {"spindles": {"low_hz": 11, "high_hz": 16}}},
     )  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def catalogue(monkeypatch):
-    """Give the page a small catalogue of its own, so that these tests hold the page and not the list of markers."""
-    labels = {"tst_min": ("Total sleep time", "A", "min", "+", 20.0, "min"),
-              "fast_spindle_density_per_min": ("Fast spindle density", "D", "per_min", "+", 0.2, "per_min"),
-              "rem_latency_min": ("REM latency", "C", "min", "0", None, "")}  # fmt: skip
-    fields = ("label", "family", "unit", "direction", "smallest_effect", "smallest_effect_unit")
-    known = {name: SimpleNamespace(name=name, meaning="What it stands for, in a sentence that takes some room.",
-                                   **dict(zip(fields, values, strict=True)))
-             for name, values in labels.items()}  # fmt: skip
-    families = {"A": "Onset and maintenance", "B": "Slow-wave restoration (proxy)", "C": "REM",
-                "D": "Memory consolidation", "E": "Next day", "context": "Context"}  # fmt: skip
-    monkeypatch.setitem(sys.modules, "eegsleep.markers", SimpleNamespace(CATALOGUE=known, FAMILIES=families))
 
 
 def _without_scripts(page):
