@@ -83,13 +83,11 @@ def _score(
     recording: Recording, output: Path, settings: object, hypnogram: Path | None = None
 ) -> tuple[Path, tuple[str, ...]]:
     """Analyze, render and save one recording; return its folder and warnings."""
-    import numpy as np
-
     from eegsleep.night import analyze_night, save_night
     from eegsleep.report.pages import render_night
     from eegsleep.staging.hypnogram import read_stages
 
-    stages = read_stages(hypnogram, np.ones(recording.n_epochs, dtype=bool)) if hypnogram else None
+    stages = read_stages(hypnogram, recording.n_epochs) if hypnogram else None
     night = analyze_night(recording, settings, stages)
     return save_night(night, output, {"report.html": render_night(night)}), night.warnings
 

@@ -21,7 +21,7 @@ from eegsleep.provenance import encode_json, fingerprint, hash_bytes, hash_file,
 from eegsleep.quality import measure_quality
 from eegsleep.spectrum import Spectrogram, measure_spectrum
 from eegsleep.staging.score import choose_staging_channels, score_stages
-from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, encode_sidecar, encode_table, read_table
+from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, check_table, encode_sidecar, encode_table, read_table
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -94,8 +94,11 @@ def analyze_night(
     """
     settings = settings or Settings()
     quality = measure_quality(recording, settings.quality)
-    stages = score_stages(recording, quality, settings.staging) if hypnogram is None else hypnogram
-    _check_fit(stages, recording)
+    stages = (
+        score_stages(recording, quality, settings.staging)
+        if hypnogram is None
+        else adopt_stages(hypnogram, recording, quality)
+    )
     spindles = detect_spindles(recording, stages, quality, settings.spindles)
     waves = detect_slow_oscillations(recording, stages, quality, settings.slow_oscillations)
     coupling = couple_events(recording, spindles, waves, settings.coupling)
@@ -125,13 +128,16 @@ def analyze_night(
     )
 
 
-def _check_fit(stages: pd.DataFrame, recording: Recording) -> None:
+def adopt_stages(stages: pd.DataFrame, recording: Recording, quality: pd.DataFrame) -> pd.DataFrame:
+    """Return stages that were given, after checking that they fit, with our own word on what is usable."""
     if len(stages) != recording.n_epochs:
         raise TableError(
             "the hypnogram is not that of this recording",
             found=f"{len(stages)} epochs",
             allowed=f"{recording.n_epochs} epochs of 30 s",
         )
+    usable = quality[quality["role"] == "eeg"].groupby("epoch")["usable"].any()
+    return check_table(stages.assign(usable=usable.to_numpy()), HYPNOGRAM)
 
 
 def _collect_warnings(

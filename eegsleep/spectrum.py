@@ -37,8 +37,8 @@ APERIODIC_STAGES = ("N2", "N3", "NREM", "R")
 class SpectrumSettings:
     """How spectra are measured.
 
-    `bandwidth_hz` is the half width of the multitaper smoothing over 30 s (Prerau et al. 2017,
-    doi:10.1152/physiol.00062.2015, who use 1 Hz for a whole night). `aperiodic_hz` is where the slope is
+    `bandwidth_hz` is the half width of the multitaper smoothing over 30 s; 0.5 Hz resolves 1 Hz, as for
+    whole nights in Prerau et al. 2017 (doi:10.1152/physiol.00062.2015). `aperiodic_hz` is where the slope is
     fitted by IRASA (Wen & Liu 2016, doi:10.1007/s10548-015-0448-0). Resampling by up to 1.6 keeps the
     upper edge below the Nyquist frequency of the slowed signal (31 Hz); YASA's default of 1.9 would not.
     A stage needs `min_aperiodic_min` usable minutes for a smooth spectrum.

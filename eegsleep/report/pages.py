@@ -25,13 +25,13 @@ TEMPLATES = Path(__file__).with_name("templates")
 MISSING = "–"
 # marker, label, stage, decimals; those of a channel are shown for the first EEG derivation.
 CARDS = (
-    ("tst_min", "Total sleep time", "", 0),
+    ("tst_min", "Total sleep time", "", 1),
     ("sleep_efficiency_percent", "Sleep efficiency", "", 1),
     ("sol_min", "Sleep onset latency", "", 1),
     ("waso_min", "Wake after sleep onset", "", 1),
     ("rem_latency_min", "REM latency", "", 1),
-    ("n3_min", "Deep sleep (N3)", "", 0),
-    ("rem_min", "REM sleep", "", 0),
+    ("n3_min", "Deep sleep (N3)", "", 1),
+    ("rem_min", "REM sleep", "", 1),
     ("fast_spindle_density_per_min", "Fast spindle density", "NREM", 2),
     ("slow_oscillation_density_per_min", "Slow-oscillation density", "NREM", 2),
     ("swa_power_uv2", "Slow-wave activity", "NREM", 0),

@@ -52,15 +52,15 @@ def make_stages(stages: np.ndarray, probabilities: pd.DataFrame | None, usable: 
     return check_table(frame, HYPNOGRAM)
 
 
-def read_stages(path: Path, usable: np.ndarray) -> pd.DataFrame:
+def read_stages(path: Path, n_epochs: int) -> pd.DataFrame:
     """Read stages from a CSV as eegsleep writes it, with columns `onset_s` and `stage` a 30 s epoch.
 
     Parameters
     ----------
     path : path
         The CSV; other columns are ignored, so a corrected `hypnogram.csv` can be given back.
-    usable : array of bool, shape (n_epochs,)
-        Usable epochs of the recording, which the hypnogram must fit.
+    n_epochs : int
+        Whole epochs of the recording, which the hypnogram must fit.
 
     Raises
     ------
@@ -78,14 +78,14 @@ def read_stages(path: Path, usable: np.ndarray) -> pd.DataFrame:
             allowed="a CSV with columns onset_s and stage, one row a 30 s epoch",
         )
     onset_s = pd.to_numeric(frame["onset_s"], errors="coerce").to_numpy()
-    expected_s = EPOCH_S * np.arange(len(usable))
+    expected_s = EPOCH_S * np.arange(n_epochs)
     if len(onset_s) != len(expected_s) or not np.allclose(onset_s, expected_s):
         raise TableError(
             f"{path.name} does not fit the recording epoch by epoch",
             found=f"{len(onset_s)} rows",
             allowed=f"{len(expected_s)} rows with onset_s 0, 30, 60, …",
         )
-    return make_stages(frame["stage"].astype("str").to_numpy(), None, usable)
+    return make_stages(frame["stage"].astype("str").to_numpy(), None, np.ones(n_epochs, dtype=bool))
 
 
 def to_yasa(stages: pd.DataFrame) -> yasa.Hypnogram:
