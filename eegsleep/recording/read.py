@@ -167,7 +167,7 @@ def read_recording(
     roles = _choose_channels(header, eeg, eog, emg)
     scales = {label: _volts_per_unit(signals[label], units or {}) for label in roles}
     raw = _read_signals(path, roles, signals, scales)
-    notes = _implausible_amplitudes(raw, roles)
+    notes = (*_hold_to_header(path, raw), *_implausible_amplitudes(raw, roles))
     start = raw.info["meas_date"]
     if start is None:
         notes = (*notes, "The file gives no valid start date; times count from the first sample.")
@@ -301,6 +301,24 @@ def _read_signals(
         if scale != 1.0:
             raw.apply_function(lambda x, factor=scale: x * factor, picks=[label], verbose="ERROR")
     return raw
+
+
+def _hold_to_header(path: Path, raw: mne.io.BaseRaw) -> tuple[str, ...]:
+    """Cut off what follows the last declared record, which mne reads as EEG; say what is missing or unknown."""
+    with path.open("rb") as file:
+        header = file.read(252)
+    records, record_s = int(header[236:244]), float(header[244:252])
+    declared_s, found_s = records * record_s, raw.n_times / raw.info["sfreq"]
+    if records < 0:
+        return (
+            f"The recorder was not stopped properly: the header gives no length; {found_s / 60:.1f} min were read.",
+        )
+    if found_s > declared_s + record_s / 2:
+        raw.crop(0, declared_s, include_tmax=False, verbose="ERROR")
+        return (f"The file goes on after its last record; only the declared {declared_s / 60:.1f} min were read.",)
+    if found_s < declared_s - record_s / 2:
+        return (f"The file is cut off: {found_s / 60:.1f} of the declared {declared_s / 60:.1f} min are there.",)
+    return ()
 
 
 def _implausible_amplitudes(raw: mne.io.BaseRaw, roles: Mapping[str, str]) -> tuple[str, ...]:

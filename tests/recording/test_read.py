@@ -59,6 +59,23 @@ def test_gaps_are_refused_not_closed_up(write_edf):
         es.read_recording(path)
 
 
+def test_truncated_file_says_so(write_edf):
+    """A file cut off by a full card is read as far as it goes, and the user hears what is missing."""
+    path = write_edf(minutes=8)
+    path.write_bytes(path.read_bytes()[: -2 * 60 * 128 * 2])
+    recording = es.read_recording(path)
+    assert recording.duration_s == pytest.approx(360, abs=1)
+    assert any("6.0 of the declared 8.0 min" in note for note in recording.notes)
+
+
+def test_bytes_after_the_last_record_are_not_read_as_eeg(write_edf):
+    path = write_edf(minutes=6)
+    path.write_bytes(path.read_bytes() + b"junk" * 5_000)
+    recording = es.read_recording(path)
+    assert recording.duration_s == pytest.approx(360)
+    assert any("after its last record" in note for note in recording.notes)
+
+
 def test_duplicate_label_is_refused(write_edf):
     with pytest.raises(es.RecordingError, match="several channels"):
         es.read_recording(write_edf(["C4-M1", "C4-M1"]), eeg=["C4-M1"])
