@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from eegsleep.errors import EegSleepError, RecordingError, SettingsError, TableError
     from eegsleep.markers import CATALOGUE, FAMILIES
     from eegsleep.night import Night, analyze_night, load_night, save_night
+    from eegsleep.quality import measure_quality
+    from eegsleep.recording.anonymize import anonymize_recording
+    from eegsleep.recording.inspect import Inspection, inspect_recording
     from eegsleep.recording.read import Recording, read_recording
     from eegsleep.report.pages import render_night
 
@@ -29,6 +32,7 @@ _HOMES = {
     "CATALOGUE": "eegsleep.markers",
     "FAMILIES": "eegsleep.markers",
     "EegSleepError": "eegsleep.errors",
+    "Inspection": "eegsleep.recording.inspect",
     "Night": "eegsleep.night",
     "Recording": "eegsleep.recording.read",
     "RecordingError": "eegsleep.errors",
@@ -37,8 +41,11 @@ _HOMES = {
     "SimulationSettings": "eegsleep.datasets.simulate",
     "TableError": "eegsleep.errors",
     "analyze_night": "eegsleep.night",
+    "anonymize_recording": "eegsleep.recording.anonymize",
+    "inspect_recording": "eegsleep.recording.inspect",
     "load_night": "eegsleep.night",
     "load_settings": "eegsleep.config",
+    "measure_quality": "eegsleep.quality",
     "read_recording": "eegsleep.recording.read",
     "render_night": "eegsleep.report.pages",
     "save_night": "eegsleep.night",
@@ -50,6 +57,7 @@ __all__ = [
     "CATALOGUE",
     "FAMILIES",
     "EegSleepError",
+    "Inspection",
     "Night",
     "Recording",
     "RecordingError",
@@ -58,8 +66,11 @@ __all__ = [
     "SimulationSettings",
     "TableError",
     "analyze_night",
+    "anonymize_recording",
+    "inspect_recording",
     "load_night",
     "load_settings",
+    "measure_quality",
     "read_recording",
     "render_night",
     "save_night",

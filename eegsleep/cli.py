@@ -1,12 +1,13 @@
 """The command `eegsleep`: words in, files out, one clear sentence when it cannot be done.
 
-Exit 0: done. Exit 2: wrong usage or input.
+Exit 0: done. Exit 1: some files failed. Exit 2: wrong usage or input.
 """
 
 from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from datetime import datetime  # noqa: TC003 - cyclopts reads the annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,8 @@ from eegsleep.errors import EegSleepError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from eegsleep.night import Night
+    from eegsleep.recording.inspect import Inspection
     from eegsleep.recording.read import Recording
 
 app = App(
@@ -33,38 +36,39 @@ def score(
     *,
     output: Path = Path("eegsleep-nights"),
     hypnogram: Path | None = None,
-    device: str = "generic",
+    device: str | None = None,
     eeg: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     eog: str | None = None,
     emg: str | None = None,
     units: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    start: datetime | None = None,
     config: Path | None = None,
 ) -> None:
-    """Score one night: an EDF goes in, a folder of tables and a report come out.
+    """Score one night: a recording goes in, a folder of tables and a report come out.
 
     Parameters
     ----------
     file
-        The recording, EDF or EDF+.
+        The recording: EDF, EDF+ or BDF, a ZMax folder, or the text of a Muse or OpenBCI.
     output
         Folder in which the night folder is made.
     hypnogram
         Stages to use in place of automatic ones: a CSV with onset_s and stage, one row a 30 s epoch.
     device
-        Name of the preset; for now only "generic", which knows 10-20 labels.
+        Name of a device preset, such as muse or sleep-edf; by default recognised from the file.
     eeg
-        Labels of the derivations to use, most trusted first.
+        Labels of the derivations to use, most trusted first; C4-M1 may be made from C4 and M1.
     eog
         Label of an eye channel.
     emg
         Label of a chin channel.
     units
-        Unit of a channel whose header gives none: LABEL=uV.
+        Unit of a channel whose header gives none or a wrong one: LABEL=uV.
+    start
+        Local time of the first sample, where the file's clock is wrong: 2026-01-31T23:15.
     config
         TOML file of settings.
     """
-    if device != "generic":
-        raise SettingsError("no such device preset", found=device, allowed="generic")
     with _progress() as say:
         say("loading libraries")
         from eegsleep.config import Settings, load_settings
@@ -72,24 +76,97 @@ def score(
 
         settings = load_settings(config) if config else Settings()
         say("reading the recording")
-        recording = read_recording(file, eeg=eeg, eog=eog, emg=emg, units=_parse_units(units))
-        folder, warnings = _score(recording, output, settings, hypnogram)
-    for warning in warnings:
+        recording = read_recording(
+            file, eeg=eeg, eog=eog, emg=emg, units=_parse_units(units), device=device, start=start
+        )
+        folder, night = _score(recording, output, settings, hypnogram)
+    _say_aside(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
+    for warning in night.warnings:
         _say_aside(f"Note: {warning}")
     print(folder / "report.html")
 
 
-def _score(
-    recording: Recording, output: Path, settings: object, hypnogram: Path | None = None
-) -> tuple[Path, tuple[str, ...]]:
-    """Analyze, render and save one recording; return its folder and warnings."""
+def _score(recording: Recording, output: Path, settings: object, hypnogram: Path | None = None) -> tuple[Path, Night]:
+    """Analyze, render and save one recording; return its folder and the night."""
     from eegsleep.night import analyze_night, save_night
     from eegsleep.report.pages import render_night
     from eegsleep.staging.hypnogram import read_stages
 
     stages = read_stages(hypnogram, recording.n_epochs) if hypnogram else None
     night = analyze_night(recording, settings, stages)
-    return save_night(night, output, {"report.html": render_night(night)}), night.warnings
+    return save_night(night, output, {"report.html": render_night(night)}), night
+
+
+@app.command
+def inspect(
+    *files: Path,
+    device: str | None = None,
+    units: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    json: bool = False,
+) -> int:
+    """Show what recordings are, which channels would be used, and what is wrong with them.
+
+    Exit code 0: all can be read. 1: some cannot. 2: none can.
+
+    Parameters
+    ----------
+    files
+        Recordings of any kind that `score` takes.
+    device
+        Name of a device preset; by default recognised from the file.
+    units
+        Unit of a channel whose header gives none or a wrong one: LABEL=uV.
+    json
+        Print one JSON list in place of text.
+    """
+    if not files:
+        raise SettingsError("nothing to inspect", allowed="one or more files")
+    with _progress() as say:
+        from eegsleep.recording.inspect import inspect_recording
+
+        inspections = []
+        for number, file in enumerate(files, start=1):
+            say(f"inspecting {number} of {len(files)}")
+            inspections.append(inspect_recording(file, device=device, units=_parse_units(units)))
+    if json:
+        from eegsleep.provenance import encode_json
+
+        print(encode_json([inspection.as_dict() for inspection in inspections]).decode(), end="")
+    else:
+        print("\n\n".join("\n".join(map(_printable, describe_inspection(i))) for i in inspections))
+    n_refused = sum(not inspection.readable for inspection in inspections)
+    return 0 if not n_refused else 2 if n_refused == len(files) else 1
+
+
+@app.command
+def anonymize(
+    file: Path,
+    output: Path,
+    *,
+    keep: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    date: datetime | None = None,
+) -> None:
+    """Write a copy of an EDF or BDF without names, dates and free text; every sample stays as it is.
+
+    The EEG itself may still tell who slept, and so may the name you give the copy.
+
+    Parameters
+    ----------
+    file
+        The recording; it is not changed.
+    output
+        The copy; it must not exist yet.
+    keep
+        Annotation texts to keep beside sleep stages and lights; all others are removed.
+    date
+        A made-up start date, so that the nights of one sleeper keep their order: 2000-01-31.
+    """
+    from eegsleep.recording.anonymize import anonymize_recording
+
+    day = date.date() if date else None
+    for removed in anonymize_recording(file, output, keep_annotations=keep or (), shift_to=day):
+        _say_aside(_printable(removed))
+    print(output)
 
 
 @app.command
@@ -180,6 +257,28 @@ def demo(*, output: Path = Path("eegsleep-demo")) -> None:
     print(f"One simulated night, scored. Open {(folder / 'report.html').resolve()}")
 
 
+def describe_inspection(inspection: Inspection) -> list[str]:
+    """Return what `inspect` prints of one file, line by line."""
+    i = inspection
+    if i.device is None:
+        lines = [f"{i.file}: cannot be read"]
+    else:
+        start = f"starts {i.start:%Y-%m-%d %H:%M:%S}" if i.start else "start unknown"
+        lines = [f"{i.file}: {i.kind}, {i.duration_s / 60:.1f} min, {start}, {len(i.channels)} channels",
+                 f"  device   {i.device.name}: {i.device.title}"]  # fmt: skip
+        for channel in sorted((c for c in i.channels if c["role"]), key=lambda c: c["role"]):
+            lines.append(f"  {channel['role']:<8} {channel['label']} ({channel['rate_hz']:g} Hz, "
+                         f"{channel['unit'] or 'no unit'})")  # fmt: skip
+        others = [c["label"] for c in i.channels if not c["role"]]
+        if others:
+            lines.append(f"  unused   {', '.join(others[:12])}{f' and {len(others) - 12} more' if others[12:] else ''}")
+        lines += [f"  known of this device: {fault}" for fault in i.device.faults]
+    for fault in i.faults:
+        value = f" [{fault.field + ': ' if fault.field else ''}{fault.value}]" if fault.value else ""
+        lines.append(f"  {fault.severity}: {fault.as_note()}{value}")
+    return lines if i.faults or i.device is None else [*lines, "  nothing wrong was found"]
+
+
 def _parse_units(units: list[str] | None) -> dict[str, str]:
     pairs = {}
     for pair in units or []:
@@ -223,8 +322,12 @@ def _say_aside(text: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; errors of ours become one sentence and exit code 2."""
+    import logging
+
+    # what is worth saying is said below; without a handler, logging would say it once more
+    logging.getLogger("eegsleep").addHandler(logging.NullHandler())
     try:
-        app(arguments, exit_on_error=False, print_error=False)
+        sys.exit(app(arguments, exit_on_error=False, print_error=False) or 0)
     except EegSleepError as error:
         _say_aside(f"eegsleep: {_printable(str(error))}")
         sys.exit(2)

@@ -45,7 +45,12 @@ def _rebuild(kind: type[EegSleepError], problem: str, found: str, allowed: str, 
 
 
 class RecordingError(EegSleepError):
-    """A recording that cannot be read without the risk of reading it wrongly."""
+    """A recording that cannot be read without the risk of reading it wrongly.
+
+    `faults` holds every `eegsleep.recording.faults.Fault` found until it was refused, where there are any.
+    """
+
+    faults: tuple = ()
 
 
 class SettingsError(EegSleepError):

@@ -18,7 +18,8 @@ from eegsleep.events.slow_oscillations import detect_slow_oscillations
 from eegsleep.events.spindles import detect_spindles
 from eegsleep.markers import measure_markers
 from eegsleep.provenance import encode_json, fingerprint, hash_bytes, hash_file, package_versions, write_file
-from eegsleep.quality import measure_quality
+from eegsleep.quality import Verdict, judge_night, measure_quality
+from eegsleep.recording.presets import find_device
 from eegsleep.spectrum import Spectrogram, measure_spectrum
 from eegsleep.staging.score import choose_staging_channels, score_stages
 from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, check_table, encode_sidecar, encode_table, read_table
@@ -52,6 +53,7 @@ class Night:
     coupling: pd.DataFrame
     spectrum: pd.DataFrame
     markers: pd.DataFrame
+    verdict: Verdict
     warnings: tuple[str, ...]
     methods: tuple[str, ...]
     provenance: dict[str, Any]
@@ -120,7 +122,8 @@ def analyze_night(
         coupling=coupling,
         spectrum=spectrum,
         markers=markers,
-        warnings=_collect_warnings(recording, quality, stages, staged),
+        verdict=judge_night(quality, settings.quality),
+        warnings=_collect_warnings(recording, stages, staged),
         methods=_describe_methods(recording, settings, staged),
         provenance=_trace(recording, settings, staged, stages),
         spectrogram=spectrogram,
@@ -140,22 +143,14 @@ def adopt_stages(stages: pd.DataFrame, recording: Recording, quality: pd.DataFra
     return check_table(stages.assign(usable=usable.to_numpy()), HYPNOGRAM)
 
 
-def _collect_warnings(
-    recording: Recording, quality: pd.DataFrame, stages: pd.DataFrame, staged: dict[str, str]
-) -> tuple[str, ...]:
+def _collect_warnings(recording: Recording, stages: pd.DataFrame, staged: dict[str, str]) -> tuple[str, ...]:
+    """Return what the reader must know first, but for the verdict on the signals, which stands by itself."""
     found = list(recording.notes)
-    for label, rows in quality.groupby("channel", sort=False):
-        bad = rows[~rows["usable"]]
-        if len(bad) > 0.05 * len(rows):
-            reasons = ", ".join(f"{why} ({n})" for why, n in bad["reason"].value_counts().items())
-            found.append(f"{label}: {100 * len(bad) / len(rows):.0f} % of the epochs are not usable: {reasons}.")
     unscored = int((stages["stage"] == "UNS").sum())
     if unscored:
         found.append(f"{unscored / 2:g} min are unscored; they count neither as wake nor as sleep.")
     if staged and staged["eeg"] != recording.derivations[0]:
         found.append(f"Stages come from {staged['eeg']}, because {recording.derivations[0]} is mostly not usable.")
-    if recording.duration_s < 4 * 3600:
-        found.append("Under 4 h: automatic stages were trained on whole nights and are less sure here.")
     if recording.duration_s > 14 * 3600:
         found.append("Over 14 h: latencies and efficiency count from the first sample, not from lights off.")
     return tuple(found)
@@ -163,18 +158,20 @@ def _collect_warnings(
 
 def _describe_methods(recording: Recording, settings: Settings, staged: dict[str, str]) -> tuple[str, ...]:
     versions = package_versions()
+    preset = find_device(recording.device)
     s = settings
     scored = (
         f"Stages: YASA {versions['yasa']} (doi:10.7554/eLife.70092) on {', '.join(staged.values())}, 30 s epochs, "
         "unfiltered signal. Epochs in which the staged derivation was not usable are unscored. "
-        "Agreement on this device is not known."
+        f"On this device ({preset.title}): {preset.validation}"
         if staged
         else "Stages: given by the user."
     )
     return (
         f"Signals: {', '.join(recording.derivations)} and the other channels named above, resampled to 100 Hz. "
-        f"An epoch is left out where samples are missing, flat or clipped, or an EEG swings over "
-        f"{s.quality.max_ptp_uv:g} µV.",
+        "An epoch is left out where samples are missing or clipped, more than "
+        f"{100 * s.quality.max_lost_fraction:g} % of it is flat, or, in an EEG, moving or without contact, or where "
+        f"an EEG swings over {s.quality.max_ptp_uv:g} µV.",
         scored,
         "Sleep statistics follow AASM definitions with lights off at the first and lights on at the last epoch.",
         f"Spindles: YASA's detector, {s.spindles.band_hz[0]:g}–{s.spindles.band_hz[1]:g} Hz, judged against "
@@ -239,6 +236,7 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
     files.update(pages or {})
     provenance = {
         **night.provenance,
+        "quality": {"verdict": night.verdict.verdict, "reasons": list(night.verdict.reasons)},
         "warnings": list(night.warnings),
         "outputs": {name: hash_bytes(content) for name, content in sorted(files.items())},
     }
@@ -275,6 +273,13 @@ def load_night(folder: str | Path) -> Night:
         outputs = provenance["outputs"]
     except (OSError, ValueError, KeyError) as error:
         raise EegSleepError(f"{folder} is not a finished night folder", found=str(error)) from error
+    # A default would be a verdict nobody came to, and the tables of that time lack what it rests on.
+    if "quality" not in provenance:
+        raise EegSleepError(
+            f"{folder} was written by an earlier version of eegsleep",
+            found="no verdict on its quality",
+            remedy="score the night again",
+        )
     for table in NIGHT_TABLES:
         name = f"{table.name}.csv"
         if not (folder / name).is_file() or hash_file(folder / name) != outputs.get(name):
@@ -291,9 +296,10 @@ def load_night(folder: str | Path) -> Night:
         device=provenance["device"],
         roles=provenance["roles"],
         stages=tables.pop("hypnogram"),
+        verdict=Verdict(provenance["quality"]["verdict"], tuple(provenance["quality"]["reasons"])),
         warnings=tuple(provenance["warnings"]),
         methods=(),
-        provenance={k: v for k, v in provenance.items() if k not in {"warnings", "outputs"}},
+        provenance={k: v for k, v in provenance.items() if k not in {"quality", "warnings", "outputs"}},
         **tables,
     )
 

@@ -92,11 +92,17 @@ QUALITY = Table(
         Column("flat_fraction", "float", "Share of one-second pieces with no signal in them."),
         Column("clipped_fraction", "float", "Share of samples held at the recorder's end of range."),
         Column("nonfinite_fraction", "float", "Share of samples that are missing."),
-        Column("high_frequency_uv", "float", "Root mean square above 25 Hz: muscle, movement, bad contact.", "µV"),
+        Column("high_frequency_uv", "float", "Root mean square of 25–45 Hz: muscle, movement, bad contact.", "µV"),
+        Column("movement_fraction", "float", "Share of seconds that burst out of the five minutes around."),
+        Column("drift_uv", "float", "Range of the means of its seconds.", "µV"),
+        Column("mains_uv", "float", "Amplitude of the stronger of 50 and 60 Hz at the recorded rate; missing where "
+               "the rate does not reach them.", "µV"),
+        Column("relative_gain", "float", "Size at 20–30 Hz over ten minutes against the other EEG derivations, 1 being "
+               "its usual; missing for one alone and for other channels."),
         Column("usable", "bool", "Whether the epoch of this channel is believed."),
         Column("reason", "str", "Why it is not, or empty."),
     ),
-)
+)  # fmt: skip
 
 SPINDLES = Table(
     "spindles",

@@ -11,7 +11,8 @@ from tests_paths import SAMPLE
 
 import eegsleep as es
 from eegsleep.provenance import hash_file
-from eegsleep.tables import NIGHT_TABLES, SIMULATED_STAGES, check_table, read_table
+from eegsleep.quality import QualitySettings, judge_night
+from eegsleep.tables import NIGHT_TABLES, QUALITY, SIMULATED_STAGES, check_table, read_table
 
 
 def cohen_kappa(a, b):
@@ -57,6 +58,27 @@ def test_saved_night_is_loaded_unchanged(sample_night, tmp_path):
     for name, frame in sample_night.tables().items():
         pd.testing.assert_frame_equal(again.tables()[name], frame, rtol=1e-8)
     assert again.start == sample_night.start
+    assert again.verdict == sample_night.verdict
+
+
+def test_verdict_follows_from_the_saved_folder_alone(sample_night, tmp_path):
+    """Table and settings of a folder give the verdict that its provenance holds."""
+    folder = es.save_night(sample_night, tmp_path)
+    provenance = json.loads((folder / "provenance.json").read_text())
+    stored = provenance["settings"]["quality"]
+    settings = QualitySettings(**stored | {"plausible_rms_uv": tuple(stored["plausible_rms_uv"])})
+    again = judge_night(read_table(folder / "quality.csv", QUALITY), settings)
+    assert provenance["quality"] == {"verdict": again.verdict, "reasons": list(again.reasons)}
+
+
+def test_folder_of_an_earlier_version_is_refused_with_a_remedy(sample_night, tmp_path):
+    """No verdict is made up for a night that was saved without one."""
+    folder = es.save_night(sample_night, tmp_path)
+    provenance = json.loads((folder / "provenance.json").read_text())
+    del provenance["quality"]
+    (folder / "provenance.json").write_text(json.dumps(provenance))
+    with pytest.raises(es.EegSleepError, match="score the night again"):
+        es.load_night(folder)
 
 
 def test_changed_table_is_not_loaded(sample_night, tmp_path):
@@ -105,7 +127,8 @@ def test_unusable_epochs_hold_no_stage_no_event_and_no_minutes(sample_recording,
     query = "marker == 'spindle_density_per_min' and stage == 'NREM' and channel == 'C4-M1'"
     before, after = (n.markers.query(query)["clean_min"].item() for n in (sample_night, night))
     assert after == before - sample_night.stages["stage"][40:70].isin(["N2", "N3"]).sum() / 2
-    assert any("flat" in warning for warning in night.warnings)
+    assert any("C4-M1" in reason and "flat (30)" in reason for reason in night.verdict.reasons)
+    assert not any("flat" in warning for warning in night.warnings)
 
 
 def test_one_missing_sample_does_not_change_other_epochs(sample_recording, sample_night):

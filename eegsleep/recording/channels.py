@@ -1,24 +1,68 @@
-"""Labels to roles: which channels are EEG derivations, EOG and EMG, and in what order of trust."""
+"""Labels to roles: which channels are EEG derivations, EOG and EMG, by device, by label or by the user's word."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from eegsleep.errors import RecordingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from eegsleep.recording.presets import Device
+    from eegsleep.recording.source import SourceChannel
+
+# YASA's features need a spectrum up to 30 Hz and more; it refuses 80 Hz and less.
+MIN_RATE_HZ = 80.0
+# Without the user's word: more derivations cost time and add little to one night's report.
+MAX_DERIVATIONS = 2
 
 _ELECTRODE = r"(?:Fp|AF|FC|FT|F|CP|C|TP|T|PO|P|O|I)(?:z|\d{1,2})"
 _REFERENCE = rf"(?:{_ELECTRODE}|[AM][12]|A1A2|M1M2|REF|AVG?|LE|LER|Ref)"
-_EEG = re.compile(rf"^(?:EEG\b.*|{_ELECTRODE}(?:\s*[-:/_ ]?\s*{_REFERENCE})?(?:-\d)?)$", re.IGNORECASE)
+_EEG = re.compile(rf"^(?:EEG\d*\b.*|{_ELECTRODE}(?:\s*[-:/_ ]?\s*{_REFERENCE})?(?:-\d)?)$", re.IGNORECASE)
 _EOG = re.compile(r"^(?:.*\bEOG\b.*|[LR]EOG.*|E[12](?:\s*[-:/ ].*)?|[LR]OC(?:\b.*|[-:/ ].*))$", re.IGNORECASE)
 _EMG = re.compile(r"^(?:.*\bEMG.*|.*\bchin.*)$", re.IGNORECASE)
 _LEG = re.compile(r"leg|tib|\b[RL]AT\b", re.IGNORECASE)
+# Channels about a channel: `C4-M1 (Imp)`, `E1 Impédance`, `EOG-L_Off`.
+_ABOUT = re.compile(r"\bimp|_off$|quality", re.IGNORECASE)
+# Units of what is no voltage. Blank and odd units (`ADC`) may still be one: there the user is asked.
+_NOT_A_VOLTAGE = re.compile(
+    r"ohm|\u03a9|\u2126|%|°|/|bpm|deg|h2o|hg|hz|lux|^(?:g|lx|s|ms|h|k?pa|db|k|c|l|m|cm|mm)$", re.IGNORECASE
+)
 
 # The order in which derivations are staged. YASA's models were trained on a central electrode against
-# the opposite mastoid (doi:10.7554/eLife.70092); a short or posterior pair is the last choice.
-_TRUST = (
-    re.compile(r"\bC[34]\s*[-:/_ ]?\s*[AM][12]", re.IGNORECASE),
-    re.compile(r"\bC[34z]", re.IGNORECASE),
-    re.compile(r"(?:\b|-)(?:Cz|F[34z])", re.IGNORECASE),
-    re.compile(r"\b(?:Fp|AF|F)", re.IGNORECASE),
+# the opposite mastoid (doi:10.7554/eLife.70092). A lone electrode has an unknown reference and comes after
+# those that name theirs; a posterior derivation is the last choice.
+_TRUST = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\b(?:C4\s*[-:/_ ]?\s*[AM]1|C3\s*[-:/_ ]?\s*[AM]2)",
+        r"\bC[34]\s*[-:/_ ]?\s*[AM][12]",
+        r"\bC[34z]\s*[-:/_ ]\s*\w|[-:/]\s*C[34z]\b",
+        r"\bF[34z]\s*[-:/_ ]?\s*[AM][12]",
+        r"\bC[34z]",
+        r"\bF[34z]",
+        r"\b(?:Fp|AF|F)",
+    )
 )
+# Made by subtraction where electrodes and mastoids share one reference (AASM's derivations, both namings).
+_CENTRAL_TO_MASTOID = ("C4-M1", "C4-A1", "C3-M2", "C3-A2")
+
+_SITE = re.compile(_ELECTRODE, re.IGNORECASE)
+_KIND_BEFORE_SITE = re.compile(rf"^(?:EEG|EOG|EMG)[-:/_]?(?={_ELECTRODE}|[AM][12]|E[12])", re.IGNORECASE)
+_TWIN = re.compile(r"^(?P<name>.+) \[\d+\]$")
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """One signal to be used: channel `plus` as recorded, or less channel `minus` if that is not empty."""
+
+    label: str
+    role: str
+    plus: str
+    minus: str = ""
 
 
 def guess_role(label: str) -> str:
@@ -27,6 +71,8 @@ def guess_role(label: str) -> str:
     Leg muscles are not taken as EMG: they say nothing of chin tone, which is what staging needs.
     """
     text = label.strip()
+    if _ABOUT.search(text):
+        return ""
     if _EOG.match(text):
         return "eog"
     if _EMG.match(text):
@@ -34,10 +80,194 @@ def guess_role(label: str) -> str:
     return "eeg" if _EEG.match(text) else ""
 
 
-def rank_derivations(labels: list[str]) -> list[str]:
+def rank_derivations(labels: Sequence[str]) -> list[str]:
     """Return EEG labels in the order in which they are trusted for staging; ties keep the file's order."""
 
     def rank(label: str) -> int:
         return next((i for i, pattern in enumerate(_TRUST) if pattern.search(label)), len(_TRUST))
 
     return sorted(labels, key=rank)
+
+
+def choose_derivations(
+    channels: Sequence[SourceChannel],
+    device: Device,
+    *,
+    eeg: Sequence[str] | None = None,
+    eog: str | None = None,
+    emg: str | None = None,
+) -> tuple[Derivation, ...]:
+    """Choose what is staged: the user's word first, then the device's list, then the 10-20 rule.
+
+    Parameters
+    ----------
+    channels : sequence of SourceChannel
+        All channels of the file, with unique labels; two of one name arrive as `EEG [1]` and `EEG [2]`.
+    device : Device
+        The preset.
+    eeg : sequence of str, optional
+        Labels, or `plus-minus` of two channels to be subtracted; all are taken. By default up to two
+        derivations from different electrodes.
+    eog, emg : str, optional
+        The same for an eye and a chin channel; by default one each if there is one.
+
+    Returns
+    -------
+    tuple of Derivation
+        EEG in order of trust, then EOG, then EMG. The guesses are faster than `MIN_RATE_HZ`, and their
+        unit may be a voltage.
+
+    Raises
+    ------
+    RecordingError
+        If what was named is missing, ambiguous, too slow or cannot be subtracted, or no EEG is found.
+    """
+    asked = {"eeg": [eeg] if isinstance(eeg, str) else list(eeg or ()), "eog": [eog], "emg": [emg]}
+    chosen = {role: [_take(name, role, channels) for name in names if name] for role, names in asked.items()}
+    _refuse_two_roles(chosen)
+    shared = _twins(channels)
+    usable = [
+        c
+        for c in channels
+        if c.rate_hz > MIN_RATE_HZ
+        and not _NOT_A_VOLTAGE.search(c.unit.strip())
+        and not _ABOUT.search(c.label)
+        and c.label not in shared
+    ]
+    for role, count in (("eeg", MAX_DERIVATIONS), ("eog", 1), ("emg", 1)):
+        if not chosen[role]:
+            taken = [derivation for derivations in chosen.values() for derivation in derivations]
+            chosen[role] = _guess(role, usable, device, taken, count)
+    if not chosen["eeg"]:
+        raise _no_eeg(channels, shared)
+    # naming one channel twice is a slip, not two derivations
+    return tuple(dict.fromkeys(derivation for derivations in chosen.values() for derivation in derivations))
+
+
+def _guess(
+    role: str, usable: Sequence[SourceChannel], device: Device, taken: Sequence[Derivation], count: int
+) -> list[Derivation]:
+    """Return up to so many derivations, each from another electrode."""
+    listed = []
+    for spellings in getattr(device, role):
+        found = (_resolve(name, role, usable) for name in spellings)
+        listed.extend([d for d in found if isinstance(d, Derivation)][:1])
+    labels = {derivation.label for derivation in taken}
+    used = {derivation.plus for derivation in taken} if role != "eeg" else set()
+    chosen: dict[str, Derivation] = {}
+    for derivation in _free(listed, labels, used) or _free(_by_rule(role, usable), labels, used):
+        chosen.setdefault(_electrode(derivation.label), derivation)
+    return list(chosen.values())[:count]
+
+
+def _free(candidates: Iterable[Derivation], labels: set[str], used: set[str]) -> list[Derivation]:
+    return [d for d in candidates if d.label not in labels and d.plus not in used]
+
+
+def _by_rule(role: str, usable: Sequence[SourceChannel]) -> list[Derivation]:
+    """Return all channels of a role by label, and the central derivations that can be made, most trusted first."""
+    names = [channel.label for channel in usable if guess_role(channel.label) == role]
+    if role == "eeg":
+        names += _CENTRAL_TO_MASTOID
+    found = [d for d in (_resolve(name, role, usable) for name in names) if isinstance(d, Derivation)]
+    by_label = {derivation.label: derivation for derivation in found}
+    return [by_label[label] for label in (rank_derivations(list(by_label)) if role == "eeg" else by_label)]
+
+
+def _take(name: str, role: str, channels: Sequence[SourceChannel]) -> Derivation:
+    """Return what the user named, or say why it cannot be used."""
+    derivation = _resolve(name, role, channels)
+    if isinstance(derivation, Derivation):
+        return derivation
+    raise RecordingError(
+        f"channel {name!r} cannot be used",
+        found=derivation,
+        allowed=", ".join(c.label for c in channels if c.rate_hz > MIN_RATE_HZ) or "none: no channel is fast enough",
+        remedy=f"name a label of the file, or two as PLUS-MINUS, with --{role}",
+    )
+
+
+def _resolve(name: str, role: str, channels: Sequence[SourceChannel]) -> Derivation | str:
+    """Return the derivation of that name, recorded or made by subtraction, or the reason why there is none."""
+    found = _find(name, channels)
+    if len(found) == 1:
+        slow = _too_slow(found[0])
+        return slow or Derivation(found[0].label, role, found[0].label)
+    if found:
+        return _several(found)
+    for place in (i for i, character in enumerate(name) if character in "-:"):
+        plus, minus = _find(name[:place], channels), _find(name[place + 1 :], channels)
+        if plus and minus:
+            return _subtract(f"{name[:place].strip()}-{name[place + 1 :].strip()}", role, plus, minus)
+    return "no such channel"
+
+
+def _subtract(label: str, role: str, plus: Sequence[SourceChannel], minus: Sequence[SourceChannel]) -> Derivation | str:
+    if len(plus) > 1 or len(minus) > 1:
+        return _several(plus if len(plus) > 1 else minus)
+    one, other = plus[0], minus[0]
+    if one.label == other.label:
+        return f"{one.label} on both sides of a subtraction"
+    if one.rate_hz != other.rate_hz or one.unit.strip() != other.unit.strip():
+        each = (f"{c.label} at {c.rate_hz:g} Hz in {c.unit.strip() or 'no unit'}" for c in (one, other))
+        return f"channels that cannot be subtracted ({', '.join(each)})"
+    return _too_slow(one) or Derivation(label, role, one.label, other.label)
+
+
+def _find(name: str, channels: Sequence[SourceChannel]) -> list[SourceChannel]:
+    """Return the channels of that name: exactly, else in another spelling, else those of one name in the file."""
+    for spell in (str.strip, _fold, _bare):
+        if found := [channel for channel in channels if spell(channel.label) == spell(name)]:
+            return found
+    return [c for c in channels if (twin := _TWIN.match(c.label)) and _fold(twin["name"]) == _fold(name)]
+
+
+def _fold(label: str) -> str:
+    return "".join(label.split()).casefold()
+
+
+def _bare(label: str) -> str:
+    """Return a label without what writers add or vary: `EEG C4-M1`, `C4:M1` and `C4M1` are one derivation."""
+    return re.sub(r"[-:/_]", "", re.sub(r"[-:/_]ref$", "", _KIND_BEFORE_SITE.sub("", _fold(label))))
+
+
+def _electrode(label: str) -> str:
+    """Return the electrode a derivation looks from, so that none is chosen twice."""
+    bare = _bare(label)
+    site = _SITE.match(bare)
+    return site.group() if site else bare
+
+
+def _twins(channels: Sequence[SourceChannel]) -> list[str]:
+    """Return the labels that carry a number because the file has several of that name."""
+    names = [twin["name"] for channel in channels if (twin := _TWIN.match(channel.label))]
+    return [c.label for c in channels if (twin := _TWIN.match(c.label)) and names.count(twin["name"]) > 1]
+
+
+def _too_slow(channel: SourceChannel) -> str:
+    slow = channel.rate_hz <= MIN_RATE_HZ
+    return f"a rate of {channel.rate_hz:g} Hz, where more than {MIN_RATE_HZ:g} Hz is needed" if slow else ""
+
+
+def _several(found: Sequence[SourceChannel]) -> str:
+    return "several channels of that name: " + ", ".join(channel.label for channel in found)
+
+
+def _refuse_two_roles(chosen: dict[str, list[Derivation]]) -> None:
+    roles: dict[str, str] = {}
+    for derivation in (derivation for derivations in chosen.values() for derivation in derivations):
+        if roles.setdefault(derivation.label, derivation.role) != derivation.role:
+            raise RecordingError(
+                f"channel {derivation.label!r} cannot be both {roles[derivation.label]} and {derivation.role}",
+                remedy="name it for one of them",
+            )
+
+
+def _no_eeg(channels: Sequence[SourceChannel], shared: Sequence[str]) -> RecordingError:
+    same = [c for c in channels if c.label in shared and guess_role(_TWIN.sub(r"\g<name>", c.label)) == "eeg"]
+    return RecordingError(
+        "no EEG derivation was recognised in this file",
+        found=_several(same) if same else ", ".join(channel.label for channel in channels) or "no channel",
+        allowed=f"10-20 names such as C4-M1, at more than {MIN_RATE_HZ:g} Hz",
+        remedy=f'name the derivation with --eeg "{same[0].label}"' if same else "name the derivation with --eeg LABEL",
+    )

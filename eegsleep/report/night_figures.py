@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eegsleep.quality import reason_kind
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -36,6 +38,9 @@ STAGE_LEVELS = {"N3": 0, "N2": 1, "N1": 2, "R": 3, "W": 4}
 STAGE_COLOURS = {"W": "#EFB13C", "R": "#BE3D0A", "N1": "#BFDFF2", "N2": "#4A97CC", "N3": "#0B3866"}
 PROBABILITIES = {"N3": "p_n3", "N2": "p_n2", "N1": "p_n1", "R": "p_rem", "W": "p_wake"}
 FAST, SLOW, WAVE = "#0072B2", "#D98200", "#00694E"  # after Okabe and Ito, darkened for thin lines
+# Kinds of `reason_kind` in the order they are drawn in, with colour and meaning; usable is the ground.
+QUALITY_KINDS = {"": ("#DCE5EA", "usable"), "missing": ("#8A949C", "missing"), "dead": ("#1B2733", "flat or clipped"),
+                 "movement": ("#D98200", "movement"), "noise": ("#A3201A", "noise or lost contact")}  # fmt: skip
 INK, MUTED, RULE = "#1B2733", "#5A6875", "#E4E8EC"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
@@ -407,26 +412,30 @@ def _quality(quality: pd.DataFrame, clock: Clock) -> Panel | str:
         return "The quality strip is left out: the quality table has no row."
     channels = list(dict.fromkeys(quality["channel"]))
     n_epochs = int(quality["epoch"].max()) + 1
-    usable = np.full((len(channels), n_epochs), np.nan)
+    kinds = np.full((len(channels), n_epochs), np.nan)
     text = [[""] * n_epochs for _ in channels]
+    order = list(QUALITY_KINDS)
     for row, channel in enumerate(channels):
         mine = quality[quality["channel"] == channel]
-        usable[row, mine["epoch"].to_numpy(int)] = mine["usable"].to_numpy(float)
-        for epoch, reason in zip(mine["epoch"], mine["reason"], strict=True):
-            text[row][int(epoch)] = plain_label(reason, 80)
-    good, bad = "#DCE5EA", "#8C1D18"
+        for epoch, usable, reason in zip(mine["epoch"], mine["usable"], mine["reason"], strict=True):
+            kinds[row, int(epoch)] = 0 if usable else order.index(reason_kind(reason) or "noise")
+            text[row][int(epoch)] = "usable" if usable else plain_label(reason, 80)
+    # Each whole number is the middle of its own band of colour.
+    edges = np.linspace(0, 1, len(order) + 1)
+    bands = zip(edges[:-1], edges[1:], QUALITY_KINDS.values(), strict=True)
+    scale = [[round(float(edge), 6), colour] for low, high, (colour, _) in bands for edge in (low, high)]
     trace = {"type": "heatmap", **clock.grid(EPOCH_S / 2, EPOCH_S), "y": list(range(len(channels))),
-             "z": _pack(usable), "zmin": 0, "zmax": 1, "showscale": False,
-             "colorscale": [[0, bad], [0.5, bad], [0.5, good], [1, good]], "ygap": 3, "text": text,
+             "z": _pack(kinds), "zmin": -0.5, "zmax": len(order) - 0.5, "showscale": False,
+             "colorscale": scale, "ygap": 3, "text": text,
              "hovertemplate": f"{clock.hover} %{{text}}<extra></extra>"}  # fmt: skip
     axis = {"range": [len(channels) - 0.5, -0.5], "tickvals": list(range(len(channels))), "showgrid": False,
             "ticktext": [plain_label(channel, 8) for channel in channels], "tickfont": {"size": 10}}  # fmt: skip
     caption = (
-        "Each row is a channel, each cell an epoch. Dark red epochs were set aside and count towards nothing on "
+        "Each row is a channel, each cell an epoch. Coloured epochs were set aside and count towards nothing on "
         "this page; rest the pointer on one to see why. Many together usually mean a loose electrode."
     )
     height = max(40, 17 * len(channels))
-    return Panel("Signal quality", caption, height, (trace,), axis, ((good, "usable"), (bad, "set aside")))
+    return Panel("Signal quality", caption, height, (trace,), axis, tuple(QUALITY_KINDS.values()))
 
 
 def _stack(panels: Sequence[Panel], clock: Clock, duration_s: float) -> dict[str, Any]:

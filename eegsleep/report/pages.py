@@ -36,6 +36,12 @@ CARDS = (
     ("slow_oscillation_density_per_min", "Slow-oscillation density", "NREM", 2),
     ("swa_power_uv2", "Slow-wave activity", "NREM", 0),
 )
+# Words and a sign beside the colour, for who does not see it or prints in grey.
+VERDICTS = {
+    "usable": ("✓", "Usable", "Nothing speaks against counting with this night."),
+    "caution": ("!", "Caution", "Usable with these reservations:"),
+    "reject": ("✕", "Reject", "Too little of the signal can be believed; do not count with this night:"),
+}
 ARROWS = {
     "+": ("↑", "higher is usually better"),
     "-": ("↓", "lower is usually better"),
@@ -75,6 +81,7 @@ def render_night(night: Night) -> bytes:
         policy=_policy(plotly_js, draw_js),
         css=Markup((TEMPLATES / "night.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         facts=_facts(night),
+        badge=VERDICTS[night.verdict.verdict],
         cards=[_card(night.markers, channel, *card) for card in CARDS],
         overview=_with_json(draw_overview(night)),
         events=[_with_json(figure) for figure in events],

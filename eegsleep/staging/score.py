@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from eegsleep.recording.read import Recording
 
+# Below five minutes YASA's features, which are smoothed over 7.5 min, mean nothing.
+MIN_DURATION_S = 300.0
+
 logger = logging.getLogger(__name__)
 
 
@@ -82,7 +85,7 @@ def score_stages(recording: Recording, quality: pd.DataFrame, settings: StagingS
     Raises
     ------
     RecordingError
-        If no derivation is usable.
+        If the recording is shorter than `MIN_DURATION_S`, or no derivation is usable.
 
     References
     ----------
@@ -91,6 +94,12 @@ def score_stages(recording: Recording, quality: pd.DataFrame, settings: StagingS
     import mne
     import yasa
 
+    if recording.duration_s < MIN_DURATION_S:
+        raise RecordingError(
+            "the recording is too short to be staged",
+            found=f"{recording.duration_s / 60:.1f} min",
+            allowed=f"{MIN_DURATION_S / 60:.0f} min and more",
+        )
     chosen = choose_staging_channels(recording, quality, settings)
     logger.info("scoring sleep stages")
     data = np.stack([bridge_gaps(recording.signal(label)) for label in chosen.values()])

@@ -41,7 +41,7 @@ def test_corrected_hypnogram_is_used(tmp_path):
     ("arguments", "words"),
     [
         (["score", "missing.edf"], "no such file"),
-        (["score", "text.edf"], "not an EDF file"),
+        (["score", "text.edf"], "no recording that eegsleep knows"),
         (["score", "no-eeg.edf"], "no EEG derivation"),
         (["score", "short.edf"], "too short"),
         (["score", "unit.edf"], "--units"),

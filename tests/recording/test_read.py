@@ -1,32 +1,33 @@
 """Reading: the right channels, in the right unit, at the right time, or a refusal."""
 
+import gzip
+import warnings
 from datetime import datetime
+from pathlib import Path
 
+import mne
 import numpy as np
 import pytest
+from faults.edf_bytes import (
+    LIMITS_24,
+    Channel,
+    base,
+    base_truth,
+    build,
+    edited,
+    eeg_counts,
+    plus,
+    with_gaps,
+)
 
 import eegsleep as es
-from eegsleep.recording.channels import guess_role, rank_derivations
+
+SAMPLE = Path(__file__).parents[2] / "sample_data" / "sample-night.edf"
 
 
-@pytest.mark.parametrize(
-    ("label", "role"),
-    [
-        ("C4-M1", "eeg"), ("EEG Fpz-Cz", "eeg"), ("C4:A1", "eeg"), ("C3A2", "eeg"), ("F7-O1", "eeg"), ("EEG", "eeg"),
-        ("EEG L", "eeg"), ("AF7", "eeg"), ("T3-O1", "eeg"),
-        ("EOG horizontal", "eog"), ("E1-M2", "eog"), ("LOC", "eog"), ("REOG", "eog"), ("EOG(L)", "eog"),
-        ("EMG submental", "emg"), ("Chin1-Chin2", "emg"), ("EMG chin", "emg"),
-        ("EMG leg", ""), ("EMG tib L", ""), ("ECG", ""), ("SpO2", ""), ("Status", ""), ("Resp oro-nasal", ""),
-        ("Temp rectal", ""), ("Event marker", ""), ("Pulse", ""), ("Accelero Norm", ""),
-    ],
-)  # fmt: skip
-def test_label_gives_role(label, role):
-    assert guess_role(label) == role
-
-
-def test_central_mastoid_derivation_is_trusted_first():
-    labels = ["O2-M1", "F4-M1", "Fpz-Cz", "C4-M1"]
-    assert rank_derivations(labels) == ["C4-M1", "Fpz-Cz", "F4-M1", "O2-M1"]
+def write(folder, content, name="night.edf"):
+    (folder / name).write_bytes(content)
+    return folder / name
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("uV", 1), ("uv", 1), ("mV", 1e3), ("nV", 1e-3), ("V", 1e6)])
@@ -50,22 +51,121 @@ def test_implausible_amplitude_is_said_with_its_likely_factor(write_edf):
     assert any("factor of 0.001" in note for note in recording.notes)
 
 
-def test_gaps_are_refused_not_closed_up(write_edf):
-    path = write_edf()
-    content = bytearray(path.read_bytes())
-    content[192:197] = b"EDF+D"
-    path.write_bytes(content)
-    with pytest.raises(es.RecordingError, match=r"EDF\+D"):
-        es.read_recording(path)
+def test_gap_is_nan_and_said_and_nothing_is_closed_up(tmp_path):
+    """After a gap of 20 s every sample is where its time stamp says, and the gap is marked."""
+    onsets = [i + 20 * (i >= 30) for i in range(60)]
+    recording = es.read_recording(write(tmp_path, plus(onsets, reserved=b"EDF+D")))
+    np.testing.assert_allclose(recording.raw.get_data(["C4-M1"])[0] * 1e6, with_gaps(onsets)["C4-M1"], atol=1e-6)
+    gap = next(a for a in recording.raw.annotations if a["description"] == "BAD_GAP")
+    assert (gap["onset"], gap["duration"]) == (30, 20)
+    assert any("1 gaps of 20 s" in note for note in recording.notes)
+    assert np.isnan(recording.microvolts[0, 3000:5000]).all()
+    assert np.isfinite(recording.microvolts[0, 5000:]).all()
 
 
-def test_truncated_file_says_so(write_edf):
-    """A file cut off by a full card is read as far as it goes, and the user hears what is missing."""
-    path = write_edf(minutes=8)
-    path.write_bytes(path.read_bytes()[: -2 * 60 * 128 * 2])
+@pytest.mark.parametrize("name", ["night.edf.gz", "night.edf", "night.rec"])
+def test_content_decides_what_a_file_is(name, tmp_path):
+    """A gzipped file, or one called .rec, is read as what it is."""
+    content = gzip.compress(base()) if name.endswith("gz") or name == "night.edf" else base()
+    recording = es.read_recording(write(tmp_path, content, name))
+    np.testing.assert_allclose(recording.raw.get_data(["F3-M2"])[0] * 1e6, base_truth()["F3-M2"], atol=1e-6)
+    assert recording.id == "night"
+
+
+def test_bdf_reads_as_mne_reads_it(tmp_path):
+    counts = eeg_counts(3, 60 * 256, limits=LIMITS_24)
+    content = build([Channel(b"C4-M1", counts, limits=LIMITS_24)], width=3, version=b"\xffBIOSEMI", reserved=b"24BIT")
+    path = write(tmp_path, content, "night.bdf")
+    ours = es.read_recording(path).raw.get_data()
+    np.testing.assert_allclose(ours, mne.io.read_raw_bdf(path, verbose="ERROR").get_data(), atol=1e-12)
+
+
+def test_sound_file_reads_as_mne_reads_it(sample_recording):
+    theirs = mne.io.read_raw_edf(SAMPLE, preload=True, verbose="ERROR").get_data(sample_recording.channels)
+    np.testing.assert_allclose(sample_recording.raw.get_data(), theirs, atol=1e-15)
+
+
+def test_derivation_is_made_by_subtraction(tmp_path):
+    """NSRR files hold C4 and A1 against a common reference; C4-A1 is their difference."""
+    c4, a1 = (Channel(label, eeg_counts(seed, 60 * 256)) for label, seed in ((b"C4", 1), (b"A1", 2)))
+    recording = es.read_recording(write(tmp_path, build([c4, a1])), eeg=["C4-A1"])
+    assert recording.derivations == ["C4-A1"]
+    np.testing.assert_allclose(recording.raw.get_data()[0] * 1e6, c4.numbers - a1.numbers, atol=1e-6)
+
+
+def test_railed_electrode_makes_its_difference_missing(tmp_path):
+    """Against an electrode at its rail, a difference looks alive and is another derivation than its label says."""
+    tp9, af8 = eeg_counts(1, 60 * 256), eeg_counts(2, 60 * 256)
+    tp9[20 * 256 : 40 * 256] = -32768
+    content = build([Channel(b"TP9", tp9), Channel(b"AF8", af8)])
+    signal = es.read_recording(write(tmp_path, content), eeg=["TP9-AF8"]).raw.get_data()[0]
+    assert np.isnan(signal[20 * 256 : 40 * 256]).all()
+    assert np.isfinite(np.delete(signal, np.s_[20 * 256 : 40 * 256])).all()
+
+
+def test_folder_of_one_signal_files_is_one_recording(tmp_path):
+    """The converter of the ZMax writes a file a signal; a shorter one is filled up with missing samples."""
+    left, right = (Channel(b"EEG", eeg_counts(seed, n * 256)) for seed, n in ((1, 60), (2, 50)))
+    folder = tmp_path / "2026-01-31 night"
+    folder.mkdir()
+    write(folder, build([left]), "EEG L.edf")
+    write(folder, build([right], 50), "EEG R.edf")
+    write(folder, b"broken", "NOISE.edf")
+    recording = es.read_recording(folder)
+    assert (recording.id, recording.device) == ("2026-01-31_night", "zmax")
+    assert recording.derivations == ["EEG L", "EEG R"]
+    signal = recording.raw.get_data(["EEG R"])[0] * 1e6
+    np.testing.assert_allclose(signal[: 50 * 256], right.numbers, atol=1e-6)
+    assert np.isnan(signal[50 * 256 :]).all()
+    assert any("ends 10 s before" in note for note in recording.notes)
+    assert len(recording.sha256) == 64
+
+
+def test_folder_of_nights_is_refused(tmp_path):
+    write(tmp_path, base(), "one.edf")
+    with pytest.raises(es.RecordingError, match="not a folder of one night"):
+        es.read_recording(tmp_path)
+
+
+def test_other_formats_go_through_mne_with_a_note(sample_recording, tmp_path):
+    path = tmp_path / "night_raw.fif"
+    sample_recording.raw.copy().crop(0, 60).save(path, verbose="ERROR")
     recording = es.read_recording(path)
-    assert recording.duration_s == pytest.approx(360, abs=1)
-    assert any("6.0 of the declared 8.0 min" in note for note in recording.notes)
+    assert recording.derivations == ["C4-M1", "F3-M2"]
+    assert any("taken on its word" in note for note in recording.notes)
+
+
+def test_clock_of_twelve_hours_is_reported_and_can_be_set_right(tmp_path):
+    content = edited(base(), time=b"11.15.30")
+    path = write(tmp_path, content)
+    recording = es.read_recording(path, device="openbci-bdf")
+    assert any("twelve hours later" in note for note in recording.notes)
+    evening = datetime(2024, 6, 14, 23, 15, 30)  # noqa: DTZ001 - EDF has no zone
+    told = es.read_recording(path, device="openbci-bdf", start=evening)
+    assert told.start == evening
+    assert not any("twelve hours" in note for note in told.notes)
+
+
+def test_file_changed_since_it_was_read_has_no_hash(tmp_path):
+    """A hash that is not that of the numbers would vouch for something else."""
+    path = write(tmp_path, base())
+    recording = es.read_recording(path)
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(es.RecordingError, match="was changed"):
+        _ = recording.sha256
+
+
+def test_user_is_warned_in_python_too(tmp_path, caplog):
+    """Who reads a file in a notebook never looks at `notes`; the log tells them."""
+    es.read_recording(write(tmp_path, edited(base(), n_records=b"-1")))
+    assert "not stopped properly" in caplog.text
+
+
+def test_truncated_file_says_so(tmp_path):
+    """A file cut off by a full card is read as far as it goes, and the user hears what is missing."""
+    recording = es.read_recording(write(tmp_path, base()[: -18 * 4 * 256]))
+    assert recording.duration_s == 42
+    assert any("0.7 of the declared 1.0 min" in note for note in recording.notes)
 
 
 def test_bytes_after_the_last_record_are_not_read_as_eeg(write_edf):
@@ -94,7 +194,38 @@ def test_broken_header_is_a_recording_error(junk, tmp_path):
         es.read_recording(path)
 
 
-def test_sleep_edf_envelope_is_not_taken_as_emg(real_data):
-    """Sleep-EDF's submental EMG is a 1 Hz envelope; as EMG it would mislead the classifier."""
-    recording = es.read_recording(real_data / "sleep-edf" / "SC4001E0-PSG-first-5-min.edf")
-    assert recording.roles == {"EEG Fpz-Cz": "eeg", "EEG Pz-Oz": "eeg", "EOG horizontal": "eog"}
+@pytest.mark.parametrize(
+    ("file", "device", "roles"),
+    [
+        # the 1 Hz envelope that Sleep-EDF calls submental EMG would mislead the classifier
+        ("sleep-edf/SC4001E0-PSG-first-5-min.edf", "sleep-edf",
+         {"EEG Fpz-Cz": "eeg", "EEG Pz-Oz": "eeg", "EOG horizontal": "eog"}),
+        ("nox/nox-a1-2-min.edf", "nox", {"C4-M1": "eeg", "C3-M2": "eeg", "E1-M2": "eog", "1-2": "emg"}),
+        ("segment/segment.edf", "generic", {"EEG": "eeg"}),
+        ("openbci/openbci-gui.txt", "openbci-text", {"EXG Channel 0": "eeg", "EXG Channel 1": "eeg"}),
+    ],
+)  # fmt: skip
+def test_real_file_gives_its_channels(file, device, roles, real_data):
+    recording = es.read_recording(real_data / file)
+    assert recording.device == device
+    assert recording.roles == roles
+
+
+@pytest.mark.parametrize(
+    "file", ["sleep-edf/SC4001E0-PSG-first-5-min.edf", "nox/nox-a1-2-min.edf", "segment/segment.edf"]
+)
+def test_real_file_reads_as_mne_reads_it(file, real_data):
+    recording = es.read_recording(real_data / file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        raw = mne.io.read_raw_edf(real_data / file, include=recording.channels, preload=True, verbose="ERROR")
+    np.testing.assert_allclose(recording.raw.get_data(), raw.get_data(recording.channels), atol=1e-15)
+
+
+def test_railed_bench_recording_is_no_eeg(real_data):
+    """An OpenBCI on the bench: inputs at the rail and a hundred millivolts of noise are said to be no EEG."""
+    recording = es.read_recording(real_data / "openbci" / "openbci-gui.txt", eeg=["EXG Channel 0", "EXG Channel 6"])
+    assert any("EXG Channel 0" in note and "no EEG does" in note for note in recording.notes)
+    assert any("EXG Channel 6" in note and "end of the range" in note for note in recording.notes)
+    with pytest.raises(es.RecordingError, match="too short"):
+        es.analyze_night(recording)

@@ -16,10 +16,12 @@ import pandas as pd
 import pytest
 
 from eegsleep import tables
+from eegsleep.quality import Verdict
 from eegsleep.report.night_figures import nrem_windows
 from eegsleep.report.pages import encode_figure, format_number, render_night
 
 CHANNEL = "Fpz-Cz"
+REASONS = ["samples missing", "flat", "swings over 1000 µV", "contact lost"]
 AVERAGES = ["kind", "channel", "time_s", "mean_uv", "sem_uv", "n"]
 
 
@@ -41,6 +43,7 @@ class FakeNight:
     markers: pd.DataFrame
     spectrogram: object
     averages: pd.DataFrame
+    verdict: Verdict
     warnings: tuple
     methods: tuple
     provenance: dict
@@ -70,8 +73,9 @@ def _quality(rng, roles):
         frames.append(pd.DataFrame({
             "epoch": np.arange(960), "onset_s": np.arange(960) * 30.0, "channel": label, "role": role,
             "rms_uv": 20.0, "ptp_uv": 90.0, "flat_fraction": 0.0, "clipped_fraction": 0.0,
-            "nonfinite_fraction": 0.0, "high_frequency_uv": 3.0, "usable": ~bad,
-            "reason": np.where(bad, "larger than 500 µV", ""),
+            "nonfinite_fraction": 0.0, "high_frequency_uv": 3.0, "movement_fraction": 0.0, "drift_uv": 20.0,
+            "mains_uv": 2.0, "relative_gain": 1.0, "usable": ~bad,
+            "reason": np.where(bad, rng.choice(REASONS, 960), ""),
         }))  # fmt: skip
     return pd.concat(frames, ignore_index=True)
 
@@ -147,6 +151,7 @@ def night():
         roles=roles, stages=stages, quality=_quality(rng, roles), spindles=spindles, slow_oscillations=waves,
         coupling=coupling, spectrum=tables.empty_table(tables.SPECTRUM), markers=_markers(),
         spectrogram=_spectrogram(rng, stages), averages=_averages(),
+        verdict=Verdict("caution", ("Pz-Oz: 12 % of the epochs were set aside: flat (115).",)),
         warnings=("Pz-Oz was flat from 03:01 to 03:04.",),
         methods=("Stages were scored by YASA 0.8.1.", "Spindles were detected in N2 and N3."),
         provenance={"eegsleep version": "0.1.0", "fingerprint": "ab12" * 16, "versions": {"yasa": "0.8.1"},
@@ -209,7 +214,8 @@ def test_hostile_text_is_shown_and_never_run(night):
     changed["quality"] = changed["quality"].assign(reason=evil)
     changed["markers"] = changed["markers"].assign(reason=evil)
     hostile = dataclasses.replace(
-        night, id=evil, device=evil, warnings=(evil,), methods=(evil,), provenance={evil: evil, "input": {evil: evil}},
+        night, id=evil, device=evil, verdict=Verdict("reject", (evil,)), warnings=(evil,),
+        methods=(evil,), provenance={evil: evil, "input": {evil: evil}},
         roles={rename.get(label, label): role for label, role in night.roles.items()},
         spectrogram=SimpleNamespace(**(vars(night.spectrogram) | {"channel": evil})), **changed,
     )  # fmt: skip
@@ -220,6 +226,30 @@ def test_hostile_text_is_shown_and_never_run(night):
     # plotly honours tags within labels, so there they must be gone, not only escaped.
     assert evil not in json.dumps(_figures(page))
     assert "</" not in encode_figure({"text": "</script>"})
+
+
+@pytest.mark.parametrize(("verdict", "word"), [("usable", "Usable"), ("caution", "Caution"), ("reject", "Reject")])
+def test_the_verdict_stands_above_everything_in_words(night, verdict, word):
+    """Verdict and reasons come before the first number, and the colour is not the only sign."""
+    changed = dataclasses.replace(night, verdict=Verdict(verdict, ("First reason.", "µV & <second>.")))
+    page = render_night(changed).decode()
+    top = page[: page.index("Read this first")]
+    box = re.search(rf'<section class="verdict {verdict}".*?</section>', top, flags=re.DOTALL).group()
+    assert f"{word}</span>" in box
+    assert re.findall(r"<li>(.*?)</li>", box) == ["First reason.", "µV &amp; &lt;second&gt;."]
+
+
+def test_the_quality_strip_tells_kinds_of_reasons(night):
+    """Each epoch has the colour of its kind of reason, the key names them, and the hover says the reason."""
+    page = render_night(night).decode()
+    strip = _figures(page)["overview"]["data"][-1]
+    first = night.quality[night.quality["channel"] == CHANNEL]
+    expected = [0 if row.usable else 1 + REASONS.index(row.reason) for row in first.itertuples()]
+    shape = tuple(map(int, strip["z"]["shape"].split(", ")))
+    assert np.frombuffer(base64.b64decode(strip["z"]["bdata"]), "<f4").reshape(shape)[0].tolist() == expected
+    assert strip["text"][0] == [row.reason or "usable" for row in first.itertuples()]
+    for meaning in ("usable", "missing", "flat or clipped", "movement", "noise or lost contact"):
+        assert f"</svg>{meaning}</span>" in page
 
 
 def test_a_missing_value_is_a_dash_with_its_reason_and_never_zero(night):

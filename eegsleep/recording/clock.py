@@ -1,0 +1,117 @@
+"""When a recording started, from the three places an EDF header says it."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time
+
+from eegsleep.recording.faults import Fault, decode_text
+
+_PARTS = re.compile(r"(\d{1,2})[.:/\- ](\d{1,2})[.:/\- ](\d{2})")
+_AS_EDF_HAS_IT = re.compile(rb"\d\d\.\d\d\.(\d\d|yy)")
+_STARTDATE = re.compile(r"Startdate (\S+)", re.IGNORECASE)
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+
+
+def read_start(main: bytes) -> tuple[datetime | None, list[Fault]]:
+    """Return the naive local start of a recording, and what is wrong with how it is written.
+
+    Parameters
+    ----------
+    main : bytes
+        The first 256 bytes of the file.
+
+    Returns
+    -------
+    datetime or None
+        None if either date or time of day is missing or impossible: half a start would place the night
+        wrongly. A two-digit year from 85 on is of the last century, as EDF has it; the `Startdate` of
+        EDF+ comes first where it is given.
+    list of Fault
+    """
+    faults: list[Fault] = []
+    day = _read_date(main[168:176], decode_text(main[88:168]), faults)
+    clock = _read_time(main[176:184], faults)
+    if day is None or clock is None:
+        return None, faults
+    return datetime.combine(day, clock), faults
+
+
+def _read_date(raw: bytes, recording: str, faults: list[Fault]) -> date | None:
+    written = decode_text(raw)
+    short = _short_date(written)
+    match = _STARTDATE.match(recording)
+    full = _full_date(match[1]) if match else None
+    if match and full is None and match[1].upper() != "X":
+        _note(faults, "start-date", "the Startdate of EDF+ is not a date", "recording", match[1])
+    if full:
+        if short and short != full and written[-2:].isdigit():
+            _note(
+                faults,
+                "start-date",
+                f"the two start dates differ; {full.isoformat()} of EDF+ was taken",
+                "start date",
+                written,
+            )
+        return full
+    if short is None:
+        _note(
+            faults,
+            "start-date",
+            "the start date is missing or impossible, so no clock time is known",
+            "start date",
+            written,
+        )
+    elif not _AS_EDF_HAS_IT.fullmatch(raw):
+        _note(faults, "start-date", f"the start date is not written as EDF has it; it was read as {short.isoformat()}, "
+              "day first", "start date", written)  # fmt: skip
+    return short
+
+
+def _short_date(written: str) -> date | None:
+    match = _PARTS.fullmatch(written)
+    if not match:
+        return None
+    day, month, year = map(int, match.groups())
+    try:
+        return date(year + (1900 if year >= 85 else 2000), month, day)
+    except ValueError:
+        return None
+
+
+def _full_date(written: str) -> date | None:
+    parts = written.upper().split("-")
+    try:
+        return date(int(parts[2]), MONTHS.index(parts[1]) + 1, int(parts[0])) if len(parts[2]) == 4 else None
+    except (ValueError, IndexError):
+        return None
+
+
+def _read_time(raw: bytes, faults: list[Fault]) -> time | None:
+    written = decode_text(raw)
+    match = _PARTS.fullmatch(written)
+    try:
+        clock = time(*map(int, match.groups())) if match else None
+    except ValueError:
+        clock = None
+    if clock is None:
+        _note(
+            faults,
+            "start-time",
+            "the start time is missing or impossible, so no clock time is known",
+            "start time",
+            written,
+        )
+    elif not _AS_EDF_HAS_IT.fullmatch(raw):
+        _note(
+            faults,
+            "start-time",
+            f"the start time is not written as EDF has it; it was read as {clock}",
+            "start time",
+            written,
+        )
+    return clock
+
+
+def _note(faults: list[Fault], code: str, message: str, field: str, value: str) -> None:
+    faults.append(Fault(code, "repaired", message, field, value))

@@ -1,0 +1,151 @@
+"""What a file is, what will be read of it, and what is wrong with it: the answer of `eegsleep inspect`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eegsleep.errors import RecordingError
+from eegsleep.recording.channels import choose_derivations
+from eegsleep.recording.faults import Fault, clean_text
+from eegsleep.recording.presets import detect_device, find_device
+from eegsleep.recording.read import doubt_clock, open_source, read_derivations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from eegsleep.recording.presets import Device
+    from eegsleep.recording.source import Source
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found in one file.
+
+    Attributes
+    ----------
+    file : str
+        Its name, without the folder.
+    readable : bool
+        Whether `read_recording` reads it as it stands.
+    kind : str
+        The container, such as `EDF+C`; `unreadable` if that is not known.
+    device : Device or None
+        The preset that fits, None if the file was refused.
+    start : datetime or None
+        Naive local time of the first sample.
+    duration_s : float
+        Gaps included.
+    gaps : tuple of (onset_s, duration_s)
+        Where nothing was recorded.
+    channels : tuple of dict
+        `label, rate_hz, unit` of every channel, and `role` of those that would be used.
+    faults : tuple of Fault
+        All of them, also of channels that are not used.
+    """
+
+    file: str
+    readable: bool
+    kind: str
+    device: Device | None
+    start: datetime | None
+    duration_s: float
+    gaps: tuple[tuple[float, float], ...]
+    channels: tuple[dict[str, Any], ...]
+    faults: tuple[Fault, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the inspection as plain values, for JSON."""
+        return {
+            "file": self.file,
+            "readable": self.readable,
+            "kind": self.kind,
+            "device": self.device.name if self.device else "",
+            "start": self.start.isoformat() if self.start else None,
+            "duration_s": self.duration_s,
+            "gaps": [{"onset_s": onset, "duration_s": duration} for onset, duration in self.gaps],
+            "channels": list(self.channels),
+            "faults": [fault.as_dict() for fault in self.faults],
+        }
+
+
+def inspect_recording(
+    path: str | Path, *, device: str | None = None, units: Mapping[str, str] | None = None
+) -> Inspection:
+    """Inspect one file; a file that cannot be read is an answer too, not an exception.
+
+    Parameters
+    ----------
+    path : path
+    device : str, optional
+        Name of a device preset; by default recognised from header and labels.
+    units : mapping of str to str, optional
+        Unit of a channel by label, as `read_recording` takes it.
+
+    Returns
+    -------
+    Inspection
+
+    Raises
+    ------
+    SettingsError
+        If there is no such device preset.
+    """
+    path = Path(path)
+    named = find_device(device) if device else None
+    try:
+        source = open_source(path)
+    except RecordingError as error:
+        name = clean_text(path.name)
+        faults = error.faults or (_as_fault(error),)
+        return Inspection(
+            name, readable=False, kind="unreadable", device=None, start=None, duration_s=0.0, gaps=(), channels=(),
+            faults=faults,
+        )  # fmt: skip
+    preset = named or detect_device(source.labels, source.kind, source.identity)
+    roles: dict[str, str] = {}
+    doubts = doubt_clock(source, preset)
+    try:
+        derivations = choose_derivations(source.channels, preset)
+        roles = {name: d.role for d in reversed(derivations) for name in (d.plus, d.minus) if name}
+        doubts += read_derivations(source, derivations, units or {})[1]
+        readable = True
+    except RecordingError as error:
+        doubts += error.faults or (_as_fault(error),)
+        readable = False
+    return _describe(source, preset, roles, doubts, readable=readable)
+
+
+def _describe(
+    source: Source, preset: Device, roles: dict[str, str], doubts: list[Fault], *, readable: bool
+) -> Inspection:
+    channels = tuple(
+        {"label": c.label, "role": roles.get(c.label, ""), "rate_hz": c.rate_hz, "unit": c.unit}
+        for c in source.channels
+    )
+    return Inspection(
+        file=clean_text(source.path.name),
+        readable=readable,
+        kind=source.kind,
+        device=preset,
+        start=source.start,
+        duration_s=source.duration_s,
+        gaps=source.gaps,
+        channels=channels,
+        faults=tuple(dict.fromkeys((*source.faults, *doubts))),
+    )
+
+
+def _as_fault(error: RecordingError) -> Fault:
+    """Return an error as the fault it stands for, so that it is told in the same form as the others."""
+    needs_user = "--units" in error.remedy or "--eeg" in error.remedy
+    parts = [error.problem] + ([f"allowed: {error.allowed}"] if error.allowed else [])
+    return Fault(
+        "refused",
+        "needs the user" if needs_user else "refused",
+        "; ".join(parts),
+        value=error.found,
+        remedy=error.remedy,
+    )

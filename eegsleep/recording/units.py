@@ -1,0 +1,40 @@
+"""Units of voltage as files spell them. A unit that is not known for sure is asked for, never assumed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eegsleep.recording.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from eegsleep.recording.source import SourceChannel
+
+# Exact spellings only. `MV` could be mega or milli, `mv` is neither; both are asked for.
+VOLTS_PER_UNIT = {
+    "V": 1.0, "Volt": 1.0, "volt": 1.0, "Volts": 1.0, "volts": 1.0,
+    "mV": 1e-3, "millivolt": 1e-3, "milliV": 1e-3,
+    "uV": 1e-6, "uv": 1e-6, "UV": 1e-6, "microV": 1e-6, "uVolt": 1e-6, "uVolts": 1e-6, "microvolt": 1e-6,
+    "\N{MICRO SIGN}V": 1e-6, "\N{GREEK SMALL LETTER MU}V": 1e-6, "\N{MICRO SIGN}v": 1e-6,
+    "nV": 1e-9,
+}  # fmt: skip
+
+
+def volts_per_unit(channel: SourceChannel, units: Mapping[str, str]) -> float | Fault:
+    """Return how many volts one unit of a channel is, or why that is not known.
+
+    Parameters
+    ----------
+    channel : SourceChannel
+    units : mapping of str to str
+        The user's word by label; it wins over the file, which may lie.
+    """
+    unit = units.get(channel.label, channel.unit)
+    if unit in VOLTS_PER_UNIT:
+        return VOLTS_PER_UNIT[unit]
+    return Fault(
+        "unit-unknown", "needs the user",
+        "its unit is not known, so its amplitude cannot be trusted; allowed are V, mV, uV and nV",
+        "unit", unit or "none", f'name it with --units "{channel.label}=uV"', channel.label,
+    )  # fmt: skip
