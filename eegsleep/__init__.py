@@ -18,63 +18,114 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from eegsleep.config import Settings, load_settings
     from eegsleep.datasets.simulate import SimulationSettings, simulate_night, write_simulated_night
+    from eegsleep.datasets.simulated_artefacts import ARTEFACT_KINDS
     from eegsleep.errors import EegSleepError, RecordingError, SettingsError, TableError
     from eegsleep.markers import CATALOGUE, FAMILIES
     from eegsleep.night import Night, analyze_night, load_night, save_night
-    from eegsleep.quality import measure_quality
+    from eegsleep.quality import Verdict, judge_night, measure_quality
     from eegsleep.recording.anonymize import anonymize_recording
     from eegsleep.recording.inspect import Inspection, inspect_recording
     from eegsleep.recording.read import Recording, read_recording
+    from eegsleep.report.agreement_page import render_agreement
     from eegsleep.report.pages import render_night
+    from eegsleep.staging.agreement import Agreement, measure_agreement, save_agreement
+    from eegsleep.staging.confidence import measure_uncertainty
+    from eegsleep.staging.hypnogram import make_stages
+    from eegsleep.staging.hypnogram_export import write_hypnogram
+    from eegsleep.staging.hypnogram_files import read_hypnogram
+    from eegsleep.staging.lights import Lights, find_lights
+    from eegsleep.staging.pairing import pair_scorings
+    from eegsleep.staging.score import score_stages
+    from eegsleep.staging.scoring import Scoring, align_scoring
+    from eegsleep.staging.stage_codings import CODINGS
+    from eegsleep.staging.statistics import measure_sleep
 
 # Public name: where it lives. Nothing is imported until it is asked for (PEP 562).
 _HOMES = {
+    "measure_uncertainty": "eegsleep.staging.confidence",
+    "make_stages": "eegsleep.staging.hypnogram",
+    "CODINGS": "eegsleep.staging.stage_codings",
+    "ARTEFACT_KINDS": "eegsleep.datasets.simulated_artefacts",
+    "Agreement": "eegsleep.staging.agreement",
     "CATALOGUE": "eegsleep.markers",
-    "FAMILIES": "eegsleep.markers",
     "EegSleepError": "eegsleep.errors",
+    "FAMILIES": "eegsleep.markers",
     "Inspection": "eegsleep.recording.inspect",
+    "Lights": "eegsleep.staging.lights",
     "Night": "eegsleep.night",
     "Recording": "eegsleep.recording.read",
     "RecordingError": "eegsleep.errors",
+    "Scoring": "eegsleep.staging.scoring",
     "Settings": "eegsleep.config",
     "SettingsError": "eegsleep.errors",
     "SimulationSettings": "eegsleep.datasets.simulate",
     "TableError": "eegsleep.errors",
+    "Verdict": "eegsleep.quality",
+    "align_scoring": "eegsleep.staging.scoring",
     "analyze_night": "eegsleep.night",
     "anonymize_recording": "eegsleep.recording.anonymize",
+    "find_lights": "eegsleep.staging.lights",
     "inspect_recording": "eegsleep.recording.inspect",
+    "judge_night": "eegsleep.quality",
     "load_night": "eegsleep.night",
     "load_settings": "eegsleep.config",
+    "measure_agreement": "eegsleep.staging.agreement",
     "measure_quality": "eegsleep.quality",
+    "measure_sleep": "eegsleep.staging.statistics",
+    "pair_scorings": "eegsleep.staging.pairing",
+    "read_hypnogram": "eegsleep.staging.hypnogram_files",
     "read_recording": "eegsleep.recording.read",
+    "render_agreement": "eegsleep.report.agreement_page",
     "render_night": "eegsleep.report.pages",
+    "save_agreement": "eegsleep.staging.agreement",
     "save_night": "eegsleep.night",
+    "score_stages": "eegsleep.staging.score",
     "simulate_night": "eegsleep.datasets.simulate",
+    "write_hypnogram": "eegsleep.staging.hypnogram_export",
     "write_simulated_night": "eegsleep.datasets.simulate",
 }
 
 __all__ = [
+    "ARTEFACT_KINDS",
     "CATALOGUE",
+    "CODINGS",
     "FAMILIES",
+    "Agreement",
     "EegSleepError",
     "Inspection",
+    "Lights",
     "Night",
     "Recording",
     "RecordingError",
+    "Scoring",
     "Settings",
     "SettingsError",
     "SimulationSettings",
     "TableError",
+    "Verdict",
+    "align_scoring",
     "analyze_night",
     "anonymize_recording",
+    "find_lights",
     "inspect_recording",
+    "judge_night",
     "load_night",
     "load_settings",
+    "make_stages",
+    "measure_agreement",
     "measure_quality",
+    "measure_sleep",
+    "measure_uncertainty",
+    "pair_scorings",
+    "read_hypnogram",
     "read_recording",
+    "render_agreement",
     "render_night",
+    "save_agreement",
     "save_night",
+    "score_stages",
     "simulate_night",
+    "write_hypnogram",
     "write_simulated_night",
 ]
 

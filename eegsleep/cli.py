@@ -19,9 +19,13 @@ from eegsleep.errors import EegSleepError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pandas as pd
+
+    from eegsleep.config import Settings
     from eegsleep.night import Night
     from eegsleep.recording.inspect import Inspection
     from eegsleep.recording.read import Recording
+    from eegsleep.staging.lights import Lights
 
 app = App(
     name="eegsleep",
@@ -42,6 +46,10 @@ def score(
     emg: str | None = None,
     units: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     start: datetime | None = None,
+    lights_off: str | None = None,
+    lights_on: str | None = None,
+    coding: str | None = None,
+    reference: Path | None = None,
     config: Path | None = None,
 ) -> None:
     """Score one night: a recording goes in, a folder of tables and a report come out.
@@ -53,7 +61,7 @@ def score(
     output
         Folder in which the night folder is made.
     hypnogram
-        Stages to use in place of automatic ones: a CSV with onset_s and stage, one row a 30 s epoch.
+        Stages to use in place of automatic ones: EDF+, CSV, XML or text of the common programs.
     device
         Name of a device preset, such as muse or sleep-edf; by default recognised from the file.
     eeg
@@ -66,6 +74,14 @@ def score(
         Unit of a channel whose header gives none or a wrong one: LABEL=uV.
     start
         Local time of the first sample, where the file's clock is wrong: 2026-01-31T23:15.
+    lights_off
+        Clock time at which the lights went out: 23:15. Sleep statistics count from here.
+    lights_on
+        Clock time at which they went on: 07:00.
+    coding
+        What integers in a hypnogram mean: rk, aasm, nsrr, ucddb and others.
+    reference
+        An expert's hypnogram to keep beside ours, for `eegsleep agree`.
     config
         TOML file of settings.
     """
@@ -79,22 +95,95 @@ def score(
         recording = read_recording(
             file, eeg=eeg, eog=eog, emg=emg, units=_parse_units(units), device=device, start=start
         )
-        folder, night = _score(recording, output, settings, hypnogram)
+        night = _analyze(recording, settings, hypnogram, (lights_off, lights_on), coding)
+        folder = _save(night, output, _align(reference, recording, coding)[0] if reference else None)
     _say_aside(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
     for warning in night.warnings:
         _say_aside(f"Note: {warning}")
     print(folder / "report.html")
 
 
-def _score(recording: Recording, output: Path, settings: object, hypnogram: Path | None = None) -> tuple[Path, Night]:
-    """Analyze, render and save one recording; return its folder and the night."""
-    from eegsleep.night import analyze_night, save_night
-    from eegsleep.report.pages import render_night
-    from eegsleep.staging.hypnogram import read_stages
+def _analyze(
+    recording: Recording,
+    settings: Settings,
+    hypnogram: Path | None = None,
+    lights: tuple[str | None, str | None] = (None, None),
+    coding: str | None = None,
+) -> Night:
+    """Analyze one recording, with the stages and lights that were given, if any."""
+    from eegsleep.night import analyze_night
+    from eegsleep.staging.lights import find_lights
 
-    stages = read_stages(hypnogram, recording.n_epochs) if hypnogram else None
-    night = analyze_night(recording, settings, stages)
-    return save_night(night, output, {"report.html": render_night(night)}), night
+    stages, said = _align(hypnogram, recording, coding) if hypnogram else (None, None)
+    found = find_lights(recording, *lights)
+    if said and (found is None or found.source == "whole recording"):
+        found = said
+    return analyze_night(recording, settings, stages, found)
+
+
+def _align(hypnogram: Path, recording: Recording, coding: str | None) -> tuple[pd.DataFrame, Lights | None]:
+    """Lay a hypnogram file on a recording and say what did not fit."""
+    from eegsleep.staging.hypnogram_files import read_hypnogram
+    from eegsleep.staging.lights import lights_from_hypnogram
+    from eegsleep.staging.scoring import align_scoring, place_lights
+
+    scoring = read_hypnogram(hypnogram, coding=coding)
+    stages, notes = align_scoring(scoring, recording.start, recording.n_epochs)
+    for note in notes:
+        _say_aside(f"Note: {_printable(f'{hypnogram.name}: {note}')}")
+    lights = place_lights(scoring, recording.start, recording.n_epochs)
+    return stages, lights_from_hypnogram(*lights, recording.n_epochs)
+
+
+def _save(night: Night, output: Path, reference: pd.DataFrame | None = None) -> Path:
+    """Render and save one night; return its folder."""
+    from eegsleep.night import save_night
+    from eegsleep.report.pages import render_night
+    from eegsleep.staging.pairing import REFERENCE_FILE
+    from eegsleep.tables import HYPNOGRAM, encode_table
+
+    files = {"report.html": render_night(night)}
+    if reference is not None:
+        files[REFERENCE_FILE] = encode_table(reference, HYPNOGRAM)
+    return save_night(night, output, files)
+
+
+@app.command
+def agree(
+    reference: Path,
+    observed: Path | None = None,
+    *,
+    output: Path = Path("eegsleep-agreement"),
+    coding: str | None = None,
+) -> None:
+    """Compare two scorings of a night, or all nights of a folder with their experts' stages.
+
+    Parameters
+    ----------
+    reference
+        The expert's hypnogram, or a folder of nights scored with --reference.
+    observed
+        The other hypnogram, or a night folder.
+    output
+        Folder for the tables and the page.
+    coding
+        What integers in a hypnogram mean: rk, aasm, nsrr, ucddb and others.
+    """
+    with _progress() as say:
+        say("comparing stages")
+        from eegsleep.report.agreement_page import render_agreement
+        from eegsleep.staging.agreement import measure_agreement, save_agreement
+        from eegsleep.staging.pairing import collect_pairs, pair_scorings
+
+        pairs = [pair_scorings(reference, observed, coding=coding)] if observed else collect_pairs(reference)
+        agreement = measure_agreement(pairs)
+        names = (reference.name, observed.name) if observed else ("expert", "eegsleep")
+        page = render_agreement(agreement, reference=names[0], observed=names[1])
+        folder = save_agreement(agreement, output, {"agreement.html": page})
+    pooled = agreement.pooled.set_index(["measure", "pooling"])["value"]
+    kappa, accuracy = pooled["kappa", "all epochs"], pooled["accuracy", "all epochs"]
+    _say_aside(f"{len(pairs)} night{'s' if len(pairs) > 1 else ''}: kappa {kappa:.2f}, accuracy {100 * accuracy:.1f} %")
+    print(folder / "agreement.html")
 
 
 @app.command
@@ -253,7 +342,7 @@ def demo(*, output: Path = Path("eegsleep-demo")) -> None:
         from eegsleep.config import Settings
         from eegsleep.recording.read import read_recording
 
-        folder, _ = _score(read_recording(path), output, Settings())
+        folder = _save(_analyze(read_recording(path), Settings()), output)
     print(f"One simulated night, scored. Open {(folder / 'report.html').resolve()}")
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import SettingsError
+from eegsleep.staging.confidence import Uncertainty, measure_uncertainty
+from eegsleep.staging.lights import Lights
 from eegsleep.staging.statistics import EPOCH_MIN, EPOCH_S, measure_sleep
 from eegsleep.tables import (
     COUPLING,
@@ -37,6 +39,10 @@ FAMILIES = {
 }
 EVENT_STAGES = {"N2": ("N2",), "N3": ("N3",), "NREM": ("N2", "N3")}
 SPECTRUM_STAGES = {**EVENT_STAGES, "R": ("R",)}
+# What counts from lights off or to lights on; meaningless where they are not known.
+_FROM_LIGHTS = (
+    "tib_min", "unscored_min", "sleep_efficiency_percent", "sol_min", "waso_min", "persistent_sleep_latency_min",
+)  # fmt: skip
 MIN_DECLINE_CYCLES = 3  # two points always lie on a line
 
 
@@ -99,6 +105,9 @@ _SLEEP = (
     ("sol_min", "Sleep onset latency", "A", "min", "-", (20.0, "min"), "Lights off to the first sleep."),
     ("waso_min", "Wake after sleep onset", "A", "min", "-", (20.0, "min"),
      "Wake from sleep onset to lights on, wake after the final awakening included."),
+    ("sleep_period_min", "Sleep period", "context", "min", "0", _NONE, "First to last epoch of sleep."),
+    ("wake_in_sleep_period_min", "Wake in the sleep period", "A", "min", "-", (20.0, "min"),
+     "Wake between the first and the last epoch of sleep; known without lights off and on."),
     ("persistent_sleep_latency_min", "Latency to persistent sleep", "A", "min", "-", _SD,
      "Lights off to the first ten minutes of unbroken sleep."),
     ("awakenings", "Awakenings", "A", "n", "-", (0.5, "n"), "Runs of wake within the sleep period."),
@@ -163,6 +172,9 @@ _OTHER_SPECTRUM = (
      "Steepness of the spectrum without its peaks; the larger, the steeper.", "C"),
     ("first_cycle_swa_power_uv2", "First-cycle slow-wave activity", "B", "µV²", "+", _SD,
      "Power at 0.5-4 Hz in the NREM sleep of the first cycle, where sleep pressure is highest."),
+    ("time_in_bed_swa_power_uv2", "Slow-wave activity in bed", "B", "µV²", "+", _SD,
+     "Power at 0.5-4 Hz over the whole time in bed, whatever the stage: where N3 changes and this does not, "
+     "doubt the stages."),
     ("swa_decline_percent_per_cycle", "Decline of slow-wave activity", "B", "%/cycle", "0", _SD,
      "How much slow-wave activity falls from one cycle to the next; positive is a fall."),
 )
@@ -258,6 +270,7 @@ def measure_markers(
     spectrum: pd.DataFrame,
     channels: Sequence[str],
     settings: MarkerSettings | None = None,
+    lights: Lights | None = None,
 ) -> pd.DataFrame:
     """Measure every marker of the catalogue on one night.
 
@@ -270,6 +283,9 @@ def measure_markers(
         EEG channels on which events and spectrum were measured. One without a row in the event tables
         still gets its markers: nothing found in enough clean minutes is a density of 0.
     settings : MarkerSettings, optional
+    lights : Lights, optional
+        When the night began and ended; by default the whole hypnogram. Where that was only guessed from
+        the stages, what counts from lights off is missing.
 
     Returns
     -------
@@ -299,7 +315,7 @@ def measure_markers(
         "spectrum": check_table(spectrum, SPECTRUM),
     }
     stages = check_table(stages, HYPNOGRAM)
-    rows = _sleep_rows(stages)
+    rows = _sleep_rows(stages, lights or Lights(0.0, len(stages) * EPOCH_S, "whole recording"))
     for channel in dict.fromkeys(channels):
         own = {name: table[table["channel"] == channel] for name, table in tables.items()}
         rows += _channel_rows(channel, stages, own, settings)
@@ -323,16 +339,25 @@ def _channel_rows(
         rows += _coupling_rows(coupling, places[stage], settings)
     for place in places.values():
         rows += _spectrum_rows(measured, place, settings)
+    rows.append(_time_in_bed_row(measured, channel, settings))
     rows.append(_first_cycle_row(measured, places["NREM"], settings))
     rows.append(_decline_row(own["spectrum"], places["NREM"], settings))
     return rows
 
 
 def _spoken(stage: str) -> str:
-    return "REM" if stage == "R" else stage
+    return "REM" if stage == "R" else stage or "the time in bed"
 
 
-def _row(name: str, place: _Place, value: float, n: int, reason: str = "", clean_min: float | None = None) -> dict:
+def _row(
+    name: str,
+    place: _Place,
+    value: float,
+    n: int,
+    reason: str = "",
+    clean_min: float | None = None,
+    unsure: Uncertainty | None = None,
+) -> dict:
     missing = bool(reason) or not math.isfinite(value)
     return {
         "marker": name,
@@ -344,13 +369,31 @@ def _row(name: str, place: _Place, value: float, n: int, reason: str = "", clean
         "n": n,
         "clean_min": place.clean_min if clean_min is None else clean_min,
         "reason": (reason or "could not be measured") if missing else "",
+        **(unsure or Uncertainty())._asdict(),
     }
 
 
-def _sleep_rows(stages: pd.DataFrame) -> list[dict]:
-    measures = measure_sleep(stages)
+def _sleep_rows(stages: pd.DataFrame, lights: Lights) -> list[dict]:
+    inside = stages.iloc[lights.epochs(len(stages))]
+    measures = measure_sleep(inside)
+    unsure = measure_uncertainty(inside)
     night = _Place("", "", measures["tib_min"].value - measures["unscored_min"].value, "")
-    return [_row(name, night, m.value, len(stages), m.reason) for name, m in measures.items()]
+    rows = []
+    for name, measure in measures.items():
+        if name in _FROM_LIGHTS and not lights.known:
+            rows.append(_row(name, night, math.nan, len(inside), "lights off and on are not known"))
+        else:
+            rows.append(_row(name, night, measure.value, len(inside), measure.reason, unsure=unsure.get(name)))
+    return rows
+
+
+def _time_in_bed_row(measured: dict[tuple, dict], channel: str, settings: MarkerSettings) -> dict:
+    found = measured.get(("TIB", 0, "swa_power_uv2"))
+    place = _Place(channel, "", found["clean_min"] if found else 0.0, "")
+    lack = place.lack(settings.min_spectrum_min)
+    if found is None or lack:
+        return _row("time_in_bed_swa_power_uv2", place, math.nan, 0, lack or "no spectrum was measured on this channel")
+    return _row("time_in_bed_swa_power_uv2", place, found["value"], found["n_epochs"], found["reason"])
 
 
 def _places(channel: str, stages: pd.DataFrame, usable: NDArray[np.bool_]) -> dict[str, _Place]:

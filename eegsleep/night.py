@@ -21,7 +21,8 @@ from eegsleep.provenance import encode_json, fingerprint, hash_bytes, hash_file,
 from eegsleep.quality import Verdict, judge_night, measure_quality
 from eegsleep.recording.presets import find_device
 from eegsleep.spectrum import Spectrogram, measure_spectrum
-from eegsleep.staging.score import choose_staging_channels, score_stages
+from eegsleep.staging.lights import Lights, find_lights, keep_night, lights_from_sleep
+from eegsleep.staging.score import choose_staging_channels, score_night
 from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, check_table, encode_sidecar, encode_table, read_table
 
 if TYPE_CHECKING:
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from eegsleep.recording.read import Recording
+
+_LIGHTS_WORDS = {
+    "user": "as given",
+    "annotations": "as annotated in the file",
+    "hypnogram": "as given with the hypnogram",
+    "whole recording": "the first and the last epoch of the recording",
+    "sleep": "not known; 30 min before and after the longest sleep of the recording",
+}
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +55,7 @@ class Night:
     duration_s: float
     device: str
     roles: dict[str, str]
+    lights: Lights
     stages: pd.DataFrame
     quality: pd.DataFrame
     spindles: pd.DataFrame
@@ -74,7 +84,10 @@ class Night:
 
 
 def analyze_night(
-    recording: Recording, settings: Settings | None = None, hypnogram: pd.DataFrame | None = None
+    recording: Recording,
+    settings: Settings | None = None,
+    hypnogram: pd.DataFrame | None = None,
+    lights: Lights | None = None,
 ) -> Night:
     """Work out one night, from signals to markers.
 
@@ -84,6 +97,9 @@ def analyze_night(
     settings : Settings, optional
     hypnogram : pandas.DataFrame, optional
         Table `HYPNOGRAM` to use in place of automatic stages.
+    lights : Lights, optional
+        When the night began and ended (`find_lights`); by default what annotations in the file say, else the
+        whole recording, else, in one of more than 14 h, what its stages say.
 
     Returns
     -------
@@ -96,17 +112,18 @@ def analyze_night(
     """
     settings = settings or Settings()
     quality = measure_quality(recording, settings.quality)
-    stages = (
-        score_stages(recording, quality, settings.staging)
+    lights = lights or find_lights(recording)
+    stages, lights = (
+        score_night(recording, quality, settings.staging, lights)
         if hypnogram is None
-        else adopt_stages(hypnogram, recording, quality)
+        else adopt_stages(hypnogram, recording, quality, lights)
     )
     spindles = detect_spindles(recording, stages, quality, settings.spindles)
     waves = detect_slow_oscillations(recording, stages, quality, settings.slow_oscillations)
     coupling = couple_events(recording, spindles, waves, settings.coupling)
     spectrum, spectrogram = measure_spectrum(recording, stages, quality, settings.spectrum)
     markers = measure_markers(
-        stages, quality, spindles, waves, coupling, spectrum, recording.derivations, settings.markers
+        stages, quality, spindles, waves, coupling, spectrum, recording.derivations, settings.markers, lights
     )
     staged = choose_staging_channels(recording, quality, settings.staging) if hypnogram is None else {}
     return Night(
@@ -115,6 +132,7 @@ def analyze_night(
         duration_s=recording.duration_s,
         device=recording.device,
         roles=dict(recording.roles),
+        lights=lights,
         stages=stages,
         quality=quality,
         spindles=spindles,
@@ -123,15 +141,17 @@ def analyze_night(
         spectrum=spectrum,
         markers=markers,
         verdict=judge_night(quality, settings.quality),
-        warnings=_collect_warnings(recording, stages, staged),
-        methods=_describe_methods(recording, settings, staged),
-        provenance=_trace(recording, settings, staged, stages),
+        warnings=_collect_warnings(recording, stages, lights, staged),
+        methods=_describe_methods(recording, settings, lights, staged),
+        provenance=_trace(recording, settings, lights, staged, stages),
         spectrogram=spectrogram,
         averages=average_events(recording, spindles, waves),
     )
 
 
-def adopt_stages(stages: pd.DataFrame, recording: Recording, quality: pd.DataFrame) -> pd.DataFrame:
+def adopt_stages(
+    stages: pd.DataFrame, recording: Recording, quality: pd.DataFrame, lights: Lights | None = None
+) -> tuple[pd.DataFrame, Lights]:
     """Return stages that were given, after checking that they fit, with our own word on what is usable."""
     if len(stages) != recording.n_epochs:
         raise TableError(
@@ -140,29 +160,41 @@ def adopt_stages(stages: pd.DataFrame, recording: Recording, quality: pd.DataFra
             allowed=f"{recording.n_epochs} epochs of 30 s",
         )
     usable = quality[quality["role"] == "eeg"].groupby("epoch")["usable"].any()
-    return check_table(stages.assign(usable=usable.to_numpy()), HYPNOGRAM)
+    lights = lights or lights_from_sleep(stages)
+    return check_table(keep_night(stages.assign(usable=usable.to_numpy()), lights), HYPNOGRAM), lights
 
 
-def _collect_warnings(recording: Recording, stages: pd.DataFrame, staged: dict[str, str]) -> tuple[str, ...]:
+def _collect_warnings(
+    recording: Recording, stages: pd.DataFrame, lights: Lights, staged: dict[str, float]
+) -> tuple[str, ...]:
     """Return what the reader must know first, but for the verdict on the signals, which stands by itself."""
     found = list(recording.notes)
-    unscored = int((stages["stage"] == "UNS").sum())
+    unscored = int((stages["stage"].iloc[lights.epochs(len(stages))] == "UNS").sum())
     if unscored:
         found.append(f"{unscored / 2:g} min are unscored; they count neither as wake nor as sleep.")
-    if staged and staged["eeg"] != recording.derivations[0]:
-        found.append(f"Stages come from {staged['eeg']}, because {recording.derivations[0]} is mostly not usable.")
-    if recording.duration_s > 14 * 3600:
-        found.append("Over 14 h: latencies and efficiency count from the first sample, not from lights off.")
+    left_out = [label for label in recording.derivations if staged and label not in staged]
+    if left_out:
+        found.append(f"{', '.join(left_out)}: mostly not usable, and left out of the staging.")
+    if not lights.known:
+        found.append(
+            "Nobody says when the lights went out. The longest sleep of the recording was taken as the night, with "
+            "30 min on both sides; latencies and efficiency are not known. Give --lights-off and --lights-on."
+        )
     return tuple(found)
 
 
-def _describe_methods(recording: Recording, settings: Settings, staged: dict[str, str]) -> tuple[str, ...]:
+def _describe_methods(
+    recording: Recording, settings: Settings, lights: Lights, staged: dict[str, float]
+) -> tuple[str, ...]:
     versions = package_versions()
     preset = find_device(recording.device)
     s = settings
     scored = (
-        f"Stages: YASA {versions['yasa']} (doi:10.7554/eLife.70092) on {', '.join(staged.values())}, 30 s epochs, "
-        "unfiltered signal. Epochs in which the staged derivation was not usable are unscored. "
+        f"Stages: YASA {versions['yasa']} (doi:10.7554/eLife.70092) on {', '.join(staged)}, 30 s epochs, "
+        "unfiltered signal; the probabilities of several derivations are averaged, each weighted by how much of it is "
+        "usable. Epochs in which none is usable are unscored. Confidence is calibrated on simulated nights and one "
+        "real recording; the 95 % intervals of sleep statistics say what unsure stages leave open, not whether YASA "
+        "suits this device. "
         f"On this device ({preset.title}): {preset.validation}"
         if staged
         else "Stages: given by the user."
@@ -173,7 +205,7 @@ def _describe_methods(recording: Recording, settings: Settings, staged: dict[str
         f"{100 * s.quality.max_lost_fraction:g} % of it is flat, or, in an EEG, moving or without contact, or where "
         f"an EEG swings over {s.quality.max_ptp_uv:g} µV.",
         scored,
-        "Sleep statistics follow AASM definitions with lights off at the first and lights on at the last epoch.",
+        f"Sleep statistics follow AASM definitions. Lights off and on: {_LIGHTS_WORDS[lights.source]}.",
         f"Spindles: YASA's detector, {s.spindles.band_hz[0]:g}–{s.spindles.band_hz[1]:g} Hz, judged against "
         f"{s.spindles.broad_hz[0]:g}–{s.spindles.broad_hz[1]:g} Hz, so that a change in slow waves does not change "
         f"their number; slow and fast are parted at {s.spindles.class_border_hz:g} Hz. Usable N2 and N3 only. "
@@ -189,7 +221,9 @@ def _describe_methods(recording: Recording, settings: Settings, staged: dict[str
     )
 
 
-def _trace(recording: Recording, settings: Settings, staged: dict[str, str], stages: pd.DataFrame) -> dict[str, Any]:
+def _trace(
+    recording: Recording, settings: Settings, lights: Lights, staged: dict[str, float], stages: pd.DataFrame
+) -> dict[str, Any]:
     """Return what the results depend on, as stored in provenance.json and shown in the report."""
     resolved = json.loads(json.dumps(settings.to_dict()))
     versions = package_versions()
@@ -202,10 +236,13 @@ def _trace(recording: Recording, settings: Settings, staged: dict[str, str], sta
         "device": recording.device,
         "roles": recording.roles,
         "staged_channels": staged,
+        "lights": {"off_s": lights.off_s, "on_s": lights.on_s, "source": lights.source},
         "hypnogram_sha256": given,
         "settings": resolved,
         "versions": versions,
-        "fingerprint": fingerprint(recording.sha256, recording.roles, given, resolved, versions),
+        "fingerprint": fingerprint(
+            recording.sha256, recording.roles, [lights.off_s, lights.on_s, lights.source], given, resolved, versions
+        ),
     }
 
 
@@ -295,6 +332,7 @@ def load_night(folder: str | Path) -> Night:
         duration_s=provenance["input"]["duration_s"],
         device=provenance["device"],
         roles=provenance["roles"],
+        lights=Lights(**provenance["lights"]),
         stages=tables.pop("hypnogram"),
         verdict=Verdict(provenance["quality"]["verdict"], tuple(provenance["quality"]["reasons"])),
         warnings=tuple(provenance["warnings"]),
@@ -325,10 +363,11 @@ def encode_events(night: Night) -> bytes:
             for row in events.itertuples()
         ]
     annotations.sort(key=lambda annotation: annotation.onset)
-    start = night.start
+    # the header of an EDF has two digits for the year
+    start = night.start if night.start and 1985 <= night.start.year <= 2084 else None
     file = edfio.Edf(
         [],
-        starttime=start.time() if start else None,
+        starttime=night.start.time() if night.start else None,
         recording=edfio.Recording(startdate=start.date()) if start else None,
         annotations=annotations,
     )

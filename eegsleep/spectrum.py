@@ -29,7 +29,10 @@ BANDS_HZ = {
     "beta": (15.0, 30.0),
 }
 TOTAL_HZ = (0.5, 30.0)
-STAGE_GROUPS = {"W": ["W"], "N1": ["N1"], "N2": ["N2"], "N3": ["N3"], "R": ["R"], "NREM": ["N2", "N3"]}
+STAGE_GROUPS = {
+    "W": ["W"], "N1": ["N1"], "N2": ["N2"], "N3": ["N3"], "R": ["R"], "NREM": ["N2", "N3"],
+    "TIB": ["W", "N1", "N2", "N3", "R"],
+}  # fmt: skip
 APERIODIC_STAGES = ("N2", "N3", "NREM", "R")
 
 

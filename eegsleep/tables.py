@@ -76,8 +76,10 @@ HYPNOGRAM = Table(
         Column("p_rem", "float", "Probability of REM."),
         Column("confidence", "float", "The largest of the five probabilities."),
         Column("usable", "bool", "Whether at least one staged derivation could be believed."),
+        Column("agreement", "float", "Share of the usable derivations that give this stage by themselves; missing "
+               "where fewer than two are usable."),
     ),
-)
+)  # fmt: skip
 
 QUALITY = Table(
     "quality",
@@ -162,7 +164,7 @@ SPECTRUM = Table(
     "one spectral measure of one channel in one stage",
     (
         _CHANNEL,
-        Column("stage", "str", "W, N1, N2, N3, R, or NREM (N2 and N3 together)."),
+        Column("stage", "str", "W, N1, N2, N3, R, NREM (N2 and N3), or TIB (every scored epoch, whatever its stage)."),
         Column("cycle", "int", "NREM–REM cycle, counted from 1; 0 is the whole night."),
         Column("measure", "str", "Name of the measure."),
         Column("low_hz", "float", "Lower edge of its band.", "Hz"),
@@ -188,8 +190,13 @@ MARKERS = Table(
         Column("n", "int", "Events or epochs the value rests on."),
         _CLEAN,
         _REASON,
+        Column("expected", "float", "Minutes by the probabilities of the stages, where the value is minutes counted; "
+               "in the same unit."),
+        Column("low", "float", "Lower end of the 95 % interval that unsure stages leave, in the same unit; missing "
+               "where that was not worked out."),
+        Column("high", "float", "Upper end of that interval."),
     ),
-)
+)  # fmt: skip
 
 SIMULATED_STAGES = Table("stages", "one simulated 30 s epoch", (_EPOCH, _onset("epoch"), _STAGE))
 
@@ -231,6 +238,320 @@ SIMULATED_ARTEFACTS = Table(
 )
 
 NIGHT_TABLES = (HYPNOGRAM, QUALITY, SPINDLES, SLOW_OSCILLATIONS, COUPLING, SPECTRUM, MARKERS)
+
+_NIGHT = Column("night", "str", "Name of the night.")
+_SUBJECT = Column("subject", "str", "Name of the sleeper.")
+_LOW = "Lower end of its 95 % interval; missing with a reason where there are too few nights."
+_HIGH = "Upper end of that interval."
+_N_NIGHTS = Column("n_nights", "int", "Nights that have a value and enter.")
+_N_SUBJECTS = Column("n_subjects", "int", "Sleepers of those nights.")
+_NOTE = Column("reason", "str", "Why something is missing or left out, or empty.")
+
+AGREEMENT_NIGHTS = Table(
+    "agreement_nights",
+    "one night scored twice",
+    (
+        _NIGHT,
+        _SUBJECT,
+        Column("n_total", "int", "Epochs of the night."),
+        Column("n_epochs", "int", "Epochs that both scored; all that follows rests on these."),
+        Column("unscored_reference", "int", "Epochs the reference left unscored."),
+        Column("unscored_observed", "int", "Epochs the observed scoring left unscored."),
+        Column("left_out_percent", "float", "Share of the night's epochs that one or both left unscored.", "percent"),
+        Column("accuracy", "float", "Share of epochs given the same stage."),
+        Column("kappa", "float", "Cohen's kappa, agreement beyond chance; missing if the reference has one stage."),
+        Column("macro_f1", "float", "Mean F1 of the stages that the reference has."),
+        Column("f1_w", "float", "F1 of wake; missing if neither scoring has any, 0 if only one has."),
+        Column("f1_n1", "float", "F1 of N1, likewise."),
+        Column("f1_n2", "float", "F1 of N2, likewise."),
+        Column("f1_n3", "float", "F1 of N3, likewise."),
+        Column("f1_r", "float", "F1 of REM, likewise."),
+        _NOTE,
+    ),
+)
+
+AGREEMENT_POOLED = Table(
+    "agreement_pooled",
+    "one measure of agreement over all nights, pooled in one way",
+    (
+        Column("measure", "str", "accuracy, kappa, macro_f1, or f1_ and the stage."),
+        Column("pooling", "str", "mean of nights, median of nights, or all epochs (of all nights, counted together)."),
+        Column("value", "float", "The measure."),
+        Column("low", "float", _LOW),
+        Column("high", "float", _HIGH),
+        _N_NIGHTS,
+        _N_SUBJECTS,
+        Column("n_resamples", "int", "Bootstrap samples of sleepers (of nights, if there is one sleeper); 0 if none."),
+        Column("seed", "int", "Seed of the bootstrap."),
+        _NOTE,
+    ),
+)
+
+AGREEMENT_CONFUSION = Table(
+    "agreement_confusion",
+    "one stage of the reference met by one stage of the observed scoring, all nights together",
+    (
+        Column("reference", "str", "Stage in the reference."),
+        Column("observed", "str", "Stage in the observed scoring."),
+        Column("n_epochs", "int", "Epochs so scored."),
+        Column("share", "float", "Of the epochs with that stage in the reference; missing if there are none."),
+    ),
+)
+
+AGREEMENT_STATISTICS = Table(
+    "agreement_statistics",
+    "one sleep statistic of one night, from both scorings over the epochs both scored",
+    (
+        _NIGHT,
+        _SUBJECT,
+        Column("statistic", "str", "Name of the sleep statistic."),
+        Column("unit", "str", "Unit of the values."),
+        Column("reference", "float", "From the reference."),
+        Column("observed", "float", "From the observed scoring."),
+        Column("difference", "float", "Observed minus reference."),
+        _NOTE,
+    ),
+)
+
+AGREEMENT_MINUTES = Table(
+    "agreement_minutes",
+    "one sleep statistic over all nights: how far the observed scoring is off",
+    (
+        Column("statistic", "str", "Name of the sleep statistic."),
+        Column("unit", "str", "Unit of the values."),
+        Column("reference_mean", "float", "Mean over nights, from the reference."),
+        Column("observed_mean", "float", "Mean over nights, from the observed scoring."),
+        Column("bias", "float", "Mean over nights of observed minus reference."),
+        Column("bias_low", "float", _LOW),
+        Column("bias_high", "float", _HIGH),
+        Column("sd", "float", "Standard deviation of the difference in a new night of a new sleeper."),
+        Column("loa_lower", "float", "Lower limit of agreement, bias - 1.96 sd: 95 % of nights lie between the two."),
+        Column("loa_lower_low", "float", _LOW),
+        Column("loa_lower_high", "float", _HIGH),
+        Column("loa_upper", "float", "Upper limit of agreement, bias + 1.96 sd."),
+        Column("loa_upper_low", "float", _LOW),
+        Column("loa_upper_high", "float", _HIGH),
+        Column(
+            "slope",
+            "float",
+            "Change of the difference with the mean of both scorings: proportional bias, or one scoring being noisier.",
+        ),
+        Column("slope_low", "float", _LOW),
+        Column("slope_high", "float", _HIGH),
+        _N_NIGHTS,
+        _N_SUBJECTS,
+        _NOTE,
+    ),
+)
+
+AGREEMENT_TABLES = (
+    AGREEMENT_NIGHTS, AGREEMENT_POOLED, AGREEMENT_CONFUSION, AGREEMENT_STATISTICS, AGREEMENT_MINUTES
+)  # fmt: skip
+
+
+STUDY_NIGHTS = Table(
+    "nights",
+    "one night of a study, recorded or missed",
+    (
+        _SUBJECT,
+        Column("night", "str", "Name of its night folder; no other night of the study has it."),
+        Column("date", "str", "Evening on which it began, YYYY-MM-DD."),
+        Column("file", "str", "The recording, relative to the study file; empty for a night that was missed."),
+        Column("condition", "str", "Masked code of what was taken; empty for a night that was not drawn."),
+        Column("block", "int", "Pair or phase, counted from 1; 0 for none."),
+        Column("period", "int", "Period of a crossover, counted from 1; 0 for none."),
+        Column("adaptation", "bool", "Whether it is a night to get used to the recording, which never enters."),
+        Column("device", "str", "Recorder, with its montage and firmware where they change."),
+        Column("lights_off", "str", "Clock time, HH:MM; empty if not known."),
+        Column("lights_on", "str", "Clock time, HH:MM; empty if not known."),
+        Column("dose", "str", "Dose as taken, with its unit, the same words in both conditions."),
+        Column("hours_since_dose", "float", "Since the dose before this one, at lights off.", "h"),
+        Column("guess", "str", "Code the sleeper guessed in the morning; empty if not asked."),
+        Column("excluded", "bool", "Whether the night is left out."),
+        Column("exclusion_reason", "str", "Why, by which rule; empty if it is not."),
+        Column("decided_masked", "bool", "Whether that was decided while the codes were masked."),
+    ),
+)
+
+SCHEDULE = Table(
+    "schedule",
+    "one planned night",
+    (
+        _SUBJECT,
+        Column("night", "str", "Name of the night."),
+        Column("date", "str", "Evening on which it begins, YYYY-MM-DD."),
+        Column("weekday", "str", "Weekday of that evening."),
+        Column("condition", "str", "Masked code of what is taken; empty for an adaptation night."),
+        Column("block", "int", "Pair or phase, counted from 1; 0 for none."),
+        Column("period", "int", "Period of a crossover, counted from 1; 0 for none."),
+        Column("adaptation", "bool", "Whether it is a night to get used to the recording."),
+    ),
+)
+
+POWER = Table(
+    "power",
+    "one size of study and one effect",
+    (
+        Column("endpoint", "str", "Endpoint, as marker|stage|channel; empty where the effect is in SD only."),
+        Column("n_nights", "int", "Nights with a condition, of each sleeper."),
+        Column("n_subjects", "int", "Sleepers."),
+        Column("effect_sd", "float", "Effect in standard deviations between nights of one person."),
+        Column("effect", "float", "Effect in the unit beside it; missing where the spread is not known."),
+        Column("unit", "str", "Unit of the effect."),
+        Column("power", "float", "Share of simulated studies whose re-randomisation p is at most alpha."),
+        Column("smallest_p", "float", "Smallest p-value that so many nights can give."),
+        Column("source", "str", "Where the spread between nights comes from."),
+    ),
+)
+
+CHECKS = Table(
+    "checks",
+    "one check of the study",
+    (
+        Column("code", "str", "C1 to C12."),
+        Column("name", "str", "What is checked."),
+        Column("status", "str", "pass, warn or fail."),
+        Column("value", "float", "The number it rests on; missing where there is none."),
+        Column("limit", "float", "What the number is held against; missing where it is only reported."),
+        Column("message", "str", "What was found, in a sentence."),
+    ),
+)
+
+
+_MARKER = Column("marker", "str", "Name of the marker; the catalogue gives its meaning.")
+_FAMILY = Column("family", "str", "Family of the marker: A to E, or context.")
+_MARKER_STAGE = Column("stage", "str", "Stage it was measured in; empty for the whole night.")
+_MARKER_CHANNEL = Column("channel", "str", "Derivation it was measured on; empty if it belongs to none.")
+_UNIT = Column("unit", "str", "Unit of the values.")
+
+COMPARISON = Table(
+    "comparison",
+    "one marker of one stage and channel, compound against control",
+    (
+        _MARKER,
+        Column("label", "str", "Name of the marker in a report."),
+        _FAMILY,
+        _MARKER_STAGE,
+        _MARKER_CHANNEL,
+        _UNIT,
+        Column("direction", "str", "+ if more is usually better, - if worse, 0 if neither."),
+        Column("role", "str", "primary, family (tested in a family of the declared order) or described."),
+        Column("n_subjects", "int", "Sleepers that have a value in what is compared."),
+        Column("n_control", "int", "Control nights that have a value and enter."),
+        Column("n_compound", "int", "Compound nights that have a value and enter."),
+        Column("control_mean", "float", "Mean of the control nights (mean direction for a phase)."),
+        Column("compound_mean", "float", "Mean of the compound nights, likewise."),
+        Column("control_sd", "float", "Standard deviation between control nights of one sleeper."),
+        Column("difference", "float", "Compound minus control, adjusted as the method says; in the unit beside it."),
+        Column("low", "float", "Lower end of its 95 % interval; missing with a reason."),
+        Column("high", "float", "Upper end of that interval."),
+        Column("low_90", "float", "Lower end of its 90 % interval, which decides equivalence."),
+        Column("high_90", "float", "Upper end of that interval."),
+        Column("ratio", "float", "Compound over control by the logarithms, where a ratio is natural."),
+        Column("ratio_low", "float", "Lower end of its 95 % interval."),
+        Column("ratio_high", "float", "Upper end of that interval."),
+        Column("g_av", "float", "Hedges' g: difference of means in mean standard deviations, small-sample corrected."),
+        Column("nap", "float", "Share of pairs of nights in which the compound night is larger, ties as half."),
+        Column("p", "float", "Two-sided p-value by the method; missing where no mechanism allocated the nights."),
+        Column("method", "str", "re-randomisation, mixed model (Kenward-Roger), subject means, or descriptive."),
+        Column("p_randomization", "float", "Two-sided p-value by redrawing the declared schedule."),
+        Column("smallest_p", "float", "Smallest p-value the redrawn schedules could give for this marker."),
+        Column("p_adjusted", "float", "p-value adjusted for the other tests; missing where nothing is tested."),
+        Column("adjustment", "str", "How it was adjusted."),
+        Column("n_tests", "int", "How many tests it was adjusted for."),
+        Column("gate", "str", "open, closed (a family before found nothing), or empty for what is not tested."),
+        Column("t_low", "float", "Lower end of the 95 % interval by Student's t, as a comparator."),
+        Column("t_high", "float", "Upper end of that interval."),
+        Column("smallest_effect", "float", "Smallest effect of interest, as declared or by default."),
+        Column("smallest_effect_unit", "str", "Its unit; SD is that of control nights, % is of the control mean."),
+        Column("bound", "float", "The same in the unit of the marker."),
+        Column("verdict", "str", "better, worse, changed (no value judgement), equivalent, inconclusive or masked."),
+        Column("sentence", "str", "The verdict in words."),
+        _NOTE,
+    ),
+)
+
+FAMILY_VERDICTS = Table(
+    "family_verdicts",
+    "one family of markers",
+    (
+        _FAMILY,
+        Column("title", "str", "What the family stands for."),
+        Column("order", "int", "Its place in the declared order, from 1; 0 if it is not in it."),
+        Column("gate", "str", "open or closed."),
+        Column("verdict", "str", "better, worse, changed, equivalent, inconclusive or masked."),
+        Column("n_markers", "int", "Markers compared."),
+        Column("n_better", "int", "Of them better."),
+        Column("n_worse", "int", "Of them worse."),
+        Column("n_changed", "int", "Of them changed, without a value judgement."),
+        Column("n_equivalent", "int", "Of them equivalent."),
+        Column("n_inconclusive", "int", "Of them inconclusive."),
+        Column("n_missing", "int", "Markers that had too few values to be compared."),
+        Column("smallest_p_adjusted", "float", "Smallest adjusted p-value in the family."),
+        Column("sentence", "str", "The verdict in words."),
+        Column("expectation", "str", "What is reported of the compound's class: an expectation, never a score."),
+        Column("expectation_source", "str", "Where that is reported."),
+    ),
+)
+
+NUISANCE = Table(
+    "nuisance",
+    "one thing that could explain a difference away",
+    (
+        Column("kind", "str", "trend, carry-over, clean minutes, time in bed, staging, device, one night or blinding."),
+        _MARKER,
+        _MARKER_STAGE,
+        _MARKER_CHANNEL,
+        Column("value", "float", "The number, in the unit beside it."),
+        _UNIT,
+        Column("adjusted_difference", "float", "Compound minus control with it taken into account; missing if none."),
+        Column("conspicuous", "bool", "Whether a reader should stop here."),
+        Column("sentence", "str", "What it says, in words."),
+    ),
+)
+
+COMPARISON_NIGHTS = Table(
+    "comparison_nights",
+    "one marker in one night that was given a condition",
+    (
+        _SUBJECT,
+        _NIGHT,
+        Column("date", "str", "Evening of the night, as YYYY-MM-DD."),
+        Column("condition", "str", "Code of its condition."),
+        _MARKER,
+        _FAMILY,
+        _MARKER_STAGE,
+        _MARKER_CHANNEL,
+        _UNIT,
+        Column("value", "float", "The marker; missing is not zero."),
+        Column("clean_min", "float", "Usable minutes that the value rests on.", "min"),
+    ),
+)
+
+COMPARISON_MODELS = Table(
+    "comparison_models",
+    "one way to estimate one marker over several sleepers",
+    (
+        _MARKER,
+        _MARKER_STAGE,
+        _MARKER_CHANNEL,
+        Column("method", "str", "Kenward-Roger, Satterthwaite or subject means."),
+        Column("decides", "bool", "Whether it is the one that decides."),
+        Column("estimate", "float", "Compound minus control."),
+        Column("se", "float", "Its standard error."),
+        Column("df", "float", "Degrees of freedom."),
+        Column("t", "float", "Estimate over standard error."),
+        Column("p", "float", "Two-sided p-value; missing where no mechanism allocated the nights."),
+        Column("low", "float", "Lower end of the 95 % interval."),
+        Column("high", "float", "Upper end of that interval."),
+        Column("sd_subject", "float", "Standard deviation between sleepers."),
+        Column("sd_effect", "float", "Standard deviation of the effect between sleepers; missing if not in the model."),
+        Column("sd_night", "float", "Standard deviation between nights of a sleeper."),
+        _NOTE,
+    ),
+)
+
+COMPARISON_TABLES = (COMPARISON, FAMILY_VERDICTS, NUISANCE, COMPARISON_NIGHTS, COMPARISON_MODELS)
 
 
 def check_table(frame: pd.DataFrame, table: Table) -> pd.DataFrame:

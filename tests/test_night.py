@@ -114,11 +114,11 @@ def test_events_lie_in_usable_nrem_of_their_stage(sample_night):
 
 
 def test_unusable_epochs_hold_no_stage_no_event_and_no_minutes(sample_recording, sample_night):
-    """A flat quarter of an hour of the staged channel is unscored, not guessed and not counted."""
+    """A flat quarter of an hour of every EEG is unscored, not guessed and not counted."""
     start, stop = 20 * 60 * 128, 35 * 60 * 128
 
     def flatten(data):
-        data[0, start:stop] = 0.0
+        data[:2, start:stop] = 0.0
         return data
 
     night = es.analyze_night(change_signals(sample_recording, flatten))
@@ -132,10 +132,10 @@ def test_unusable_epochs_hold_no_stage_no_event_and_no_minutes(sample_recording,
 
 
 def test_one_missing_sample_does_not_change_other_epochs(sample_recording, sample_night):
-    """One NaN costs its own epoch; plain YASA changes a third of the night over it."""
+    """One NaN on every EEG costs its own epoch; plain YASA changes a third of the night over it."""
 
     def poke(data):
-        data[0, 3000 * 128] = np.nan
+        data[:2, 3000 * 128] = np.nan
         return data
 
     assert sample_recording.raw.info["sfreq"] == 128

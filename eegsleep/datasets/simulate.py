@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +42,6 @@ from eegsleep.tables import (
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
     import pandas as pd
 
@@ -138,14 +138,14 @@ def simulate_night(settings: SimulationSettings | None = None, seed: int = 0) ->
     )
 
 
-def write_simulated_night(night: SimulatedNight, folder: Path, name: str = "sim-0001") -> Path:
+def write_simulated_night(night: SimulatedNight, folder: str | Path, name: str = "sim-0001") -> Path:
     """Write a night as EDF+C, and its truth as tables.
 
     Parameters
     ----------
     night : SimulatedNight
         As `simulate_night` returns it.
-    folder : pathlib.Path
+    folder : path
         Made if it does not exist.
     name : str
         Name of the files without ending.
@@ -162,6 +162,7 @@ def write_simulated_night(night: SimulatedNight, folder: Path, name: str = "sim-
     SettingsError
         If the name is not that of a file.
     """
+    folder = Path(folder)
     if not name or set(name) & set('/\\:*?"<>|\0') or name.startswith("."):
         raise SettingsError("the name of a simulated night cannot be that of a file", found=repr(name))
     folder.mkdir(parents=True, exist_ok=True)

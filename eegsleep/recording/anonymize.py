@@ -13,6 +13,7 @@ import re
 import unicodedata
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from eegsleep.errors import EegSleepError, RecordingError, SettingsError
@@ -26,7 +27,6 @@ from eegsleep.recording.units import VOLTS_PER_UNIT
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import date
-    from pathlib import Path
 
 # Records are copied in pieces of about this size: a night of gigabytes needs no more memory than this.
 _PIECE_BYTES = 4_000_000
@@ -74,7 +74,7 @@ _SAID = {
 
 
 def anonymize_recording(
-    path: Path, output: Path, *, keep_annotations: Collection[str] = (), shift_to: date | None = None
+    path: str | Path, output: str | Path, *, keep_annotations: Collection[str] = (), shift_to: date | None = None
 ) -> tuple[str, ...]:
     """Write a copy of an EDF or BDF file without the words and dates that may tell who slept.
 
@@ -92,9 +92,9 @@ def anonymize_recording(
 
     Parameters
     ----------
-    path : Path
+    path : path
         The recording, EDF, EDF+, BDF or BDF+, gzipped or not. It is only read.
-    output : Path
+    output : path
         The file to write, which must not exist; it is written unpacked.
     keep_annotations : collection of str
         Further annotation texts to keep, whole, as someone has read them; capitals do not matter.
@@ -114,6 +114,7 @@ def anonymize_recording(
     EegSleepError
         If the output exists or cannot be written; nothing is left of it then.
     """
+    path, output = Path(path), Path(output)
     _check_output(path, output)
     date_fields = _dates(shift_to)
     texts = frozenset(_comparable(text) for text in keep_annotations)

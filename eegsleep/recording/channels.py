@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
+from eegsleep.recording.faults import Fault
+from eegsleep.recording.units import parse_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -189,32 +191,56 @@ def _take(name: str, role: str, channels: Sequence[SourceChannel]) -> Derivation
 
 def _resolve(name: str, role: str, channels: Sequence[SourceChannel]) -> Derivation | str:
     """Return the derivation of that name, recorded or made by subtraction, or the reason why there is none."""
-    found = _find(name, channels)
+    found = find_channels(name, channels)
     if len(found) == 1:
         slow = _too_slow(found[0])
         return slow or Derivation(found[0].label, role, found[0].label)
     if found:
         return _several(found)
+    parts = split_derivation(name, channels)
+    return _subtract(*parts, role) if parts else "no such channel"
+
+
+def split_derivation(
+    name: str, channels: Sequence[SourceChannel]
+) -> tuple[str, list[SourceChannel], list[SourceChannel]] | None:
+    """Return a name as `PLUS-MINUS`, and the channels of that name on either side; None if one side has none."""
     for place in (i for i, character in enumerate(name) if character in "-:"):
-        plus, minus = _find(name[:place], channels), _find(name[place + 1 :], channels)
+        plus, minus = find_channels(name[:place], channels), find_channels(name[place + 1 :], channels)
         if plus and minus:
-            return _subtract(f"{name[:place].strip()}-{name[place + 1 :].strip()}", role, plus, minus)
-    return "no such channel"
+            return f"{name[:place].strip()}-{name[place + 1 :].strip()}", plus, minus
+    return None
 
 
-def _subtract(label: str, role: str, plus: Sequence[SourceChannel], minus: Sequence[SourceChannel]) -> Derivation | str:
+def _subtract(label: str, plus: Sequence[SourceChannel], minus: Sequence[SourceChannel], role: str) -> Derivation | str:
     if len(plus) > 1 or len(minus) > 1:
         return _several(plus if len(plus) > 1 else minus)
     one, other = plus[0], minus[0]
     if one.label == other.label:
         return f"{one.label} on both sides of a subtraction"
-    if one.rate_hz != other.rate_hz or one.unit.strip() != other.unit.strip():
+    are_volts = parse_unit(one.unit) is not None and parse_unit(other.unit) is not None
+    if one.rate_hz != other.rate_hz or not (are_volts or one.unit.strip() == other.unit.strip()):
         each = (f"{c.label} at {c.rate_hz:g} Hz in {c.unit.strip() or 'no unit'}" for c in (one, other))
         return f"channels that cannot be subtracted ({', '.join(each)})"
     return _too_slow(one) or Derivation(label, role, one.label, other.label)
 
 
-def _find(name: str, channels: Sequence[SourceChannel]) -> list[SourceChannel]:
+def tell_unsubtracted(channels: Sequence[SourceChannel], derivations: Iterable[Derivation]) -> Iterable[Fault]:
+    """Yield a fault for each central electrode that is staged alone though its mastoid is there.
+
+    Against the recorder's own reference its amplitude and stages are others than those of the derivation.
+    """
+    for derivation in derivations:
+        for name in _CENTRAL_TO_MASTOID if derivation.role == "eeg" and not derivation.minus else ():
+            parts = split_derivation(name, channels) if _bare(derivation.label) == _bare(name[:2]) else None
+            found = _subtract(*parts, "eeg") if parts else ""
+            if isinstance(found, str) and found:
+                said = f"{name} could not be made: {found}; it is used against the recorder's own reference"
+                remedy = f'name what is to be used with --eeg, or the units for "{name}" with --units'
+                yield Fault("not-subtracted", "needs the user", said, remedy=remedy, channel=derivation.plus)
+
+
+def find_channels(name: str, channels: Sequence[SourceChannel]) -> list[SourceChannel]:
     """Return the channels of that name: exactly, else in another spelling, else those of one name in the file."""
     for spell in (str.strip, _fold, _bare):
         if found := [channel for channel in channels if spell(channel.label) == spell(name)]:

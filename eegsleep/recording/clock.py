@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from eegsleep.recording.faults import Fault, decode_text
 
 _PARTS = re.compile(r"(\d{1,2})[.:/\- ](\d{1,2})[.:/\- ](\d{2})")
 _AS_EDF_HAS_IT = re.compile(rb"\d\d\.\d\d\.(\d\d|yy)")
 _STARTDATE = re.compile(r"Startdate (\S+)", re.IGNORECASE)
+# What two digits of a year stand for in EDF.
+YEARS = range(1985, 2085)
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 
@@ -115,3 +117,24 @@ def _read_time(raw: bytes, faults: list[Fault]) -> time | None:
 
 def _note(faults: list[Fault], code: str, message: str, field: str, value: str) -> None:
     faults.append(Fault(code, "repaired", message, field, value))
+
+
+def move_start(start: datetime | None, offset_s: float) -> tuple[datetime | None, list[Fault]]:
+    """Return when the first sample was taken, so many seconds after the header's start, and what is odd about it.
+
+    A start beyond the calendar is not known. One outside the years that two digits stand for in EDF is kept,
+    and said, as no EDF file without `Startdate` can hold it.
+    """
+    faults: list[Fault] = []
+    if start is None:
+        return None, faults
+    try:
+        moved = start + timedelta(seconds=offset_s)
+    except OverflowError:
+        said = "the start lies outside the calendar, so no clock time is known"
+        _note(faults, "start-date", said, "recording", f"{start.isoformat()} and {offset_s:g} s")
+        return None, faults
+    if moved.year not in YEARS:
+        said = f"the recording starts in an unusual year, outside {YEARS[0]} to {YEARS[-1]}"
+        _note(faults, "start-date", said, "recording", moved.date().isoformat())
+    return moved, faults

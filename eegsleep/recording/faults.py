@@ -23,9 +23,10 @@ class Fault:
     code : str
         Short name that stays the same between versions, such as `unit-unknown`.
     severity : str
-        `repaired`: reading goes on and the numbers are right as far as can be known; the message says
-        what to look out for. `needs the user`: the channel can be read once the user has said what only
-        the user knows. `refused`: the file, or this channel of it, cannot be read without guessing.
+        `repaired`: reading goes on, and the numbers are right as far as can be known. `needs the user`:
+        only the user can settle it. A channel without a known unit is not read until then; a doubt about
+        its scale is said, and reading goes on. `refused`: the file, or this channel of it, cannot be read
+        without guessing.
     message : str
         What is wrong, as a clause without a full stop.
     field : str

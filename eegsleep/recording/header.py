@@ -26,6 +26,8 @@ MAX_SIGNALS = 512
 MAX_RECORD_BYTES = 10_000_000
 MAX_RATE_HZ = 100_000.0
 MAX_DURATION_S = 72 * 3600.0
+# Eight hours of records of one sample at 256 Hz are seven million; each costs memory for its time.
+MAX_RECORDS = 10_000_000
 
 # Width in bytes of each field of the signal headers; the file holds all labels, then all transducers, ….
 FIELD_WIDTHS = {
@@ -33,7 +35,8 @@ FIELD_WIDTHS = {
     "digital maximum": 8, "prefiltering": 80, "samples per record": 8, "reserved": 32,
 }  # fmt: skip
 # Python's own float() takes 1_000, non-ASCII digits, inf and nan; a header may hold none of them.
-_INTEGER = re.compile(rb"[+-]?[0-9]{1,8}")
+_INTEGER = re.compile(rb"([+-]?[0-9]{1,8})(\.0*)?")
+_PADDING = b" \0\t\r\n"
 DECIMAL = re.compile(rb"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
 
@@ -125,6 +128,12 @@ def is_edf(head: bytes) -> bool:
     return head[:8].strip(b" \0") == b"0" or head[:8] == b"\xffBIOSEMI"
 
 
+def parse_integer(raw: bytes) -> int | None:
+    """Return the whole number in a field, however it is padded; None if it is none. `256.0` is one."""
+    match = _INTEGER.fullmatch(raw.strip(_PADDING))
+    return int(match[1]) if match else None
+
+
 def inspect_header(file: BinaryIO, size_bytes: int | None) -> Header:
     """Read and check the header of an EDF or BDF file.
 
@@ -211,10 +220,9 @@ class _Inspector:
         the size of the file by `count_records`; where the size cannot tell either, the file is refused.
         """
         expected = 256 * (n_signals + 1)
-        written = main[184:192].strip(b" \0")
-        if not (_INTEGER.fullmatch(written) and int(written) == expected):
+        if parse_integer(main[184:192]) != expected:
             said = f"the header's own size is written wrong; {n_signals} signals make {expected} bytes"
-            self.note("header-size", said, field="header bytes", value=decode_text(written))
+            self.note("header-size", said, field="header bytes", value=decode_text(main[184:192]))
         return expected
 
     def record_duration(self, main: bytes, columns: dict[str, list[bytes]]) -> float:
@@ -233,10 +241,9 @@ class _Inspector:
 
     def signals(self, columns: dict[str, list[bytes]], record_s: float, sample_bytes: int) -> tuple[Signal, ...]:
         texts = [decode_text(label) for label in columns["label"]]
-        counts = Counter(texts)
+        labels = _make_unique(texts)
         signals, place = [], 0
-        for i, text in enumerate(texts):
-            label = text if text and counts[text] == 1 else f"{text or 'unnamed'} [{i + 1}]"
+        for i, label in enumerate(labels):
             n_samples = self.integer(columns["samples per record"][i], "samples per record", label)
             if n_samples < 1 or n_samples / record_s > MAX_RATE_HZ:
                 said = f"signal {i + 1} has no sample a record, or more than {MAX_RATE_HZ:g} a second"
@@ -276,7 +283,7 @@ class _Inspector:
         return [math.nan] * 4
 
     def kind(self, main: bytes, signals: tuple[Signal, ...], *, is_bdf: bool) -> str:
-        family, reserved = ("BDF" if is_bdf else "EDF"), main[192:236].upper()
+        family, reserved = ("BDF" if is_bdf else "EDF"), main[192:236].upper().lstrip()
         has_annotations = any(signal.is_annotation for signal in signals)
         for plus in ("+C", "+D"):
             if reserved.startswith((family + plus).encode()):
@@ -310,24 +317,27 @@ class _Inspector:
         ):
             self.refuse("header-contradiction", "neither the size of the header nor that of the file fits the number "
                         "of signals", field="number of signals", value=str(len(header.signals)))  # fmt: skip
-        if extent.n_records * header.record_s > MAX_DURATION_S:
-            said, hours = (
-                f"a recording has at most {MAX_DURATION_S / 3600:g} h",
-                extent.n_records * header.record_s / 3600,
-            )
-            self.refuse(
-                "too-long", said, field="record duration", value=f"{hours:.0f} h", remedy="split it into nights"
-            )
+        hours = extent.n_records * header.record_s / 3600
+        if hours > MAX_DURATION_S / 3600:
+            self.refuse("too-long", f"a recording has at most {MAX_DURATION_S / 3600:g} h", field="record duration",
+                        value=f"{hours:.0f} h", remedy="split it into nights")  # fmt: skip
+        if extent.n_records > MAX_RECORDS:
+            self.refuse("too-many-records", f"a recording has at most {MAX_RECORDS:,} records", field="record duration",
+                        value=f"{extent.n_records:,} records of {header.record_s:g} s",
+                        remedy="export it with records of one second")  # fmt: skip
         return extent.n_records
 
     # -- fields --------------------------------------------------------------------------------------
 
     def integer(self, raw: bytes, name: str, label: str = "") -> int:
-        text = self.unpad(raw, name)
-        if not _INTEGER.fullmatch(text):
+        text, value = self.unpad(raw, name), parse_integer(raw)
+        if value is None:
             self.refuse("not-a-number", f"{name}{f' of {label}' if label else ''} is not a whole number", field=name,
                         value=decode_text(raw))  # fmt: skip
-        return int(text)
+        if b"." in text:
+            self.note("whole-number", f"{name} is written with a decimal point; it was read as {value}", field=name,
+                      value=decode_text(raw), channel=label)  # fmt: skip
+        return value
 
     def decimal(self, raw: bytes, name: str, label: str = "") -> float:
         """Return a decimal number, NaN if it is none; the caller knows whether that matters."""
@@ -342,7 +352,7 @@ class _Inspector:
     def unpad(self, raw: bytes, name: str) -> bytes:
         if b"\0" in raw or b"\t" in raw:
             self.note("padding", f"{name} is not padded with spaces", field=name, value=decode_text(raw))
-        return raw.strip(b" \0\t\r\n")
+        return raw.strip(_PADDING)
 
     def note(self, code: str, message: str, **details: str) -> None:
         self.faults.append(Fault(code, "repaired", message, **details))
@@ -351,6 +361,18 @@ class _Inspector:
         details.setdefault("remedy", "export the file again from the recorder or its program")
         self.faults.append(Fault(code, "refused", message, **details))
         raise HeaderRefusedError(self.faults)
+
+
+def _make_unique(texts: list[str]) -> list[str]:
+    """Return labels of which no two are the same: those that are shared, or blank, get the signal's number."""
+    counts, labels = Counter(texts), []
+    for number, text in enumerate(texts, start=1):
+        label = text if text and counts[text] == 1 else f"{text or 'unnamed'} [{number}]"
+        while label in labels or (label != text and label in counts):
+            number += len(texts)  # noqa: PLW2901 - some label is called like a numbered one
+            label = f"{text or 'unnamed'} [{number}]"
+        labels.append(label)
+    return labels
 
 
 def _is_annotation(label: bytes) -> bool:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import RecordingError
+from eegsleep.recording.asked import as_path, check_asked, name_units
 from eegsleep.recording.channels import choose_derivations
 from eegsleep.recording.faults import Fault, clean_text
 from eegsleep.recording.presets import detect_device, find_device
-from eegsleep.recording.read import doubt_clock, open_source, read_derivations
+from eegsleep.recording.read import doubt_choice, doubt_clock, doubt_units, open_source, read_derivations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from pathlib import Path
 
     from eegsleep.recording.presets import Device
     from eegsleep.recording.source import Source
@@ -91,9 +92,10 @@ def inspect_recording(
     Raises
     ------
     SettingsError
-        If there is no such device preset.
+        If an argument means nothing: no such device, channel or unit.
     """
-    path = Path(path)
+    path = as_path(path)
+    check_asked(units=units, device=device)
     named = find_device(device) if device else None
     try:
         source = open_source(path)
@@ -104,13 +106,16 @@ def inspect_recording(
             name, readable=False, kind="unreadable", device=None, start=None, duration_s=0.0, gaps=(), channels=(),
             faults=faults,
         )  # fmt: skip
+    source, _ = name_units(source, units)
     preset = named or detect_device(source.labels, source.kind, source.identity)
     roles: dict[str, str] = {}
     doubts = doubt_clock(source, preset)
     try:
         derivations = choose_derivations(source.channels, preset)
+        doubts += doubt_units(source, derivations)
+        doubts += doubt_choice(source, derivations)
         roles = {name: d.role for d in reversed(derivations) for name in (d.plus, d.minus) if name}
-        doubts += read_derivations(source, derivations, units or {})[1]
+        doubts += read_derivations(source, derivations)[1]
         readable = True
     except RecordingError as error:
         doubts += error.faults or (_as_fault(error),)

@@ -91,6 +91,9 @@ def find_extent(file: BinaryIO, data_bytes: int, n_declared: int, layout: Layout
     n_there, rest = divmod(data_bytes, layout.record_bytes)
     if n_there < 1:
         return _refused("no-data", "the file holds no whole record", f"{max(data_bytes, 0)} bytes of data", n_there)
+    if n_declared < -1:
+        said = "the number of records cannot be negative"
+        return _refused("record-count", said, str(n_declared), n_there)
     if n_declared == n_there and not rest:
         return Extent(n_there)
     if n_declared in {0, -1}:
@@ -144,7 +147,7 @@ def _is_sound(file: BinaryIO, data_bytes: int, n_declared: int, layout: Layout) 
 
 
 def _goes_on(file: BinaryIO, n_declared: int, layout: Layout) -> bool:
-    """Return whether what follows the declared records is more of the same signals and not something else."""
+    """Return whether what follows the declared records is seen to be more of the same signals."""
     start, size = layout.start, layout.record_bytes
     before = _edges(_probe(file, start, size), layout)
     after = _edges(_probe(file, start + n_declared * size, size), layout)
@@ -153,7 +156,7 @@ def _goes_on(file: BinaryIO, n_declared: int, layout: Layout) -> bool:
         usual = _inner_step(mine)
         if not (usual / 3 <= _inner_step(next_ones) <= usual * 3 and _joints(border)[0] <= 20 * usual):
             return False
-    return True
+    return bool(before)  # records of two samples show nothing
 
 
 def _roughness(content: bytes, layout: Layout) -> float | None:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import RecordingError
+from eegsleep.recording.device_counter import count_by_counter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -218,56 +219,6 @@ def refine_rate(
     blurred = not clean and places[-1] - positions[-1] > 0.005 * len(positions)
     short = since_s[-1] < MIN_RATE_SPAN_S and error <= RATE_TOLERANCE
     return rate_hz if blurred or short or error * len(since_s) < 0.5 else round(float(measured), 6)
-
-
-def count_by_counter(counter: np.ndarray, since_s: np.ndarray, rate_hz: float) -> tuple[np.ndarray | None, int]:
-    """Count lost samples by a number that starts again.
-
-    Parameters
-    ----------
-    counter : ndarray, shape (n,)
-        As the device wrote it: one up a sample (Cyton), two (Daisy), or one up every two samples (Ganglion).
-    since_s : ndarray, shape (n,)
-        Arrival in seconds: a counter that jumps while time does not was restarted.
-    rate_hz : float
-        Samples a second.
-
-    Returns
-    -------
-    lost : ndarray of int, shape (n,), or None
-        Samples lost before each one; None if the numbers follow no rule.
-    cycle : int
-        Samples after which the counter starts again, so that a loss of as many is invisible to it.
-    """
-    heads = np.flatnonzero(np.diff(counter, prepend=np.nan) != 0)
-    sizes = np.diff(heads, append=len(counter))
-    steps = np.diff(counter[heads])
-    if not np.isfinite(counter).all() or len(steps) < 8:
-        return None, 0
-    share = int(np.bincount(sizes).argmax())
-    unit = float(np.median(steps))
-    length = int(counter.max() - counter.min() + unit) if unit > 0 else 0
-    usual = np.mean(steps == unit)
-    if unit <= 0 or length % unit or usual < 0.5 or (steps < 0).sum() == 0:
-        return None, 0
-    missed = (np.mod(steps, length) / unit - 1) * share + (share - sizes[:-1])
-    missed = np.concatenate([[0], np.clip(np.round(missed), 0, None)]).astype(np.int64)
-    missed = _without_restarts(missed, heads, since_s, rate_hz)
-    lost = np.zeros(len(counter), dtype=np.int64)
-    lost[heads] = missed
-    return np.cumsum(lost), int(length / unit) * share
-
-
-def _without_restarts(missed: np.ndarray, heads: np.ndarray, since_s: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Zero the larger counted losses for which no time went by: there the counter was set back."""
-    reach = int(rate_hz / 2)
-    big = np.flatnonzero(missed > reach / 8)
-    before, after = np.maximum(heads[big] - reach, 0), np.minimum(heads[big] + reach, len(since_s) - 1)
-    # The earliest arrival a while after, against the latest start: bursts shift both by a tenth of a second.
-    spent = (since_s[after] - since_s[before]) * rate_hz - (after - before)
-    missed = missed.copy()
-    missed[big[spent < missed[big] / 2]] = 0
-    return missed
 
 
 def _check_span(stamps_s: np.ndarray) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.faults import Fault
+from eegsleep.recording.faults import Fault, clean_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -14,22 +16,123 @@ if TYPE_CHECKING:
     import numpy as np
 
 TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d:\d\d(\.\d+)?")
+# A stamp further off than this from the rows before and after it, which agree, is wrong and no delay.
+_OUTLIER_S = 1.0
+# Only before and after it nothing can be compared, and a pause may lie between; a minute's is not doubted.
+_EDGE_S = 60.0
+# Rows of a packet share a stamp, so that one wrong stamp may stand in a dozen rows.
+_MAX_OUTLIER_ROWS = 12
+_MAX_OUTLIERS = 20
+_DAY_S = 86400.0
+# A clock read from a file may be an hour back, or jitter; forward it may be any time.
+_MAX_BACK_S = 4000.0
+_OF_DAY = r"(?:[01]?\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?"
+_ZONE = r"(?:Z|[+-]\d\d:?\d\d)$"
 
 
-def clock_seconds(cells: object) -> np.ndarray:
-    """Return date and time, time of day or Unix seconds as seconds; Unix ones negative, to tell them apart."""
-    import numpy as np
+class TextClock:
+    """A column of clock times, read block by block; what the first cell is, the others must be too.
+
+    Attributes
+    ----------
+    column : int
+        Its number.
+    kind : str
+        `time of day`, `unix` or `date`; empty before the first block.
+    zones : list of str
+        The zones that dates name, in the order of the file. Seconds follow the first one throughout.
+    """
+
+    def __init__(self, column: int) -> None:
+        self.column = column
+        self.kind = ""
+        self.zones: list[str] = []
+        self._has_naive = False
+
+    def seconds(self, cells: object) -> np.ndarray:
+        """Return times of day, Unix times or local dates as seconds; NaN where there is none."""
+        import pandas as pd
+
+        cells = pd.Series(cells, dtype=object)
+        known = cells.dropna()
+        sample = str(known.iloc[0]).strip() if len(known) else ""
+        if not self.kind:
+            of_day, unix = TIME_OF_DAY.fullmatch(sample), re.fullmatch(r"[-+\d.eE]+", sample)
+            self.kind = "time of day" if of_day else "unix" if unix and "-" not in sample[1:] else "date"
+        try:
+            if self.kind == "time of day":
+                return _seconds_of_day(cells)
+            if self.kind == "unix":
+                return cells.astype(float).to_numpy()
+            return self._date_seconds(cells)
+        except ValueError as error:
+            raise RecordingError(
+                "the time stamps are not all written in the same way", found=clean_text(str(error).splitlines()[0]),
+                remedy="remove the rows whose time stamp is damaged, or record again",
+            ) from error  # fmt: skip
+
+    def _date_seconds(self, cells: object) -> np.ndarray:
+        import numpy as np
+        import pandas as pd
+
+        times = None
+        if not self.zones:
+            with warnings.catch_warnings(), suppress(ValueError):  # of zones; they are looked at below
+                warnings.simplefilter("ignore")
+                times = pd.to_datetime(cells, format="ISO8601")
+        if times is None or times.dtype.kind != "M" or times.dt.tz is not None:
+            self._find_zones(cells)
+            times = pd.to_datetime(cells, format="ISO8601", utc=True).dt.tz_localize(None)
+        elif times.notna().any():
+            self._has_naive = True
+        if self.zones and self._has_naive:
+            raise RecordingError(
+                "some time stamps name a zone and others do not", found=self.zones[0],
+                remedy="write all of them in local time without a zone",
+            )  # fmt: skip
+        times = times.to_numpy().astype("datetime64[us]")
+        local_s = _zone_seconds(self.zones[0]) if self.zones else 0.0
+        return np.where(np.isnat(times), np.nan, times.astype(np.int64) / 1e6 + local_s)
+
+    def _find_zones(self, cells: object) -> None:
+        zones = cells.str.extract(rf"\d\d:\d\d[\d:.]*\s*({_ZONE})", expand=False)
+        self.zones += [zone for zone in zones.dropna().unique() if zone not in self.zones]
+        self._has_naive = self._has_naive or bool((zones.isna() & cells.notna()).any())
+
+    def faults(self) -> list[Fault]:
+        """Return what is to be said of the zones."""
+        if self.zones == ["Z"]:
+            return [UTC]
+        if not self.zones:
+            return []
+        said = f"the time stamps name the zone {self.zones[0]}; times are local, as written there"
+        if len(self.zones) > 1:
+            said += f"; it changed to {self.zones[1]}, and times follow the clock of the start"
+        return [Fault("clock-zone", "repaired", said)]
+
+
+UTC = Fault("clock-utc", "repaired", "the file's clock is UTC and the zone is not known: clock times are not local")
+DATE_UNKNOWN = Fault(
+    "date-unknown", "repaired", "there are clock times without a date in it: its start is not known"
+)  # fmt: skip
+NO_DATE = Fault("date-unknown", "repaired", "its time stamps are no dates of our time: its start is not known")
+
+
+def _seconds_of_day(cells: object) -> np.ndarray:
+    """Return times of day in seconds; pandas alone would take `12:00:01.5d` for something too."""
     import pandas as pd
 
-    cells = pd.Series(cells)
-    known = cells.dropna()
-    sample = str(known.iloc[0]) if len(known) else ""
-    if TIME_OF_DAY.fullmatch(sample):
-        return pd.to_timedelta(cells).dt.total_seconds().to_numpy()
-    if re.fullmatch(r"[\d.eE+]+", sample):
-        return -as_seconds(cells.astype(float).to_numpy())
-    times = pd.to_datetime(cells, format="ISO8601").to_numpy().astype("datetime64[us]")
-    return np.where(np.isnat(times), np.nan, times.astype(np.int64) / 1e6)
+    odd = cells[cells.notna() & ~cells.str.strip().str.fullmatch(_OF_DAY, na=False)]
+    if len(odd):
+        raise ValueError(f"{clean_text(str(odd.iloc[0]))!r} is no time of day")
+    return pd.to_timedelta(cells).dt.total_seconds().to_numpy()
+
+
+def _zone_seconds(zone: str) -> float:
+    if zone == "Z":
+        return 0.0
+    seconds = 3600.0 * int(zone[1:3]) + 60.0 * int(zone[-2:])
+    return -seconds if zone[0] == "-" else seconds
 
 
 def as_seconds(stamps: np.ndarray) -> np.ndarray:
@@ -42,6 +145,103 @@ def as_seconds(stamps: np.ndarray) -> np.ndarray:
             "the file holds no time stamps", found="an empty column", remedy="record it again with them"
         )
     return stamps / 1000 if np.median(known) > 1e11 else stamps
+
+
+def settle_stamps(stamps_s: np.ndarray, rate_hz: float, kind: str = "") -> tuple[np.ndarray, list[Fault]]:
+    """Put right single stamps that are wrong, midnight in times of day, and daylight saving in local time.
+
+    Parameters
+    ----------
+    stamps_s : ndarray, shape (n,)
+        In seconds, finite, in the order of the file.
+    rate_hz : float
+        Samples a second.
+    kind : str
+        As `TextClock.kind`; only times of day and dates follow a clock that people set.
+
+    Returns
+    -------
+    stamps_s : ndarray, shape (n,)
+        NaN where a stamp is wrong and nothing tells the right one.
+    faults : list of Fault
+    """
+    import numpy as np
+
+    stamps_s, faults = mend_outliers(stamps_s, rate_hz, _DAY_S if kind == "time of day" else 0.0)
+    known = np.isfinite(stamps_s)
+    if kind == "time of day":
+        stamps_s[known] = unroll_midnight(stamps_s[known])
+    if kind in {"time of day", "date"}:
+        stamps_s[known], shifts = mend_daylight_saving(stamps_s[known])
+        faults += shifts
+    return stamps_s, faults
+
+
+def mend_outliers(stamps_s: np.ndarray, rate_hz: float, period_s: float = 0.0) -> tuple[np.ndarray, list[Fault]]:
+    """Put right a handful of stamps that are wrong where those before and after them agree.
+
+    They are placed between their neighbours; at the beginning and the end of a file they become NaN.
+    Rows that repeat others, stamp and all, are no wrong stamps, and many of them no handful: these stay.
+    """
+    import numpy as np
+
+    n = len(stamps_s)
+    borders = np.flatnonzero(np.abs(_apart(stamps_s[:-1], stamps_s[1:], period_s)) > _OUTLIER_S)
+    heads, ends = np.append(0, borders + 1), np.append(borders + 1, n)
+    short = ends - heads <= _MAX_OUTLIER_ROWS
+    runs = _find_outliers(stamps_s, heads, ends, short, rate_hz, period_s)
+    mended = stamps_s.copy()
+    for a, b in runs:
+        share = np.arange(1, b - a + 1) / (b - a + 1)
+        mended[a:b] = stamps_s[a - 1] + share * _apart(stamps_s[a - 1], stamps_s[b], period_s)
+    n_placed = sum(b - a for a, b in runs)
+    if n_placed > n / 10:
+        return stamps_s.copy(), []
+    if len(heads) > 1 and short[0] and _is_far(mended[ends[0] - 1], mended[ends[0]], period_s):
+        mended[: ends[0]] = np.nan
+    if len(heads) > 1 and short[-1] and _is_far(mended[heads[-1] - 1], mended[heads[-1]], period_s):
+        mended[heads[-1] :] = np.nan
+    n_left = int(np.isnan(mended).sum())
+    if not n_placed + n_left:
+        return mended, []
+    said = f"{n_placed + n_left} time stamps contradict those around them and are not believed: "
+    said += f"{n_placed} rows are placed by their neighbours" * (n_placed > 0)
+    said += ", " * (n_left * n_placed > 0) + f"{n_left} at the beginning or end are left out" * (n_left > 0)
+    return mended, [Fault("stamps-wrong", "repaired", said)]
+
+
+def _find_outliers(
+    stamps_s: np.ndarray, heads: np.ndarray, ends: np.ndarray, short: np.ndarray, rate_hz: float, period_s: float
+) -> list[tuple[int, int]]:
+    """Return first and one-past-last row of the short runs whose neighbours go on without them."""
+    import numpy as np
+
+    inner = np.flatnonzero(short & (heads > 0) & (ends < len(stamps_s)))
+    apart_s = _apart(stamps_s[heads[inner] - 1], stamps_s[ends[inner]], period_s)
+    room_s = (ends[inner] - heads[inner] + 1) / rate_hz
+    inner = inner[(apart_s > -_OUTLIER_S) & (apart_s < room_s + _OUTLIER_S)]
+    # A right row between two wrong ones looks wrong too: such rows are not told apart.
+    inner = inner[~(np.isin(inner - 1, inner) | np.isin(inner + 1, inner))]
+    runs = [(int(heads[i]), int(ends[i])) for i in inner] if len(inner) <= _MAX_OUTLIERS else []
+    return [(a, b) for a, b in runs if not _repeats(stamps_s, a, b)]
+
+
+def _apart(first: np.ndarray, second: np.ndarray, period_s: float) -> np.ndarray:
+    """Return the time from one stamp to another, the shorter way round a clock that starts again."""
+    apart_s = second - first
+    return (apart_s + period_s / 2) % period_s - period_s / 2 if period_s else apart_s
+
+
+def _is_far(first: np.ndarray, second: np.ndarray, period_s: float) -> bool:
+    return not -_OUTLIER_S < _apart(first, second, period_s) < _EDGE_S
+
+
+def _repeats(stamps_s: np.ndarray, head: int, end: int) -> bool:
+    """Return whether the same stamps stand elsewhere in the file too."""
+    import numpy as np
+
+    run = stamps_s[head:end]
+    return bool(np.isin(run, np.append(stamps_s[:head], stamps_s[end:])).all())
 
 
 def mend_daylight_saving(stamps_s: np.ndarray) -> tuple[np.ndarray, list[Fault]]:
@@ -64,22 +264,36 @@ def mend_daylight_saving(stamps_s: np.ndarray) -> tuple[np.ndarray, list[Fault]]
 
 
 def local_shift(cell: str, unix_s: float) -> float | None:
-    """Return what turns Unix seconds into local time, from the first row's local time with or without its date."""
-    local = float(clock_seconds([cell])[0])
+    """Return what turns Unix seconds into local time, from the first row's local time with or without its date.
+
+    None where the two are further apart than any zone from UTC: one of them is wrong.
+    """
+    local = float(TextClock(0).seconds([cell])[0])
+    shift = local - unix_s
     if TIME_OF_DAY.fullmatch(cell):  # zones lie between -12 and +14 h
-        return (local - unix_s % 86400 + 36000) % 86400 - 36000
-    return local - unix_s
+        return (local - unix_s % _DAY_S + 36000) % _DAY_S - 36000
+    return shift if -13 * 3600 < shift < 15 * 3600 else None
 
 
 def unroll_midnight(clock_s: np.ndarray) -> np.ndarray:
     """Return times of day in seconds that go on past midnight instead of starting again."""
     import numpy as np
 
-    return clock_s + 86400.0 * np.concatenate([[0], np.cumsum(np.diff(clock_s) < -43200)])
+    steps = (np.diff(clock_s) + _MAX_BACK_S) % _DAY_S - _MAX_BACK_S
+    gone_on = clock_s[0] + np.concatenate([[0.0], np.cumsum(steps)])
+    return clock_s + _DAY_S * np.rint((gone_on - clock_s) / _DAY_S)
 
 
-def as_datetime(seconds: float) -> datetime:
-    """Return seconds since 1970 as a naive date and time."""
+def is_plausible(start: datetime) -> bool:
+    """Return whether a recording may have started then; no headband is older than EDF's two-digit years."""
+    return 1985 <= start.year < 2100
+
+
+def as_datetime(seconds: float) -> datetime | None:
+    """Return seconds since 1970 as a naive date and time; None if that lies before 1985 or after 2100."""
     import numpy as np
 
-    return np.datetime64(round(seconds * 1e6), "us").item()
+    if not 0 < seconds < 1e10:
+        return None
+    start = np.datetime64(round(seconds * 1e6), "us").item()
+    return start if is_plausible(start) else None

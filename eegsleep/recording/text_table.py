@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.faults import Fault, decode_text
-from eegsleep.recording.text_clock import clock_seconds
+from eegsleep.recording.faults import Fault, clean_text, decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from eegsleep.recording.text_clock import TextClock
+
 MAX_BYTES = 8_000_000_000
 _BLOCK_BYTES = 1 << 25
 _HEAD_BYTES = 1 << 16
+# Headbands write up to forty; a line of thousands is no recording, and takes minutes to read.
+_MAX_COLUMNS = 512
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ def read_layout(path: Path) -> TextLayout:
         raise RecordingError(f"{path.name} is too large for one night", allowed="8 GB")
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    if head[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in head:
-        found = "UTF-16" if head[:2] in {b"\xff\xfe", b"\xfe\xff"} else "NUL bytes"
+    if codec := find_utf16(head) or ("NUL bytes" if b"\0" in head else ""):
+        found = codec.upper().replace("UTF-16-LE", "UTF-16").replace("UTF-16-BE", "UTF-16")
         raise RecordingError(f"{path.name} is not plain text", found=found, remedy="save it again as CSV in UTF-8")
     offset = 3 if head.startswith(b"\xef\xbb\xbf") else 0
     comments: list[str] = []
@@ -53,6 +57,11 @@ def read_layout(path: Path) -> TextLayout:
         raise RecordingError(f"{path.name} holds no rows", remedy="check that the recording was saved to its end")
     delimiter = find_delimiter(lines[0].decode("utf-8", "replace"))
     cells = split_line(lines[0].decode("utf-8", "replace"), delimiter)
+    if len(cells) > _MAX_COLUMNS:
+        raise RecordingError(
+            f"{path.name} has too many columns", found=str(len(cells)), allowed=f"{_MAX_COLUMNS}",
+            remedy="give the file as the recording program wrote it: a row for each sample",
+        )  # fmt: skip
     if re.fullmatch(r"[-+\d.eE]*", cells[0]):  # numbers from the first row on
         return TextLayout([], cells, comments, delimiter, b"", offset)
     first = next((line for line in lines[1:] if line.strip()), b"")
@@ -67,14 +76,17 @@ def read_layout(path: Path) -> TextLayout:
 
 
 def read_table(
-    path: Path, layout: TextLayout, columns: Sequence[int], clock: int | None = None
+    path: Path, layout: TextLayout, columns: Sequence[int], clock: TextClock | None = None
 ) -> tuple[dict[int, np.ndarray], list[Fault]]:
-    """Parse the columns asked for, block by block, so that never more than the numbers lies in memory."""
+    """Parse the columns asked for, block by block, so that never more than the numbers lies in memory.
+
+    A column of clock times, if one is named, becomes seconds by its `TextClock`.
+    """
     import numpy as np
     import pandas as pd
 
     width = len(layout.names) or len(layout.first)
-    kinds = {i: str if i == clock else float for i in columns}
+    kinds = {i: str if clock and i == clock.column else float for i in columns}
     parts: dict[int, list[np.ndarray]] = {i: [] for i in columns}
     faults: list[Fault] = []
     line = 1
@@ -86,7 +98,9 @@ def read_table(
             skipinitialspace=True, encoding="latin-1", na_values=["", "nan", "NaN"], engine="c",
         )  # fmt: skip
         for i, part in parts.items():
-            part.append(clock_seconds(table[i]) if i == clock else table[i].to_numpy(copy=True))
+            part.append(clock.seconds(table[i]) if kinds[i] is str else table[i].to_numpy(copy=True))
+        del table, block
+    faults += clock.faults() if clock else []
     return {i: np.concatenate(parts.pop(i)) if parts[i] else np.empty(0) for i in list(parts)}, faults
 
 
@@ -133,6 +147,17 @@ def _check_block(block: bytes, layout: TextLayout, width: int, line: int) -> int
     return line + len(ends)
 
 
+def find_utf16(head: bytes) -> str:
+    """Return the codec if bytes from the beginning of a file are UTF-16 text, as Windows writes it; else nothing."""
+    if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return "utf-16"
+    pairs = max(1, len(head) // 2)
+    nul = (head[: 2 * pairs : 2].count(0) / pairs, head[1 : 2 * pairs : 2].count(0) / pairs)
+    if len(head) < 4 or max(nul) < 0.9 or min(nul) > 0.1:
+        return ""
+    return "utf-16-le" if nul[1] > nul[0] else "utf-16-be"
+
+
 def find_delimiter(line: str) -> str:
     """Return what divides the cells of a line: comma, semicolon or tab."""
     return max(",;\t", key=line.count)
@@ -141,6 +166,25 @@ def find_delimiter(line: str) -> str:
 def split_line(line: str, delimiter: str) -> list[str]:
     """Return the cells of a line without spaces and quotes around them."""
     return [cell.strip().strip('"').strip() for cell in line.strip("\r\n").lstrip("# ").split(delimiter)]
+
+
+def unique_labels(names: Sequence[str]) -> list[str]:
+    """Return labels that can do no harm; of two alike none keeps the plain name: `AF7 [2]`, `AF7 [4]`, by number."""
+    labels: list[str] = []
+    texts = [clean_text(name) for name in names]
+    counts, used = Counter(texts), set()
+    for number, text in enumerate(texts, 1):
+        label = text if text and counts[text] == 1 else f"{text or 'unnamed'} [{number}]"
+        while label in used or (label != text and label in counts):
+            label += f" [{number}]"
+        used.add(label)
+        labels.append(label)
+    return labels
+
+
+def fold(name: str) -> str:
+    """Return a column's name as it is compared."""
+    return " ".join(name.casefold().split())
 
 
 def repaired(code: str, message: str) -> Fault:

@@ -21,18 +21,27 @@ VOLTS_PER_UNIT = {
 }  # fmt: skip
 
 
-def volts_per_unit(channel: SourceChannel, units: Mapping[str, str]) -> float | Fault:
+def parse_unit(text: str) -> float | None:
+    """Return volts per unit for a known spelling, which may stand in brackets; None if it is not known."""
+    unit = text.strip()
+    if (unit[:1], unit[-1:]) in {("(", ")"), ("[", "]")}:
+        unit = unit[1:-1].strip()
+    return VOLTS_PER_UNIT.get(unit)
+
+
+def volts_per_unit(channel: SourceChannel, units: Mapping[str, str] | None = None) -> float | Fault:
     """Return how many volts one unit of a channel is, or why that is not known.
 
     Parameters
     ----------
     channel : SourceChannel
-    units : mapping of str to str
+    units : mapping of str to str, optional
         The user's word by label; it wins over the file, which may lie.
     """
-    unit = units.get(channel.label, channel.unit)
-    if unit in VOLTS_PER_UNIT:
-        return VOLTS_PER_UNIT[unit]
+    unit = (units or {}).get(channel.label, channel.unit)
+    volts = parse_unit(unit)
+    if volts is not None:
+        return volts
     return Fault(
         "unit-unknown", "needs the user",
         "its unit is not known, so its amplitude cannot be trusted; allowed are V, mV, uV and nV",

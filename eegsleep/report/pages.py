@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,29 +64,40 @@ def render_night(night: Night) -> bytes:
     bytes
         The page, in UTF-8.
     """
+    channel = main_channel(night.roles)
+    kinds = ("fast spindle", "slow spindle", "slow oscillation")
+    events = [draw_averages(night.averages, kind, channel) for kind in kinds]
+    events.append(draw_coupling(night.coupling, channel))
+    return compose_page(
+        "night.html",
+        night=night,
+        facts=_facts(night),
+        badge=VERDICTS[night.verdict.verdict],
+        cards=[_card(night.markers, channel, *card) for card in CARDS],
+        overview=with_json(draw_overview(night)),
+        events=[with_json(figure) for figure in events],
+        groups=_marker_groups(night.markers),
+        provenance=_provenance(night.provenance),
+    )
+
+
+def compose_page(template: str, **parts: Any) -> bytes:  # noqa: ANN401 - whatever the template shows
+    """Fill one of our templates and return the page in UTF-8, with all it needs to draw itself inside.
+
+    The template is given `parts` (which it escapes) and `policy`, `css`, `plotly_js` and `draw_js`.
+    """
     import jinja2
     from plotly.offline import get_plotlyjs
 
     plotly_js = get_plotlyjs()
     draw_js = (TEMPLATES / "draw.js").read_text(encoding="utf-8")
-    channel = main_channel(night.roles)
-    kinds = ("fast spindle", "slow spindle", "slow oscillation")
-    events = [draw_averages(night.averages, kind, channel) for kind in kinds]
-    events.append(draw_coupling(night.coupling, channel))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    page = environment.get_template("night.html").render(
-        night=night,
+    page = environment.get_template(template).render(
+        **parts,
         policy=_policy(plotly_js, draw_js),
         css=Markup((TEMPLATES / "night.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        facts=_facts(night),
-        badge=VERDICTS[night.verdict.verdict],
-        cards=[_card(night.markers, channel, *card) for card in CARDS],
-        overview=_with_json(draw_overview(night)),
-        events=[_with_json(figure) for figure in events],
-        groups=_marker_groups(night.markers),
-        provenance=_provenance(night.provenance),
         plotly_js=Markup(plotly_js),  # noqa: S704 - the wheel's own file, held by the hash in the policy
         draw_js=Markup(draw_js),  # noqa: S704 - our own file
     )
@@ -120,7 +131,8 @@ def _plain_number(value: Any) -> Any:  # noqa: ANN401 - numpy scalars
     return value.item()
 
 
-def _with_json(figure: Figure) -> dict[str, Any]:
+def with_json(figure: Figure) -> dict[str, Any]:
+    """Return a figure's fields for a template, its spec also as JSON that is safe inside a script element."""
     # Safe as markup because `encode_figure` leaves no character in it that HTML knows.
     text = Markup(encode_figure(figure.spec)) if figure.spec else ""  # noqa: S704
     return {name: getattr(figure, name) for name in figure.__dataclass_fields__} | {"json": text}
@@ -146,16 +158,32 @@ def _facts(night: Night) -> list[tuple[str, str]]:
     if night.start is None:
         facts.append(("Date", "unknown; times are hours since the start"))
     else:
-        end = night.start + timedelta(seconds=float(night.duration_s))
+        # a made-up date may lie at the end of the calendar
+        end = night.start + min(timedelta(seconds=float(night.duration_s)), datetime.max - night.start)  # noqa: DTZ901 - local time
         first, last = (f"{day:%A}, {day.day} {day:%B %Y}, {day:%H:%M}" for day in (night.start, end))
         facts += [("From", first), ("to", f"{end:%H:%M}" if night.start.date() == end.date() else last)]
-    facts += [("Duration", f"{hours} h {minutes} min"), ("Device", night.device or "not known")]
+    facts += [
+        ("Duration", f"{hours} h {minutes} min"),
+        ("Lights", _lights(night)),
+        ("Device", night.device or "not known"),
+    ]
     names = {"eeg": "EEG", "eog": "EOG", "emg": "EMG"}
     for role, name in names.items():
         labels = [label for label, found in night.roles.items() if found == role]
         if labels:
             facts.append((name, ", ".join(labels)))
     return facts
+
+
+def _lights(night: Night) -> str:
+    lights = night.lights
+    if lights.source == "whole recording":
+        return "off throughout (not stated)"
+    moments = [night.start + timedelta(seconds=s) if night.start else None for s in (lights.off_s, lights.on_s)]
+    off, on = (
+        f"{m:%H:%M}" if m else f"{s / 3600:.2f} h" for m, s in zip(moments, (lights.off_s, lights.on_s), strict=True)
+    )
+    return f"off {off}, on {on} ({'guessed from sleep' if lights.source == 'sleep' else lights.source})"
 
 
 def _card(
@@ -174,11 +202,16 @@ def _card(
     if missing:
         reason = row["reason"] or "no reason was recorded"
         return {"label": label, "value": MISSING, "unit": "", "missing": True, "note": reason}
-    if marker == "tst_min":
-        hours, minutes = divmod(round(row["value"]), 60)
-        note = f"{hours} h {minutes} min"
+    note = note or _interval(row["low"], row["high"], decimals)
     value = format_number(row["value"], decimals)
     return {"label": label, "value": value, "unit": _unit(row["unit"]), "missing": False, "note": note}
+
+
+def _interval(low: float, high: float, decimals: int | None = None) -> str:
+    """Return the interval that unsure stages leave, in words, or nothing where there is none."""
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        return ""
+    return f"95 % {format_number(low, decimals)} to {format_number(high, decimals)}"
 
 
 def _unit(unit: str) -> str:
@@ -224,6 +257,8 @@ def _marker_rows(mine: pd.DataFrame, known: Any) -> list[dict[str, Any]]:  # noq
             "unit": "" if missing else _unit(row.unit), "n": f"{row.n:,}".replace(",", "\u202f"),
             "clean_min": format_number(row.clean_min), "smallest_effect": effect,
             "reason": (row.reason or "no reason was recorded") if missing else row.reason,
+            "interval": _interval(row.low, row.high, 1 if row.unit in {"min", "%"} else None),
+            "expected": f"by probabilities {format_number(row.expected)}" if math.isfinite(row.expected) else "",
         })  # fmt: skip
     return rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +13,12 @@ from eegsleep.recording.read import ANALYSIS_RATE_HZ
 from eegsleep.tables import HYPNOGRAM, check_table
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     import yasa
+
+logger = logging.getLogger(__name__)
 
 STAGES = ("W", "N1", "N2", "N3", "R", "UNS")
 PROBABILITY_COLUMNS = ["p_wake", "p_n1", "p_n2", "p_n3", "p_rem"]
@@ -24,7 +28,9 @@ _YASA_INTEGERS = {"W": 0, "N1": 1, "N2": 2, "N3": 3, "R": 4, "UNS": -2}
 _SPELLINGS = {"WAKE": "W", "REM": "R", "ART": "UNS", "?": "UNS"}
 
 
-def make_stages(stages: np.ndarray, probabilities: pd.DataFrame | None, usable: np.ndarray) -> pd.DataFrame:
+def make_stages(
+    stages: np.ndarray, probabilities: pd.DataFrame | None, usable: np.ndarray, agreement: np.ndarray | float = np.nan
+) -> pd.DataFrame:
     """Return table `HYPNOGRAM` from one stage an epoch; epochs that are not usable become UNS.
 
     Parameters
@@ -34,6 +40,8 @@ def make_stages(stages: np.ndarray, probabilities: pd.DataFrame | None, usable: 
     probabilities : pandas.DataFrame or None
         Columns p_wake, p_n1, p_n2, p_n3, p_rem; None for stages that were given, not scored.
     usable : array of bool, shape (n_epochs,)
+    agreement : array of float, shape (n_epochs,), optional
+        How far the derivations agree.
     """
     n_epochs = len(stages)
     frame = pd.DataFrame({"epoch": np.arange(n_epochs), "onset_s": EPOCH_S * np.arange(n_epochs)})
@@ -49,43 +57,67 @@ def make_stages(stages: np.ndarray, probabilities: pd.DataFrame | None, usable: 
         frame.loc[~usable, PROBABILITY_COLUMNS] = np.nan
     frame["confidence"] = frame[PROBABILITY_COLUMNS].max(axis=1)
     frame["usable"] = usable
+    frame["agreement"] = agreement
     return check_table(frame, HYPNOGRAM)
 
 
-def read_stages(path: Path, n_epochs: int) -> pd.DataFrame:
-    """Read stages from a CSV as eegsleep writes it, with columns `onset_s` and `stage` a 30 s epoch.
+def read_stages(
+    path: Path,
+    n_epochs: int,
+    recording_start: datetime | None = None,
+    *,
+    coding: str | None = None,
+    epoch_s: float | None = None,
+) -> pd.DataFrame:
+    """Read any hypnogram we know and lay it on a recording; what had to be cut or moved is logged.
+
+    See `import_stages`, which returns the notes instead.
+    """
+    stages, notes = import_stages(path, n_epochs, recording_start, coding=coding, epoch_s=epoch_s)
+    for note in notes:
+        logger.warning("%s: %s", path.name, note)
+    return stages
+
+
+def import_stages(
+    path: Path,
+    n_epochs: int,
+    recording_start: datetime | None = None,
+    *,
+    coding: str | None = None,
+    epoch_s: float | None = None,
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Read any hypnogram we know and lay it on the 30 s epochs of a recording.
 
     Parameters
     ----------
     path : path
-        The CSV; other columns are ignored, so a corrected `hypnogram.csv` can be given back.
+        See `hypnogram_files.read_hypnogram`; a corrected `hypnogram.csv` can be given back.
     n_epochs : int
-        Whole epochs of the recording, which the hypnogram must fit.
+        Whole epochs of the recording.
+    recording_start : datetime, optional
+        Naive local time of the recording's first sample, for files that go by the clock.
+    coding : str, optional
+        What integers mean, a name in `stage_codings.CODINGS`.
+    epoch_s : float, optional
+        Length of the epochs in seconds, for files that do not say.
+
+    Returns
+    -------
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM` with `n_epochs` rows and no probabilities.
+    notes : tuple of str
+        What was left out, cut, moved or taken for granted.
 
     Raises
     ------
     TableError
-        If columns are missing, a stage is unknown, or the epochs are not those of the recording.
+        If the file is no hypnogram, or not that of the recording.
     """
-    try:
-        frame = pd.read_csv(path, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise TableError(f"{path.name} cannot be read as a hypnogram", found=str(error)) from error
-    if not {"onset_s", "stage"} <= set(frame.columns):
-        raise TableError(
-            f"{path.name} is not a hypnogram",
-            found=", ".join(map(str, frame.columns)),
-            allowed="a CSV with columns onset_s and stage, one row a 30 s epoch",
-        )
-    onset_s = pd.to_numeric(frame["onset_s"], errors="coerce").to_numpy()
-    expected_s = EPOCH_S * np.arange(n_epochs)
-    if len(onset_s) != len(expected_s) or not np.allclose(onset_s, expected_s):
-        raise TableError(
-            f"{path.name} does not fit the recording epoch by epoch",
-            found=f"{len(onset_s)} rows",
-            allowed=f"{len(expected_s)} rows with onset_s 0, 30, 60, …",
-        )
-    return make_stages(frame["stage"].astype("str").to_numpy(), None, np.ones(n_epochs, dtype=bool))
+    # These modules make their tables with this one.
+    from eegsleep.staging.hypnogram_files import align_scoring, read_hypnogram
+
+    return align_scoring(read_hypnogram(path, coding=coding, epoch_s=epoch_s), recording_start, n_epochs)
 
 
 def to_yasa(stages: pd.DataFrame) -> yasa.Hypnogram:

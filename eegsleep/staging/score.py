@@ -1,26 +1,28 @@
-"""Sleep stages by YASA, with what YASA does not say: which epochs could not be scored, and why."""
+"""Sleep stages by YASA on every usable derivation, and what YASA does not say: how sure, and where not at all."""
 
 from __future__ import annotations
 
 import logging
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from eegsleep.errors import RecordingError
 from eegsleep.quality import usable_epochs
-from eegsleep.recording.read import ANALYSIS_RATE_HZ, bridge_gaps
-from eegsleep.staging.hypnogram import PROBABILITY_COLUMNS, make_stages
+from eegsleep.recording.read import ANALYSIS_RATE_HZ
+from eegsleep.staging.confidence import calibrate
+from eegsleep.staging.features import leave_out, measure_features, predict_stages
+from eegsleep.staging.hypnogram import EPOCH_S, make_stages
+from eegsleep.staging.lights import MARGIN_S, MAX_NIGHT_H, Lights, keep_night, lights_from_sleep
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from eegsleep.recording.read import Recording
 
 # Below five minutes YASA's features, which are smoothed over 7.5 min, mean nothing.
 MIN_DURATION_S = 300.0
+STAGES = np.array(["W", "N1", "N2", "N3", "R"])
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +41,11 @@ class StagingSettings:
 
 def choose_staging_channels(
     recording: Recording, quality: pd.DataFrame, settings: StagingSettings | None = None
-) -> dict[str, str]:
-    """Return role to label of the channels that are staged: the most trusted usable ones.
+) -> dict[str, float]:
+    """Return the channels that are staged, EEG first in order of trust, and the weight of each.
+
+    A derivation's weight is the share of its epochs that are usable: one that fails half the night is
+    believed less in the other half. EOG and EMG have the weight 1; they add to each derivation.
 
     Raises
     ------
@@ -48,9 +53,9 @@ def choose_staging_channels(
         If no EEG derivation has a single usable epoch.
     """
     settings = settings or StagingSettings()
-    usable = {label: usable_epochs(quality, label).mean() for label in recording.channels}
+    usable = {label: float(usable_epochs(quality, label).mean()) for label in recording.channels}
     derivations = [c for c in recording.derivations if usable[c] >= settings.min_usable_fraction]
-    best = derivations[0] if derivations else max(recording.derivations, key=lambda c: usable[c])
+    best = max(recording.derivations, key=lambda c: usable[c])
     if usable[best] == 0:
         reasons = quality.loc[quality["channel"] == best, "reason"]
         raise RecordingError(
@@ -58,16 +63,24 @@ def choose_staging_channels(
             found=f"{best}: {reasons.mode().iloc[0]}",
             remedy="look at the signals and their units, or name another derivation with --eeg",
         )
-    chosen = {"eeg": best}
+    chosen = {label: usable[label] for label in derivations or [best]}
     for role, wanted in (("eog", settings.use_eog), ("emg", settings.use_emg)):
         labels = [c for c, r in recording.roles.items() if r == role and usable[c] >= settings.min_usable_fraction]
-        if wanted and labels:
-            chosen[role] = labels[0]
+        chosen |= dict.fromkeys(labels[:1] if wanted else [], 1.0)
     return chosen
 
 
-def score_stages(recording: Recording, quality: pd.DataFrame, settings: StagingSettings | None = None) -> pd.DataFrame:
-    """Score 30 s epochs with `yasa.SleepStaging` on the most trusted usable derivation.
+def score_stages(
+    recording: Recording,
+    quality: pd.DataFrame,
+    settings: StagingSettings | None = None,
+    epochs: slice | None = None,
+) -> pd.DataFrame:
+    """Score 30 s epochs with YASA on every usable derivation, and combine what they say.
+
+    In each epoch the probabilities of the derivations that are usable there are averaged, weighted as
+    `choose_staging_channels` says. Where EOG or EMG is not usable, YASA's classifier without it is asked.
+    One derivation on a clean night gives YASA's own stages.
 
     Parameters
     ----------
@@ -75,12 +88,15 @@ def score_stages(recording: Recording, quality: pd.DataFrame, settings: StagingS
     quality : pandas.DataFrame
         Table `QUALITY` of that recording.
     settings : StagingSettings, optional
+    epochs : slice, optional
+        The epochs to score; by default all. YASA scales its features by the night, so a day of wake in
+        the file would change the stages of the night.
 
     Returns
     -------
     pandas.DataFrame
-        Table `HYPNOGRAM`. Epochs in which the staged derivation is not usable are UNS, with their
-        probabilities missing: YASA would give them a stage all the same.
+        Table `HYPNOGRAM`. Epochs in which no derivation is usable, and those outside `epochs`, are UNS,
+        with their probabilities missing: YASA would give them a stage all the same.
 
     Raises
     ------
@@ -89,29 +105,109 @@ def score_stages(recording: Recording, quality: pd.DataFrame, settings: StagingS
 
     References
     ----------
-    Vallat & Walker 2021, doi:10.7554/eLife.70092.
+    Vallat & Walker 2021, doi:10.7554/eLife.70092; several EEG, a vote outside YASA: yasa#40.
     """
-    import mne
-    import yasa
-
     if recording.duration_s < MIN_DURATION_S:
         raise RecordingError(
             "the recording is too short to be staged",
             found=f"{recording.duration_s / 60:.1f} min",
             allowed=f"{MIN_DURATION_S / 60:.0f} min and more",
         )
-    chosen = choose_staging_channels(recording, quality, settings)
+    weights = choose_staging_channels(recording, quality, settings)
     logger.info("scoring sleep stages")
-    data = np.stack([bridge_gaps(recording.signal(label)) for label in chosen.values()])
-    info = mne.create_info(list(chosen.values()), ANALYSIS_RATE_HZ, list(chosen))
-    # One missing sample would change a third of the epochs: the filter spreads it over the night.
-    # Gaps are bridged for it, and their epochs are unscored below.
-    raw = mne.io.RawArray(data * 1e-6, info, verbose="ERROR")
-    staging = yasa.SleepStaging(raw, eeg_name=chosen["eeg"], eog_name=chosen.get("eog"), emg_name=chosen.get("emg"))
-    with warnings.catch_warnings():
-        # YASA's models carry a scikit-learn LabelEncoder, whose five class names have not changed (yasa#157).
-        warnings.filterwarnings("ignore", message="Trying to unpickle estimator LabelEncoder")
-        hypnogram = staging.predict()
-    probabilities = hypnogram.proba[["WAKE", "N1", "N2", "N3", "REM"]].set_axis(PROBABILITY_COLUMNS, axis=1)
-    stages = hypnogram.hypno.astype("str").to_numpy()
-    return make_stages(stages, probabilities, usable_epochs(quality, chosen["eeg"]))
+    start, stop, _ = (epochs or slice(None)).indices(recording.n_epochs)
+    usable = {label: usable_epochs(quality, label)[start:stop] for label in weights}
+    by_derivation = score_derivations(recording, usable, slice(start, stop))
+    combined, agreement = combine(by_derivation, usable, weights)
+    return _as_table(combined, agreement, start, recording.n_epochs)
+
+
+def score_night(
+    recording: Recording, quality: pd.DataFrame, settings: StagingSettings | None = None, lights: Lights | None = None
+) -> tuple[pd.DataFrame, Lights]:
+    """Score the night within a recording, and say from when to when it was.
+
+    Where lights off and on are known, nothing outside them is kept. A recording of more than a night's
+    length is scored twice if need be: once to find the night, and once from 30 min before it to 30 min
+    after, because YASA scales its features by all it is given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table `HYPNOGRAM` of the whole recording; UNS outside the night.
+    Lights
+    """
+    is_long = recording.duration_s > MAX_NIGHT_H * 3600
+    if lights is None:
+        lights = lights_from_sleep(score_stages(recording, quality, settings))
+    margin_s = MARGIN_S if lights.known else 0.0
+    epochs = lights.epochs(recording.n_epochs, margin_s) if is_long else None
+    return keep_night(score_stages(recording, quality, settings, epochs), lights), lights
+
+
+def score_derivations(recording: Recording, usable: dict[str, np.ndarray], epochs: slice) -> dict[str, np.ndarray]:
+    """Return YASA's probabilities from each derivation, shape (n_epochs, 5), by label.
+
+    Parameters
+    ----------
+    recording : Recording
+    usable : dict of str to numpy.ndarray
+        The channels to use and which of `epochs` each can be believed in.
+    epochs : slice
+    """
+    derivations = [label for label in usable if recording.roles[label] == "eeg"]
+    others = {recording.roles[label]: label for label in usable if recording.roles[label] != "eeg"}
+    epoch_samples = int(EPOCH_S * ANALYSIS_RATE_HZ)
+    span = slice(epochs.start * epoch_samples, epochs.stop * epoch_samples)
+    features = measure_features(recording, derivations, others, span)
+    time = features.pop("")
+    features = {label: leave_out(frame, usable[label]) for label, frame in features.items()}
+    return {label: _score_one(label, features, time, others, usable) for label in derivations}
+
+
+def _score_one(
+    label: str,
+    features: dict[str, pd.DataFrame],
+    time: pd.DataFrame,
+    others: dict[str, str],
+    usable: dict[str, np.ndarray],
+) -> np.ndarray:
+    """Return the probabilities from one derivation, with whichever of EOG and EMG is there in each epoch."""
+    probabilities = np.empty((len(time), len(STAGES)))
+    there = np.stack([usable[name] for name in others.values()], axis=1) if others else np.ones((len(time), 0), bool)
+    for present in np.unique(there, axis=0):
+        rows = (there == present).all(axis=1)
+        roles = [role for role, is_there in zip(others, present, strict=True) if is_there]
+        parts = [features[label], *(features[others[role]] for role in roles), time]
+        probabilities[rows] = predict_stages([part[rows] for part in parts], ["eeg", *roles])
+    return probabilities
+
+
+def combine(
+    by_derivation: dict[str, np.ndarray], usable: dict[str, np.ndarray], weights: dict[str, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return combined probabilities, NaN where no derivation is usable, and how far derivations agree.
+
+    Agreement is the weighted share of the usable derivations that by themselves give the combined stage;
+    it is missing where fewer than two are usable.
+    """
+    votes = np.stack(list(by_derivation.values()))
+    weight = np.stack([weights[label] * usable[label] for label in by_derivation])
+    total = weight.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        combined = (weight[..., None] * votes).sum(axis=0) / total[:, None]
+        same = votes.argmax(axis=2) == np.nan_to_num(combined).argmax(axis=1)
+        agreement = (weight * same).sum(axis=0) / total
+    return combined, np.where((weight > 0).sum(axis=0) > 1, agreement, np.nan)
+
+
+def _as_table(combined: np.ndarray, agreement: np.ndarray, start: int, n_epochs: int) -> pd.DataFrame:
+    """Return table `HYPNOGRAM` of the whole recording from the probabilities of some of its epochs."""
+    probabilities = np.full((n_epochs, len(STAGES)), np.nan)
+    rows = slice(start, start + len(combined))
+    probabilities[rows] = calibrate(combined)
+    scored = np.isfinite(probabilities).all(axis=1)
+    stages = np.where(scored, STAGES[np.nan_to_num(probabilities).argmax(axis=1)], "UNS")
+    agreed = np.full(n_epochs, np.nan)
+    agreed[rows] = agreement
+    return make_stages(stages, pd.DataFrame(probabilities), scored, agreed)

@@ -54,6 +54,8 @@ def measure_sleep(stages: pd.DataFrame) -> dict[str, Measure]:
 
         - `tib_min`: lights off to lights on. `unscored_min`: of it, the minutes staged UNS.
         - `tst_min`: N1, N2, N3 and R. `sleep_efficiency_percent`: 100 TST / TIB.
+        - `sleep_period_min`: first to last epoch of sleep. `wake_in_sleep_period_min`: W epochs within it
+          (YASA's `WASO`).
         - `sol_min`: lights off to the first epoch of any sleep stage.
         - `waso_min`: every W epoch after sleep onset, wake after the final awakening included, so that
           WASO = TIB - SOL - TST (AASM). YASA's `WASO` leaves the wake after the final awakening out.
@@ -81,7 +83,11 @@ def measure_sleep(stages: pd.DataFrame) -> dict[str, Measure]:
     TableError
         If a stage is unknown or an epoch is missing from the sequence.
     """
-    codes = _stage_codes(stages)
+    return measure_codes(_stage_codes(stages))
+
+
+def measure_codes(codes: NDArray[np.str_]) -> dict[str, Measure]:
+    """Return what `measure_sleep` does from one stage name an epoch, for those who have many hypnograms."""
     scored = int(np.sum(codes != "UNS"))
     measures = {
         "tib_min": Measure(codes.size * EPOCH_MIN),
@@ -160,7 +166,13 @@ def _durations(codes: NDArray[np.str_], asleep: NDArray[np.bool_]) -> dict[str, 
         "tst_min": Measure(tst * EPOCH_MIN),
         "sleep_efficiency_percent": Measure(share),
         "waso_min": Measure(wake_after) if tst else Measure(np.nan, _NO_SLEEP),
+        "sleep_period_min": Measure(np.nan, _NO_SLEEP),
+        "wake_in_sleep_period_min": Measure(np.nan, _NO_SLEEP),
     }
+    if tst:
+        period = codes[onset : int(np.flatnonzero(asleep)[-1]) + 1]
+        measures["sleep_period_min"] = Measure(period.size * EPOCH_MIN)
+        measures["wake_in_sleep_period_min"] = Measure(float(np.sum(period == "W")) * EPOCH_MIN)
     for name, stage in (("n1", "N1"), ("n2", "N2"), ("n3", "N3"), ("rem", "R")):
         epochs = int(np.sum(codes == stage))
         measures[f"{name}_min"] = Measure(epochs * EPOCH_MIN)

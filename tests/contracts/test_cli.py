@@ -88,3 +88,39 @@ def test_simulate_writes_a_recording_with_its_truth(tmp_path):
     assert done.returncode == 0, done.stderr
     assert {p.suffix for p in tmp_path.iterdir()} == {".edf", ".csv", ".json"}
     assert (tmp_path / "sim-0005_stages.csv").is_file()
+
+
+def test_agree_compares_two_scorings_and_whole_folders(tmp_path):
+    """An expert's stages kept with `--reference` are what `agree FOLDER` compares with; two files do as well."""
+    import pandas as pd
+
+    truth = SAMPLE.with_name("sample-night_stages.csv")
+    done = run("score", SAMPLE, "--output", tmp_path / "nights", "--reference", truth, "--lights-off", "23:05")
+    assert done.returncode == 0, done.stderr
+    markers = pd.read_csv(tmp_path / "nights" / "sample-night" / "markers.csv").set_index("marker")["value"]
+    assert markers["tib_min"] == 85
+    for arguments in (["agree", tmp_path / "nights"], ["agree", truth, tmp_path / "nights" / "sample-night"]):
+        done = run(*arguments, "--output", tmp_path / "agreement")
+        assert done.returncode == 0, done.stderr
+        assert Path(done.stdout.strip()) == tmp_path / "agreement" / "agreement.html"
+        nights = pd.read_csv(tmp_path / "agreement" / "agreement_nights.csv")
+        assert nights["n_epochs"].item() == 170
+        assert nights["kappa"].item() > 0.9
+
+
+def test_integers_in_a_hypnogram_are_never_guessed(tmp_path):
+    (tmp_path / "stages.txt").write_text("0\n" * 20 + "2\n" * 140 + "5\n" * 20)
+    done = run("score", SAMPLE, "--hypnogram", tmp_path / "stages.txt", "--output", tmp_path)
+    assert done.returncode == 2
+    assert "--coding" in done.stderr
+
+
+def test_inspect_and_anonymize_from_the_command_line(tmp_path):
+    done = run("inspect", SAMPLE)
+    assert (done.returncode, "C4-M1 (128 Hz, uV)" in done.stdout) == (0, True)
+    copy = tmp_path / "copy.edf"
+    assert run("anonymize", SAMPLE, copy).returncode == 0
+    assert run("anonymize", SAMPLE, copy).returncode == 2, "nothing is written over"
+    (tmp_path / "text.edf").write_text("no recording")
+    assert run("inspect", copy, tmp_path / "text.edf").returncode == 1
+    assert run("inspect", tmp_path / "text.edf").returncode == 2

@@ -67,7 +67,7 @@ def judge(case: Case, path: Path) -> tuple[str, str]:
     """Return what came of reading a case, and why: `quiet`, `exact`, `noted`, `said`, `refused` or `wrong`."""
     try:
         recording = es.read_recording(path, **case.options)
-    except es.RecordingError as error:
+    except (es.RecordingError, es.SettingsError) as error:
         if not (error.remedy or error.found or error.allowed):
             return "wrong", f"refused without what was found or what to do: {error}"
         return ("refused" if str(error).isprintable() else "wrong"), repr(str(error))

@@ -212,7 +212,7 @@ def test_eye_channel_can_be_made_by_subtraction():
     assert chosen(["C4-M1", "LOC", "A2"], eog="LOC-A2") == ["C4-M1", "LOC-A2"]
 
 
-@pytest.mark.parametrize(("rate_hz", "unit"), [(128, "uV"), (256, "mV")])
+@pytest.mark.parametrize(("rate_hz", "unit"), [(128, "uV"), (256, "ADC")])
 def test_subtraction_wants_one_rate_and_one_unit(rate_hz, unit):
     labels = ["C4", ("A1", rate_hz, unit)]
     with pytest.raises(es.RecordingError, match=rf"C4 at 256 Hz in uV, A1 at {rate_hz} Hz in {unit}"):

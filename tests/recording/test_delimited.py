@@ -319,8 +319,8 @@ def test_openbci_decimal_commas_are_refused(opened):
 def test_hostile_and_repeated_names_become_harmless_and_unique(opened):
     names = MUSE.replace("Right AUX", "AUX <b>\u202ered</b>").replace("TP10", "AF7")
     source = opened(muse(np.arange(1_000)).replace(MUSE, names))
-    assert source.labels == ["TP9", "AF7", "AF8", "AF7 [2]", "AUX ‹b› red‹/b›"]
-    np.testing.assert_allclose(source.load(["AF7 [2]"])[0], signal(np.arange(1_000)))
+    assert source.labels == ["TP9", "AF7 [2]", "AF8", "AF7 [4]", "AUX ‹b› red‹/b›"]
+    np.testing.assert_allclose(source.load(["AF7 [4]"])[0], signal(np.arange(1_000)))
 
 
 def test_a_file_that_is_not_there_an_unknown_kind_and_channel_are_our_errors(opened, tmp_path):
@@ -343,3 +343,167 @@ def test_whatever_packets_are_lost_no_sample_moves_by_more_than_one(opened, seed
     places = np.flatnonzero(np.isfinite(values))
     assert np.abs(places - truth).max() <= 1
     np.testing.assert_allclose(values[places], signal(truth), atol=1e-6)
+
+
+def zoned(text, zone, at=0):
+    """Put a zone behind the stamps of Mind Monitor's rows from one row on."""
+    lines = text.splitlines()
+    lines[1 + at :] = [line.replace(",", f"{zone},", 1) for line in lines[1 + at :]]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("zone", ["+02:00", "+0200", "-07:00", "+05:30"])
+def test_a_zone_behind_local_time_leaves_it_local(opened, zone):
+    truth = np.arange(3_000)
+    source = opened(zoned(mind_monitor(truth, start="2024-06-14T21:20:00"), zone))
+    assert_start(source, "2024-06-14 21:20:00")
+    assert zone in said(source, "clock-zone")
+    assert "clock-utc" not in codes(source)
+
+
+def test_the_letter_of_utc_is_no_local_time(opened):
+    source = opened(zoned(mind_monitor(np.arange(3_000)), "Z"))
+    assert "clock-utc" in codes(source)
+
+
+def test_zones_that_change_with_daylight_saving_keep_every_sample_at_its_time(opened):
+    truth = np.arange(6_000)
+    shift = np.where(truth >= 2_600, -3600, 0)
+    text = zoned(mind_monitor(truth, start="2024-10-27T02:29:50", shift_s=shift), "+02:00")
+    lines = text.splitlines()
+    lines[2_601:] = [line.replace("+02:00", "+01:00") for line in lines[2_601:]]
+    source = opened("\n".join(lines) + "\n")
+    assert_at_its_time(source.load(["AUX_RIGHT"])[0], truth, signal(truth))
+    assert_start(source, "2024-10-27 02:29:50")
+    assert "+01:00" in said(source, "clock-zone")
+
+
+def test_zones_in_some_rows_only_are_refused_in_plain_words(opened):
+    with pytest.raises(RecordingError, match="some time stamps name a zone and others do not"):
+        opened(zoned(mind_monitor(np.arange(3_000)), "+02:00", at=1_000))
+
+
+@pytest.mark.parametrize("wrong", [None, 100, 2_600, 2_700])
+def test_mind_monitor_with_times_of_day_only_has_no_date_and_passes_midnight(opened, wrong):
+    truth = np.setdiff1d(np.arange(12_000), np.r_[4_800:5_400])
+    lines = [
+        line[11:] if line[:4].isdigit() else line
+        for line in mind_monitor(truth, start="2020-02-27T23:59:50").split("\n")
+    ]
+    if wrong:  # before and after midnight; not itself a sign that another day began
+        lines[1 + wrong] = "12:00:00.000" + lines[1 + wrong][12:]
+    source = opened("\n".join(lines))
+    assert source.start is None
+    assert "date-unknown" in codes(source)
+    assert_at_its_time(source.load(["AUX_RIGHT"])[0], truth, signal(truth))
+
+
+@pytest.mark.parametrize("zero", [0.0, 1e6, -9e10, 4.2e9, 3e8])
+def test_stamps_that_are_no_date_give_no_start(opened, zero):
+    truth = np.arange(3_000)
+    source = opened(muse(truth, stamps=zero + truth / RATE))
+    assert source.start is None
+    assert "date-unknown" in codes(source)
+    assert "clock-utc" not in codes(source)
+    assert_at_its_time(source.load(["TP9"])[0], truth, signal(truth))
+
+
+def test_openbci_channels_are_counted_by_the_width_of_its_rows_first(opened):
+    row = ", ".join(["1", *["2.0"] * 8, "12:00:00.000"]) + "\n"
+    for number in ("3000000", "30000000", "0", "-3", "10", "1.2.3", "."):
+        head = OPENBCI.replace("channels = 2", f"channels = {number}")
+        with pytest.raises(RecordingError, match="10 columns"):
+            opened(head + row * 1_000)
+    with pytest.raises(RecordingError, match="10 columns"):
+        opened(OPENBCI.replace("%Number of channels = 2\n", "") + row * 1_000)
+
+
+def test_a_row_of_thousands_of_cells_is_refused_unread(opened):
+    with pytest.raises(RecordingError, match="too many columns"):
+        opened(OPENBCI + ("1," * 20_000 + "1\n") * 20)
+
+
+@pytest.mark.parametrize("value", [0.0, T0 + 365 * 86400, T0 + 2_999 / RATE + 3600, T0 - 3600, -9e10])
+@pytest.mark.parametrize("at", [0, 1, 1_500, 2_998, 2_999])
+def test_one_wrong_stamp_costs_no_night(opened, value, at):
+    truth = np.arange(3_000)
+    stamps = T0 + truth / RATE
+    stamps[at] = value
+    source = opened(muse(truth, stamps=stamps))
+    values = source.load(["TP9"])[0]
+    edge = at in {0, 2_999}
+    there = np.delete(truth, at) if edge else truth
+    np.testing.assert_allclose(values[np.isfinite(values)], signal(there), atol=1e-6)
+    assert values.size == 3_000 - edge
+    assert_start(source, "2023-11-14 22:13:20" if at else "2023-11-14 22:13:20.004")
+    assert said(source, "stamps-wrong").startswith("1 time stamp")
+
+
+@pytest.mark.parametrize("hour", [-3600, 3600])
+def test_one_packet_an_hour_off_is_no_daylight_saving(opened, hour):
+    truth = np.arange(6_000)
+    shift = np.where((truth >= 2_400) & (truth < 2_412), hour, 0)
+    source = opened(mind_monitor(truth, start="2024-10-27T02:59:50", shift_s=shift))
+    assert_at_its_time(source.load(["AUX_RIGHT"])[0], truth, signal(truth))
+    assert codes(source) & {"stamps-wrong", "clock-changed", "packet-loss"} == {"stamps-wrong"}
+
+
+def test_wrong_stamps_that_hide_a_right_one_are_a_contradiction(opened):
+    truth = np.arange(3_000)
+    stamps = T0 + truth / RATE
+    stamps[[1_000, 1_002]] = 0
+    with pytest.raises(RecordingError, match="72 h"):
+        opened(muse(truth, stamps=stamps))
+
+
+def test_many_wrong_stamps_are_a_contradiction_and_refused(opened):
+    truth = np.arange(3_000)
+    stamps = T0 + truth / RATE
+    stamps[10::100] = 0
+    with pytest.raises(RecordingError, match="72 h"):
+        opened(muse(truth, stamps=stamps))
+
+
+def test_a_packet_written_again_later_is_a_repetition_and_no_wrong_stamp(opened):
+    rows = muse_rows(np.arange(3_000))
+    source = opened("\n".join([MUSE, *rows[:2_000], *rows[500:512], *rows[2_000:]]) + "\n")
+    assert_at_its_time(source.load(["TP9"])[0], np.arange(3_000), signal(np.arange(3_000)))
+    assert codes(source) & {"duplicates", "stamps-wrong"} == {"duplicates"}
+
+
+def test_no_copy_of_a_name_keeps_it_plain(opened):
+    source = opened(muse(np.arange(1_000)).replace("AF8", "AF7"))
+    assert source.labels == ["TP9", "AF7 [2]", "AF7 [3]", "TP10", "Right AUX"]
+    source = opened(mind_monitor(np.arange(3_000)).replace("RAW_AF7", "RAW_TP9"))
+    assert source.labels == ["RAW_TP9 [1]", "RAW_TP9 [2]", "AUX_RIGHT"]
+    faults = [fault for fault in source.faults if fault.code == "contact-bad"]
+    assert {fault.channel for fault in faults} <= set(source.labels)
+
+
+def test_columns_left_out_or_renamed_are_named(opened):
+    source = opened(muse(np.arange(1_000)).replace("Right AUX", ""))
+    assert said(source, "columns-skipped").endswith(": unnamed")
+    source = opened(mind_monitor(np.arange(3_000)).replace("RAW_AF7", "EEG_AF7"))
+    assert said(source, "channels-missing").endswith("RAW_AF7, RAW_AF8, RAW_TP10")
+    whole = mind_monitor(np.arange(3_000)).replace("Delta_TP9", "RAW_AF8").replace("Accelerometer_X", "RAW_TP10")
+    assert "channels-missing" not in codes(opened(whole))
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_is_known_with_and_without_its_mark_and_refused_with_the_remedy(opened, codec):
+    with pytest.raises(RecordingError, match="found UTF-16; save it again as CSV in UTF-8"):
+        opened(muse(np.arange(1_000)).encode(codec))
+
+
+def test_a_clock_that_changes_its_manner_is_refused_in_plain_words(opened):
+    text = mind_monitor(np.arange(3_000)).replace("2020-02-27 23:59:55.0", "yesterday 23:59:55.0", 1)
+    with pytest.raises(RecordingError, match="not all written in the same way"):
+        opened(text)
+
+
+@pytest.mark.parametrize("cell", ["12:00:01.5d", "1 days", "25:00:00", "12:61:00"])
+def test_a_time_of_day_that_is_none_is_refused_and_not_read_as_another(opened, cell):
+    rows = [f"{k % 256}, {v}, 1.0, 0.0, 12:00:{k / 250:06.3f}" for k, v in enumerate(signal(np.arange(2_000), 250))]
+    rows[700] = rows[700].rpartition(",")[0] + f", {cell}"
+    with pytest.raises(RecordingError, match="is no time of day"):
+        opened(OPENBCI + "\n".join(rows) + "\n")

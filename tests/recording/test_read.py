@@ -48,7 +48,7 @@ def test_unknown_unit_is_refused_until_named(write_edf):
 def test_implausible_amplitude_is_said_with_its_likely_factor(write_edf):
     """Microvolts marked as millivolts read a thousand times too large, and the user hears of it."""
     recording = es.read_recording(write_edf(unit="mV", sd=20))
-    assert any("factor of 0.001" in note for note in recording.notes)
+    assert any("1000 times too large" in note for note in recording.notes)
 
 
 def test_gap_is_nan_and_said_and_nothing_is_closed_up(tmp_path):
@@ -58,9 +58,22 @@ def test_gap_is_nan_and_said_and_nothing_is_closed_up(tmp_path):
     np.testing.assert_allclose(recording.raw.get_data(["C4-M1"])[0] * 1e6, with_gaps(onsets)["C4-M1"], atol=1e-6)
     gap = next(a for a in recording.raw.annotations if a["description"] == "BAD_GAP")
     assert (gap["onset"], gap["duration"]) == (30, 20)
-    assert any("1 gaps of 20 s" in note for note in recording.notes)
+    assert any("gap of 20 s" in note for note in recording.notes)
     assert np.isnan(recording.microvolts[0, 3000:5000]).all()
     assert np.isfinite(recording.microvolts[0, 5000:]).all()
+
+
+def test_gap_stays_in_its_place_on_every_channel(tmp_path):
+    """An EOG and an EMG lose the seconds of the gap and no other, at the analysis rate too."""
+    labels = (b"C4-M1", b"E1-M2", b"EMG chin")
+    signals = [Channel(label, eeg_counts(seed, 60 * 256)) for seed, label in enumerate(labels)]
+    onsets = [i + 20 * (i >= 30) for i in range(60)]
+    recording = es.read_recording(write(tmp_path, plus(onsets, reserved=b"EDF+D", channels=signals)))
+    assert list(recording.roles.values()) == ["eeg", "eog", "emg"]
+    missing = np.isnan(recording.microvolts)
+    assert missing[:, 3000:5000].all()
+    assert not missing[:, :2999].any()
+    assert not missing[:, 5001:].any()
 
 
 @pytest.mark.parametrize("name", ["night.edf.gz", "night.edf", "night.rec"])

@@ -7,21 +7,24 @@ import pytest
 import yasa
 
 import eegsleep as es
+from eegsleep.staging.score import score_stages
 
 
 @pytest.mark.filterwarnings("ignore:Trying to unpickle estimator LabelEncoder")
-def test_stages_are_those_of_plain_yasa(sample_recording, sample_night, tmp_path):
+def test_stages_of_one_derivation_are_those_of_plain_yasa():
     """On a clean file our stages are YASA's own on the same channels, read in the plainest way."""
     from tests_paths import SAMPLE
 
     raw = mne.io.read_raw_edf(SAMPLE, preload=True, verbose="ERROR")
     plain = yasa.SleepStaging(raw, eeg_name="C4-M1", eog_name="E1-M2", emg_name="EMG chin").predict()
     names = plain.hypno.astype("str").replace({"WAKE": "W", "REM": "R"}).to_numpy()
-    assert np.mean(names == sample_night.stages["stage"].to_numpy()) >= 0.995
+    recording = es.read_recording(SAMPLE, eeg=["C4-M1"])
+    ours = score_stages(recording, es.measure_quality(recording))
+    assert np.mean(names == ours["stage"].to_numpy()) >= 0.995
 
 
 def test_real_segment_agrees_with_its_expert(real_data):
-    """84 minutes of real sleep: kappa against the expert is at least 0.75 (plain YASA reaches 0.78)."""
+    """84 minutes of real sleep: kappa against the expert is at least plain YASA's 0.78."""
     from sklearn.metrics import cohen_kappa_score
 
     night = es.analyze_night(es.read_recording(real_data / "segment" / "segment.edf"))
@@ -30,4 +33,4 @@ def test_real_segment_agrees_with_its_expert(real_data):
     at = np.searchsorted(expert["onset_s"], centre_s, side="right") - 1
     scored = (night.stages["stage"] != "UNS").to_numpy()
     truth = expert["stage"].to_numpy()[at]
-    assert cohen_kappa_score(truth[scored], night.stages["stage"].to_numpy()[scored]) >= 0.75
+    assert cohen_kappa_score(truth[scored], night.stages["stage"].to_numpy()[scored]) >= 0.78

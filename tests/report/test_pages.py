@@ -19,6 +19,7 @@ from eegsleep import tables
 from eegsleep.quality import Verdict
 from eegsleep.report.night_figures import nrem_windows
 from eegsleep.report.pages import encode_figure, format_number, render_night
+from eegsleep.staging.lights import Lights
 
 CHANNEL = "Fpz-Cz"
 REASONS = ["samples missing", "flat", "swings over 1000 µV", "contact lost"]
@@ -34,6 +35,7 @@ class FakeNight:
     duration_s: float
     device: str
     roles: dict
+    lights: Lights
     stages: pd.DataFrame
     quality: pd.DataFrame
     spindles: pd.DataFrame
@@ -62,7 +64,7 @@ def _stages(rng):
     chances[500:506] = np.nan
     frame = pd.DataFrame(dict(zip(columns.values(), chances.T, strict=True)))
     return frame.assign(epoch=np.arange(960), onset_s=np.arange(960) * 30.0, stage=names,
-                        confidence=chances.max(axis=1), usable=names != "UNS")  # fmt: skip
+                        confidence=chances.max(axis=1), usable=names != "UNS", agreement=1.0)  # fmt: skip
 
 
 def _quality(rng, roles):
@@ -116,7 +118,8 @@ def _markers():
         ("swa_power_uv2", "B", "NREM", CHANNEL, 812.0, "uv2", ""),
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=["marker", "family", "stage", "channel", "value", "unit", "reason"])
-    return tables.check_table(frame.assign(n=640, clean_min=242.5), tables.MARKERS)
+    unsure = {"expected": np.nan, "low": np.nan, "high": np.nan}
+    return tables.check_table(frame.assign(n=640, clean_min=242.5, **unsure), tables.MARKERS)
 
 
 def _averages():
@@ -148,7 +151,8 @@ def night():
     spindles, waves, coupling = _events(rng, stages)
     return FakeNight(
         id="sub-07_night-2", start=datetime(2026, 3, 14, 22, 51, 30), duration_s=28800.0, device="Sleep-EDF cassette",  # noqa: DTZ001
-        roles=roles, stages=stages, quality=_quality(rng, roles), spindles=spindles, slow_oscillations=waves,
+        roles=roles, lights=Lights(300, 28800, "user"), stages=stages, quality=_quality(rng, roles),
+        spindles=spindles, slow_oscillations=waves,
         coupling=coupling, spectrum=tables.empty_table(tables.SPECTRUM), markers=_markers(),
         spectrogram=_spectrogram(rng, stages), averages=_averages(),
         verdict=Verdict("caution", ("Pz-Oz: 12 % of the epochs were set aside: flat (115).",)),

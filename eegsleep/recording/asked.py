@@ -1,0 +1,102 @@
+"""What the user asks of a reading: checked before a file is opened, and matched to its channels after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eegsleep.errors import SettingsError
+from eegsleep.recording.channels import find_channels, split_derivation
+from eegsleep.recording.units import parse_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eegsleep.recording.channels import Derivation
+    from eegsleep.recording.source import Source, SourceChannel
+
+
+def as_path(path: object) -> Path:
+    """Return the path of a recording, if it is one."""
+    if not isinstance(path, (str, Path)) or not str(path).strip() or (isinstance(path, str) and "\0" in path):
+        raise SettingsError("this is no path", found=repr(path), allowed="the path of a file or folder, as text")
+    return Path(path)
+
+
+def check_asked(
+    *, eeg: object = None, eog: object = None, emg: object = None, units: object = None, device: object = None,
+    start: object = None,
+) -> None:  # fmt: skip
+    """Raise `SettingsError` for an argument of `read_recording` that can mean nothing."""
+    _check_eeg(eeg)
+    _check_units(units)
+    for name, value in (("eog", eog), ("emg", emg)):
+        if value is not None and not isinstance(value, str):
+            raise SettingsError(f"{name} must name one channel", found=repr(value), allowed="a label, or None")
+    if device is not None and not isinstance(device, str):
+        raise SettingsError("there is no such device", found=repr(device), allowed="the name of a preset, or None")
+    if start is not None and not (isinstance(start, datetime) and start.tzinfo is None):
+        raise SettingsError("start must be a naive local time", found=repr(start),
+                            allowed="a datetime without time zone, as the recorder's clock showed it")  # fmt: skip
+
+
+def _check_eeg(eeg: object) -> None:
+    labels = [eeg] if isinstance(eeg, str) else eeg if eeg is not None else []
+    if not isinstance(labels, Iterable) or isinstance(labels, (Mapping, bytes)):
+        raise SettingsError("eeg must name channels", found=repr(eeg), allowed="labels, most trusted first")
+    labels = list(labels)
+    if any(not isinstance(label, str) or not label.strip() for label in labels):
+        raise SettingsError("eeg must name channels", found=repr(labels), allowed="labels that are not empty")
+
+
+def _check_units(units: object) -> None:
+    if units is None:
+        return
+    if not isinstance(units, Mapping):
+        raise SettingsError("units must be named by channel", found=repr(units), allowed="a mapping of label to unit")
+    for label, unit in units.items():
+        if not isinstance(unit, str) or parse_unit(unit) is None:
+            raise SettingsError(f"there is no unit for {label!r}", found=repr(unit), allowed="V, mV, uV and nV")
+
+
+def name_units(source: Source, units: Mapping[str, str] | None) -> tuple[Source, dict[str, tuple[str, ...]]]:
+    """Return the source with the user's units in place of its own, and the labels each entry applies to.
+
+    Labels are matched as `eeg=` matches them; a unit for a derivation that is made by subtraction is that of
+    both its channels, unless one of them is named itself.
+
+    Raises
+    ------
+    SettingsError
+        If an entry names no channel, several, or no unit that is known.
+    """
+    _check_units(units)
+    applies = {label: _match(label, source.channels) for label in units or {}}
+    found = {name: units[label] for label, names in sorted(applies.items(), key=lambda a: -len(a[1])) for name in names}
+    channels = tuple(replace(c, unit=found.get(c.label, c.unit)) for c in source.channels)
+    return replace(source, channels=channels), applies
+
+
+def _match(label: object, channels: Sequence[SourceChannel]) -> tuple[str, ...]:
+    found = find_channels(label, channels) if isinstance(label, str) and label.strip() else []
+    split = split_derivation(label, channels) if not found and isinstance(label, str) else None
+    parts = split[1:] if split else ()
+    if len(found) == 1 or (parts and all(len(part) == 1 for part in parts)):
+        return tuple(channel.label for channel in (found or [channel for part in parts for channel in part]))
+    raise SettingsError(
+        "a unit is given for a channel that is not in the file" if not (found or parts)
+        else "a unit is given for a name that several channels have",
+        found=repr(label), allowed=", ".join(channel.label for channel in channels),
+    )  # fmt: skip
+
+
+def refuse_unused(applies: Mapping[str, Sequence[str]], derivations: Iterable[Derivation]) -> None:
+    """Raise `SettingsError` if a unit is given for a channel that nothing is made of."""
+    used = list(dict.fromkeys(name for d in derivations for name in (d.plus, d.minus) if name))
+    for label, names in applies.items():
+        if not set(names) & set(used):
+            raise SettingsError("a unit is given for a channel that is not used", found=repr(label),
+                                allowed=", ".join(used), remedy="name the channel to be used too")  # fmt: skip

@@ -1,0 +1,137 @@
+"""YASA's features of each channel, and YASA's classifiers, so that several derivations share one pass.
+
+`yasa.SleepStaging` takes one EEG and works out the features of all its channels anew in every call. Here
+each channel's features are taken from YASA once. Where an epoch of a channel is not usable, its features
+are left out of the smoothing and scaling that YASA does over the night: an hour of a loose electrode
+would otherwise change the stages of the other seven.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from eegsleep.errors import EegSleepError
+from eegsleep.recording.read import ANALYSIS_RATE_HZ, bridge_gaps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eegsleep.recording.read import Recording
+
+_TIME_FEATURES = ("time_hour", "time_norm")
+
+
+def measure_features(
+    recording: Recording, derivations: Sequence[str], others: dict[str, str], span: slice
+) -> dict[str, pd.DataFrame]:
+    """Return YASA's features of every derivation, and of EOG and EMG, one row a 30 s epoch.
+
+    Parameters
+    ----------
+    recording : Recording
+    derivations : sequence of str
+        EEG labels.
+    others : dict of str to str
+        `eog` and `emg` to their labels, as far as they are used.
+    span : slice
+        The samples at the analysis rate to look at.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        By label, with YASA's column names; the columns of time stand under an empty label.
+
+    References
+    ----------
+    Vallat & Walker 2021, doi:10.7554/eLife.70092.
+    """
+    features = {}
+    for label in derivations:
+        # EOG and EMG ride along with the first derivation: YASA takes none without an EEG
+        roles = {"eeg": label, **(others if not features else {})}
+        columns = _ask_yasa(recording, roles, span)
+        features |= {
+            name: columns.filter(regex=f"^{role}_") for role, name in roles.items() if name not in features
+        }  # fmt: skip
+        features[""] = columns[list(_TIME_FEATURES)]
+    return features
+
+
+def _ask_yasa(recording: Recording, roles: dict[str, str], span: slice) -> pd.DataFrame:
+    import mne
+    import yasa
+
+    # One missing sample would change a third of the epochs: the filter spreads it over the night.
+    data = np.stack([bridge_gaps(recording.signal(label)[span]) for label in roles.values()])
+    info = mne.create_info(list(roles.values()), ANALYSIS_RATE_HZ, list(roles))
+    raw = mne.io.RawArray(data * 1e-6, info, verbose="ERROR")
+    names = {f"{role}_name": label for role, label in roles.items()}
+    with warnings.catch_warnings():
+        # a flat epoch has no variance to divide by; it is not usable, and its features are left out afterwards
+        warnings.filterwarnings("ignore", message="(invalid value|divide by zero) encountered", category=RuntimeWarning)
+        return yasa.SleepStaging(raw, **names).get_features()
+
+
+def leave_out(features: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:
+    """Return features as YASA would smooth and scale them if the epochs that are not usable were not there.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        One channel's, as `measure_features` gives them.
+    usable : numpy.ndarray of bool, shape (n_epochs,)
+
+    Notes
+    -----
+    YASA smooths each feature over 7.5 min (triangular, centred) and over the last 2 min, and scales both by
+    the median and the 5–95 % range of the night. Nothing is changed where every epoch is usable.
+    """
+    if usable.all():
+        return features
+    own = features.loc[:, ~features.columns.str.endswith("_norm")].astype(float)
+    own.loc[~usable] = np.nan
+    centred = own.rolling(window=15, center=True, min_periods=1, win_type="triang").mean()
+    past = own.rolling(window=4, min_periods=1).mean()
+    parts = [own, _scale(centred).add_suffix("_c7min_norm"), _scale(past).add_suffix("_p2min_norm")]
+    return pd.concat(parts, axis=1)[features.columns].astype(np.float32)
+
+
+def _scale(frame: pd.DataFrame) -> pd.DataFrame:
+    spread = frame.quantile(0.95) - frame.quantile(0.05)
+    return (frame - frame.median()) / spread.where(spread > 0, 1.0)
+
+
+def predict_stages(features: Sequence[pd.DataFrame], roles: Sequence[str]) -> np.ndarray:
+    """Return YASA's probabilities of W, N1, N2, N3 and R, shape (n_epochs, 5).
+
+    Parameters
+    ----------
+    features : sequence of pandas.DataFrame
+        Those of the channels and of time, row by row.
+    roles : sequence of str
+        Which of `eeg`, `eog`, `emg` are among them; chooses the classifier.
+    """
+    classifier = _load_classifier("+".join(role for role in ("eeg", "eog", "emg") if role in roles))
+    table = pd.concat([frame.reset_index(drop=True) for frame in features], axis=1)
+    order = [list(classifier.classes_).index(stage) for stage in ("W", "N1", "N2", "N3", "R")]
+    return classifier.predict_proba(table[classifier.feature_name_])[:, order]
+
+
+def _load_classifier(name: str):  # noqa: ANN202 - a LightGBM classifier
+    """Load one of the classifiers in YASA's own wheel; a pickle runs code, so none is ever taken from elsewhere."""
+    from pathlib import Path
+
+    import joblib
+    import yasa
+
+    paths = sorted((Path(yasa.__file__).parent / "classifiers").glob(f"clf_{name}_lgb_*.joblib"))
+    if not paths:
+        raise EegSleepError(f"this YASA has no classifier for {name}", found=yasa.__version__, allowed="YASA 0.8")
+    with warnings.catch_warnings():
+        # YASA's models carry a scikit-learn LabelEncoder, whose five class names have not changed (yasa#157).
+        warnings.filterwarnings("ignore", message="Trying to unpickle estimator LabelEncoder")
+        return joblib.load(paths[-1])

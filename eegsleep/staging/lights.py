@@ -1,0 +1,182 @@
+"""Lights off and on: between which epochs the night lies, and who says so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eegsleep.errors import RecordingError
+from eegsleep.staging.hypnogram import EPOCH_S
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from eegsleep.recording.read import Recording
+
+# Nobody lies in bed longer for one night; a longer file holds a day as well.
+MAX_NIGHT_H = 14.0
+# Wake kept on both sides of the sleep in a file that does not say when the lights went out: the custom for
+# Sleep-EDF's 20 h recordings (mne's sleep_physionet, and most who publish on them).
+MARGIN_S = 30 * 60.0
+# Who writes minutes down rounds them.
+_TOLERANCE_S = 60.0
+# Sleep parted from the rest by more than this is a nap, not the night.
+NAP_GAP_S = 2 * 3600.0
+
+_OFF = re.compile(
+    r"lights?[\s_-]*(?:off|out)|licht(?:er)?[\s_-]*aus|lumi.re[\s_-]*.teinte|luces?[\s_-]*apagad", re.IGNORECASE
+)
+_ON = re.compile(r"lights?[\s_-]*on\b|licht(?:er)?[\s_-]*an\b|lumi.re[\s_-]*allum|luces?[\s_-]*encendid", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Lights:
+    """When the night began and ended.
+
+    Attributes
+    ----------
+    off_s, on_s : float
+        Seconds from the first sample.
+    source : str
+        `user`, `annotations`, `hypnogram`, `whole recording`, or `sleep`: found from the stages, which
+        says nothing of when the lights went out.
+    """
+
+    off_s: float
+    on_s: float
+    source: str
+
+    @property
+    def known(self) -> bool:
+        """Whether times from lights off mean something."""
+        return self.source != "sleep"
+
+    def epochs(self, n_epochs: int, margin_s: float = 0.0) -> slice:
+        """Return the epochs that lie at least in part between lights off and on, as a slice."""
+        first = max(0, int((self.off_s - margin_s) // EPOCH_S))
+        stop = min(n_epochs, int(-(-(self.on_s + margin_s) // EPOCH_S)))
+        return slice(first, max(stop, first))
+
+
+def find_lights(
+    recording: Recording, off: str | datetime | None = None, on: str | datetime | None = None
+) -> Lights | None:
+    """Return lights off and on: by the user's word, else by annotations in the file, else the whole recording.
+
+    Parameters
+    ----------
+    recording : Recording
+    off, on : str or datetime, optional
+        Local clock time such as `23:15`, or date and time. Where only one is given, the other is the
+        beginning or end of the recording.
+
+    Returns
+    -------
+    Lights or None
+        None for a recording of more than `MAX_NIGHT_H` hours of which nobody says when the night was; then
+        `lights_from_sleep` finds it once there are stages.
+
+    Raises
+    ------
+    RecordingError
+        If a time given cannot be understood, or does not lie in the recording.
+    """
+    whole = recording.n_epochs * EPOCH_S
+    if off is not None or on is not None:
+        off_s = 0.0 if off is None else _seconds_of(recording, off)
+        on_s = whole if on is None else _seconds_of(recording, on)
+        return _checked(off_s, on_s, "user", whole)
+    said = [(a["onset"], a["description"]) for a in recording.raw.annotations]
+    offs = [onset for onset, text in said if _OFF.search(text)]
+    ons = [onset for onset, text in said if _ON.search(text)]
+    if offs or ons:
+        # the first time they went out, the last time they went on: someone got up in between
+        return _checked(min(offs, default=0.0), max(ons, default=whole), "annotations", whole)
+    return Lights(0.0, whole, "whole recording") if recording.duration_s <= MAX_NIGHT_H * 3600 else None
+
+
+def lights_from_hypnogram(off_s: float | None, on_s: float | None, n_epochs: int) -> Lights | None:
+    """Return lights off and on as a hypnogram says them, in seconds from the first sample; None if it does not."""
+    if off_s is None and on_s is None:
+        return None
+    whole = n_epochs * EPOCH_S
+    return _checked(off_s or 0.0, whole if on_s is None else on_s, "hypnogram", whole)
+
+
+def lights_from_sleep(stages: pd.DataFrame) -> Lights:
+    """Return the night's place in a recording that holds a day as well: its longest sleep, and 30 min around it.
+
+    Sleep epochs less than `NAP_GAP_S` apart belong together; of such groups the one with most sleep is the
+    night. A recording without sleep is kept whole.
+    """
+    asleep = np.flatnonzero(stages["stage"].isin(["N1", "N2", "N3", "R"]))
+    whole = len(stages) * EPOCH_S
+    if not asleep.size:
+        return Lights(0.0, whole, "sleep")
+    groups = np.split(asleep, np.flatnonzero(np.diff(asleep) * EPOCH_S > NAP_GAP_S) + 1)
+    night = max(groups, key=len)
+    off_s, on_s = night[0] * EPOCH_S - MARGIN_S, (night[-1] + 1) * EPOCH_S + MARGIN_S
+    return Lights(max(0.0, float(off_s)), min(whole, float(on_s)), "sleep")
+
+
+def keep_night(stages: pd.DataFrame, lights: Lights) -> pd.DataFrame:
+    """Return the hypnogram with the epochs before lights off and after lights on unscored.
+
+    Their probabilities stay, so that nothing is lost.
+    """
+    inside = np.zeros(len(stages), dtype=bool)
+    inside[lights.epochs(len(stages))] = True
+    return stages.assign(stage=stages["stage"].where(inside, "UNS"))
+
+
+def _checked(off_s: float, on_s: float, source: str, whole_s: float) -> Lights:
+    off_s, on_s = max(0.0, float(off_s)), min(whole_s, float(on_s))
+    if on_s - off_s < EPOCH_S:
+        raise RecordingError(
+            f"lights off and on ({source}) leave no epoch of the night",
+            found=f"off {off_s / 3600:.2f} h and on {on_s / 3600:.2f} h after the first sample",
+            allowed=f"0 to {whole_s / 3600:.2f} h, off before on",
+            remedy="give them with --lights-off and --lights-on",
+        )
+    return Lights(off_s, on_s, source)
+
+
+def _seconds_of(recording: Recording, when: str | datetime) -> float:
+    """Return a clock time in seconds from the first sample."""
+    if recording.start is None:
+        raise RecordingError("lights off and on cannot be placed", found="a recording without a start time",
+                             remedy="give its start with --start")  # fmt: skip
+    moment = _parse(when)
+    if isinstance(moment, datetime):
+        seconds = (moment - recording.start).total_seconds()
+    else:  # a time of day: the one that lies in the recording, or nearest to it
+        first = datetime.combine(recording.start.date(), moment)
+        days = [(first + timedelta(days=d) - recording.start).total_seconds() for d in (-1, 0, 1, 2)]
+        seconds = min(days, key=lambda s: max(-s, s - recording.duration_s, 0.0))
+    if not -_TOLERANCE_S <= seconds <= recording.duration_s + _TOLERANCE_S:
+        raise RecordingError(
+            f"{when} does not lie in the recording, so what happened from or until then is not known",
+            found=f"a recording from {recording.start:%Y-%m-%d %H:%M} on, {recording.duration_s / 3600:.1f} h long",
+            remedy="check the time and the recording's start (--start); else the night counts from the first "
+            "to the last sample",
+        )
+    return seconds
+
+
+def _parse(when: str | datetime) -> datetime | time:
+    if isinstance(when, datetime):
+        return when.replace(tzinfo=None)
+    try:
+        return time.fromisoformat(when)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(when).replace(tzinfo=None)
+    except ValueError as error:
+        raise RecordingError(
+            "a time is not understood", found=repr(when), allowed="23:15 or 2026-01-31T23:15"
+        ) from error

@@ -1,0 +1,215 @@
+"""What hypnogram files call the stages: words in seven languages, and integers that mean nothing without a name.
+
+The same integer is deep sleep in one lab and REM in the next, so a file of bare integers is read only under
+a coding its owner names; each coding below has its source beside it. Movement, artefact and unknown are
+unscored in all of them: counted as wake they would add awakenings nobody scored.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from eegsleep.errors import TableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_AASM = {0: "W", 1: "N1", 2: "N2", 3: "N3", 4: "R"}
+_RECHTSCHAFFEN_KALES = {0: "W", 1: "N1", 2: "N2", 3: "N3", 4: "N3", 5: "R", 6: "UNS", 7: "UNS", 9: "UNS"}
+
+CODINGS: dict[str, dict[int, str]] = {
+    # The five AASM stages counted up; common in machine-learning copies of public sets.
+    "aasm": _AASM,
+    # yasa.Hypnogram.from_integers: −1 artefact, −2 unscored.
+    "yasa": {**_AASM, -1: "UNS", -2: "UNS"},
+    # Dreem Open Datasets (doi:10.1109/TNSRE.2020.3011181): −1 not scored.
+    "dreem": {**_AASM, -1: "UNS"},
+    # Rechtschaffen and Kales 1968 as programs write it: 3 and 4 deep sleep, 5 REM, 6 movement time, 9 unknown.
+    "rk": _RECHTSCHAFFEN_KALES,
+    # SHHS, MESA and the rest of sleepdata.org, also Compumedics Profusion: as above.
+    "nsrr": _RECHTSCHAFFEN_KALES,
+    # ISRUC-Sleep (doi:10.1016/j.cmpb.2015.10.013): AASM stages, but REM is 5.
+    "isruc": {0: "W", 1: "N1", 2: "N2", 3: "N3", 5: "R"},
+    # St. Vincent's / University College Dublin (doi:10.13026/C26C7D): 1 is REM, 6 artefact, 7 indeterminate;
+    # 8 occurs without being explained.
+    "ucddb": {0: "W", 1: "R", 2: "N1", 3: "N2", 4: "N3", 5: "N3", 6: "UNS", 7: "UNS", 8: "UNS"},
+    # Advanced Brain Monitoring, column PrimaryAutoStage: 4 is light N2, not stage 4; 6 sleep of no named stage.
+    "sleep-profiler": {0: "W", 1: "N1", 2: "N2", 3: "N3", 4: "N2", 5: "R", 6: "UNS", 9: "UNS"},
+    # DREAMS (doi:10.5281/zenodo.2650142): counted down, one value every 5 s; −1 movement, −2 and −3 unknown.
+    "dreams": {5: "W", 4: "R", 3: "N1", 2: "N2", 1: "N3", 0: "N3", -1: "UNS", -2: "UNS", -3: "UNS"},
+}
+
+# Words without case, accents, hyphens and what stands before or after them ("Sleep stage", "sleep").
+_WORDS = {
+    "W": "w wake awake wakefulness wk waking|wach wachheit|eveil veille eveille|vigilia despierto|veglia sveglio "
+    "vigile|wakker waak|acordado desperto|s0",
+    "N1": "n1 s1 nrem1 nonrem1 st1",
+    "N2": "n2 s2 nrem2 nonrem2 st2",
+    "N3": "n3 s3 n4 s4 nrem3 nrem4 nonrem3 nonrem4 st3 st4",
+    "R": "r rem|paradoxal paradoxical|mor",
+    # `p` is the time of preparation in DREAMT; the others say that nobody scored, or nobody could.
+    "UNS": "? uns unk unknown unscored unstaged undefined undetermined indeterminate mt m movement mvt art artifact "
+    "artefact invalid missing nd nan none p|bewegung bewegungszeit artefakt unbekannt unbewertet unklassifiziert|"
+    "mouvement inconnu indetermine|movimiento desconocido indeterminado artefacto|movimento sconosciuto "
+    "indeterminato artefatto|beweging onbekend|desconhecido artefato",
+}
+_PHRASES = {
+    "UNS": "n/a|not scored|not available|movement time|movement artifact|movement artefact|body movement|"
+    "nicht bewertet|nicht klassifiziert|nicht gescort|temps de mouvement|non score|non cote|non classe|"
+    "tiempo de movimiento|no puntuado|no clasificado|sin clasificar|no estadificado|tempo di movimento|"
+    "non classificato|non valutato|niet gescoord|niet bepaald|tempo de movimento|nao classificado|nao estagiado|"
+    "nao pontuado",
+    "R": "sommeil paradoxal|sueno paradojico|sueno rem|sonno rem|sono rem|rem schlaf|rem slaap",
+}
+STAGE_WORDS = {word: stage for stage, words in _WORDS.items() for word in words.replace("|", " ").split()}
+STAGE_WORDS |= {phrase: stage for stage, phrases in _PHRASES.items() for phrase in phrases.split("|")}
+# Digits are stages of Rechtschaffen and Kales only behind a word that says so: "Sleep stage 4", "Stadium 4".
+_DIGITS = {"0": "W", "1": "N1", "2": "N2", "3": "N3", "4": "N3"}
+
+_BEFORE = re.compile(
+    r"(sleep stages?|sleep|stage|schlafstadium|schlafphase|stadium|stade de sommeil|stade|"
+    r"phase de sommeil|estadio del sueno|estadio|etapa|fase del sueno|fase del sonno|fase do sono|fase|stadio|"
+    r"slaapstadium|slaapfase|estagio|non rem|nrem|nonrem)[ :_]*"
+)
+_AFTER = re.compile(r" (sleep|schlaf|sommeil|sueno|sonno|slaap|sono)$")
+
+_LIGHTS = {
+    "lights off": r"lights? (off|out)|licht(er)? aus|lumieres? eteintes?|extinction( des feux| des lumieres)?|"
+    r"luces apagadas|apagar luces|luci spente|licht uit|luzes apagadas",
+    "lights on": r"lights? on|licht(er)? an|lumieres? allumees?|luces encendidas|luci accese|licht aan|luzes acesas",
+}
+_LIGHTS_TEXT = {meaning: re.compile(pattern) for meaning, pattern in _LIGHTS.items()}
+# Events that people and programs write between the stages and that are surely none.
+_EVENT = re.compile(
+    r"arous|micro ?(eveil|desp|risv)|weckreaktion|apn(o?e|e)|hypopn|ipopn|hipopn|rera\b|desat|entsattig|spo2|"
+    r"limb|plm|\blm\b|\bleg\b|jambe|beinbeweg|extremit|snor|ronfl|schnarch|ronqu|russa|snurk|respirat|atmung|"
+    r"cheyne|paradox.* breath|periodic breath|flow lim|notif|avertiss|warn|hinweis|aviso|avviso|waarsch|"
+    r"spindle|spindel|fuseau|slow (oscill|wave)|k ?(complex|komplex)|complexe k|mcap|brady|tachy|asyst|heart|"
+    r"impedan|calibrat|position|supine|prone|cpap|bruxis|recording|aufzeichnung|"
+    r"enregistrement|start of|end of|eye (mov|blink)|bad |edge |boundary|new segment"
+)
+_INTEGER = re.compile(r"[-+]?\d{1,3}(\.0*)?")
+# Letters beside which the digits 1 to 4 can only be stages, as in SLPDB's "W 1 2 3 4 R MT".
+_LETTERS = {"W", "R"}
+
+
+def read_labels(
+    labels: Iterable[str], coding: str | None = None, *, events: bool = False, marked: bool = False
+) -> dict[str, str]:
+    """Return what each label of a file means: a stage, `lights off`, `lights on`, or nothing (an event).
+
+    Parameters
+    ----------
+    labels : iterable of str
+        Every different label of the file.
+    coding : str, optional
+        Name in `CODINGS` under which integers are read.
+    events : bool
+        Whether the file lists other events among the stages; those known to be none are then let through.
+    marked : bool
+        Whether its stages say that they are stages ("Sleep stage W"), so that any other text is none.
+
+    Returns
+    -------
+    dict of str to str
+
+    Raises
+    ------
+    TableError
+        If the labels are integers and no coding is named or one does not hold them, or if a label is unknown.
+    """
+    labels = list(dict.fromkeys(labels))
+    check_coding(coding)
+    integers = [label for label in labels if _INTEGER.fullmatch(label)]
+    meanings = {label: "" if events and marked and not is_marked(label) else None for label in labels}
+    for label in labels:
+        known = name_stage(label)
+        # Beside "Sleep stage W" a bare "R" or "Artifact" is a remark, but "Movement time" is a stage.
+        if meanings[label] == "" and (known != "UNS" or _plain(label).startswith("art")):
+            known = None
+        if known is None and events:
+            known = _name_event(label)
+        meanings[label] = meanings[label] if known is None else known
+    if integers:
+        meanings |= _read_integers(integers, meanings, coding)
+    unknown = sorted(repr(label[:40]) for label, meaning in meanings.items() if meaning is None)
+    if unknown:
+        raise TableError(
+            "the hypnogram has words that are no stage we know",
+            found=", ".join(unknown[:10]) + (f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""),
+            allowed="W, N1, N2, N3, R, UNS or ?, S1 to S4, MT, and their names in common languages; light and deep "
+            "sleep are no AASM stages",
+            remedy="write these as one of them",
+        )
+    return meanings
+
+
+def check_coding(coding: str | None) -> None:
+    """Refuse a coding that does not exist."""
+    if coding is not None and coding not in CODINGS:
+        raise TableError(f"there is no stage coding {coding!r}", allowed=", ".join(CODINGS))
+
+
+def name_stage(label: str) -> str | None:
+    """Return the AASM stage a word means, or None if it is no stage."""
+    text = _plain(label)
+    if text in STAGE_WORDS:
+        return STAGE_WORDS[text]
+    bare = _AFTER.sub("", text)
+    rest = _BEFORE.sub("", bare, count=1) if _BEFORE.match(bare) else ""
+    joined = rest.replace(" ", "")
+    return STAGE_WORDS.get(bare) or STAGE_WORDS.get(bare.replace(" ", "")) or STAGE_WORDS.get(joined) or _DIGITS.get(
+        joined
+    )  # fmt: skip
+
+
+def is_marked(label: str) -> bool:
+    """Tell whether a text says of itself that it is a stage, known or not."""
+    return bool(re.match(r"sleep stage|schlafstadium|stade de sommeil|slaapstadium", _plain(label)))
+
+
+def _name_event(label: str) -> str | None:
+    """Return `lights off`, `lights on`, nothing for another event that is surely no stage, or None."""
+    text = _plain(label)
+    for meaning, pattern in _LIGHTS_TEXT.items():
+        if pattern.fullmatch(text):
+            return meaning
+    return "" if _EVENT.search(text) else None
+
+
+def _read_integers(integers: list[str], meanings: dict[str, str | None], coding: str | None) -> dict[str, str]:
+    numbers = {label: int(float(label)) for label in integers}
+    if coding is None and _LETTERS.issubset(meanings.values()) and set(numbers.values()) <= {1, 2, 3, 4}:
+        return {label: _DIGITS[str(number)] for label, number in numbers.items()}
+    found = ", ".join(map(str, sorted(set(numbers.values()))))
+    fitting = [name for name, codes in CODINGS.items() if set(numbers.values()) <= set(codes)]
+    if coding is None:
+        raise TableError(
+            "the stages are integers, and the file does not say what they mean",
+            found=found,
+            allowed="codings with these integers: " + (", ".join(fitting) or "none"),
+            remedy="name the coding the scorer used with --coding NAME",
+        )
+    codes = CODINGS[coding]
+    if coding not in fitting:
+        raise TableError(
+            f"the stages hold integers that coding {coding} does not have",
+            found=found,
+            allowed=", ".join(f"{code} {stage}" for code, stage in sorted(codes.items())),
+            remedy="codings with these integers: " + (", ".join(fitting) or "none"),
+        )
+    return {label: codes[number] for label, number in numbers.items()}
+
+
+def _plain(label: str) -> str:
+    """Return a label without case, accents, hyphens, a channel (`@@`, EDF+) or a code (`|`, NSRR) behind it."""
+    text = unicodedata.normalize("NFKD", re.split(r"@@|\|", label, maxsplit=1)[0][:200]).casefold()
+    text = "".join(c for c in text if not unicodedata.combining(c))
+    return " ".join(re.sub(r"[-_]+", " ", text).split())
+
+
+def plain_name(name: str) -> str:
+    """Return the name of a column without case, accents, unit and punctuation."""
+    return " ".join(re.sub(r"[^a-z0-9]+", " ", _plain(re.sub(r"[\[(].*?[\])]", " ", name[:200]))).split())
