@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from eegsleep.datasets.simulate import SimulationSettings, simulate_night, write_simulated_night
     from eegsleep.datasets.simulated_artefacts import ARTEFACT_KINDS
     from eegsleep.errors import EegSleepError, RecordingError, SettingsError, TableError
+    from eegsleep.events.audit import audit_events
+    from eegsleep.events.calibration import Calibration, calibrate, calibrate_nights, read_calibration
+    from eegsleep.events.detect import detect_events
+    from eegsleep.events.slow_oscillations import detect_slow_oscillations
+    from eegsleep.events.spindle_candidates import find_spindle_candidates
+    from eegsleep.events.spindles import SpindleSettings, detect_spindles, select_spindles
     from eegsleep.markers import CATALOGUE, FAMILIES
     from eegsleep.night import Night, analyze_night, load_night, save_night
     from eegsleep.quality import Verdict, judge_night, measure_quality
@@ -42,6 +48,17 @@ if TYPE_CHECKING:
 
 # Public name: where it lives. Nothing is imported until it is asked for (PEP 562).
 _HOMES = {
+    "SpindleSettings": "eegsleep.events.spindles",
+    "select_spindles": "eegsleep.events.spindles",
+    "find_spindle_candidates": "eegsleep.events.spindle_candidates",
+    "detect_slow_oscillations": "eegsleep.events.slow_oscillations",
+    "detect_spindles": "eegsleep.events.spindles",
+    "detect_events": "eegsleep.events.detect",
+    "audit_events": "eegsleep.events.audit",
+    "read_calibration": "eegsleep.events.calibration",
+    "calibrate_nights": "eegsleep.events.calibration",
+    "calibrate": "eegsleep.events.calibration",
+    "Calibration": "eegsleep.events.calibration",
     "measure_uncertainty": "eegsleep.staging.confidence",
     "make_stages": "eegsleep.staging.hypnogram",
     "CODINGS": "eegsleep.staging.stage_codings",
@@ -91,6 +108,7 @@ __all__ = [
     "CODINGS",
     "FAMILIES",
     "Agreement",
+    "Calibration",
     "EegSleepError",
     "Inspection",
     "Lights",
@@ -101,12 +119,20 @@ __all__ = [
     "Settings",
     "SettingsError",
     "SimulationSettings",
+    "SpindleSettings",
     "TableError",
     "Verdict",
     "align_scoring",
     "analyze_night",
     "anonymize_recording",
+    "audit_events",
+    "calibrate",
+    "calibrate_nights",
+    "detect_events",
+    "detect_slow_oscillations",
+    "detect_spindles",
     "find_lights",
+    "find_spindle_candidates",
     "inspect_recording",
     "judge_night",
     "load_night",
@@ -117,6 +143,7 @@ __all__ = [
     "measure_sleep",
     "measure_uncertainty",
     "pair_scorings",
+    "read_calibration",
     "read_hypnogram",
     "read_recording",
     "render_agreement",
@@ -124,6 +151,7 @@ __all__ = [
     "save_agreement",
     "save_night",
     "score_stages",
+    "select_spindles",
     "simulate_night",
     "write_hypnogram",
     "write_simulated_night",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from eegsleep.config import Settings
+    from eegsleep.events.calibration import Calibration
     from eegsleep.night import Night
     from eegsleep.recording.inspect import Inspection
     from eegsleep.recording.read import Recording
@@ -50,6 +51,7 @@ def score(
     lights_on: str | None = None,
     coding: str | None = None,
     reference: Path | None = None,
+    calibration: Path | None = None,
     config: Path | None = None,
 ) -> None:
     """Score one night: a recording goes in, a folder of tables and a report come out.
@@ -82,12 +84,15 @@ def score(
         What integers in a hypnogram mean: rk, aasm, nsrr, ucddb and others.
     reference
         An expert's hypnogram to keep beside ours, for `eegsleep agree`.
+    calibration
+        The person's own thresholds, as `eegsleep calibrate` writes them.
     config
         TOML file of settings.
     """
     with _progress() as say:
         say("loading libraries")
         from eegsleep.config import Settings, load_settings
+        from eegsleep.events.calibration import read_calibration
         from eegsleep.recording.read import read_recording
 
         settings = load_settings(config) if config else Settings()
@@ -95,7 +100,8 @@ def score(
         recording = read_recording(
             file, eeg=eeg, eog=eog, emg=emg, units=_parse_units(units), device=device, start=start
         )
-        night = _analyze(recording, settings, hypnogram, (lights_off, lights_on), coding)
+        own = read_calibration(calibration) if calibration else None
+        night = _analyze(recording, settings, hypnogram, (lights_off, lights_on), coding, own)
         folder = _save(night, output, _align(reference, recording, coding)[0] if reference else None)
     _say_aside(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
     for warning in night.warnings:
@@ -109,6 +115,7 @@ def _analyze(
     hypnogram: Path | None = None,
     lights: tuple[str | None, str | None] = (None, None),
     coding: str | None = None,
+    calibration: Calibration | None = None,
 ) -> Night:
     """Analyze one recording, with the stages and lights that were given, if any."""
     from eegsleep.night import analyze_night
@@ -118,7 +125,7 @@ def _analyze(
     found = find_lights(recording, *lights)
     if said and (found is None or found.source == "whole recording"):
         found = said
-    return analyze_night(recording, settings, stages, found)
+    return analyze_night(recording, settings, stages, found, calibration)
 
 
 def _align(hypnogram: Path, recording: Recording, coding: str | None) -> tuple[pd.DataFrame, Lights | None]:
@@ -146,6 +153,31 @@ def _save(night: Night, output: Path, reference: pd.DataFrame | None = None) -> 
     if reference is not None:
         files[REFERENCE_FILE] = encode_table(reference, HYPNOGRAM)
     return save_night(night, output, files)
+
+
+@app.command
+def calibrate(folder: Path, *, output: Path = Path("calibration.json")) -> None:
+    """Learn one person's own thresholds from all their scored nights, conditions unknown.
+
+    Score the nights again with --calibration to count with them.
+
+    Parameters
+    ----------
+    folder
+        Night folders of one person and one device, whatever was taken on which night.
+    output
+        Where the calibration is written.
+    """
+    with _progress() as say:
+        say("reading nights")
+        from eegsleep.events.calibration import calibrate_nights
+        from eegsleep.provenance import encode_json, write_file
+
+        learned = calibrate_nights(folder)
+        write_file(output, encode_json(learned.as_dict()))
+    limits = ", ".join(f"{label} {value:.3g} µV" for label, value in learned.sigma_amplitude_uv.items())
+    _say_aside(f"{learned.n_nights} nights; spindles from {limits}")
+    print(output)
 
 
 @app.command

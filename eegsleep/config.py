@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import SettingsError
+from eegsleep.events.audit import AuditSettings
 from eegsleep.events.coupling import CouplingSettings
 from eegsleep.events.slow_oscillations import SlowOscillationSettings
 from eegsleep.events.spindles import SpindleSettings
@@ -29,6 +30,7 @@ class Settings:
     spindles: SpindleSettings = field(default_factory=SpindleSettings)
     slow_oscillations: SlowOscillationSettings = field(default_factory=SlowOscillationSettings)
     coupling: CouplingSettings = field(default_factory=CouplingSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
     spectrum: SpectrumSettings = field(default_factory=SpectrumSettings)
     markers: MarkerSettings = field(default_factory=MarkerSettings)
 
@@ -76,9 +78,13 @@ def _coerce(name: str, value: Any, default: Any) -> Any:  # noqa: ANN401 - TOML 
         fits = isinstance(default, bool) and isinstance(value, bool)
         result = value
     elif isinstance(default, tuple):
-        same_length = isinstance(value, list) and (len(value) == len(default) or name.endswith("resampling"))
+        same_length = isinstance(value, list) and (
+            len(value) == len(default) or name.endswith(("resampling", "amplitudes_uv"))
+        )
         fits = same_length and all(isinstance(v, int | float) for v in value)
         result = tuple(float(v) for v in value) if fits else value
+    elif isinstance(default, str):
+        fits, result = isinstance(value, str), value
     else:
         fits = isinstance(value, int | float) and (isinstance(default, float) or isinstance(value, int))
         result = float(value) if fits and isinstance(default, float) else value

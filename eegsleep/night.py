@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from eegsleep.config import Settings
 from eegsleep.errors import EegSleepError, TableError
 from eegsleep.events.averages import average_events
-from eegsleep.events.coupling import couple_events
-from eegsleep.events.slow_oscillations import detect_slow_oscillations
-from eegsleep.events.spindles import detect_spindles
+from eegsleep.events.detect import detect_events
+from eegsleep.events.slow_oscillations import main_slow_oscillations
+from eegsleep.events.spindles import describe_method
 from eegsleep.markers import measure_markers
 from eegsleep.provenance import encode_json, fingerprint, hash_bytes, hash_file, package_versions, write_file
 from eegsleep.quality import Verdict, judge_night, measure_quality
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from eegsleep.events.calibration import Calibration
     from eegsleep.recording.read import Recording
 
 _LIGHTS_WORDS = {
@@ -60,7 +61,11 @@ class Night:
     quality: pd.DataFrame
     spindles: pd.DataFrame
     slow_oscillations: pd.DataFrame
+    spindle_candidates: pd.DataFrame
+    slow_oscillation_candidates: pd.DataFrame
     coupling: pd.DataFrame
+    coupling_summary: pd.DataFrame
+    audit: pd.DataFrame
     spectrum: pd.DataFrame
     markers: pd.DataFrame
     verdict: Verdict
@@ -71,13 +76,17 @@ class Night:
     averages: pd.DataFrame | None = None
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Return the seven tables by file name without extension."""
+        """Return the tables by file name without extension."""
         return {
             "hypnogram": self.stages,
             "quality": self.quality,
             "spindles": self.spindles,
             "slow_oscillations": self.slow_oscillations,
+            "spindle_candidates": self.spindle_candidates,
+            "slow_oscillation_candidates": self.slow_oscillation_candidates,
             "coupling": self.coupling,
+            "coupling_summary": self.coupling_summary,
+            "audit": self.audit,
             "spectrum": self.spectrum,
             "markers": self.markers,
         }
@@ -88,6 +97,7 @@ def analyze_night(
     settings: Settings | None = None,
     hypnogram: pd.DataFrame | None = None,
     lights: Lights | None = None,
+    calibration: Calibration | None = None,
 ) -> Night:
     """Work out one night, from signals to markers.
 
@@ -100,6 +110,8 @@ def analyze_night(
     lights : Lights, optional
         When the night began and ended (`find_lights`); by default what annotations in the file say, else the
         whole recording, else, in one of more than 14 h, what its stages say.
+    calibration : Calibration, optional
+        The person's own thresholds, learned from all their nights (`calibrate`).
 
     Returns
     -------
@@ -118,13 +130,15 @@ def analyze_night(
         if hypnogram is None
         else adopt_stages(hypnogram, recording, quality, lights)
     )
-    spindles = detect_spindles(recording, stages, quality, settings.spindles)
-    waves = detect_slow_oscillations(recording, stages, quality, settings.slow_oscillations)
-    coupling = couple_events(recording, spindles, waves, settings.coupling)
+    events = detect_events(
+        recording, stages, quality, settings.spindles, settings.slow_oscillations, settings.coupling, settings.audit,
+        calibration,
+    )  # fmt: skip
     spectrum, spectrogram = measure_spectrum(recording, stages, quality, settings.spectrum)
     markers = measure_markers(
-        stages, quality, spindles, waves, coupling, spectrum, recording.derivations, settings.markers, lights
-    )
+        stages, quality, events.spindles, events.slow_oscillations, events.coupling, spectrum, recording.derivations,
+        settings.markers, lights, events,
+    )  # fmt: skip
     staged = choose_staging_channels(recording, quality, settings.staging) if hypnogram is None else {}
     return Night(
         id=recording.id,
@@ -135,17 +149,21 @@ def analyze_night(
         lights=lights,
         stages=stages,
         quality=quality,
-        spindles=spindles,
-        slow_oscillations=waves,
-        coupling=coupling,
+        spindles=events.spindles,
+        slow_oscillations=events.slow_oscillations,
+        spindle_candidates=events.spindle_candidates,
+        slow_oscillation_candidates=events.slow_oscillation_candidates,
+        coupling=events.coupling,
+        coupling_summary=events.coupling_summary,
+        audit=events.audit,
         spectrum=spectrum,
         markers=markers,
         verdict=judge_night(quality, settings.quality),
-        warnings=_collect_warnings(recording, stages, lights, staged),
+        warnings=(*_collect_warnings(recording, stages, lights, staged), *_tell_views_apart(markers)),
         methods=_describe_methods(recording, settings, lights, staged),
-        provenance=_trace(recording, settings, lights, staged, stages),
+        provenance=_trace(recording, settings, lights, staged, stages, calibration),
         spectrogram=spectrogram,
-        averages=average_events(recording, spindles, waves),
+        averages=average_events(recording, events.spindles, main_slow_oscillations(events.slow_oscillations)),
     )
 
 
@@ -183,12 +201,33 @@ def _collect_warnings(
     return tuple(found)
 
 
+def _tell_views_apart(markers: pd.DataFrame) -> list[str]:
+    """Return a warning for each channel on which the absolute and the relative view count differently."""
+    names = {
+        "spindles": ("spindle_absolute_density_per_min", "spindle_relative_density_per_min"),
+        "slow oscillations": ("slow_oscillation_density_per_min", "slow_oscillation_relative_density_per_min"),
+    }
+    found = []
+    nrem = markers[markers["stage"] == "NREM"]
+    for spoken, (absolute, relative) in names.items():
+        values = nrem[nrem["marker"].isin([absolute, relative])].pivot_table("value", "channel", "marker")
+        for label, row in values.dropna().iterrows() if {absolute, relative} <= set(values.columns) else ():
+            low, high = sorted((row[absolute], row[relative]))
+            if high > 2 * low:
+                found.append(
+                    f"{label}: {row[absolute]:.2g} {spoken} a minute by microvolts and {row[relative]:.2g} by "
+                    "multiples of the night's own signal. Amplitudes here are unlike those the limits were made for; "
+                    "compare only nights of the same electrode, and trust neither view alone."
+                )
+    return found
+
+
 def _describe_methods(
     recording: Recording, settings: Settings, lights: Lights, staged: dict[str, float]
 ) -> tuple[str, ...]:
     versions = package_versions()
     preset = find_device(recording.device)
-    s = settings
+    s, w = settings, settings.slow_oscillations
     scored = (
         f"Stages: YASA {versions['yasa']} (doi:10.7554/eLife.70092) on {', '.join(staged)}, 30 s epochs, "
         "unfiltered signal; the probabilities of several derivations are averaged, each weighted by how much of it is "
@@ -206,14 +245,13 @@ def _describe_methods(
         f"an EEG swings over {s.quality.max_ptp_uv:g} µV.",
         scored,
         f"Sleep statistics follow AASM definitions. Lights off and on: {_LIGHTS_WORDS[lights.source]}.",
-        f"Spindles: YASA's detector, {s.spindles.band_hz[0]:g}–{s.spindles.band_hz[1]:g} Hz, judged against "
-        f"{s.spindles.broad_hz[0]:g}–{s.spindles.broad_hz[1]:g} Hz, so that a change in slow waves does not change "
-        f"their number; slow and fast are parted at {s.spindles.class_border_hz:g} Hz. Usable N2 and N3 only. "
-        "The amplitude threshold is relative to the night.",
-        f"Slow oscillations: YASA's detector, {s.slow_oscillations.band_hz[0]:g}–"
-        f"{s.slow_oscillations.band_hz[1]:g} Hz, negative peak over {s.slow_oscillations.negative_uv[0]:g} µV, "
-        f"peak to peak over {s.slow_oscillations.ptp_uv[0]:g} µV. Fixed microvolts follow electrode fit as well "
-        "as sleep.",
+        describe_method(s.spindles),
+        f"Slow oscillations: waves of {w.band_hz[0]:g}–{w.band_hz[1]:g} Hz by their zero crossings, negative peak "
+        f"over {w.negative_uv[0]:g} µV, peak to peak over {w.ptp_uv[0]:g} µV (or what was calibrated). Fixed "
+        "microvolts follow electrode fit as well as sleep; the relative view, in multiples of the night's own waves in "
+        "N2, does not. Isolated K-complexes of N2 are counted apart.",
+        "Audit: spindles and slow oscillations of known size were planted into the night's own N2 and N3 and detected "
+        "with the same settings; audit.csv holds how many were found.",
         f"Coupling: a spindle is coupled when its peak lies within {s.coupling.window_s:g} s of a negative peak; "
         "strength is corrected for the number of events.",
         "Spectra: multitaper over 30 s epochs; aperiodic exponent by IRASA. Densities and powers rest on usable "
@@ -222,12 +260,18 @@ def _describe_methods(
 
 
 def _trace(
-    recording: Recording, settings: Settings, lights: Lights, staged: dict[str, float], stages: pd.DataFrame
+    recording: Recording,
+    settings: Settings,
+    lights: Lights,
+    staged: dict[str, float],
+    stages: pd.DataFrame,
+    calibration: Calibration | None,
 ) -> dict[str, Any]:
     """Return what the results depend on, as stored in provenance.json and shown in the report."""
     resolved = json.loads(json.dumps(settings.to_dict()))
     versions = package_versions()
     given = "" if staged else hash_bytes(encode_table(stages, HYPNOGRAM))
+    calibrated = calibration.as_dict() if calibration else {}
     return {
         "eegsleep": versions["eegsleep"],
         "id": recording.id,
@@ -239,9 +283,16 @@ def _trace(
         "lights": {"off_s": lights.off_s, "on_s": lights.on_s, "source": lights.source},
         "hypnogram_sha256": given,
         "settings": resolved,
+        "calibration": calibrated,
         "versions": versions,
         "fingerprint": fingerprint(
-            recording.sha256, recording.roles, [lights.off_s, lights.on_s, lights.source], given, resolved, versions
+            recording.sha256,
+            recording.roles,
+            [lights.off_s, lights.on_s, lights.source],
+            given,
+            resolved,
+            calibrated,
+            versions,
         ),
     }
 
@@ -353,7 +404,10 @@ def encode_events(night: Night) -> bytes:
         edfio.EdfAnnotation(row.onset_s, 30.0, f"Sleep stage {names[row.stage] or row.stage}")
         for row in night.stages.itertuples()
     ]
-    for kind, events in (("Spindle", night.spindles), ("Slow oscillation", night.slow_oscillations)):
+    for kind, events in (
+        ("Spindle", night.spindles),
+        ("Slow oscillation", main_slow_oscillations(night.slow_oscillations)),
+    ):
         annotations += [
             edfio.EdfAnnotation(
                 round(row.onset_s, 3),

@@ -1,4 +1,4 @@
-"""Band power, slow-wave activity by cycle, the aperiodic slope, and the spectrogram to look at."""
+"""Band power, slow-wave activity over the night, sigma and its peak, the aperiodic part, eye movements."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from eegsleep.aperiodic import Aperiodic, fit_aperiodic, part_spectrum
+from eegsleep.errors import SettingsError
+from eegsleep.eye_movements import count_eye_movements
 from eegsleep.quality import usable_epochs
 from eegsleep.recording.read import ANALYSIS_RATE_HZ
 from eegsleep.staging.statistics import find_cycles
@@ -34,6 +37,11 @@ STAGE_GROUPS = {
     "TIB": ["W", "N1", "N2", "N3", "R"],
 }  # fmt: skip
 APERIODIC_STAGES = ("N2", "N3", "NREM", "R")
+SIGMA_STAGES = ("N2", "N3", "NREM")
+# Where a sleeper's own sigma peak is sought; slow and fast part at 12.5 Hz (doi:10.3389/fnhum.2017.00433).
+SIGMA_PEAKS_HZ = {"sigma": (9.0, 16.0), "slow_sigma": (9.0, 12.5), "fast_sigma": (12.5, 16.0)}
+# A logarithm needs some power; a hundredth of a recorder's smallest step has more.
+_LEAST_UV2 = 1e-6
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,17 @@ class SpectrumSettings:
     fitted by IRASA (Wen & Liu 2016, doi:10.1007/s10548-015-0448-0). Resampling by up to 1.6 keeps the
     upper edge below the Nyquist frequency of the slowed signal (31 Hz); YASA's default of 1.9 would not.
     A stage needs `min_aperiodic_min` usable minutes for a smooth spectrum.
+
+    A sigma peak is a top of the mean spectrum that rises over the aperiodic part by `min_peak_ratio`; its power
+    is that within `peak_half_width_hz` of it, above the aperiodic part. The decay of slow-wave activity
+    needs `min_decay_h` of usable NREM. An eye movement is as steep as `eye_slope_uv_per_s` in 0.5–5 Hz: on
+    4 simulated nights that finds .74 of all planted saccades with a precision of .93 on one EOG (which sees
+    brain as well), and .73 with .98 on two.
+
+    Raises
+    ------
+    SettingsError
+        If resampling would reach beyond half the sampling rate, or is none.
     """
 
     bandwidth_hz: float = 0.5
@@ -52,6 +71,19 @@ class SpectrumSettings:
     aperiodic_window_s: float = 4.0
     min_aperiodic_min: float = 2.0
     resampling: tuple[float, ...] = (1.1, 1.2, 1.3, 1.4, 1.5, 1.6)
+    min_peak_ratio: float = 1.2
+    peak_half_width_hz: float = 1.0
+    min_decay_h: float = 1.0
+    eye_slope_uv_per_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        highest_hz = max(self.resampling, default=np.inf) * self.aperiodic_hz[1]
+        if highest_hz >= ANALYSIS_RATE_HZ / 2 or min(self.resampling) <= 1:
+            raise SettingsError(
+                "the aperiodic part cannot be told with these factors",
+                found=f"resampling {self.resampling} up to {self.aperiodic_hz[1]:g} Hz",
+                allowed=f"factors above 1 whose product with the upper edge is below {ANALYSIS_RATE_HZ / 2:g} Hz",
+            )
 
 
 @dataclass(frozen=True)
@@ -79,7 +111,7 @@ def measure_spectrum(
     quality: pd.DataFrame,
     settings: SpectrumSettings | None = None,
 ) -> tuple[pd.DataFrame, Spectrogram]:
-    """Measure band power, SWA by cycle and the aperiodic exponent on every EEG derivation.
+    """Measure spectra on every EEG derivation, and eye movements where there is an EOG.
 
     Parameters
     ----------
@@ -91,8 +123,13 @@ def measure_spectrum(
     Returns
     -------
     spectrum : pandas.DataFrame
-        Table `SPECTRUM`. Powers are means over usable epochs in µV²; relative powers are per cent of
-        0.5–30 Hz. `aperiodic_exponent` is positive: the larger, the steeper.
+        Table `SPECTRUM`, all of it from usable epochs. For each stage and band `_power_uv2` is the mean over
+        epochs, `_relative_percent` its share of 0.5–30 Hz, `_power_ln_uv2` the mean of the natural logarithm
+        over epochs (which a few loud epochs do not decide). SWA also by cycle, in the first hour of NREM, and
+        its fall per hour of NREM. `aperiodic_exponent` is positive: the larger, the steeper;
+        `aperiodic_offset` is the power of that line at 1 Hz, log10 of µV²/Hz. `sigma_oscillatory_power_uv2` is
+        what rises over the aperiodic part in 11–16 Hz, and may be below 0. `eye_movements_per_min` bears the
+        label of the EOG.
     spectrogram : Spectrogram
         Of the most trusted derivation.
     """
@@ -105,10 +142,13 @@ def measure_spectrum(
         epochs = np.nan_to_num(recording.signal(label)[: usable.size * 3000]).reshape(usable.size, 3000)
         frequency_hz, density = _multitaper(epochs, settings)
         powers = _band_powers(frequency_hz, density)
-        rows += _power_rows(label, stages, usable, powers, cycles)
+        rows += _power_rows(label, stages, usable, powers)
+        rows += _cycle_rows(label, stages, usable, powers["swa"], cycles)
+        rows += _course_rows(label, stages, usable, powers["swa"], settings)
         rows += _aperiodic_rows(label, stages, usable, epochs, settings)
         if spectrogram is None:
             spectrogram = _make_spectrogram(label, usable, frequency_hz, density)
+    rows += _eye_rows(recording, stages, quality, settings)
     return check_table(pd.DataFrame(rows, columns=SPECTRUM.column_names), SPECTRUM), spectrogram
 
 
@@ -133,65 +173,135 @@ def _band_powers(frequency_hz: np.ndarray, density: np.ndarray) -> dict[str, np.
     return powers
 
 
-def _row(label: str, stage: str, cycle: int, measure: str, band: tuple[float, float], **rest: object) -> dict:
+def _row(
+    label: str, stage: str, measure: str, band: tuple[float, float], value: float, unit: str, n: int, reason: str,
+    cycle: int = 0,
+) -> dict:  # fmt: skip
     return {
-        "channel": label, "stage": stage, "cycle": cycle, "measure": measure,
-        "low_hz": band[0], "high_hz": band[1], "reason": "", **rest,
+        "channel": label, "stage": stage, "cycle": cycle, "measure": measure, "low_hz": band[0], "high_hz": band[1],
+        "value": value, "unit": unit, "n_epochs": n, "clean_min": n / 2, "reason": reason,
     }  # fmt: skip
 
 
-def _power_rows(
-    label: str, stages: pd.DataFrame, usable: np.ndarray, powers: dict[str, np.ndarray], cycles: pd.DataFrame
-) -> list[dict]:
-    names, onset_s = stages["stage"].to_numpy(), stages["onset_s"].to_numpy()
+def _log(power: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(power, _LEAST_UV2))
+
+
+def _power_rows(label: str, stages: pd.DataFrame, usable: np.ndarray, powers: dict[str, np.ndarray]) -> list[dict]:
+    names = stages["stage"].to_numpy()
     rows = []
     for stage, members in STAGE_GROUPS.items():
         inside = usable & np.isin(names, members)
         n = int(inside.sum())
-        shared = {"n_epochs": n, "clean_min": n / 2, "reason": "" if n else f"no usable epoch of {stage}"}
+        reason = "" if n else f"no usable epoch of {stage}"
         total = powers["total"][inside].mean() if n else np.nan
         for band, edges in BANDS_HZ.items():
             power = powers[band][inside].mean() if n else np.nan
-            rows.append(_row(label, stage, 0, f"{band}_power_uv2", edges, value=power, unit="µV²", **shared))
-            relative = 100 * power / total if total else np.nan
-            rows.append(_row(label, stage, 0, f"{band}_relative_percent", edges, value=relative, unit="%", **shared))
-    in_nrem = usable & np.isin(names, STAGE_GROUPS["NREM"])
+            rows += [
+                _row(label, stage, f"{band}_power_uv2", edges, power, "µV²", n, reason),
+                _row(label, stage, f"{band}_relative_percent", edges, 100 * power / total if total else np.nan, "%",
+                     n, reason),
+                _row(label, stage, f"{band}_power_ln_uv2", edges, _log(powers[band][inside]).mean() if n else np.nan,
+                     "ln µV²", n, reason),
+            ]  # fmt: skip
+    return rows
+
+
+def _cycle_rows(
+    label: str, stages: pd.DataFrame, usable: np.ndarray, swa: np.ndarray, cycles: pd.DataFrame
+) -> list[dict]:
+    onset_s = stages["onset_s"].to_numpy()
+    in_nrem = usable & np.isin(stages["stage"].to_numpy(), STAGE_GROUPS["NREM"])
+    band = BANDS_HZ["swa"]
+    rows = []
     for cycle in cycles.itertuples():
         inside = in_nrem & (onset_s >= cycle.onset_s) & (onset_s < cycle.end_s)
-        n = int(inside.sum())
-        value = powers["swa"][inside].mean() if n else np.nan
-        reason = "" if n else f"no usable NREM epoch in cycle {cycle.cycle}"
-        rows.append(
-            _row(label, "NREM", int(cycle.cycle), "swa_power_uv2", BANDS_HZ["swa"], value=value, unit="µV²",
-                 n_epochs=n, clean_min=n / 2, reason=reason)
-        )  # fmt: skip
+        n, number = int(inside.sum()), int(cycle.cycle)
+        reason = "" if n else f"no usable NREM epoch in cycle {number}"
+        power, log = (swa[inside].mean(), _log(swa[inside]).mean()) if n else (np.nan, np.nan)
+        rows += [
+            _row(label, "NREM", "swa_power_uv2", band, power, "µV²", n, reason, number),
+            _row(label, "NREM", "swa_power_ln_uv2", band, log, "ln µV²", n, reason, number),
+        ]
     return rows
+
+
+def _course_rows(
+    label: str, stages: pd.DataFrame, usable: np.ndarray, swa: np.ndarray, settings: SpectrumSettings
+) -> list[dict]:
+    """Return SWA in the first hour of NREM, and how fast it falls with the hours of NREM, slept or not usable."""
+    in_nrem = np.isin(stages["stage"].to_numpy(), STAGE_GROUPS["NREM"])
+    slept_h = np.cumsum(in_nrem) / 120
+    inside = in_nrem & usable
+    first = inside & (slept_h <= 1)
+    n_first, n = int(first.sum()), int(inside.sum())
+    short = "" if in_nrem.sum() >= 120 else f"only {in_nrem.sum() / 2:g} minutes of NREM, 60 needed"
+    short = short or ("" if n_first else "no usable epoch in the first hour of NREM")
+    few = "" if n / 120 >= settings.min_decay_h else f"only {n / 2:g} clean minutes of NREM, "
+    few = few and f"{few}{60 * settings.min_decay_h:g} needed"
+    slope = np.nan if few else np.polyfit(slept_h[inside], _log(swa[inside]), 1)[0]
+    band = BANDS_HZ["swa"]
+    return [
+        _row(label, "NREM", "swa_first_hour_power_uv2", band, np.nan if short else swa[first].mean(), "µV²", n_first,
+             short),
+        _row(label, "NREM", "swa_decay_percent_per_h", band, 100 * -np.expm1(slope), "%/h", n, few),
+    ]  # fmt: skip
 
 
 def _aperiodic_rows(
     label: str, stages: pd.DataFrame, usable: np.ndarray, epochs: np.ndarray, settings: SpectrumSettings
 ) -> list[dict]:
-    import yasa
-
     names = stages["stage"].to_numpy()
+    band = settings.aperiodic_hz
+    chosen = {stage: usable & np.isin(names, STAGE_GROUPS[stage]) for stage in APERIODIC_STAGES}
+    needed = np.logical_or.reduce(list(chosen.values()))
+    spectra = part_spectrum(epochs[needed], band, settings.aperiodic_window_s, settings.resampling)
+    means = [spectrum.mean(axis=2, keepdims=True) for spectrum in spectra]
     rows = []
-    for stage in APERIODIC_STAGES:
-        inside = usable & np.isin(names, STAGE_GROUPS[stage])
+    for stage, inside in chosen.items():
         n = int(inside.sum())
-        value, reason = np.nan, ""
-        if n / 2 < settings.min_aperiodic_min:
-            reason = f"only {n / 2:g} clean minutes of {stage}, {settings.min_aperiodic_min:g} needed"
-        else:
-            *_, fit = yasa.irasa(
-                epochs[inside].ravel(), sf=ANALYSIS_RATE_HZ, ch_names=[label], band=settings.aperiodic_hz,
-                hset=settings.resampling, win_sec=settings.aperiodic_window_s, verbose="CRITICAL",
-            )  # fmt: skip
-            value = -float(fit["Slope"].iloc[0])
-        rows.append(
-            _row(label, stage, 0, "aperiodic_exponent", settings.aperiodic_hz, value=value, unit="",
-                 n_epochs=n, clean_min=n / 2, reason=reason)
-        )  # fmt: skip
+        few = n / 2 < settings.min_aperiodic_min or not n
+        reason = f"only {n / 2:g} clean minutes of {stage}, {settings.min_aperiodic_min:g} needed" if few else ""
+        fit = None if few else fit_aperiodic(spectra, band, inside[needed])
+        exponent, offset = (fit.exponent, fit.offset) if fit else (np.nan, np.nan)
+        rows += [
+            _row(label, stage, "aperiodic_exponent", band, exponent, "", n, reason),
+            _row(label, stage, "aperiodic_offset", band, offset, "log10 µV²/Hz", n, reason),
+        ]
+        if stage in SIGMA_STAGES:
+            mean = None if few else fit_aperiodic(means, band, inside[needed], average="mean")
+            rows += _sigma_rows(label, stage, n, mean, reason, settings)
     return rows
+
+
+def _sigma_rows(
+    label: str, stage: str, n: int, parted: Aperiodic | None, reason: str, settings: SpectrumSettings
+) -> list[dict]:
+    """Return the power of sigma above the aperiodic part, and the peaks of a mean spectrum: spindles are rare."""
+    power = parted.power_above(*BANDS_HZ["sigma"]) if parted else np.nan
+    rows = [_row(label, stage, "sigma_oscillatory_power_uv2", BANDS_HZ["sigma"], power, "µV²", n, reason)]
+    for name, band in SIGMA_PEAKS_HZ.items():
+        peak_hz = parted.find_peak(*band, settings.min_peak_ratio) if parted else np.nan
+        low, high = peak_hz - settings.peak_half_width_hz, peak_hz + settings.peak_half_width_hz
+        power = parted.power_above(low, high) if np.isfinite(peak_hz) else np.nan
+        lack = reason or ("" if np.isfinite(peak_hz) else f"no peak in {band[0]:g}–{band[1]:g} Hz")
+        rows += [
+            _row(label, stage, f"{name}_peak_hz", band, peak_hz, "Hz", n, lack),
+            _row(label, stage, f"{name}_peak_power_uv2", band, power, "µV²", n, lack),
+        ]
+    return rows
+
+
+def _eye_rows(
+    recording: Recording, stages: pd.DataFrame, quality: pd.DataFrame, settings: SpectrumSettings
+) -> list[dict]:
+    counted = count_eye_movements(recording, stages, quality, settings.eye_slope_uv_per_s)
+    if counted is None:
+        return []
+    channel, n_movements, n = counted
+    value = n_movements / (n / 2) if n else np.nan
+    reason = "" if n else "no usable epoch of R"
+    return [_row(channel, "R", "eye_movements_per_min", (0.5, 5.0), value, "/min", n, reason)]
 
 
 def _make_spectrogram(label: str, usable: np.ndarray, frequency_hz: np.ndarray, density: np.ndarray) -> Spectrogram:

@@ -106,42 +106,86 @@ QUALITY = Table(
     ),
 )  # fmt: skip
 
+_SPINDLE_MEASURES = (
+    _CHANNEL,
+    _STAGE,
+    _onset("spindle"),
+    _DURATION,
+    Column("peak_s", "float", "Where the envelope at its own frequency is largest.", "s"),
+    _FREQUENCY,
+    Column("amplitude_uv", "float", "Peak to peak of the signal filtered within 2 Hz of its frequency.", "µV"),
+    Column("amplitude_broadband_uv", "float", "Peak to peak of the broadband signal, trend removed.", "µV"),
+    Column("n_oscillations", "int", "Positive peaks within the spindle."),
+    Column("symmetry", "float", "Place of the largest peak, 0 at the onset to 1 at the end."),
+)  # fmt: skip
+_SPINDLE_JUDGEMENTS = (
+    Column("chirp_hz_per_s", "float", "Change of its frequency; negative where it slows.", "Hz/s"),
+    Column("envelope_uv", "float", "Largest peak-to-peak amplitude in the 2 Hz about its frequency.", "µV"),
+    Column("sigma_ratio", "float", "That over the median of the channel's sigma (11–16 Hz) in the night's NREM."),
+    Column("contrast", "float", "That over the median of the same frequency, within six seconds around or in the "
+           "night's NREM, whichever is larger."),
+    Column("concentration", "float", "How far it stands out above its frequency's median, over how far the "
+           "frequencies 3–6 Hz above do."),
+)  # fmt: skip
+
 SPINDLES = Table(
     "spindles",
     "one spindle on one channel",
     (
-        _CHANNEL,
-        _STAGE,
-        _onset("spindle"),
-        _DURATION,
-        Column("peak_s", "float", "Where the sigma envelope is largest.", "s"),
-        _FREQUENCY,
-        Column("amplitude_uv", "float", "Peak to peak of the sigma-filtered signal.", "µV"),
-        Column("amplitude_broadband_uv", "float", "Peak to peak of the broadband signal, trend removed.", "µV"),
-        Column("n_oscillations", "int", "Positive peaks within the spindle."),
-        Column("symmetry", "float", "Place of the largest peak, 0 at the onset to 1 at the end."),
+        *_SPINDLE_MEASURES,
         _SPINDLE_CLASS,
+        *_SPINDLE_JUDGEMENTS,
+        Column("found_absolute", "bool", "Whether it is a spindle by amplitude in µV: follows effect and fit."),
+        Column("found_relative", "bool", "Whether it is one by multiples of the night's own sigma: immune to fit."),
     ),
+)
+
+SPINDLE_CANDIDATES = Table(
+    "spindle_candidates",
+    "one rise of sigma on one channel that could be called a spindle",
+    (
+        *_SPINDLE_MEASURES,
+        *_SPINDLE_JUDGEMENTS,
+        Column("baseline_uv", "float", "Median of the channel's sigma in the night's NREM, peak to peak.", "µV"),
+    ),
+)
+
+_WAVE_MEASURES = (
+    _CHANNEL,
+    _STAGE,
+    _onset("slow oscillation, a crossing from positive to negative"),
+    _DURATION,
+    Column("neg_peak_s", "float", "Time of the negative peak (down state).", "s"),
+    Column("mid_crossing_s", "float", "Time of the crossing from negative to positive.", "s"),
+    Column("pos_peak_s", "float", "Time of the positive peak (up state).", "s"),
+    Column("neg_peak_uv", "float", "Voltage at the negative peak.", "µV"),
+    Column("pos_peak_uv", "float", "Voltage at the positive peak.", "µV"),
+    Column("ptp_uv", "float", "From negative to positive peak.", "µV"),
+    Column("slope_uv_per_s", "float", "Rise from the negative peak to the mid crossing.", "µV/s"),
+    Column("frequency_hz", "float", "One over the duration.", "Hz"),
+    Column("fall_slope_uv_per_s", "float", "Fall from the onset to the negative peak, as a positive number.", "µV/s"),
+    Column("reference_uv", "float", "Median height of all waves of the band in usable N2 of this channel and night, "
+           "which the relative view divides by; missing where there is too little N2.", "µV"),
+    Column("ptp_relative", "float", "Height over that reference; a change of gain cancels."),
+    Column("isolation_s", "float", "Time to the nearest wave at least half as high; missing if none is near.", "s"),
+)  # fmt: skip
+
+SLOW_OSCILLATION_CANDIDATES = Table(
+    "slow_oscillation_candidates", "one wave on one channel that may be a slow oscillation", _WAVE_MEASURES
 )
 
 SLOW_OSCILLATIONS = Table(
     "slow_oscillations",
-    "one slow oscillation on one channel",
+    "one slow oscillation on one channel, found by at least one of two definitions",
     (
-        _CHANNEL,
-        _STAGE,
-        _onset("slow oscillation, a crossing from positive to negative"),
-        _DURATION,
-        Column("neg_peak_s", "float", "Time of the negative peak (down state).", "s"),
-        Column("mid_crossing_s", "float", "Time of the crossing from negative to positive.", "s"),
-        Column("pos_peak_s", "float", "Time of the positive peak (up state).", "s"),
-        Column("neg_peak_uv", "float", "Voltage at the negative peak.", "µV"),
-        Column("pos_peak_uv", "float", "Voltage at the positive peak.", "µV"),
-        Column("ptp_uv", "float", "From negative to positive peak.", "µV"),
-        Column("slope_uv_per_s", "float", "Rise from the negative peak to the mid crossing.", "µV/s"),
-        Column("frequency_hz", "float", "One over the duration.", "Hz"),
+        *_WAVE_MEASURES,
+        Column("kind", "str", "slow_oscillation, or k_complex: large, sharp and alone in N2."),
+        Column("found_absolute", "bool", "Whether it exceeds fixed microvolts, published or the person's own: the "
+               "main definition, which follows electrode fit as well as sleep."),
+        Column("found_relative", "bool", "Whether it exceeds a multiple of the reference: immune to electrode fit, "
+               "nearly blind to a change of all amplitudes."),
     ),
-)
+)  # fmt: skip
 
 COUPLING = Table(
     "coupling",
@@ -156,6 +200,27 @@ COUPLING = Table(
         Column("phase_rad", "float", "Phase of the slow oscillation at the spindle peak; 0 is the positive peak "
                "(up state), ±π the negative peak; missing for an uncoupled spindle.", "rad"),
         Column("coupled", "bool", "Whether the spindle peak lies in the window around the negative peak."),
+    ),
+)  # fmt: skip
+
+COUPLING_SUMMARY = Table(
+    "coupling_summary",
+    "the coupling of one class of spindles in one stage on one channel",
+    (
+        _CHANNEL,
+        Column("stage", "str", "N2, N3, or NREM (both)."),
+        Column("spindle_class", "str", "slow, fast, or all."),
+        Column("n", "int", "Spindles."),
+        Column("n_coupled", "int", "Spindles whose peak lies in the window around a negative peak."),
+        Column("percent", "float", "Coupled share of the spindles.", "%"),
+        Column("expected_percent", "float", "The share that chance alone couples: the mean over random shifts of the "
+               "spindles within their bouts of a stage.", "%"),
+        Column("excess_percent", "float", "Coupled share minus the share expected by chance.", "%"),
+        Column("phase_rad", "float", "Circular mean of the phases of coupled spindles; 0 is the up state.", "rad"),
+        Column("strength", "float", "Squared resultant length of those phases without its bias."),
+        Column("modulation_index", "float", "How unevenly the sigma envelope spreads over the phases of the slow "
+               "oscillations, less what random shifts give; one value for all spindles, missing for a class."),
+        _REASON,
     ),
 )  # fmt: skip
 
@@ -237,7 +302,29 @@ SIMULATED_ARTEFACTS = Table(
     (_CHANNEL, Column("kind", "str", "What was planted."), _onset("artefact"), _DURATION),
 )
 
-NIGHT_TABLES = (HYPNOGRAM, QUALITY, SPINDLES, SLOW_OSCILLATIONS, COUPLING, SPECTRUM, MARKERS)
+AUDIT = Table(
+    "audit",
+    "planted events of one kind, stage and amplitude on one channel",
+    (
+        _CHANNEL,
+        Column("kind", "str", "spindle or slow_oscillation."),
+        _STAGE,
+        Column("planted_uv", "float", "Peak to peak of the events planted.", "µV"),
+        Column("n_planted", "int", "How many were planted."),
+        Column("n_found", "int", "How many of these the detector found."),
+        Column("recall", "float", "Share that was found."),
+        Column("recall_low", "float", "Lower end of its 95 % interval (Wilson)."),
+        Column("recall_high", "float", "Upper end of that interval."),
+        Column("amplitude_bias_percent", "float", "Median of amplitude found over amplitude planted, less 100."),
+        Column("frequency_bias_hz", "float", "Median of frequency found less frequency planted.", "Hz"),
+        Column("chance_percent", "float", "How often a random moment of the stage has a native event near."),
+    ),
+)
+
+NIGHT_TABLES = (
+    HYPNOGRAM, QUALITY, SPINDLES, SLOW_OSCILLATIONS, SPINDLE_CANDIDATES, SLOW_OSCILLATION_CANDIDATES, COUPLING,
+    COUPLING_SUMMARY, AUDIT, SPECTRUM, MARKERS,
+)  # fmt: skip
 
 _NIGHT = Column("night", "str", "Name of the night.")
 _SUBJECT = Column("subject", "str", "Name of the sleeper.")
@@ -366,7 +453,7 @@ STUDY_NIGHTS = Table(
         Column("lights_on", "str", "Clock time, HH:MM; empty if not known."),
         Column("dose", "str", "Dose as taken, with its unit, the same words in both conditions."),
         Column("hours_since_dose", "float", "Since the dose before this one, at lights off.", "h"),
-        Column("guess", "str", "Code the sleeper guessed in the morning; empty if not asked."),
+        Column("guess", "str", "What the sleeper guessed: compound, control, a code, or ?; empty if not asked."),
         Column("excluded", "bool", "Whether the night is left out."),
         Column("exclusion_reason", "str", "Why, by which rule; empty if it is not."),
         Column("decided_masked", "bool", "Whether that was decided while the codes were masked."),

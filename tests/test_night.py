@@ -10,6 +10,7 @@ import pytest
 from tests_paths import SAMPLE
 
 import eegsleep as es
+from eegsleep.events.slow_oscillations import main_slow_oscillations
 from eegsleep.provenance import hash_file
 from eegsleep.quality import QualitySettings, judge_night
 from eegsleep.tables import NIGHT_TABLES, QUALITY, SIMULATED_STAGES, check_table, read_table
@@ -102,7 +103,7 @@ def test_events_file_is_edf_plus_that_mne_reads(sample_night, tmp_path):
     found = pd.Series(mne.read_annotations(folder / "events.edf").description)
     assert found.str.startswith("Sleep stage").sum() == len(sample_night.stages)
     assert found.str.startswith("Spindle").sum() == len(sample_night.spindles)
-    assert found.str.startswith("Slow oscillation").sum() == len(sample_night.slow_oscillations)
+    assert found.str.startswith("Slow oscillation").sum() == len(main_slow_oscillations(sample_night.slow_oscillations))
 
 
 def test_events_lie_in_usable_nrem_of_their_stage(sample_night):

@@ -3,10 +3,15 @@
 import mne
 import numpy as np
 import pytest
+from benchmarks.slow_oscillation_fairness import simulate
 
+from eegsleep import read_recording
+from eegsleep.aperiodic import fit_aperiodic, part_spectrum
+from eegsleep.errors import SettingsError
+from eegsleep.eye_movements import count_eye_movements, find_eye_movements
 from eegsleep.quality import measure_quality
 from eegsleep.recording.read import Recording
-from eegsleep.spectrum import measure_spectrum
+from eegsleep.spectrum import SpectrumSettings, measure_spectrum
 from eegsleep.staging.hypnogram import make_stages
 
 
@@ -54,3 +59,138 @@ def test_unusable_epoch_counts_towards_nothing():
     spectrum, spectrogram = measure(signal, ["N2"] * 20)
     assert spectrum.loc[("swa_power_uv2", "N2"), "n_epochs"] == 19
     assert np.isnan(spectrogram.power_db[:, 1]).all()
+
+
+def make_red(n_epochs, seed=0, exponent=2.0, uv=20.0):
+    """Return noise whose power falls as frequency to the power of −exponent, 1 µV²/Hz times `uv`² at 1 Hz."""
+    rng = np.random.default_rng(seed)
+    n_samples = 3000 * n_epochs
+    frequency_hz = np.fft.rfftfreq(n_samples, 0.01)
+    shape = uv * np.maximum(frequency_hz, 0.2) ** (-exponent / 2) * np.sqrt(100 / 2)
+    return np.fft.irfft(np.fft.rfft(rng.normal(0, 1, n_samples)) * shape, n_samples)
+
+
+def test_aperiodic_offset_is_the_power_at_one_hertz():
+    spectrum, _ = measure(make_red(40), ["N2"] * 40)
+    assert spectrum.loc[("aperiodic_offset", "N2"), "value"] == pytest.approx(2 * np.log10(20), abs=0.1)
+
+
+def test_logarithm_of_power_is_natural_and_taken_epoch_by_epoch():
+    """Half of the epochs three times as high: the mean of ln is ln of the geometric mean."""
+    times = np.arange(40 * 3000) / 100
+    height = np.where(times < 600, 20.0, 60.0)
+    spectrum, _ = measure(height * np.sin(2 * np.pi * 2 * times), ["N2"] * 40)
+    assert spectrum.loc[("swa_power_uv2", "N2"), "value"] == pytest.approx((200 + 1800) / 2, rel=0.03)
+    assert spectrum.loc[("swa_power_ln_uv2", "N2"), "value"] == pytest.approx(np.log(600), abs=0.03)
+    assert spectrum.loc[("swa_power_ln_uv2", "N2"), "unit"] == "ln µV²"
+
+
+def test_decay_of_slow_waves_is_measured_on_hours_of_nrem_whatever_lies_between():
+    """Power halves in an hour of NREM; an hour of wake in the middle does not count."""
+    names = ["N2"] * 120 + ["W"] * 120 + ["N3"] * 120
+    slept_h = np.cumsum(np.array(names) != "W") / 120
+    height = np.repeat(20 * 0.5 ** (slept_h / 2), 3000)
+    spectrum, _ = measure(height * np.sin(2 * np.pi * 2 * np.arange(height.size) / 100), names)
+    assert spectrum.loc[("swa_decay_percent_per_h", "NREM"), "value"] == pytest.approx(50, abs=0.5)
+    first = spectrum.loc[("swa_first_hour_power_uv2", "NREM"), "value"]
+    assert first == pytest.approx(200 * (1 - 0.5) / np.log(2), rel=0.03)
+
+
+def test_short_sleep_has_no_first_hour_and_no_decay():
+    spectrum, _ = measure(make_red(40), ["N2"] * 40)
+    for name in ("swa_decay_percent_per_h", "swa_first_hour_power_uv2"):
+        assert np.isnan(spectrum.loc[(name, "NREM"), "value"])
+        assert "20" in spectrum.loc[(name, "NREM"), "reason"]
+
+
+@pytest.mark.parametrize("peak_hz", [12.9, 13.6, 14.3])
+def test_sigma_peak_is_found_where_it_was_planted(peak_hz):
+    signal = make_red(40)
+    times = np.arange(signal.size) / 100
+    bursts = np.clip(np.sin(2 * np.pi * times / 10), 0, None) ** 4
+    spectrum, _ = measure(signal + 8 * bursts * np.sin(2 * np.pi * peak_hz * times), ["N2"] * 40)
+    for name in ("sigma", "fast_sigma"):
+        assert spectrum.loc[(f"{name}_peak_hz", "N2"), "value"] == pytest.approx(peak_hz, abs=0.1)
+    power = 8**2 / 2 * (bursts**2).mean()
+    assert spectrum.loc[("sigma_peak_power_uv2", "N2"), "value"] == pytest.approx(power, rel=0.15)
+    assert spectrum.loc[("sigma_oscillatory_power_uv2", "N2"), "value"] == pytest.approx(power, rel=0.2)
+
+
+def test_noise_has_no_sigma_peak_and_says_so():
+    spectrum, _ = measure(make_red(60), ["N2"] * 60)
+    assert np.isnan(spectrum.loc[("fast_sigma_peak_hz", "N2"), "value"])
+    assert "no peak" in spectrum.loc[("fast_sigma_peak_hz", "N2"), "reason"]
+
+
+def compare_with_yasa(recording, stages, usable, label):
+    """Return exponents (ours, YASA's) of N2 and N3 on the same epochs."""
+    import yasa
+
+    settings = SpectrumSettings()
+    band, window_s, factors = settings.aperiodic_hz, settings.aperiodic_window_s, settings.resampling
+    epochs = recording.signal(label)[: usable.size * 3000].reshape(-1, 3000)
+    pairs = []
+    for stage in ("N2", "N3"):
+        chosen = epochs[usable & (stages["stage"] == stage).to_numpy()][:120]
+        fit = fit_aperiodic(part_spectrum(chosen, band, window_s, factors), band, np.ones(len(chosen), dtype=bool))
+        *_, theirs = yasa.irasa(chosen.ravel(), sf=100, band=band, hset=factors, win_sec=window_s, verbose="CRITICAL")
+        pairs.append((fit.exponent, -float(theirs["Slope"].iloc[0])))
+        assert fit.offset == pytest.approx(float(theirs["Intercept"].iloc[0]) / np.log(10), abs=0.03)
+    return np.array(pairs)
+
+
+def test_aperiodic_exponent_is_that_of_yasa_on_a_simulated_night():
+    recording, stages, _, _ = simulate(0, eeg=("C4-M1",))
+    ours, theirs = compare_with_yasa(recording, stages, np.ones(len(stages), dtype=bool), "C4-M1").T
+    assert ours == pytest.approx(theirs, abs=0.03)
+
+
+def test_aperiodic_exponent_is_that_of_yasa_on_a_real_recording(real_data):
+    from eegsleep.staging.hypnogram import read_stages
+
+    recording = read_recording(real_data / "segment" / "segment.edf")
+    stages = read_stages(real_data / "segment" / "segment_stages.csv", recording.n_epochs, recording.start)
+    usable = measure_quality(recording)["usable"].to_numpy()
+    ours, theirs = compare_with_yasa(recording, stages, usable, recording.derivations[0]).T
+    assert ours == pytest.approx(theirs, abs=0.03)
+
+
+def test_eye_movements_are_counted_in_rem_and_on_the_eog():
+    recording, stages, quality, _ = simulate(0, eeg=("C4-M1",), eog=("E1-M2", "E2-M1"))
+    spectrum, _ = measure_spectrum(recording, stages, quality)
+    row = spectrum.set_index("measure").loc["eye_movements_per_min"]
+    assert (row["channel"], row["stage"], row["unit"]) == ("E1-M2 - E2-M1", "R", "/min")
+    assert 8 < row["value"] < 14  # 14.9 were planted, a quarter of them too small to tell
+    quality.loc[quality["channel"] == "E2-M1", "usable"] = False
+    channel, n_movements, n_epochs = count_eye_movements(recording, stages, quality, 300.0)
+    assert channel == "E1-M2"
+    assert n_movements / (n_epochs / 2) == pytest.approx(row["value"], rel=0.15)
+
+
+def test_eye_movements_are_steps_and_not_slow_rolling_or_alpha():
+    times = np.arange(4 * 3000) / 100
+    rolling = 100 * np.sin(2 * np.pi * 0.2 * times) + 15 * np.sin(2 * np.pi * 10 * times)
+    assert find_eye_movements(rolling, np.ones(4, dtype=bool), 300.0).size == 0
+    steps = 60 * ((times // 5) % 2)
+    found = find_eye_movements(rolling + steps, np.array([True, True, False, True]), 300.0)
+    expected = [t for t in range(5, 120, 5) if not 60 <= t <= 90]
+    assert [t for t in found if abs(t - 60) > 0.5 and abs(t - 90) > 0.5] == pytest.approx(expected, abs=0.1)
+
+
+def test_without_an_eog_there_is_no_row_of_eye_movements():
+    spectrum, _ = measure(make_red(20), ["R"] * 20)
+    assert "eye_movements_per_min" not in spectrum.index.get_level_values("measure")
+
+
+def test_wake_alone_has_powers_and_no_aperiodic_part():
+    spectrum, _ = measure(make_red(20), ["W"] * 20)
+    assert spectrum.loc[("swa_power_uv2", "W"), "value"] > 0
+    for name in ("aperiodic_exponent", "aperiodic_offset", "sigma_peak_hz"):
+        assert np.isnan(spectrum.loc[(name, "N2"), "value"])
+        assert "only 0 clean minutes" in spectrum.loc[(name, "N2"), "reason"]
+
+
+@pytest.mark.parametrize("resampling", [(1.1, 1.9), (1.0, 1.2), ()])
+def test_factors_that_cannot_work_are_refused(resampling):
+    with pytest.raises(SettingsError, match="aperiodic"):
+        SpectrumSettings(resampling=resampling)

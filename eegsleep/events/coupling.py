@@ -1,4 +1,4 @@
-"""Where in the slow oscillation a spindle peaks."""
+"""Where in the slow oscillation a spindle peaks, and how much of that chance alone would give."""
 
 from __future__ import annotations
 
@@ -9,25 +9,43 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from eegsleep.recording.read import ANALYSIS_RATE_HZ
-from eegsleep.tables import COUPLING, check_table, empty_table
+from eegsleep.band_filter import analytic_band, thin
+from eegsleep.quality import usable_epochs
+from eegsleep.staging.hypnogram import EPOCH_S
+from eegsleep.tables import COUPLING, COUPLING_SUMMARY, check_table, empty_table
 
 if TYPE_CHECKING:
     from eegsleep.recording.read import Recording
 
 logger = logging.getLogger(__name__)
 
+STAGES = {"N2": ("N2",), "N3": ("N3",), "NREM": ("N2", "N3")}
+CLASSES = ("all", "slow", "fast")
+# Slopes of the filters, as in YASA.
+SLOW_TRANSITION_HZ = 0.2
+SIGMA_TRANSITION_HZ = 1.5
+
 
 @dataclass(frozen=True)
 class CouplingSettings:
-    """When a spindle counts as coupled, and the band whose phase is read.
+    """When a spindle counts as coupled, the band whose phase is read, and how chance is drawn.
 
     A spindle is coupled when its peak lies within `window_s` of a negative peak (Kurz et al. 2021,
-    doi:10.1093/sleep/zsaa290).
+    doi:10.1093/sleep/zsaa290), of waves of the absolute view, K-complexes among them; `relative_waves` takes
+    those of the relative view. Chance is the mean over `n_shifts` random shifts, the same for the same
+    `seed`; 200 leave 0.1 points of scatter on a night of 500 spindles. The modulation index takes
+    `n_bins` phases (Tort et al. 2010, doi:10.1152/jn.00106.2010) of the envelope of `sigma_hz`, less its mean over
+    `n_index_shifts` shifts.
     """
 
     window_s: float = 1.2
     band_hz: tuple[float, float] = (0.3, 1.5)
+    relative_waves: bool = False
+    n_shifts: int = 200
+    seed: int = 0
+    sigma_hz: tuple[float, float] = (11.0, 16.0)
+    n_bins: int = 18
+    n_index_shifts: int = 20
 
 
 def couple_events(
@@ -56,7 +74,7 @@ def couple_events(
         _couple_on_channel(
             recording.signal(label),
             spindles[spindles["channel"] == label],
-            slow_oscillations[slow_oscillations["channel"] == label],
+            _negative_peaks(slow_oscillations, label, settings),
             settings,
         )
         for label in recording.derivations
@@ -67,35 +85,193 @@ def couple_events(
 
 def slow_phase(signal_uv: np.ndarray, band_hz: tuple[float, float]) -> np.ndarray:
     """Return the phase of the slow-oscillation band in radians, shape (n_samples,)."""
-    import mne
-    from scipy.fft import next_fast_len
-    from scipy.signal import hilbert
+    return np.angle(analytic_band(signal_uv, band_hz, SLOW_TRANSITION_HZ))
 
-    slow = mne.filter.filter_data(
-        np.nan_to_num(signal_uv), ANALYSIS_RATE_HZ, *band_hz,
-        l_trans_bandwidth=0.2, h_trans_bandwidth=0.2, verbose="ERROR",
-    )  # fmt: skip
-    return np.angle(hilbert(slow, N=next_fast_len(slow.size))[: slow.size])
+
+def _negative_peaks(waves: pd.DataFrame, label: str, settings: CouplingSettings) -> np.ndarray:
+    view = "found_relative" if settings.relative_waves else "found_absolute"
+    return np.sort(waves.loc[(waves["channel"] == label) & waves[view], "neg_peak_s"].to_numpy())
 
 
 def _couple_on_channel(
-    signal_uv: np.ndarray, spindles: pd.DataFrame, waves: pd.DataFrame, settings: CouplingSettings
+    signal_uv: np.ndarray, spindles: pd.DataFrame, negative_peaks_s: np.ndarray, settings: CouplingSettings
 ) -> pd.DataFrame:
     peaks_s = spindles["peak_s"].to_numpy()
-    negative_s = np.full(len(peaks_s), np.nan)
-    if len(waves):
-        candidates = np.sort(waves["neg_peak_s"].to_numpy())
-        after = np.searchsorted(candidates, peaks_s).clip(1, max(1, len(candidates) - 1))
-        pair = candidates[np.stack([after - 1, np.minimum(after, len(candidates) - 1)])]
-        negative_s = np.take_along_axis(pair, np.abs(pair - peaks_s).argmin(axis=0)[None], axis=0)[0]
+    negative_s = _nearest(peaks_s, negative_peaks_s)
     coupled = np.abs(peaks_s - negative_s) <= settings.window_s
-    phase = slow_phase(signal_uv, settings.band_hz)
-    at_peak = phase[np.clip((peaks_s * ANALYSIS_RATE_HZ).round().astype(int), 0, phase.size - 1)]
     frame = spindles[["channel", "stage", "spindle_class"]].assign(
         spindle_peak_s=peaks_s,
         neg_peak_s=negative_s,
         delay_s=peaks_s - negative_s,
-        phase_rad=np.where(coupled, at_peak, np.nan),
+        phase_rad=np.where(coupled, _phase_at(signal_uv, peaks_s, settings.band_hz), np.nan),
         coupled=coupled,
     )
     return check_table(frame, COUPLING)
+
+
+def _nearest(times_s: np.ndarray, among_s: np.ndarray) -> np.ndarray:
+    """Return for each of `times_s` the nearest of the sorted `among_s`; NaN if there is none."""
+    if not among_s.size:
+        return np.full(times_s.shape, np.nan)
+    return among_s[np.searchsorted((among_s[1:] + among_s[:-1]) / 2, times_s)]
+
+
+def _phase_at(signal_uv: np.ndarray, times_s: np.ndarray, band_hz: tuple[float, float]) -> np.ndarray:
+    """Return the phase of a slow band at times between the samples; 25 Hz are plenty for it."""
+    slow, rate_hz, start_s = thin(signal_uv, 4)
+    analytic = analytic_band(slow, band_hz, SLOW_TRANSITION_HZ, rate_hz)
+    at = np.clip((times_s - start_s) * rate_hz, 0, analytic.size - 1)
+    before = np.minimum(at.astype(int), analytic.size - 2)
+    part = at - before
+    return np.angle((1 - part) * analytic[before] + part * analytic[before + 1])
+
+
+def summarize_coupling(
+    recording: Recording,
+    coupling: pd.DataFrame,
+    slow_oscillations: pd.DataFrame,
+    stages: pd.DataFrame,
+    quality: pd.DataFrame,
+    settings: CouplingSettings | None = None,
+) -> pd.DataFrame:
+    """Summarize coupling by channel, stage and class of spindles, with what chance would give.
+
+    Parameters
+    ----------
+    recording : Recording
+    coupling, slow_oscillations, stages, quality : pandas.DataFrame
+        Tables `COUPLING`, `SLOW_OSCILLATIONS`, `HYPNOGRAM` and `QUALITY` of that recording.
+    settings : CouplingSettings, optional
+        Those with which the events were coupled.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table `COUPLING_SUMMARY`, for every channel N2, N3 and NREM by all, slow and fast spindles.
+
+    Notes
+    -----
+    For chance, the spindles of each unbroken run of usable epochs of a stage are shifted together around that
+    run by a random time. What is kept is how many spindles and slow oscillations the run has and how each
+    lie among themselves; what is lost is how they lie to each other. A night with more slow
+    oscillations couples more spindles by chance, and `excess_percent` is free of that. Strength is
+    (n R² − 1) / (n − 1), the unbiased squared resultant length of Kutil 2012
+    (doi:10.1080/02331888.2010.543463); whether the events are enough for it is for the markers to say.
+    """
+    settings = settings or CouplingSettings()
+    names = stages["stage"].to_numpy(dtype=object)
+    rows = []
+    for label in recording.derivations:
+        own = coupling[coupling["channel"] == label]
+        negative_s = _negative_peaks(slow_oscillations, label, settings)
+        usable = usable_epochs(quality, label)
+        expected = 100 * _chance_of_coupling(own["spindle_peak_s"].to_numpy(), negative_s, names, usable, settings)
+        indices = _modulation_indices(recording.signal(label), negative_s, names, usable, settings)
+        for stage, members in STAGES.items():
+            for name in CLASSES:
+                inside = own["stage"].isin(members) & ((own["spindle_class"] == name) | (name == "all"))
+                row = _summarize(own[inside], expected[inside.to_numpy()])
+                index = indices[stage] if name == "all" else np.nan
+                rows.append({"channel": label, "stage": stage, "spindle_class": name, "modulation_index": index, **row})
+    return check_table(pd.DataFrame(rows, columns=COUPLING_SUMMARY.column_names), COUPLING_SUMMARY)
+
+
+def _summarize(events: pd.DataFrame, expected_percent: np.ndarray) -> dict[str, object]:
+    n = len(events)
+    phase = events["phase_rad"].dropna().to_numpy()
+    resultant = np.exp(1j * phase).mean() if phase.size else np.nan
+    n_coupled = int(events["coupled"].sum())
+    percent = 100 * n_coupled / n if n else np.nan
+    known = expected_percent[np.isfinite(expected_percent)]
+    expected = known.mean() if known.size else np.nan
+    return {
+        "n": n,
+        "n_coupled": n_coupled,
+        "percent": percent,
+        "expected_percent": expected,
+        "excess_percent": percent - expected,
+        "phase_rad": np.angle(resultant) if phase.size else np.nan,
+        "strength": (phase.size * abs(resultant) ** 2 - 1) / (phase.size - 1) if phase.size > 1 else np.nan,
+        "reason": "" if n_coupled else ("no spindle was coupled" if n else "no spindle found"),
+    }
+
+
+def _chance_of_coupling(
+    peaks_s: np.ndarray, negative_s: np.ndarray, names: np.ndarray, usable: np.ndarray, settings: CouplingSettings
+) -> np.ndarray:
+    """Return for each spindle how often it is coupled when its run is shifted; NaN outside usable NREM."""
+    starts, ends = _runs(names, usable)
+    run = np.searchsorted(starts, peaks_s, side="right") - 1
+    inside = (run >= 0) & (peaks_s < ends[run]) if starts.size else np.zeros(peaks_s.size, dtype=bool)
+    share = np.full(peaks_s.size, np.nan)
+    if not inside.any():
+        return share
+    run, since = run[inside], peaks_s[inside] - starts[run[inside]]
+    length = ends - starts
+    shift = np.random.default_rng(settings.seed).random((settings.n_shifts, length.size)) * length
+    shifted = starts[run] + (since + shift[:, run]) % length[run]
+    share[inside] = (np.abs(shifted - _nearest(shifted, negative_s)) <= settings.window_s).mean(axis=0)
+    return share
+
+
+def _runs(names: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return start and end in s of every unbroken run of usable epochs of N2 or of N3."""
+    code = np.where(usable & np.isin(names, STAGES["NREM"]), names == "N3", -1).astype(int)
+    edges = np.flatnonzero(np.diff(code, prepend=-1, append=-1))
+    inside = code[edges[:-1]] >= 0
+    return edges[:-1][inside] * EPOCH_S, edges[1:][inside] * EPOCH_S
+
+
+def _modulation_indices(
+    signal_uv: np.ndarray, negative_s: np.ndarray, names: np.ndarray, usable: np.ndarray, settings: CouplingSettings
+) -> dict[str, float]:
+    """Return for each stage the modulation index around its slow oscillations."""
+    slow, rate_hz, start_s = thin(signal_uv, 4)
+    sigma, sigma_rate_hz, _ = thin(signal_uv, 2)
+    phase = np.angle(analytic_band(slow, settings.band_hz, SLOW_TRANSITION_HZ, rate_hz))
+    envelope = np.abs(analytic_band(sigma, settings.sigma_hz, SIGMA_TRANSITION_HZ, sigma_rate_hz))
+    envelope = envelope[: 2 * phase.size].reshape(-1, 2).mean(axis=1)
+    epoch = (negative_s // EPOCH_S).astype(int)
+    reach = int(settings.window_s * rate_hz)
+    centre = ((negative_s - start_s) * rate_hz).round().astype(int)
+    whole = (centre >= reach) & (centre < phase.size - reach) & (epoch < usable.size)
+    whole[whole] &= usable[epoch[whole]]
+    stage = np.where(whole, names[np.minimum(epoch, names.size - 1)], "")
+    found = {}
+    for name, members in STAGES.items():
+        at = centre[np.isin(stage, members)][:, None] + np.arange(-reach, reach + 1)
+        found[name] = modulation_index(phase[at], envelope[at], settings)
+    return found
+
+
+def modulation_index(phase_rad: np.ndarray, amplitude: np.ndarray, settings: CouplingSettings | None = None) -> float:
+    """Return how unevenly an amplitude spreads over the phases, less what chance gives; 0 is evenly.
+
+    Parameters
+    ----------
+    phase_rad, amplitude : array of shape (n_events, n_samples)
+    settings : CouplingSettings, optional
+
+    Returns
+    -------
+    float
+        Tort et al. 2010 (doi:10.1152/jn.00106.2010): 1 − entropy / its maximum, of the mean amplitudes of the
+        phase bins, minus its mean when the amplitudes of each event are turned around by a random step. The
+        plain index is never negative and falls with the number of events. NaN if a bin has no sample.
+    """
+    settings = settings or CouplingSettings()
+    n_bins = settings.n_bins
+    bins = np.clip(((phase_rad + np.pi) / (2 * np.pi) * n_bins).astype(int), 0, n_bins - 1)
+    counts = np.bincount(bins.ravel(), minlength=n_bins)
+    if not counts.all():
+        return float("nan")
+
+    def plain(values: np.ndarray) -> float:
+        share = np.bincount(bins.ravel(), values.ravel(), minlength=n_bins) / counts
+        share = share / share.sum()
+        return 1 + float((share * np.log(share)).sum()) / np.log(n_bins)
+
+    n_events, n_samples = amplitude.shape
+    step = np.random.default_rng(settings.seed).integers(0, n_samples, (settings.n_index_shifts, n_events, 1))
+    turned = [np.take_along_axis(amplitude, (np.arange(n_samples) + s) % n_samples, axis=1) for s in step]
+    return plain(amplitude) - float(np.mean([plain(values) for values in turned]))

@@ -124,3 +124,24 @@ def test_inspect_and_anonymize_from_the_command_line(tmp_path):
     (tmp_path / "text.edf").write_text("no recording")
     assert run("inspect", copy, tmp_path / "text.edf").returncode == 1
     assert run("inspect", tmp_path / "text.edf").returncode == 2
+
+
+def test_calibrate_learns_from_nights_and_score_uses_it(tmp_path):
+    """Two nights of one person give thresholds in microvolts, which are held, shown and kept with the night."""
+    import json
+    import shutil
+
+    nights = tmp_path / "nights"
+    assert run("score", SAMPLE, "--output", nights).returncode == 0
+    assert run("calibrate", nights, "--output", tmp_path / "c.json").returncode == 2, "one night is no person"
+    shutil.copytree(nights / "sample-night", nights / "second-night")
+    done = run("calibrate", nights, "--output", tmp_path / "c.json")
+    assert done.returncode == 0, done.stderr
+    learned = json.loads((tmp_path / "c.json").read_text())
+    assert learned["n_nights"] == 2
+    assert 8 < learned["sigma_amplitude_uv"]["C4-M1"] < 30
+    assert 40 < learned["so_amplitude_uv"]["C4-M1"] < 150
+    done = run("score", SAMPLE, "--output", tmp_path / "again", "--calibration", tmp_path / "c.json")
+    assert done.returncode == 0, done.stderr
+    provenance = json.loads((tmp_path / "again" / "sample-night" / "provenance.json").read_text())
+    assert provenance["calibration"] == learned

@@ -391,12 +391,13 @@ def test_hmc_annotations_bound_to_a_channel_and_lights(save):
 
 
 def test_our_own_events_are_read_without_spindles(sample_night, save):
+    from eegsleep.events.slow_oscillations import main_slow_oscillations
     from eegsleep.night import encode_events
 
     path = save(encode_events(sample_night))
     stages, notes = import_stages(path, len(sample_night.stages), sample_night.start)
     assert list(stages["stage"]) == list(sample_night.stages["stage"])
-    n_events = len(sample_night.spindles) + len(sample_night.slow_oscillations)
+    n_events = len(sample_night.spindles) + len(main_slow_oscillations(sample_night.slow_oscillations))
     assert any(f"{n_events} events" in note for note in notes)
 
 

@@ -1,0 +1,161 @@
+"""The aperiodic part of a spectrum and what rises above it, by IRASA without resampling the signal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from eegsleep.recording.read import ANALYSIS_RATE_HZ
+
+# Of the power of noise, which is distributed as chi square with two degrees of freedom.
+_MEDIAN_OVER_MEAN = np.log(2)
+STEP_HZ = 0.25
+
+
+@dataclass(frozen=True)
+class Aperiodic:
+    """The spectrum of some epochs, parted in two; every field but the fit has shape (n_frequencies,).
+
+    Attributes
+    ----------
+    frequency_hz : array
+    total, aperiodic : array
+        µV²/Hz; what is oscillatory is the difference.
+    exponent : float
+        Positive: power falls as frequency to the power of −exponent.
+    offset : float
+        Power of the fitted line at 1 Hz, log10 of µV²/Hz.
+    """
+
+    frequency_hz: np.ndarray
+    total: np.ndarray
+    aperiodic: np.ndarray
+    exponent: float
+    offset: float
+
+    @property
+    def oscillatory(self) -> np.ndarray:
+        """What rises above the aperiodic part, in µV²/Hz; it may be negative."""
+        return self.total - self.aperiodic
+
+    def power_above(self, low_hz: float, high_hz: float) -> float:
+        """Return the oscillatory power of a band in µV²."""
+        inside = (self.frequency_hz >= low_hz) & (self.frequency_hz < high_hz)
+        return float(self.oscillatory[inside].sum() * STEP_HZ)
+
+    def find_peak(self, low_hz: float, high_hz: float, min_ratio: float) -> float:
+        """Return where the spectrum rises most over its aperiodic part, in Hz; NaN where it has no top there.
+
+        The top must rise over it by a factor of `min_ratio`, and is placed by a parabola between the steps.
+        """
+        ratio = self.total / self.aperiodic
+        is_top = np.r_[False, (ratio[1:-1] > ratio[:-2]) & (ratio[1:-1] >= ratio[2:]), False]
+        inside = (self.frequency_hz > low_hz) & (self.frequency_hz < high_hz)
+        tops = np.flatnonzero(is_top & inside & (ratio >= min_ratio))
+        if not tops.size:
+            return float("nan")
+        top = tops[ratio[tops].argmax()]
+        before, here, after = ratio[top - 1 : top + 2]
+        shift = (before - after) / (2 * (before - 2 * here + after))
+        return float(self.frequency_hz[top] + shift * STEP_HZ)
+
+
+def part_spectrum(
+    epochs: np.ndarray, band_hz: tuple[float, float], window_s: float, factors: tuple[float, ...]
+) -> list[np.ndarray]:
+    """Return what `fit_aperiodic` needs of each epoch: spectra of short windows, as if it had been resampled.
+
+    Parameters
+    ----------
+    epochs : array of shape (n_epochs, n_samples)
+        In µV at the analysis rate.
+    band_hz : (float, float)
+        Where the spectrum is wanted; the upper edge times the largest factor must lie below half the rate.
+    window_s : float
+        Length of the windows; Hamming, half overlapping, each without its mean.
+    factors : tuple of float
+        Resampling factors above 1.
+
+    Returns
+    -------
+    list of array, each of shape (n_frequencies, n_epochs, n_windows)
+        Densities in µV²/Hz: first the signal's own, then those sped up and slowed down by each factor.
+
+    Notes
+    -----
+    A signal resampled by h, seen through windows of `window_s` at f, is the signal itself seen through windows of
+    `window_s / h` at h·f. So nothing is resampled, no filter is needed, and each stage picks its epochs from
+    spectra that were taken once. Windows never reach over the edge of an epoch, whose neighbour may have
+    been left out.
+    """
+    frequency_hz = _grid(band_hz)
+    scales = [1.0, *(scale for h in factors for scale in (h, 1 / h))]
+    single = epochs.astype(np.float32)
+    # A density also changes by the factor itself, which cancels between the pair.
+    return [_window_spectra(single, frequency_hz * scale, window_s / scale) for scale in scales]
+
+
+def _grid(band_hz: tuple[float, float]) -> np.ndarray:
+    return np.arange(band_hz[0], band_hz[1] + STEP_HZ / 2, STEP_HZ)
+
+
+def _window_spectra(epochs: np.ndarray, frequency_hz: np.ndarray, window_s: float) -> np.ndarray:
+    """Return one-sided densities of half overlapping windows, (n_frequencies, n_epochs, n_windows)."""
+    from scipy.signal.windows import hamming
+
+    length = round(window_s * ANALYSIS_RATE_HZ)
+    window = hamming(length, sym=False)
+    angle = 2 * np.pi / ANALYSIS_RATE_HZ * np.outer(frequency_hz, np.arange(length))
+    waves = np.concatenate([np.cos(angle), np.sin(angle)]) * window
+    # Taking the mean off these waves is taking it off every window of the signal.
+    waves -= waves.mean(axis=1, keepdims=True)
+    waves *= np.sqrt(2 / ANALYSIS_RATE_HZ / (window**2).sum())
+    pieces = np.lib.stride_tricks.sliding_window_view(epochs, length, axis=1)[:, :: length // 2]
+    parts = waves.astype(np.float32) @ pieces.reshape(-1, length).T
+    half = frequency_hz.size
+    density = np.square(parts[:half], out=parts[:half])
+    density += np.square(parts[half:], out=parts[half:])
+    return density.reshape(half, *pieces.shape[:2])
+
+
+def fit_aperiodic(
+    spectra: list[np.ndarray],
+    band_hz: tuple[float, float],
+    inside: np.ndarray,
+    average: Literal["median", "mean"] = "median",
+) -> Aperiodic:
+    """Part the spectrum of the epochs `inside`, and fit the aperiodic part.
+
+    Parameters
+    ----------
+    spectra : list of array
+        As `part_spectrum` returns them, or their means over windows.
+    band_hz : (float, float)
+        The band they cover.
+    inside : array of bool, shape (n_epochs,)
+    average : {"median", "mean"}
+        Over windows. Medians, raised to the level of means, are not decided by a few of them; but what happens in
+        a few, as spindles do, is seen in means only.
+
+    Returns
+    -------
+    Aperiodic
+        The line is fitted by least squares to log power over log frequency, evenly in frequency, as YASA does.
+
+    References
+    ----------
+    Wen & Liu 2016, doi:10.1007/s10548-015-0448-0.
+    """
+    averages = np.array([_average(spectrum[:, inside], average) for spectrum in spectra], dtype=float)
+    total, resampled = averages[0], np.maximum(averages[1:], np.finfo(np.float32).tiny)
+    aperiodic = np.median(np.sqrt(resampled[::2] * resampled[1::2]), axis=0)
+    frequency_hz = _grid(band_hz)
+    slope, offset = np.polyfit(np.log10(frequency_hz), np.log10(aperiodic), 1)
+    return Aperiodic(frequency_hz, total, aperiodic, -float(slope), float(offset))
+
+
+def _average(spectrum: np.ndarray, average: Literal["median", "mean"]) -> np.ndarray:
+    rows = spectrum.reshape(spectrum.shape[0], -1)
+    return rows.mean(axis=1) if average == "mean" else np.median(rows, axis=1) / _MEDIAN_OVER_MEAN

@@ -1,0 +1,178 @@
+"""Markers of spindles, slow oscillations and their coupling, each per clean minute or with its reason."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eegsleep.catalogue import COUPLING_KINDS, SPINDLE_KINDS
+from eegsleep.events.audit import correct_for_recall
+from eegsleep.marker_rows import EVENT_STAGES, Place, make_row
+from eegsleep.staging.statistics import EPOCH_S
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from eegsleep.marker_rows import MarkerSettings
+
+
+def clean_events(
+    events: pd.DataFrame, time_column: str, stages: pd.DataFrame, usable: NDArray[np.bool_]
+) -> pd.DataFrame:
+    """Return the events of a channel whose peak lies in one of its usable epochs."""
+    if events.empty or not usable.any():
+        return events.iloc[:0]
+    onset_s = stages["onset_s"].to_numpy()
+    time_s = events[time_column].to_numpy()
+    index = np.searchsorted(onset_s, time_s, side="right") - 1
+    inside = (index >= 0) & (time_s < onset_s[index] + EPOCH_S)
+    return events[inside & usable[index]]
+
+
+def _event_rows(
+    events: pd.DataFrame, place: Place, density: str, means: dict[str, str], spoken: str, needed_min: float
+) -> list[dict]:
+    """Return the density of `events` and the mean of each column of `means` (marker to column)."""
+    lack = place.lack(needed_min)
+    n = len(events)
+    rows = [make_row(density, place, math.nan if lack else n / place.clean_min, n, lack)]
+    for marker, column in means.items():
+        values = events[column].dropna().to_numpy()
+        reason = lack or ("" if n else f"no {spoken} found")
+        rows.append(make_row(marker, place, values.mean() if values.size else math.nan, values.size, reason))
+    return rows
+
+
+def _in_stage(events: pd.DataFrame, place: Place, prefix: str) -> pd.DataFrame:
+    inside = events["stage"].isin(EVENT_STAGES[place.stage])
+    if prefix:
+        inside &= events["spindle_class"] == prefix.rstrip("_")
+    return events[inside]
+
+
+def spindle_rows(spindles: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
+    """Return density and measures of all, slow and fast spindles."""
+    rows = []
+    for p, a in SPINDLE_KINDS.items():
+        columns = ("amplitude_uv", "frequency_hz", "duration_s", "chirp_hz_per_s")
+        means = {f"{p}spindle_{column}": column for column in columns}
+        density = f"{p}spindle_density_per_min"
+        chosen = _in_stage(spindles, place, p)
+        rows += _event_rows(chosen, place, density, means, f"{a}spindle", settings.min_event_min)
+    return rows
+
+
+def slow_oscillation_rows(waves: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
+    """Return the markers of both views; K-complexes of N2 are an event of their own."""
+    inside = waves[waves["stage"].isin(EVENT_STAGES[place.stage])]
+    isolated = inside["kind"] == "k_complex"
+    absolute, relative = (inside[inside[f"found_{view}"] & ~isolated] for view in ("absolute", "relative"))
+    absolute = absolute.assign(slope_per_s=absolute["slope_uv_per_s"] / absolute["ptp_uv"])
+    columns = ("ptp_uv", "slope_uv_per_s", "duration_s", "fall_slope_uv_per_s", "slope_per_s")
+    means = {f"slow_oscillation_{column}": column for column in columns}
+    needed = settings.min_event_min
+    rows = _event_rows(absolute, place, "slow_oscillation_density_per_min", means, "slow oscillation", needed)
+    means = {"slow_oscillation_ptp_relative": "ptp_relative"}
+    density = "slow_oscillation_relative_density_per_min"
+    rows += _event_rows(relative, place, density, means, "slow oscillation", needed)
+    if len(inside) and inside["ptp_relative"].isna().all():
+        rows[-2:] = [make_row(row["marker"], place, math.nan, 0, "too little N2 for a reference") for row in rows[-2:]]
+    if place.stage == "N2":
+        whole = inside[inside["found_absolute"] & isolated]
+        rows += _event_rows(whole, place, "k_complex_density_per_min", {}, "K-complex", needed)
+    return rows
+
+
+def coupling_rows(coupling: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
+    """Return phase, strength, share and density of coupled spindles."""
+    lack = place.lack(settings.min_coupling_min)
+    rows = []
+    for p, a in COUPLING_KINDS.items():
+        chosen = _in_stage(coupling, place, p)
+        coupled = chosen[chosen["coupled"]]
+        phase = coupled["phase_rad"].dropna().to_numpy()
+        few = lack
+        if not few and phase.size < settings.min_coupled_events:
+            few = f"only {phase.size} coupled {a}spindles, {settings.min_coupled_events} needed"
+        resultant = np.exp(1j * phase).mean() if phase.size else complex(math.nan, math.nan)
+        percent = 100 * len(coupled) / len(chosen) if len(chosen) else math.nan
+        none = lack or ("" if len(chosen) else f"no {a}spindle found")
+        density = math.nan if lack else len(coupled) / place.clean_min
+        rows += [
+            make_row(f"{p}coupling_phase_rad", place, float(np.angle(resultant)), phase.size, few),
+            make_row(f"{p}coupling_strength", place, _strength(resultant, phase.size), phase.size, few),
+            make_row(f"{p}spindles_coupled_percent", place, percent, len(chosen), none),
+            make_row(f"{p}coupled_spindle_density_per_min", place, density, len(coupled), lack),
+        ]
+    return rows
+
+
+def _strength(resultant: complex, n: int) -> float:
+    # Left negative where it is: clipping at 0 would bring back the bias that the formula takes out.
+    return (n * abs(resultant) ** 2 - 1) / (n - 1) if n > 1 else math.nan
+
+
+def view_rows(both_views: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
+    """Return the densities of spindles by either view alone."""
+    rows = []
+    for p, a in SPINDLE_KINDS.items():
+        chosen = _in_stage(both_views, place, p)
+        for view in ("absolute", "relative"):
+            name = f"{p}spindle_{view}_density_per_min"
+            rows += _event_rows(chosen[chosen[f"found_{view}"]], place, name, {}, f"{a}spindle", settings.min_event_min)
+    return rows
+
+
+def yasa_rows(by_yasa: Mapping[str, pd.DataFrame], place: Place, settings: MarkerSettings) -> list[dict]:
+    """Return the densities by YASA's detectors with their own defaults."""
+    rows = []
+    for name, kind in (("spindle", "spindles"), ("slow_oscillation", "slow_oscillations")):
+        events = by_yasa[kind]
+        chosen = events[events["stage"].isin(EVENT_STAGES[place.stage])]
+        rows += _event_rows(chosen, place, f"yasa_{name}_density_per_min", {}, name, settings.min_event_min)
+    return rows
+
+
+def audit_rows(audit: pd.DataFrame, spindles: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
+    """Return how much of what was planted was found, and the density of spindles corrected for it."""
+    inside = audit[audit["stage"].isin(EVENT_STAGES[place.stage])]
+    rows = []
+    for kind in ("spindle", "slow_oscillation"):
+        mine = inside[inside["kind"] == kind]
+        planted = int(mine["n_planted"].sum())
+        reason = place.absent or ("" if planted else "nothing could be planted")
+        recall = 100 * mine["n_found"].sum() / planted if planted else math.nan
+        rows.append(make_row(f"{kind}_recall_percent", place, recall, planted, reason))
+    chosen = _in_stage(spindles, place, "")
+    lack = place.lack(settings.min_event_min)
+    pooled = inside[inside["kind"] == "spindle"].groupby("planted_uv", as_index=False)[["n_planted", "n_found"]].sum()
+    pooled["recall"] = pooled["n_found"] / pooled["n_planted"]
+    total = correct_for_recall(chosen["amplitude_uv"].to_numpy(), pooled) if len(pooled) else math.nan
+    density = math.nan if lack else total / place.clean_min
+    rows.append(make_row("spindle_corrected_density_per_min", place, density, len(chosen), lack))
+    return rows
+
+
+def chance_rows(summary: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
+    """Return what of the coupling chance explains, and the modulation index."""
+    inside = summary[summary["stage"] == place.stage].set_index("spindle_class")
+    lack = place.lack(settings.min_coupling_min)
+    rows = []
+    for p, a in COUPLING_KINDS.items():
+        found = inside.loc[p.rstrip("_") or "all"]
+        reason = lack or ("" if found["n"] else f"no {a}spindle found")
+        rows += [
+            make_row(f"{p}spindles_coupled_{column}", place, found[column], int(found["n"]), reason)
+            for column in ("expected_percent", "excess_percent")
+        ]
+    found = inside.loc["all"]
+    few = lack
+    if not few and found["n_coupled"] < settings.min_coupled_events:
+        few = f"only {int(found['n_coupled'])} coupled spindles, {settings.min_coupled_events} needed"
+    rows.append(make_row("coupling_modulation_index", place, found["modulation_index"], int(found["n"]), few))
+    return rows

@@ -1,0 +1,127 @@
+"""Every event of a night in one go: spindles, slow oscillations, how they couple, and how well they were seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from eegsleep.events.audit import AuditSettings, audit_events
+from eegsleep.events.calibration import gain_reference_uv
+from eegsleep.events.coupling import CouplingSettings, couple_events, summarize_coupling
+from eegsleep.events.slow_oscillations import (
+    SlowOscillationSettings,
+    detect_slow_oscillations,
+    find_slow_oscillation_candidates,
+    select_slow_oscillations,
+)
+from eegsleep.events.spindle_candidates import find_spindle_candidates
+from eegsleep.events.spindles import SpindleSettings, detect_spindles, select_spindles
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from eegsleep.events.calibration import Calibration
+    from eegsleep.recording.read import Recording
+
+
+@dataclass(frozen=True)
+class Events:
+    """The events of one night; each table is declared in `eegsleep.tables`.
+
+    Attributes
+    ----------
+    spindles, slow_oscillations : pandas.DataFrame
+        By the settings. `slow_oscillations` holds those of both views, told apart by `found_absolute` and
+        `found_relative`; the main definition is absolute.
+    spindle_candidates, slow_oscillation_candidates : pandas.DataFrame
+        All that could be called one, with their measures: other limits need no second pass over the signal.
+    both_views : pandas.DataFrame
+        Table `SPINDLES` of spindles by either view.
+    by_yasa : dict of str to pandas.DataFrame
+        `spindles` and `slow_oscillations` by YASA's detectors with their own defaults, for comparison.
+    coupling, coupling_summary, audit : pandas.DataFrame
+    gain_reference_uv : dict of str to float
+        By channel, see `gain_reference_uv`.
+    """
+
+    spindles: pd.DataFrame
+    slow_oscillations: pd.DataFrame
+    spindle_candidates: pd.DataFrame
+    slow_oscillation_candidates: pd.DataFrame
+    both_views: pd.DataFrame
+    by_yasa: dict[str, pd.DataFrame]
+    coupling: pd.DataFrame
+    coupling_summary: pd.DataFrame
+    audit: pd.DataFrame
+    gain_reference_uv: dict[str, float]
+
+
+def detect_events(
+    recording: Recording,
+    stages: pd.DataFrame,
+    quality: pd.DataFrame,
+    spindle_settings: SpindleSettings | None = None,
+    wave_settings: SlowOscillationSettings | None = None,
+    coupling_settings: CouplingSettings | None = None,
+    audit_settings: AuditSettings | None = None,
+    calibration: Calibration | None = None,
+) -> Events:
+    """Detect the events of a night in usable N2 and N3 on every EEG derivation, and audit the detectors.
+
+    Parameters
+    ----------
+    recording : Recording
+    stages, quality : pandas.DataFrame
+        Tables `HYPNOGRAM` and `QUALITY` of that recording.
+    spindle_settings, wave_settings, coupling_settings, audit_settings : optional
+    calibration : Calibration, optional
+        The person's own thresholds, learned from all their nights.
+
+    Returns
+    -------
+    Events
+    """
+    night = (recording, stages, quality)
+    s, w = spindle_settings or SpindleSettings(), wave_settings or SlowOscillationSettings()
+    spindle_candidates = find_spindle_candidates(*night)
+    wave_candidates = find_slow_oscillation_candidates(*night, w)
+    by_yasa = {
+        "spindles": detect_spindles(*night, replace(s, method="yasa")),
+        "slow_oscillations": detect_slow_oscillations(*night, replace(w, method="yasa")),
+    }
+    spindles = by_yasa["spindles"] if s.method == "yasa" else select_spindles(spindle_candidates, s, calibration)
+    waves = (
+        by_yasa["slow_oscillations"]
+        if w.method == "yasa"
+        else select_slow_oscillations(wave_candidates, w, calibration)
+    )
+    coupling = couple_events(recording, spindles, waves, coupling_settings)
+    detectors = (
+        lambda copy: detect_spindles(copy, stages, quality, s, calibration),
+        partial(_main_waves, stages=stages, quality=quality, settings=w, calibration=calibration),
+    )
+    return Events(
+        spindles=spindles,
+        slow_oscillations=waves,
+        spindle_candidates=spindle_candidates,
+        slow_oscillation_candidates=wave_candidates,
+        both_views=select_spindles(spindle_candidates, replace(s, view="either", method="eegsleep"), calibration),
+        by_yasa=by_yasa,
+        coupling=coupling,
+        coupling_summary=summarize_coupling(recording, coupling, waves, stages, quality, coupling_settings),
+        audit=audit_events(*night, spindles, waves, detectors, audit_settings),
+        gain_reference_uv=gain_reference_uv(*night),
+    )
+
+
+def _main_waves(
+    recording: Recording,
+    stages: pd.DataFrame,
+    quality: pd.DataFrame,
+    settings: SlowOscillationSettings,
+    calibration: Calibration | None,
+) -> pd.DataFrame:
+    """Return slow oscillations by the main definition, as they are counted."""
+    waves = detect_slow_oscillations(recording, stages, quality, settings, calibration)
+    return waves[waves["found_absolute"]].reset_index(drop=True)

@@ -1,0 +1,88 @@
+"""Rapid eye movements in REM, counted on one EOG or on the difference of two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eegsleep.band_filter import filter_band, thin
+from eegsleep.quality import usable_epochs
+from eegsleep.staging.hypnogram import EPOCH_S
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from eegsleep.recording.read import Recording
+
+# YASA's band for rapid eye movements; the waves of the EEG that an EOG sees as well are mostly above it.
+BAND_HZ = (0.5, 5.0)
+TRANSITION_HZ = 0.5
+# Two movements closer than this count as one.
+MIN_DISTANCE_S = 0.2
+
+
+def find_eye_movements(signal_uv: np.ndarray, usable: np.ndarray, min_slope_uv_per_s: float) -> np.ndarray:
+    """Return when the eyes moved fast, in s from the first sample.
+
+    Parameters
+    ----------
+    signal_uv : array of shape (n_samples,)
+        One EOG at the analysis rate, or the difference of two.
+    usable : array of bool, shape (n_epochs,)
+        Other epochs are silenced, and hold no movement.
+    min_slope_uv_per_s : float
+        Smallest steepness of the filtered signal, rising or falling.
+    """
+    from scipy.signal import find_peaks
+
+    eyes, rate_hz, start_s = thin(signal_uv, 4)
+    mask = np.repeat(usable, int(EPOCH_S * rate_hz))[: eyes.size]
+    eyes[: mask.size][~mask] = 0.0
+    eyes[mask.size :] = 0.0
+    slope = np.gradient(filter_band(eyes, BAND_HZ, TRANSITION_HZ, rate_hz)) * rate_hz
+    peaks, _ = find_peaks(np.abs(slope), height=min_slope_uv_per_s, distance=round(MIN_DISTANCE_S * rate_hz))
+    times_s = start_s + peaks / rate_hz
+    epoch = (times_s // EPOCH_S).astype(int)
+    return times_s[(epoch < usable.size) & np.append(usable, [False])[np.minimum(epoch, usable.size)]]
+
+
+def count_eye_movements(
+    recording: Recording, stages: pd.DataFrame, quality: pd.DataFrame, min_slope_uv_per_s: float
+) -> tuple[str, int, int] | None:
+    """Count rapid eye movements in usable REM; None where the recording has no EOG.
+
+    Returns
+    -------
+    channel : str
+        Label of the EOG; two labels joined by " - " where both are usable for most of REM.
+    n_movements, n_epochs : int
+        Counted, and the usable epochs of REM they were counted in.
+
+    Notes
+    -----
+    Of two EOGs half the difference is taken: a movement of the eyes has opposite signs in both, the EEG in them the
+    same. Where the two go together in REM, as on a headband with both against the forehead, it is half the sum.
+    """
+    labels = [label for label, role in recording.roles.items() if role == "eog"][:2]
+    if not labels:
+        return None
+    in_rem = stages["stage"].to_numpy(dtype=object) == "R"
+    usable = [in_rem & usable_epochs(quality, label) for label in labels]
+    signals = [np.nan_to_num(recording.signal(label)) for label in labels]
+    both = usable[0] & usable[-1]
+    if len(labels) == 1 or both.sum() < in_rem.sum() / 2:
+        best = int(np.argmax([epochs.sum() for epochs in usable]))
+        channel, signal, epochs = labels[best], signals[best], usable[best]
+    else:
+        channel, epochs = " - ".join(labels), both
+        signal = (signals[0] + _sign(*signals, both) * signals[1]) / 2
+    return channel, find_eye_movements(signal, epochs, min_slope_uv_per_s).size, int(epochs.sum())
+
+
+def _sign(first: np.ndarray, second: np.ndarray, epochs: np.ndarray) -> float:
+    """Return 1 where two EOGs go together in the epochs, else −1."""
+    rows = [filter_band(thin(s, 4)[0], BAND_HZ, TRANSITION_HZ, 25.0) for s in (first, second)]
+    mask = np.repeat(epochs, int(EPOCH_S * 25))[: rows[0].size]
+    one, two = (row[: mask.size][mask] for row in rows)
+    return 1.0 if one @ two > 0 else -1.0

@@ -1,0 +1,109 @@
+"""The audit: what is planted is where it should be, is found as often as it can be, and always the same."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from eegsleep.events.audit import (
+    AuditSettings,
+    audit_events,
+    correct_for_recall,
+    make_slow_oscillation,
+    make_spindle,
+    wilson_interval,
+)
+from eegsleep.events.slow_oscillations import detect_slow_oscillations
+from eegsleep.events.spindles import detect_spindles
+
+
+def audit(recording, night, settings=None):
+    return audit_events(
+        recording, night.stages, night.quality, night.spindles, night.slow_oscillations,
+        (lambda r: detect_spindles(r, night.stages, night.quality),
+         lambda r: detect_slow_oscillations(r, night.stages, night.quality)), settings,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sample_audit(sample_recording, sample_night):
+    return audit(sample_recording, sample_night)
+
+
+def share(audit, kind, amplitude):
+    rows = audit[(audit["kind"] == kind) & (audit["planted_uv"] == amplitude)]
+    return rows["n_found"].sum() / rows["n_planted"].sum()
+
+
+def test_large_events_are_found_and_small_ones_less_often(sample_audit):
+    assert share(sample_audit, "spindle", 40) > 0.9
+    assert share(sample_audit, "spindle", 40) > share(sample_audit, "spindle", 15)
+    assert share(sample_audit, "slow_oscillation", 200) > 0.9
+    assert share(sample_audit, "slow_oscillation", 200) > share(sample_audit, "slow_oscillation", 75)
+
+
+def test_size_and_frequency_of_large_events_are_told_right(sample_audit):
+    large = sample_audit[sample_audit["planted_uv"].isin([40, 200])]
+    assert large["amplitude_bias_percent"].abs().max() < 15
+    assert large["frequency_bias_hz"].abs().max() < 0.5
+
+
+def test_chance_is_small_beside_recall(sample_audit):
+    """Where nothing is planted a random moment seldom counts as found."""
+    assert sample_audit["chance_percent"].max() < 20
+
+
+def test_same_night_gives_the_same_audit(sample_recording, sample_night, sample_audit):
+    pd.testing.assert_frame_equal(audit(sample_recording, sample_night), sample_audit)
+
+
+def test_nothing_is_planted_on_native_events_or_in_unusable_epochs(sample_recording, sample_night):
+    """The detector is handed the copy; the difference from the night shows where something was added."""
+    handed = []
+    usable = sample_night.quality.assign(usable=sample_night.quality["usable"] & (sample_night.quality["epoch"] != 60))
+
+    def look(recording):
+        handed.append(recording.microvolts - sample_recording.microvolts)
+        return detect_spindles(recording, sample_night.stages, usable)
+
+    night = dataclasses.replace(sample_night, quality=usable)
+    audit_events(
+        sample_recording, night.stages, usable, night.spindles, night.slow_oscillations,
+        (look, lambda r: detect_slow_oscillations(r, night.stages, usable)),
+    )  # fmt: skip
+    added = np.abs(handed[0][0]) > 1
+    assert added.any()
+    assert not added[60 * 3000 : 61 * 3000].any()
+    for event in night.spindles.query("channel == 'C4-M1'").itertuples():
+        centre = round((event.onset_s + event.duration_s / 2) * 100)
+        assert not added[centre - 50 : centre + 50].any()
+    assert not added[: int(night.stages.query("stage == 'N2'")["onset_s"].iloc[0] * 100)].any(), "wake was touched"
+
+
+def test_night_without_sleep_has_an_empty_audit(sample_recording, sample_night):
+    awake = dataclasses.replace(sample_night, stages=sample_night.stages.assign(stage="W"))
+    assert audit(sample_recording, awake).empty
+
+
+def test_waveforms_have_the_size_they_are_said_to_have():
+    assert np.ptp(make_spindle(30.0, 13.0, 0.9)) == pytest.approx(30, rel=0.03)
+    wave = make_slow_oscillation(150.0, 0.8)
+    assert np.ptp(wave) == pytest.approx(150)
+    assert wave.argmin() < wave.argmax()
+
+
+def test_correction_undoes_what_the_detector_missed():
+    """A hundred events of 20 µV of which half are found, and fifty of 40 µV of which all are, were 150."""
+    known = pd.DataFrame({"planted_uv": [20.0, 40.0], "recall": [0.5, 1.0], "n_planted": [40, 40]})
+    assert correct_for_recall(np.r_[np.full(50, 20.0), np.full(50, 40.0)], known) == pytest.approx(150)
+    assert np.isnan(correct_for_recall(np.ones(3), known.iloc[:0]))
+
+
+def test_interval_of_a_share_is_that_of_wilson():
+    assert wilson_interval(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+
+
+def test_fewer_places_than_wanted_are_shared_fairly(sample_recording, sample_night):
+    few = audit(sample_recording, sample_night, AuditSettings(spacing_s=44.0))
+    assert few["n_planted"].min() >= 1
