@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from eegsleep.events.audit import audit_events
     from eegsleep.events.calibration import Calibration, calibrate, calibrate_nights, read_calibration
     from eegsleep.events.detect import detect_events
-    from eegsleep.events.slow_oscillations import detect_slow_oscillations
+    from eegsleep.events.slow_oscillations import (
+        SlowOscillationSettings,
+        detect_slow_oscillations,
+        select_slow_oscillations,
+    )
     from eegsleep.events.spindle_candidates import find_spindle_candidates
     from eegsleep.events.spindles import SpindleSettings, detect_spindles, select_spindles
     from eegsleep.markers import CATALOGUE, FAMILIES
@@ -48,6 +52,8 @@ if TYPE_CHECKING:
 
 # Public name: where it lives. Nothing is imported until it is asked for (PEP 562).
 _HOMES = {
+    "SlowOscillationSettings": "eegsleep.events.slow_oscillations",
+    "select_slow_oscillations": "eegsleep.events.slow_oscillations",
     "SpindleSettings": "eegsleep.events.spindles",
     "select_spindles": "eegsleep.events.spindles",
     "find_spindle_candidates": "eegsleep.events.spindle_candidates",
@@ -119,6 +125,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "SimulationSettings",
+    "SlowOscillationSettings",
     "SpindleSettings",
     "TableError",
     "Verdict",
@@ -151,6 +158,7 @@ __all__ = [
     "save_agreement",
     "save_night",
     "score_stages",
+    "select_slow_oscillations",
     "select_spindles",
     "simulate_night",
     "write_hypnogram",

@@ -37,7 +37,8 @@ class SpindleSettings:
 
     Every limit compares a spindle with 8-20 Hz of its own channel and never with delta: scaling only the
     0.4-4 Hz of one real night by 0.7 / 1 / 1.4 makes the count of YASA's defaults 164 / 97 / 48 and leaves
-    this one within 1 %. `tests/benchmarks/spindle_fairness.py` measures all that is said here.
+    this one within 1 %. Most of what is said here `tests/benchmarks/spindle_fairness.py` measures; the bursts of
+    noise were counted once, by hand.
 
     Parameters
     ----------

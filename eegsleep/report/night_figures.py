@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eegsleep.events.slow_oscillations import main_slow_oscillations
 from eegsleep.quality import reason_kind
 
 if TYPE_CHECKING:
@@ -378,8 +379,8 @@ def _spindle_density(night: Night, channel: str | None, clock: Clock) -> Panel |
 
 
 def _wave_density(night: Night, channel: str | None, clock: Clock) -> Panel | str:
-    mine = night.slow_oscillations["channel"].eq(channel)
-    density = nrem_windows(night, channel, night.slow_oscillations.loc[mine, "neg_peak_s"].to_numpy())
+    waves = main_slow_oscillations(night.slow_oscillations)
+    density = nrem_windows(night, channel, waves.loc[waves["channel"].eq(channel), "neg_peak_s"].to_numpy())
     if not np.isfinite(density).any():
         return f"Slow-oscillation density is left out: {_no_nrem(channel)}"
     caption = (

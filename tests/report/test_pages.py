@@ -101,7 +101,8 @@ def _events(rng, stages):
     waves = pd.DataFrame({
         "channel": CHANNEL, "stage": "N3", "onset_s": trough - 0.3, "duration_s": 1.2, "neg_peak_s": trough,
         "mid_crossing_s": trough + 0.3, "pos_peak_s": trough + 0.6, "neg_peak_uv": -60.0, "pos_peak_uv": 50.0,
-        "ptp_uv": 110.0, "slope_uv_per_s": 300.0, "frequency_hz": 0.8,
+        "ptp_uv": 110.0, "slope_uv_per_s": 300.0, "frequency_hz": 0.8, "kind": "slow_oscillation",
+        "found_absolute": True,
     })  # fmt: skip
     return spindles, waves, coupling
 

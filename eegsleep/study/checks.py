@@ -1,0 +1,357 @@
+"""Twelve checks of a study: what could make its answer wrong, each with its number."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from eegsleep.markers import MarkerSettings
+from eegsleep.study.mechanisms import is_weekend, subject_rows
+from eegsleep.study.night_values import Line, endpoint_values, fit_line, long_values, previous_night
+from eegsleep.study.power import lag_one_autocorrelation, smallest_p
+from eegsleep.study.schedule import find_violation
+from eegsleep.tables import CHECKS, check_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from eegsleep.study.protocol import Study
+
+MIN_ADAPTATION_NIGHTS = 2
+_CORRELATION_LIMIT = 0.5
+_TREND_LIMIT_SD = 1.0
+_DEVICE_LIMIT = 0.5
+_MISSING_LIMIT_POINTS = 20.0
+_TIB_LIMIT_MIN = 15.0  # the smallest effect on total sleep time that matters (AASM)
+_BANG_LIMIT = 0.2
+
+
+class Check(NamedTuple):
+    """One row of table `CHECKS`."""
+
+    code: str
+    name: str
+    status: str
+    value: float
+    limit: float
+    message: str
+
+
+def run_checks(study: Study, values: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Run checks C1 to C12.
+
+    Parameters
+    ----------
+    study : Study
+        Masked or not: no check looks at which code is the compound.
+    values : pandas.DataFrame, optional
+        One row for each night and marker: `night, marker, stage, channel, value, clean_min` and more. Checks
+        that need it warn where it is missing.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table `CHECKS`.
+    """
+    values = long_values(values)
+    rows = [check(study, values) for check in _CHECKS]
+    return check_table(pd.DataFrame(rows, columns=CHECKS.column_names), CHECKS)
+
+
+def _second(study: Study) -> NDArray[np.bool_]:
+    return (study.nights["condition"] == study.conditions[1]).to_numpy()
+
+
+def _by_condition(study: Study, numbers: NDArray, among: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the mean of `numbers` in the first and in the second condition; NaN where there is none."""
+    given = (study.nights["condition"] != "").to_numpy() & among & np.isfinite(numbers)
+    second = _second(study)
+    parts = (numbers[given & ~second], numbers[given & second])
+    return tuple(float(part.mean()) if part.size else math.nan for part in parts)
+
+
+def check_adaptation(study: Study, values: pd.DataFrame) -> Check:
+    """C1: at least two nights of each sleeper with each device come before the first that enters."""
+    del values
+    fewest, where = math.inf, ""
+    nights = study.nights[study.nights["file"] != ""].sort_values("date", kind="stable")
+    for (subject, device), own in nights.groupby(["subject", "device"], sort=False):
+        first = int((~own["adaptation"]).to_numpy().argmax()) if not own["adaptation"].all() else len(own)
+        if first < fewest:
+            fewest, where = first, f"{subject}{f' with {device}' if device else ''}"
+    if math.isinf(fewest):
+        return Check("C1", "adaptation", "warn", math.nan, MIN_ADAPTATION_NIGHTS, "No night was recorded.")
+    status = "pass" if fewest >= MIN_ADAPTATION_NIGHTS else "warn"
+    message = f"The fewest adaptation nights before the first that enters: {fewest} ({where})."
+    return Check("C1", "adaptation", status, fewest, MIN_ADAPTATION_NIGHTS, message)
+
+
+def _correlation(a: NDArray, b: NDArray) -> float:
+    return float(np.corrcoef(a, b)[0, 1]) if len(a) > 2 and np.ptp(a) and np.ptp(b) else 0.0
+
+
+def check_allocation(study: Study, values: pd.DataFrame) -> Check:
+    """C2: the mechanism could have drawn the schedule, which goes with neither time nor weekend by chance."""
+    del values
+    usable, second = study.usable.to_numpy(), _second(study)
+    n_first, n_second = int((usable & ~second).sum()), int((usable & second).sum())
+    rows_of = subject_rows(study.nights).values()
+    cuts = [np.flatnonzero(np.diff(second[rows].astype(int))) + 1 for rows in rows_of]
+    runs = [np.diff([0, *cut, len(rows)]).max() for cut, rows in zip(cuts, rows_of, strict=True)]
+    longest = int(max(runs, default=0))
+    rows = np.concatenate([np.zeros(0, dtype=np.int64), *rows_of])
+    taken = second[rows].astype(float)
+    with_time = _correlation(taken, np.concatenate([np.zeros(0), *(np.arange(len(own)) for own in rows_of)]))
+    with_weekend = _correlation(taken, is_weekend(study.nights["date"].iloc[rows]).astype(float))
+    value = max(abs(with_time), abs(with_weekend))
+    first_code, second_code = study.conditions
+    message = (
+        f"{n_first} nights of {first_code} and {n_second} of {second_code} enter; longest run {longest}; "
+        f"condition goes with time at r = {with_time:.2f}, with the weekend at r = {with_weekend:.2f}."
+    )
+    found = find_violation(study.mechanism, study.nights)
+    if found:
+        night = study.nights["night"].iloc[found.row]
+        message = f"{study.mechanism.kind} could not have drawn this schedule: {found.found} at {night}. {message}"
+        return Check("C2", "allocation", "fail", value, _CORRELATION_LIMIT, message)
+    if not (n_first and n_second):
+        return Check("C2", "allocation", "fail", value, _CORRELATION_LIMIT, f"One condition has no night. {message}")
+    if study.mechanism.kind == "observational":
+        message = f"Nothing was drawn: differences may have any cause. {message}"
+    warn = value > _CORRELATION_LIMIT or study.mechanism.kind == "observational"
+    return Check("C2", "allocation", "warn" if warn else "pass", value, _CORRELATION_LIMIT, message)
+
+
+def check_smallest_p(study: Study, values: pd.DataFrame) -> Check:
+    """C3: the nights that are there can give a p-value at or below alpha."""
+    del values
+    name = "smallest p"
+    if study.mechanism.kind == "observational":
+        return Check("C3", name, "warn", math.nan, study.alpha, "No mechanism was declared: no p-value is given.")
+    if find_violation(study.mechanism, study.nights):
+        return Check("C3", name, "fail", math.nan, study.alpha, "The schedule is none of the mechanism's: no p-value.")
+    least = smallest_p(study.mechanism, study.nights, study.usable.to_numpy(), seed=study.seed)
+    reach = least <= study.alpha
+    message = f"The smallest p-value these nights can give is {least:.3g}" + (
+        "." if reach else ": nothing here can be called significant."
+    )
+    return Check("C3", name, "pass" if reach else "fail", least, study.alpha, message)
+
+
+def check_trend(study: Study, values: pd.DataFrame) -> Check:
+    """C4: primary endpoints do not drift over the study; the autocorrelation is told."""
+    worst, words = 0.0, []
+    several = len(subject_rows(study.nights)) > 1
+    for endpoint in study.primary:
+        y = endpoint_values(study, values, endpoint)
+        rows = np.concatenate([np.zeros(0, dtype=np.int64), *subject_rows(study.nights).values()])
+        rows = rows[np.isfinite(y[rows])]
+        fit, span = _fit_trend(study, y, rows)
+        if fit is None or not fit.residual_sd:
+            continue
+        drift = float(fit.coefficients[0] * span / fit.residual_sd)
+        clear = abs(fit.coefficients[0]) > 2 * fit.errors[0]
+        worst = max(worst, drift if clear else 0.0, key=abs)
+        r = "" if several else f", autocorrelation {lag_one_autocorrelation(fit.residuals):.2f}"
+        words.append(f"{endpoint}: {drift:+.2f} SD over the study{r}")
+    if not words:
+        return Check("C4", "trend", "warn", math.nan, _TREND_LIMIT_SD, "Too few values of the primary endpoints.")
+    status = "warn" if abs(worst) > _TREND_LIMIT_SD else "pass"
+    return Check("C4", "trend", status, worst, _TREND_LIMIT_SD, f"{'; '.join(words)}.")
+
+
+def _fit_trend(study: Study, y: NDArray[np.float64], rows: NDArray[np.int64]) -> tuple[Line | None, float]:
+    """Fit a common slope over days beside sleepers and condition; return it with the days it spans."""
+    nights = study.nights.iloc[rows]
+    days = nights["date"].to_numpy(dtype="datetime64[D]").astype(np.int64)
+    names = nights["subject"].to_numpy(dtype=object)
+    sleepers = [names == name for name in dict.fromkeys(names.tolist())]
+    time = np.zeros(len(rows))
+    for own in sleepers:
+        time[own] = days[own] - days[own].min()
+    columns = [time, *sleepers[1:]]
+    # in parallel groups the condition is a property of the sleepers, who stand there already
+    if study.mechanism.kind != "parallel":
+        columns.append(_second(study)[rows])
+    return fit_line(y[rows], np.column_stack(columns)), float(np.ptp(time)) if len(rows) else 0.0
+
+
+def check_carry_over(study: Study, values: pd.DataFrame) -> Check:
+    """C5: how far the condition of the night before goes with this night; reported, never acted upon.
+
+    A test for carry-over that chooses the analysis ruins the error rate of the whole (Freeman 1989,
+    doi:10.1002/sim.4780081202).
+    """
+    words, value = [], math.nan
+    before = previous_night(study.nights)
+    second = _second(study)
+    given = (study.nights["condition"] != "").to_numpy()
+    for endpoint in study.primary:
+        y = endpoint_values(study, values, endpoint)
+        rows = np.flatnonzero(np.isfinite(y) & (before >= 0) & given[before])
+        fit = fit_line(y[rows], np.column_stack([second[rows], second[before[rows]]])) if len(rows) else None
+        if fit is None or not fit.residual_sd:
+            continue
+        effect, error = fit.coefficients[1] / fit.residual_sd, fit.errors[1] / fit.residual_sd
+        value = effect if math.isnan(value) else value
+        words.append(f"{endpoint}: {effect:+.2f} SD (standard error {error:.2f})")
+    message = f"After {study.conditions[1]} the night before, {'; '.join(words)}. Reported only." if words else (
+        "No night follows another with a value: no carry-over can be seen.")  # fmt: skip
+    return Check("C5", "carry-over", "pass", value, math.nan, message)
+
+
+def check_device(study: Study, values: pd.DataFrame) -> Check:
+    """C6: a change of device does not go with the condition."""
+    del values
+    nights = study.nights[study.usable]
+    if study.mechanism.kind == "parallel":  # a sleeper's own device is part of the sleeper
+        shared = nights.groupby("device")["subject"].nunique()
+        nights = nights[nights["device"].isin(shared.index[shared > 1])]
+    table = pd.crosstab(nights["device"], nights["condition"]).to_numpy(dtype=float)
+    if table.shape[0] < 2 or table.shape[1] < 2:
+        message = "All nights that enter have one device."
+        return Check("C6", "device", "pass", 0.0, _DEVICE_LIMIT, message)
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
+    v = math.sqrt(((table - expected) ** 2 / expected).sum() / table.sum() / (min(table.shape) - 1))
+    confounded = v > _DEVICE_LIMIT
+    message = f"{table.shape[0]} devices; they go with the condition at V = {v:.2f}." + (
+        " Device and compound cannot be told apart." if confounded else " Take the device as a block.")  # fmt: skip
+    return Check("C6", "device", "fail" if confounded else "warn", v, _DEVICE_LIMIT, message)
+
+
+def _points_apart(study: Study, flags: NDArray[np.bool_]) -> tuple[float, str]:
+    first, second = _by_condition(study, 100.0 * flags, np.ones(len(flags), dtype=bool))
+    return second - first, f"{first:.0f} % of {study.conditions[0]} and {second:.0f} % of {study.conditions[1]}"
+
+
+def check_missing(study: Study, values: pd.DataFrame) -> Check:
+    """C7: as many nights are missing in one condition as in the other."""
+    del values
+    apart, words = _points_apart(study, (study.nights["file"] == "").to_numpy())
+    status = "warn" if abs(apart) > _MISSING_LIMIT_POINTS else "pass"
+    return Check("C7", "missing nights", status, apart, _MISSING_LIMIT_POINTS, f"Not recorded: {words}.")
+
+
+def check_exclusions(study: Study, values: pd.DataFrame) -> Check:
+    """C8: nights were excluded by declared rules, while the codes were masked, alike in both conditions."""
+    del values
+    nights = study.nights
+    excluded = nights["excluded"].to_numpy()
+    late = excluded & ~nights["decided_masked"].to_numpy()
+    apart, words = _points_apart(study, excluded)
+    other = sorted(set(nights.loc[excluded, "exclusion_reason"]) - set(study.exclusion_rules))
+    message = f"Excluded: {words}."
+    if late.any():
+        message += f" Not decided while masked: {', '.join(nights.loc[late, 'night'])}."
+    if other:
+        message += f" Reasons that are no declared rule: {'; '.join(other)}."
+    status = "fail" if late.any() else "warn" if other or abs(apart) > _MISSING_LIMIT_POINTS else "pass"
+    return Check("C8", "exclusions", status, float(late.sum()), 0.0, message)
+
+
+def _clock_min(clock: pd.Series) -> NDArray[np.float64]:
+    """Return minutes from midnight, counted from noon to noon."""
+    times = pd.to_timedelta(clock.where(clock.str.len() != 5, clock + ":00").replace("", None))
+    minutes = (times / pd.Timedelta(minutes=1)).to_numpy(dtype=float)
+    return np.where(minutes >= 720, minutes - 1440, minutes)
+
+
+def check_time_in_bed(study: Study, values: pd.DataFrame) -> Check:
+    """C9: both conditions had as long in bed, from the same hour."""
+    off, on = _clock_min(study.nights["lights_off"]), _clock_min(study.nights["lights_on"])
+    tib = np.where(on > off, on - off, np.nan)
+    if not np.isfinite(tib).any():
+        tib = endpoint_values(study, values, "tib_min||")
+    usable = study.usable.to_numpy()
+    first, second = _by_condition(study, tib, usable)
+    early, late = _by_condition(study, off, usable)
+    apart, shift = second - first, late - early
+    if math.isnan(apart):
+        return Check("C9", "time in bed", "warn", math.nan, _TIB_LIMIT_MIN, "Lights off and on are not known.")
+    status = "warn" if max(abs(apart), 0.0 if math.isnan(shift) else abs(shift)) > _TIB_LIMIT_MIN else "pass"
+    message = f"Time in bed {first:.0f} min in {study.conditions[0]}, {second:.0f} min in {study.conditions[1]}"
+    message += "." if math.isnan(shift) else f"; lights off {shift:+.0f} min."
+    return Check("C9", "time in bed", status, apart, _TIB_LIMIT_MIN, message + " Adjust for it." * (status == "warn"))
+
+
+def check_stage_support(study: Study, values: pd.DataFrame) -> Check:
+    """C10: every night has enough clean minutes of the stage of each primary endpoint."""
+    settings = MarkerSettings()
+    worst, limit, words, seen = math.inf, math.nan, [], False
+    for endpoint in study.primary:
+        marker, stage, _ = endpoint.split("|")
+        if not stage or marker.startswith("day_"):
+            continue
+        needed = settings.min_spectrum_min
+        if "spindle" in marker or "slow_oscillation" in marker:
+            needed = settings.min_event_min
+        if "coupling" in marker:
+            needed = settings.min_coupling_min
+        minutes = endpoint_values(study, values, endpoint, "clean_min")
+        lacking = study.usable.to_numpy() & ~np.isfinite(endpoint_values(study, values, endpoint))
+        if np.isfinite(minutes).any():
+            seen = True
+            least = float(np.nanmin(minutes))
+            if math.isnan(limit) or least / needed < worst / limit:
+                worst, limit = least, needed
+        if lacking.any():
+            words.append(f"{endpoint} is missing in {int(lacking.sum())} of {int(study.usable.sum())} nights")
+    if not seen:
+        none = "No primary endpoint belongs to a stage." if not words else f"{'; '.join(words)}."
+        return Check("C10", "stage minutes", "warn" if words else "pass", math.nan, math.nan, none)
+    words = [f"The fewest clean minutes are {worst:g}, {limit:g} needed", *words]
+    return Check("C10", "stage minutes", "warn" if worst < limit or len(words) > 1 else "pass", worst, limit,
+                 f"{'; '.join(words)}.")  # fmt: skip
+
+
+def check_blinding(study: Study, values: pd.DataFrame) -> Check:
+    """C11: the sleeper did not know; mean of Bang's index over both conditions, 0 by chance and 1 if known.
+
+    Bang, Ni and Davis 2004, doi:10.1016/j.cct.2003.10.016. While masked, guesses of `compound` and `control`
+    can be held against the codes only up to a sign, and the size is given.
+    """
+    del values
+    nights = study.nights[study.usable & (study.nights["guess"] != "")]
+    if nights.empty:
+        return Check("C11", "blinding", "warn", math.nan, _BANG_LIMIT, "No morning guesses were recorded.")
+    active = study.active or study.conditions[1]
+    control = next(code for code in study.conditions if code != active)
+    guess = nights["guess"].replace({"compound": active, "control": control})
+    known = nights["guess"].isin(study.conditions).all() or study.active is not None
+    indices = []
+    for code in study.conditions:
+        own = guess[nights["condition"] == code]
+        right, wrong = int((own == code).sum()), int((~own.isin([code, "?"])).sum())
+        indices.append((right - wrong) / len(own) if len(own) else math.nan)
+    value = float(np.nanmean(indices))
+    value = value if known else abs(value)
+    status = "warn" if abs(value) > _BANG_LIMIT else "pass"
+    message = f"{len(nights)} guesses; Bang's index {value:.2f}" + ("." if known else ", without its sign.")
+    return Check("C11", "blinding", status, value, _BANG_LIMIT, message)
+
+
+def check_prior_sleep(study: Study, values: pd.DataFrame) -> Check:
+    """C12: both conditions followed as much sleep, as slow waves make up for what was lost the night before."""
+    name = "prior sleep"
+    tst = endpoint_values(study, values, "tst_min||", usable_only=False)
+    before = previous_night(study.nights)
+    prior = np.where(before >= 0, tst[before], np.nan)
+    first, second = _by_condition(study, prior, study.usable.to_numpy())
+    apart = second - first
+    if math.isnan(apart):
+        return Check("C12", name, "warn", math.nan, _TIB_LIMIT_MIN, "The sleep of the nights before is not known.")
+    status = "warn" if abs(apart) > _TIB_LIMIT_MIN else "pass"
+    message = (f"Sleep of the night before: {first:.0f} min ahead of {study.conditions[0]}, {second:.0f} min ahead of "
+               f"{study.conditions[1]}." + " Take it as a covariate." * (status == "warn"))  # fmt: skip
+    return Check("C12", name, status, apart, _TIB_LIMIT_MIN, message)
+
+
+_CHECKS: tuple[Callable[[Study, pd.DataFrame], Check], ...] = (
+    check_adaptation, check_allocation, check_smallest_p, check_trend, check_carry_over, check_device,
+    check_missing, check_exclusions, check_time_in_bed, check_stage_support, check_blinding, check_prior_sleep,
+)  # fmt: skip

@@ -1,0 +1,70 @@
+"""Whether a name tells the condition of a night, which masking cannot survive."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# What a file is called by someone who knows what was taken.
+TELLING_WORDS = (
+    "placebo", "control", "compound", "verum", "active", "sham", "treatment", "treated", "drug", "dummy",
+    "intervention",
+)  # fmt: skip
+_PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+
+
+def find_leak(
+    names: Sequence[str], conditions: Sequence[str], codes: tuple[str, str], compound: str, split: bool = True
+) -> tuple[int, str] | None:
+    """Return the first name that gives its condition away, and the piece of it that does, or None.
+
+    A piece that every name has (`control-study/night-01.edf`) tells nothing.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of files or nights; an empty one is skipped.
+    conditions : sequence of str
+        The code of each night, or empty.
+    codes : tuple of str
+        The two masked codes.
+    compound : str
+        What the study is about; its words must not stand in a name.
+    split : bool
+        Whether pieces without digits that all names of one condition have, and no other, are leaks, too.
+    """
+    pieces = [_pieces(name) for name in names]
+    shared = set.intersection(*(set(p) for p in pieces if p)) if any(pieces) else set()
+    whole = {code.lower() for code in codes}
+    words = {*TELLING_WORDS, *(w for w in _pieces(compound) if len(w) >= 4 and not w.isdigit())}
+    words = {word for word in words if not all(word in name.lower() for name in names if name)}
+    for row, (name, own) in enumerate(zip(names, pieces, strict=True)):
+        exact = (whole & {*own, *re.split(r"[\W_]+", name.lower())}) - shared
+        inside = {word for word in words if word in name.lower()}
+        if exact or inside:
+            return row, min(exact | inside)
+    return _find_split(pieces, conditions, codes) if split else None
+
+
+def _pieces(name: str) -> list[str]:
+    return [piece.lower() for piece in _PIECES.findall(name)]
+
+
+def _find_split(
+    pieces: Sequence[Sequence[str]], conditions: Sequence[str], codes: tuple[str, str]
+) -> tuple[int, str] | None:
+    """Return a piece that stands in every name of one condition and in no other."""
+    given = [(row, set(p), c) for row, (p, c) in enumerate(zip(pieces, conditions, strict=True)) if p and c]
+    for code in codes:
+        own = [(row, p) for row, p, c in given if c == code]
+        other = [p for _, p, c in given if c != code]
+        if len(own) < 2 or not other:
+            continue
+        telling = set.intersection(*(p for _, p in own)) - set.union(*other)
+        telling = {piece for piece in telling if not piece.isdigit()}
+        if telling:
+            return own[0][0], min(telling)
+    return None

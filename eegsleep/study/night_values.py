@@ -1,0 +1,84 @@
+"""Values of markers brought to the rows of a study, and the straight lines its checks fit to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from eegsleep.errors import TableError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from eegsleep.study.protocol import Study
+
+_COLUMNS = ("night", "marker", "stage", "channel", "value", "clean_min")
+
+
+class Line(NamedTuple):
+    """A least-squares fit: coefficients without the constant, their standard errors, residuals and their SD."""
+
+    coefficients: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+    residual_sd: float
+
+
+def long_values(values: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the long table of markers, checked, or one without a row.
+
+    Raises
+    ------
+    TableError
+        If a column is missing, or a marker stands there twice for a night.
+    """
+    if values is None:
+        return pd.DataFrame({name: pd.Series(dtype="float64" if name in {"value", "clean_min"} else "str")
+                             for name in _COLUMNS})  # fmt: skip
+    missing = [name for name in _COLUMNS if name not in values.columns]
+    if missing:
+        raise TableError("the table of markers lacks columns", found=f"no {', '.join(missing)}",
+                         allowed=", ".join(_COLUMNS))  # fmt: skip
+    twice = values.duplicated(["night", "marker", "stage", "channel"])
+    if twice.any():
+        row = values[twice].iloc[0]
+        raise TableError("a marker stands twice for one night", found=f"{row['marker']} of {row['night']}",
+                         remedy="give each night once")  # fmt: skip
+    return values
+
+
+def endpoint_values(
+    study: Study, values: pd.DataFrame, endpoint: str, column: str = "value", *, usable_only: bool = True
+) -> NDArray[np.float64]:
+    """Return an endpoint by row of the nights; NaN where there is none, or where the night does not enter."""
+    marker, stage, channel = endpoint.split("|")
+    nights = study.nights
+    if marker.startswith("day_"):
+        found = nights[marker].to_numpy(dtype=float) if marker in nights else np.full(len(nights), np.nan)
+    else:
+        chosen = values[(values["marker"] == marker) & (values["stage"] == stage) & (values["channel"] == channel)]
+        found = nights["night"].map(chosen.set_index("night")[column]).to_numpy(dtype=float)
+    return np.where(study.usable.to_numpy(), found, np.nan) if usable_only else found
+
+
+def previous_night(nights: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the row of the evening before, of the same sleeper; -1 where there is none."""
+    days = pd.to_datetime(nights["date"], format="%Y-%m-%d")
+    row_of = {(s, d): i for i, (s, d) in enumerate(zip(nights["subject"], days, strict=True))}
+    before = days - pd.Timedelta(days=1)
+    return np.array([row_of.get(key, -1) for key in zip(nights["subject"], before, strict=True)], dtype=np.int64)
+
+
+def fit_line(y: NDArray[np.float64], predictors: NDArray) -> Line | None:
+    """Fit `y` to a constant and `predictors`; None with too few values, or predictors that are alike."""
+    design = np.column_stack([np.ones(len(y)), predictors.astype(float)])
+    free = len(y) - design.shape[1]
+    if free < 2 or np.linalg.matrix_rank(design) < design.shape[1]:
+        return None
+    inverse = np.linalg.inv(design.T @ design)
+    coefficients = inverse @ design.T @ y
+    residuals = y - design @ coefficients
+    sd = float(np.sqrt(residuals @ residuals / free))
+    return Line(coefficients[1:], sd * np.sqrt(np.diag(inverse))[1:], residuals, sd)

@@ -1,0 +1,385 @@
+"""Plan a study: its schedule, what it can show, and, in plain words, what it cannot."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from eegsleep.errors import SettingsError
+from eegsleep.markers import CATALOGUE
+from eegsleep.provenance import encode_json, hash_bytes, package_versions, write_file
+from eegsleep.study.mechanisms import SUBJECT_KINDS, support_size
+from eegsleep.study.night_values import long_values
+from eegsleep.study.power import (
+    Noise,
+    SimulatedStudies,
+    Spread,
+    catalogue_spread,
+    estimate_spread,
+    nights_to_reach,
+    simulate_studies,
+    smallest_p,
+)
+from eegsleep.study.schedule import draw_schedule, lay_out_nights
+from eegsleep.study.sealed_key import seal_key
+from eegsleep.tables import POWER, SCHEDULE, STUDY_NIGHTS, check_table, encode_sidecar, encode_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from eegsleep.study.protocol import Study
+
+TARGET_POWER = 0.8
+EFFECTS_SD = (0.5, 0.8, 1.0, 1.5)
+_MOST_NIGHTS, _MOST_SLEEPERS = 400, 200
+_SPOKEN = {"pairs": "in pairs", "max-run": "with a longest run", "complete": "in complete randomisation",
+           "phases": "in phases"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan.
+
+    Attributes
+    ----------
+    schedule : pandas.DataFrame
+        Table `SCHEDULE`, with masked codes.
+    power : pandas.DataFrame
+        Table `POWER`: effects of 0.5 to 1.5 SD, then the smallest effect of each primary endpoint.
+    n_schedules : int
+        How many schedules the mechanism could draw; 0 if observational.
+    smallest_p : float
+        Smallest p-value it can give; NaN if observational.
+    detectable_sd : float
+        Smallest effect found in 80 % of studies, in SD between nights; infinite if none is.
+    needed : mapping of str to int
+        Nights (sleepers, in a crossover or in parallel groups) that would find the smallest effect of each
+        primary endpoint in 80 % of studies; 0 where 400 nights (200 sleepers) are not enough.
+    can_answer : bool
+        Whether the smallest p lies at or below alpha.
+    sentences : tuple of str
+        The same in words, the most important first.
+    """
+
+    schedule: pd.DataFrame
+    power: pd.DataFrame
+    n_schedules: int
+    smallest_p: float
+    detectable_sd: float
+    needed: Mapping[str, int]
+    can_answer: bool
+    sentences: tuple[str, ...]
+
+
+def plan_study(
+    study: Study,
+    spreads: Mapping[str, Spread] | None = None,
+    noise: Noise | None = None,
+    n_studies: int = 1000,
+) -> Plan:
+    """Draw the schedule of a study and work out what it can show.
+
+    Parameters
+    ----------
+    study : Study
+        As `read_protocol` gives it.
+    spreads : mapping of str to Spread, optional
+        By primary endpoint, from the sleeper's own nights (`estimate_spread`). What is not given comes from
+        the catalogue, if that knows it.
+    noise : Noise, optional
+        By default the autocorrelation of `spreads`, the smallest of them.
+    n_studies : int
+        Simulated studies for each figure; 1000 give a power to within 3 points.
+
+    Returns
+    -------
+    Plan
+    """
+    spreads = dict(spreads or {})
+    unknown = sorted(set(spreads) - set(study.primary))
+    if unknown:
+        raise SettingsError("a spread is given for what is no primary endpoint", found=", ".join(unknown),
+                            allowed=", ".join(study.primary))  # fmt: skip
+    p, m = study.planned, study.mechanism
+    if m.kind == "observational":
+        schedule = lay_out_nights(m, p.nights, p.subjects, p.start, p.adaptation_nights).assign(condition="")
+        empty = pd.DataFrame(columns=POWER.column_names)
+        words = "Nothing is drawn in an observational study: it gives estimates and intervals, and no p-value."
+        return Plan(
+            schedule, check_table(empty, POWER), 0, math.nan, math.inf, {}, can_answer=False, sentences=(words,)
+        )
+    noise = noise or Noise(min((s.autocorrelation for s in spreads.values()), default=0.0))
+    schedule = draw_schedule(m, p.nights, study.seed, p.subjects, p.start, p.adaptation_nights)
+    simulated = simulate_studies(m, schedule, noise, n_studies, seed=study.seed)
+    least = smallest_p(m, schedule)
+    effects = {e: _effect_in_sd(study, e, spreads) for e in study.primary}
+    rows = _power_rows(study, schedule, simulated, effects, least)
+    can_answer = least <= study.alpha
+    detectable = simulated.detectable_effect(study.alpha) if can_answer else math.inf
+    needed = {e: nights_needed(study, sd, noise) for e, (sd, _) in effects.items() if not math.isnan(sd)}
+    n_schedules = support_size(m, schedule)
+    sentences = (
+        *_floor_sentences(study, schedule, n_schedules, least),
+        *_power_sentences(study, simulated, effects, detectable, needed),
+        _assumption_sentence(study, noise),
+        *_design_sentences(study),
+    )
+    return Plan(schedule, check_table(pd.DataFrame(rows, columns=POWER.column_names), POWER), n_schedules, least,
+                detectable, needed, can_answer, sentences)  # fmt: skip
+
+
+def measure_spreads(study: Study, values: pd.DataFrame) -> dict[str, Spread]:
+    """Measure the spread of the primary endpoints from nights at hand, for `plan_study`.
+
+    Parameters
+    ----------
+    study : Study
+    values : pandas.DataFrame
+        One row for each night and marker, nights in order of date: `night, marker, stage, channel, value,
+        clean_min`, and `subject` where there are several. Which night had which condition is not asked.
+
+    Returns
+    -------
+    dict of str to Spread
+        Without the endpoints that have too few nights.
+    """
+    values = long_values(values)
+    spreads = {}
+    for endpoint in study.primary:
+        marker, stage, channel = endpoint.split("|")
+        own = values[(values["marker"] == marker) & (values["stage"] == stage) & (values["channel"] == channel)]
+        unit = CATALOGUE[marker].unit if marker in CATALOGUE else ""
+        subjects = own["subject"].tolist() if "subject" in own else None
+        with contextlib.suppress(SettingsError):
+            spreads[endpoint] = estimate_spread(own["value"], unit, subjects=subjects)
+    return spreads
+
+
+def _effect_in_sd(study: Study, endpoint: str, spreads: Mapping[str, Spread]) -> tuple[float, Spread | None]:
+    """Return the smallest effect of an endpoint in SD (NaN if its spread is not known), and the spread."""
+    effect, unit = study.smallest_effect(endpoint)
+    spread = spreads.get(endpoint) or catalogue_spread(endpoint.split("|", maxsplit=1)[0])
+    if effect is None or unit == "SD":
+        return effect or 0.5, spread
+    return (effect / spread.sd_upper, spread) if spread else (math.nan, None)
+
+
+def _power_rows(
+    study: Study,
+    schedule: pd.DataFrame,
+    simulated: SimulatedStudies,
+    effects: Mapping[str, tuple[float, Spread | None]],
+    least: float,
+) -> list[dict]:
+    n_nights = int((schedule["condition"] != "").sum()) // len(study.planned.subjects)
+    asked = [("", sd, None) for sd in EFFECTS_SD] + [(e, sd, spread) for e, (sd, spread) in effects.items()]
+    return [
+        {
+            "endpoint": endpoint,
+            "n_nights": n_nights,
+            "n_subjects": len(study.planned.subjects),
+            "effect_sd": sd,
+            "effect": sd * spread.sd_upper if spread else math.nan,
+            "unit": spread.unit if spread else "SD",
+            "power": math.nan if math.isnan(sd) else simulated.power(sd, study.alpha),
+            "smallest_p": least,
+            "source": spread.source if spread else "",
+        }
+        for endpoint, sd, spread in asked
+    ]
+
+
+def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None, n_studies: int = 400) -> int:
+    """Return the fewest nights of each sleeper that find `effect_sd` in 80 % of simulated studies.
+
+    In a crossover or in parallel groups, the fewest sleepers with the nights planned; 0 if 400 nights or 200
+    sleepers are not enough. Even numbers only, as the conditions share them.
+    """
+    by_sleepers = study.mechanism.kind in SUBJECT_KINDS
+    most = _MOST_SLEEPERS if by_sleepers else _MOST_NIGHTS
+
+    def enough(n: int) -> bool:
+        names = [f"S{i:03d}" for i in range(n)] if by_sleepers else study.planned.subjects
+        try:
+            nights = lay_out_nights(study.mechanism, study.planned.nights if by_sleepers else n, names,
+                                    study.planned.start, 0)  # fmt: skip
+            simulated = simulate_studies(study.mechanism, nights, noise, n_studies, 499, study.seed)
+        except SettingsError:  # fewer nights than the mechanism takes
+            return False
+        return simulated.power(effect_sd, study.alpha) >= TARGET_POWER
+
+    low, high = 2, 16
+    while not enough(high):
+        low, high = high, 2 * high
+        if low >= most:
+            return 0
+    while high - low > 2:
+        middle = (low + high) // 4 * 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high if high <= most else 0
+
+
+def _size(study: Study, schedule: pd.DataFrame) -> str:
+    n_nights = int((schedule["condition"] != "").sum()) // len(study.planned.subjects)
+    kind, n_sleepers = study.mechanism.kind, len(study.planned.subjects)
+    if kind in SUBJECT_KINDS:
+        return f"{n_sleepers} sleepers in a {kind} study"
+    return f"{n_nights} nights {_SPOKEN[kind]}" + (f" of each of {n_sleepers} sleepers" if n_sleepers > 1 else "")
+
+
+def _floor_sentences(study: Study, schedule: pd.DataFrame, n_schedules: int, least: float) -> list[str]:
+    size = _size(study, schedule)
+    if least <= study.alpha:
+        return [f"{size[0].upper()}{size[1:]} have {n_schedules:,} possible schedules; the smallest p-value is "
+                f"{least:.2g}."]  # fmt: skip
+    words = [
+        f"{size[0].upper()}{size[1:]} can never reach p ≤ {study.alpha:g}: there are {n_schedules:,} possible "
+        f"schedules, and the smallest p-value is {least:.3g}. This design cannot answer the question."
+    ]
+    reach = nights_to_reach(study.mechanism, study.alpha, study.planned.subjects, study.planned.start)
+    if reach:
+        words.append(
+            f"At least {reach[1]} nights are needed." if reach[1] else f"At least {reach[0]} sleepers are needed."
+        )
+    return words
+
+
+def _power_sentences(
+    study: Study,
+    simulated: SimulatedStudies,
+    effects: Mapping[str, tuple[float, Spread | None]],
+    detectable: float,
+    needed: Mapping[str, int],
+) -> list[str]:
+    words = []
+    if math.isfinite(detectable):
+        words.append(f"An effect of {detectable:.2f} SD between nights is found in {100 * TARGET_POWER:.0f} % of such "
+                     "studies; smaller ones are more often missed.")  # fmt: skip
+    by_sleepers = study.mechanism.kind in SUBJECT_KINDS
+    planned = len(study.planned.subjects) if by_sleepers else study.planned.nights
+    for endpoint, (sd, spread) in effects.items():
+        if math.isnan(sd):
+            words.append(f"{endpoint}: its spread between nights is not known; give control nights, or its smallest "
+                         "effect in SD.")  # fmt: skip
+            continue
+        own = f" ({sd * spread.sd_upper:.3g} {spread.unit}; {spread.source})" if spread else ""
+        found = simulated.power(sd, study.alpha)
+        words.append(f"{endpoint}: its smallest effect of interest, {sd:.2f} SD{own}, is found in {100 * found:.0f} % "
+                     "of such studies.")  # fmt: skip
+        unit, n = ("sleepers" if by_sleepers else "nights"), needed[endpoint]
+        if not n:
+            limit = f"{_MOST_SLEEPERS} sleepers" if by_sleepers else f"{_MOST_NIGHTS} nights"
+            words.append(f"{endpoint}: even {limit} would not find it in {100 * TARGET_POWER:.0f} %.")
+        elif n > planned:
+            words.append(f"{endpoint}: {n} {unit} are needed for {100 * TARGET_POWER:.0f} %, {n - planned} more than "
+                         "planned.")  # fmt: skip
+    return words
+
+
+def _assumption_sentence(study: Study, noise: Noise) -> str:
+    words = f"Simulated with an autocorrelation of {noise.autocorrelation:.2f} from one evening to the next"
+    if len(study.planned.subjects) > 1 or study.mechanism.kind in SUBJECT_KINDS:
+        words += (f", {noise.between_subjects:g} SD between sleepers, and an effect that differs by "
+                  f"{noise.effect_between_subjects:g} SD between them")  # fmt: skip
+    return f"{words}."
+
+
+def _design_sentences(study: Study) -> list[str]:
+    m, hours = study.mechanism, study.half_life_h
+    nightly = m.kind in {"pairs", "max-run", "complete"}
+    words = []
+    if nightly and hours > 24:
+        words.append(f"A half-life of {hours:g} h outlasts the night: alternating nights compare it with itself. Use "
+                     "phases with a wash-out, or parallel groups.")  # fmt: skip
+    elif nightly and hours > 6 and not m.wash_out_nights:
+        words.append(f"With a half-life of {hours:g} h, some of the compound is left the next night: set "
+                     "wash_out_nights = 1.")  # fmt: skip
+    if nightly and not m.weekend_balance:
+        words.append("Weekend nights are not balanced: set weekend_balance = true.")
+    if study.planned.adaptation_nights < 2:
+        words.append("Plan at least two adaptation nights; sleep still changes while the recording is new.")
+    unknown = [e for e in study.primary if e.split("|", maxsplit=1)[0] not in CATALOGUE]
+    if unknown and "E" not in study.families:
+        words.append(f"{', '.join(unknown)} is a next-day score, but family E is not among the families.")
+    return words
+
+
+def write_plan(study: Study, plan: Plan, key: str | Path, *, active: str = "") -> dict[str, str]:
+    """Write schedule.csv, plan.json and the sealed key; fill an empty nights.csv, and the gaps of study.toml.
+
+    Parameters
+    ----------
+    study : Study
+    plan : Plan
+    key : path
+        The key file; it belongs to whoever prepares the capsules, not into the folder of the study.
+    active : str, optional
+        The code of the compound, where the capsules are coded already; by default a coin decides.
+
+    Returns
+    -------
+    dict of str to str
+        `schedule_sha256` and `key_sha256`. Name of the schedule and hash of the key are written into study.toml
+        where it has `schedule = ""` and `key_sha256 = ""`.
+
+    Raises
+    ------
+    SettingsError
+        If a schedule or key is there already: a schedule is drawn once.
+    """
+    folder = study.path.parent
+    if (folder / "schedule.csv").exists():
+        raise SettingsError("schedule.csv is there already", found=str(folder / "schedule.csv"),
+                            remedy="a schedule is drawn once, or it can be chosen; keep it")  # fmt: skip
+    key_sha256 = "" if study.design == "observational" else seal_key(study.conditions, key, active=active)
+    content = encode_table(plan.schedule, SCHEDULE)
+    hashes = {"schedule_sha256": hash_bytes(content), "key_sha256": key_sha256}
+    trace = {
+        **hashes,
+        "seed": study.seed,
+        "mechanism": study.mechanism.kind,
+        "n_schedules": plan.n_schedules,
+        "smallest_p": None if math.isnan(plan.smallest_p) else plan.smallest_p,
+        "sentences": list(plan.sentences),
+        "eegsleep": package_versions()["eegsleep"],
+    }
+    nights = folder / study.nights_file
+    comments, has_rows = _read_comments(nights)
+    if not has_rows:
+        write_file(nights, comments + encode_table(_planned_nights(plan.schedule), STUDY_NIGHTS))
+    _fill_study(study.path, key_sha256)
+    write_file(folder / "plan.json", encode_json(trace))
+    write_file(folder / "schedule.json", encode_sidecar(SCHEDULE))
+    write_file(folder / "schedule.csv", content)
+    return hashes
+
+
+def _read_comments(path: Path) -> tuple[bytes, bool]:
+    """Return the comments of nights.csv, and whether it has more than a header."""
+    if not path.exists():
+        return b"", False
+    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    comments = [line for line in lines if line.startswith("#")]
+    return "".join(f"{line}\n" for line in comments).encode(), len(lines) - len(comments) > 1
+
+
+def _fill_study(path: Path, key_sha256: str) -> None:
+    """Write schedule and key hash into study.toml where it leaves them empty."""
+    text = path.read_text(encoding="utf-8-sig")
+    for name, value in (("schedule", "schedule.csv"), ("key_sha256", key_sha256)):
+        text = re.sub(rf'(?m)^({name}\s*=\s*)""', rf'\g<1>"{value}"', text)
+    write_file(path, text.encode())
+
+
+def _planned_nights(schedule: pd.DataFrame) -> pd.DataFrame:
+    blank = {column.name: {"str": "", "bool": False, "int": 0, "float": math.nan}[column.kind]
+             for column in STUDY_NIGHTS.columns}  # fmt: skip
+    shared = [name for name in STUDY_NIGHTS.column_names if name in schedule.columns]
+    return check_table(schedule[shared].assign(**{k: v for k, v in blank.items() if k not in shared})[
+        STUDY_NIGHTS.column_names], STUDY_NIGHTS)  # fmt: skip

@@ -1,0 +1,199 @@
+"""Twelve checks, each with its number: one study in order, and for each check a study that is not."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from eegsleep.errors import TableError
+from eegsleep.study.checks import run_checks
+from eegsleep.study.mechanisms import Mechanism
+from eegsleep.tables import CHECKS
+
+DENSITY = "fast_spindle_density_per_min|NREM|C3"
+
+
+def marker_values(study, density=None, tst=None, clean_min=60.0):
+    """Long table of the two primary endpoints of every night."""
+    n = len(study.nights)
+    rng = np.random.default_rng(4)
+    density = rng.normal(2, 0.3, n) if density is None else density
+    tst = rng.normal(420, 2, n) if tst is None else tst
+    clean = np.broadcast_to(clean_min, n)
+    rows = [
+        {"night": night, "marker": marker, "stage": stage, "channel": channel, "value": v, "clean_min": c}
+        for marker, stage, channel, values in (
+            ("fast_spindle_density_per_min", "NREM", "C3", density), ("tst_min", "", "", tst),
+        )
+        for night, v, c in zip(study.nights["night"], values, clean, strict=True)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def check(study, code, values=None):
+    return run_checks(study, values).set_index("code").loc[code]
+
+
+def changed(study, **columns):
+    return dataclasses.replace(study, nights=study.nights.assign(**columns))
+
+
+def second(study):
+    return (study.nights["condition"] == "B").to_numpy()
+
+
+def test_a_study_in_order_passes_every_check(study):
+    found = run_checks(study, marker_values(study))
+    assert list(found.columns) == CHECKS.column_names
+    assert found["code"].tolist() == [f"C{i}" for i in range(1, 13)]
+    assert found["status"].tolist() == ["pass"] * 12, found[["code", "status", "message"]].to_string()
+    assert found["message"].str.endswith(".").all()
+
+
+def test_checks_that_need_values_say_that_they_lack_them(study):
+    found = run_checks(study).set_index("code")["status"]
+    assert found[["C4", "C10", "C12"]].tolist() == ["warn"] * 3
+    assert found[["C1", "C2", "C3", "C5", "C6", "C7", "C8", "C9", "C11"]].tolist() == ["pass"] * 9
+
+
+def test_c1_a_new_device_needs_its_own_adaptation(study):
+    assert check(study, "C1")["value"] == 2
+    device = np.where(np.arange(14) < 8, "Z1", "Z2")
+    row = check(changed(study, device=device), "C1")
+    assert (row["status"], row["value"]) == ("warn", 0)
+    assert "Z2" in row["message"]
+
+
+def test_c2_a_schedule_that_was_not_drawn_fails(study):
+    wrong = changed(study, condition=[*study.nights["condition"][:-1], "A"])
+    row = check(wrong, "C2")
+    assert row["status"] == "fail"
+    assert "could not have drawn" in row["message"]
+    assert check(wrong, "C3")["status"] == "fail"
+
+
+def test_c2_a_condition_that_goes_with_time_is_told(study):
+    drift = dataclasses.replace(changed(study, condition=["", "", *"AAAAAABBBBBB"]), mechanism=Mechanism("complete"))
+    row = check(drift, "C2")
+    assert (row["status"], round(row["value"], 2)) == ("warn", 0.87)
+
+
+def test_c2_a_condition_without_a_usable_night_fails(study):
+    row = check(changed(study, file=np.where(second(study), "", study.nights["file"])), "C2")
+    assert row["status"] == "fail"
+
+
+def test_c3_missing_nights_can_take_significance_away(study):
+    assert check(study, "C3")["value"] == pytest.approx(2 / 64)
+    file = study.nights["file"].tolist()
+    file[2] = file[3] = ""
+    row = check(changed(study, file=file), "C3")
+    assert (row["status"], row["value"]) == ("fail", pytest.approx(4 / 64))
+    assert "nothing here can be called significant" in row["message"]
+
+
+def test_c3_without_a_mechanism_there_is_no_p_value(study):
+    open_study = dataclasses.replace(study, mechanism=Mechanism("observational"))
+    assert "no p-value" in check(open_study, "C3")["message"]
+    assert check(open_study, "C2")["status"] == "warn"
+
+
+def test_c4_a_drift_is_measured_in_standard_deviations(study):
+    rng = np.random.default_rng(1)
+    row = check(study, "C4", marker_values(study, density=np.linspace(1, 3, 14) + rng.normal(0, 0.1, 14)))
+    assert row["status"] == "warn"
+    assert row["value"] > 5
+    assert "autocorrelation" in row["message"]
+
+
+def test_c5_carry_over_is_found_and_never_judged(study):
+    before = np.concatenate([[False], second(study)[:-1]])
+    rng = np.random.default_rng(2)
+    row = check(study, "C5", marker_values(study, density=2 + 0.5 * before + rng.normal(0, 0.05, 14)))
+    assert row["value"] > 3
+    assert row["status"] == "pass"
+    assert np.isnan(row["limit"])
+
+
+def test_c6_a_device_that_goes_with_the_condition_fails(study):
+    assert check(changed(study, device=np.where(second(study), "Z1", "Z2")), "C6")["status"] == "fail"
+    once = np.where(np.arange(14) < 8, "Z1", "Z2")
+    row = check(changed(study, device=once), "C6")
+    assert (row["status"], row["value"]) == ("warn", 0)
+
+
+def test_c7_nights_missing_in_one_condition_are_told(study):
+    file = study.nights["file"].to_numpy(dtype=object)
+    file[np.flatnonzero(second(study))[:2]] = ""
+    row = check(changed(study, file=file), "C7")
+    assert (row["status"], row["value"]) == ("warn", pytest.approx(100 / 3))
+
+
+def test_c8_an_exclusion_after_unmasking_fails(study):
+    excluded = np.arange(14) == 5
+    reason = np.where(excluded, "the night is judged unusable", "")
+    late = changed(study, excluded=excluded, exclusion_reason=reason)
+    assert check(late, "C8")["status"] == "fail"
+    assert "S01-006" in check(late, "C8")["message"]
+    assert check(changed(late, decided_masked=excluded), "C8")["status"] == "pass"
+    other = changed(late, decided_masked=excluded, exclusion_reason=np.where(excluded, "did not like it", ""))
+    assert check(other, "C8")["status"] == "warn"
+
+
+def test_c9_longer_nights_in_one_condition_are_told(study):
+    row = check(changed(study, lights_on=np.where(second(study), "07:40", "07:00")), "C9")
+    assert (row["status"], row["value"]) == ("warn", 40)
+    row = check(changed(study, lights_off=np.where(second(study), "00:10", "23:40")), "C9")
+    assert (row["status"], row["value"]) == ("warn", -30)
+    unknown = changed(study, lights_off="", lights_on="")
+    assert check(unknown, "C9")["status"] == "warn"
+
+
+def test_c10_nights_without_enough_of_the_stage_are_told(study):
+    clean = np.where(np.arange(14) == 6, 4.0, 60.0)
+    density = np.where(np.arange(14) == 6, np.nan, 2.0)
+    row = check(study, "C10", marker_values(study, density=density, clean_min=clean))
+    assert (row["status"], row["value"], row["limit"]) == ("warn", 4, 10)
+    assert f"{DENSITY} is missing in 1 of 12 nights" in row["message"]
+
+
+def test_c11_guesses_that_are_right_are_told_masked_or_not(study):
+    right = np.where(second(study), "compound", "control")
+    right = np.where(study.nights["condition"] == "", "", right)
+    masked = check(changed(study, guess=right), "C11")
+    assert (masked["status"], masked["value"]) == ("warn", 1)
+    assert "without its sign" in masked["message"]
+    wrong = dataclasses.replace(changed(study, guess=right), active="A")
+    assert check(wrong, "C11")["value"] == -1
+    assert check(changed(study, guess=""), "C11")["status"] == "warn"
+    assert check(study, "C11")["value"] == 0
+
+
+def test_c12_sleep_lost_before_one_condition_is_told(study):
+    ahead = np.concatenate([second(study)[1:], [False]])
+    row = check(study, "C12", marker_values(study, tst=np.where(ahead, 360.0, 420.0)))
+    assert (row["status"], row["value"]) == ("warn", -60)
+
+
+def test_values_that_stand_twice_are_refused(study):
+    values = marker_values(study)
+    with pytest.raises(TableError, match="twice"):
+        run_checks(study, pd.concat([values, values]))
+    with pytest.raises(TableError, match="clean_min"):
+        run_checks(study, values.drop(columns="clean_min"))
+
+
+@pytest.mark.parametrize("kind", ["crossover", "parallel"])
+def test_checks_hold_for_groups(study, kind):
+    from eegsleep.study.schedule import draw_schedule
+
+    mechanism = Mechanism(kind, nights_per_period=3)
+    nights = draw_schedule(mechanism, 3, 1, [f"S{i}" for i in range(8)])
+    blank = study.nights.iloc[:1].drop(columns=[c for c in nights if c in study.nights])
+    nights = nights.drop(columns="weekday").merge(blank, how="cross").assign(file="x.edf", guess="?")
+    group = dataclasses.replace(study, mechanism=mechanism, nights=nights, design=kind)
+    found = run_checks(group, marker_values(group)).set_index("code")["status"]
+    assert found[["C1", "C2", "C3", "C4", "C6", "C7", "C8", "C9"]].tolist() == ["pass"] * 8
+    drift = 2 + nights["date"].str[-2:].astype(float) + np.random.default_rng(1).normal(0, 0.05, len(nights))
+    assert check(group, "C4", marker_values(group, density=drift))["status"] == "warn"

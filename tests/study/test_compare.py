@@ -1,0 +1,345 @@
+"""Compound against control: what a comparison says, and what it refuses to say."""
+
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from eegsleep import tables
+from eegsleep.errors import SettingsError, TableError
+from eegsleep.study.compare import Comparison, compare_nights
+from eegsleep.study.mechanisms import Mechanism
+from eegsleep.study.schedule import draw_schedule
+
+FAST = "fast_spindle_density_per_min"
+
+
+def _study(kind="pairs", n_nights=20, subjects=("S01",), seed=0, **changes):
+    """Return a study whose nights were drawn by its mechanism, unmasked: B is the compound."""
+    mechanism = Mechanism(kind if kind != "observational" else "complete", **changes.pop("mechanism", {}))
+    nights = draw_schedule(mechanism, n_nights, seed, subjects)
+    blank = {"file": "", "device": "one", "lights_off": "23:00", "lights_on": "07:00", "dose": "",
+             "guess": "", "hours_since_dose": np.nan, "excluded": False, "exclusion_reason": "",
+             "decided_masked": False}  # fmt: skip
+    nights = nights.assign(**blank)
+    study = {"title": "t", "compound": "c", "design": "d", "conditions": ("A", "B"), "active": "B", "primary": (),
+             "smallest_effects": {}, "families": ("D", "B", "A", "C", "E"), "alpha": 0.05, "seed": 1,
+             "mechanism": Mechanism("observational") if kind == "observational" else mechanism,
+             "nights": nights}  # fmt: skip
+    return SimpleNamespace(**(study | changes))
+
+
+def _values(study, effect=0.0, marker=FAST, sd=1.0, mean=5.0, seed=0, unit="/min", stage="NREM", channel="C4-M1"):
+    rng = np.random.default_rng(seed)
+    nights = study.nights
+    value = mean + sd * rng.standard_normal(len(nights)) + effect * (nights["condition"] == "B").to_numpy()
+    return pd.DataFrame({"night": nights["night"], "marker": marker, "stage": stage, "channel": channel,
+                         "value": value, "unit": unit, "clean_min": 200.0})  # fmt: skip
+
+
+def _only(comparison):
+    assert len(comparison.markers) == 1
+    return comparison.markers.iloc[0]
+
+
+def test_a_large_effect_is_found_and_named():
+    study = _study(primary=(f"{FAST}|NREM|C4-M1",))
+    row = _only(compare_nights(study, _values(study, effect=3.0)))
+    assert row["verdict"] == "better"
+    assert row["p"] <= 0.01
+    assert row["low"] < row["difference"] < row["high"]
+    assert row["low"] > 0
+    assert row["ratio_low"] > 1
+    assert row["n_control"] == row["n_compound"] == 10
+    assert row["g_av"] > 1
+    assert row["nap"] > 0.9
+    assert row["role"] == "primary"
+
+
+def test_the_other_code_turns_the_sign():
+    study = _study()
+    found = _only(compare_nights(study, _values(study, effect=3.0)))
+    turned = _only(compare_nights(SimpleNamespace(**(vars(study) | {"active": "A"})), _values(study, effect=3.0)))
+    assert turned["difference"] == pytest.approx(-found["difference"])
+    assert turned["low"] == pytest.approx(-found["high"])
+    assert turned["p"] == pytest.approx(found["p"])
+    assert turned["verdict"] == "worse"
+
+
+def test_masked_codes_give_no_direction():
+    study = _study(active=None)
+    comparison = compare_nights(study, _values(study, effect=3.0))
+    assert _only(comparison)["verdict"] == "masked"
+    assert _only(comparison)["control_sd"] == pytest.approx(1.0, abs=0.35)  # the effect is no part of it
+    assert set(comparison.families["verdict"]) <= {"masked", "inconclusive"}
+
+
+@pytest.mark.parametrize("kind", ["pairs", "max-run", "complete"])
+def test_six_nights_never_yield_a_finding(kind):
+    """However large the effect: neither six planned nights, nor six with a value among thirty."""
+    for n_nights in (6, 30):
+        study = _study(kind, n_nights)
+        values = _values(study, effect=50.0)
+        drawn = study.nights["condition"] != ""
+        first = study.nights["night"][drawn].iloc[:6]
+        row = _only(compare_nights(study, values[values["night"].isin(first)]))
+        assert not row["p"] <= 0.05
+        assert row["verdict"] == "inconclusive"
+        assert np.isnan(row["low"])
+        assert row["reason"]
+
+
+def test_six_nights_of_three_sleepers_are_no_finding_either():
+    study = _study("crossover", subjects=("a", "b", "c"), mechanism={"balanced": False})
+    row = _only(compare_nights(study, _values(study, effect=50.0, sd=0.1)))
+    assert row["n_control"] + row["n_compound"] == 6
+    assert row["verdict"] == "inconclusive"
+    assert np.isnan(row["p_adjusted"])
+
+
+def test_a_primary_endpoint_that_was_never_measured_is_not_forgotten():
+    study = _study(primary=("sol_min||",))
+    markers = compare_nights(study, _values(study, effect=4.0)).markers.set_index("marker")
+    assert markers.loc["sol_min", "role"] == "primary"
+    assert markers.loc["sol_min", "reason"]
+    assert markers.loc[FAST, "gate"] == "closed"
+
+
+def test_no_declared_mechanism_no_p_value():
+    study = _study("observational", primary=(f"{FAST}|NREM|C4-M1",))
+    comparison = compare_nights(study, _values(study, effect=5.0))
+    row = _only(comparison)
+    assert np.isnan(row[["p", "p_randomization", "p_adjusted", "smallest_p"]].astype(float)).all()
+    assert row["method"] == "descriptive"
+    assert row["verdict"] == "inconclusive"
+    assert np.isfinite([row["difference"], row["low"], row["high"]]).all()
+    assert comparison.n_schedules == 0
+
+
+def test_no_p_value_without_a_mechanism_in_groups_either():
+    study = _study("crossover", subjects=tuple("abcdefgh"), mechanism={"nights_per_period": 3})
+    study.mechanism = Mechanism("observational")
+    comparison = compare_nights(study, _values(study, effect=5.0))
+    assert comparison.markers[["p", "p_randomization", "p_adjusted"]].isna().all(axis=None)
+    assert comparison.models["p"].isna().all()
+    assert set(comparison.markers["verdict"]) == {"inconclusive"}
+
+
+def test_events_cannot_be_compared():
+    study = _study()
+    values = _values(study)
+    with pytest.raises(TableError, match="average events within the night"):
+        compare_nights(study, pd.concat([values, values]))
+    with pytest.raises(TableError, match="does not list"):
+        compare_nights(study, pd.concat([values, values.assign(night="elsewhere")]))
+
+
+def test_a_schedule_the_mechanism_could_not_draw_is_refused():
+    study = _study("pairs", 8)
+    drawn = study.nights.index[study.nights["condition"] != ""]
+    study.nights.loc[drawn, "condition"] = list("AABBAABB")
+    with pytest.raises(SettingsError, match="could have drawn"):
+        compare_nights(study, _values(study))
+
+
+def test_a_night_without_a_value_drops_out_of_that_marker_only():
+    study = _study("max-run", 16)
+    one, other = _values(study, marker=FAST), _values(study, marker="rem_min", unit="min", stage="", channel="")
+    lost = study.nights["night"].iloc[5]
+    one.loc[one["night"] == lost, "value"] = np.nan
+    comparison = compare_nights(study, pd.concat([one, other]))
+    markers = comparison.markers.set_index("marker")
+    assert markers.loc[FAST, ["n_control", "n_compound"]].sum() == 15
+    assert markers.loc["rem_min", ["n_control", "n_compound"]].sum() == 16
+    alone = compare_nights(study, other).markers.iloc[0]
+    assert alone["p"] == markers.loc["rem_min", "p"]
+    without_row = compare_nights(study, one[one["night"] != lost]).markers.iloc[0]
+    assert without_row["p"] == markers.loc[FAST, "p"]
+
+
+def test_a_night_whose_partner_has_no_value_still_enters():
+    study = _study("pairs", 20)
+    values = _values(study, effect=1.0)
+    row = _only(compare_nights(study, values[values["night"] != study.nights["night"].iloc[5]]))
+    assert row["n_control"] + row["n_compound"] == 19
+
+
+def test_pairs_give_the_mean_difference_within_pairs():
+    study = _study("pairs", 20)
+    values = _values(study, effect=1.0)
+    drawn = study.nights[study.nights["condition"] != ""].assign(value=values["value"])
+    wide = drawn.pivot_table(index="block", columns="condition", values="value")
+    row = _only(compare_nights(study, values))
+    assert row["difference"] == pytest.approx((wide["B"] - wide["A"]).mean())
+    assert row["t_low"] < row["difference"] < row["t_high"]
+
+
+def test_excluded_and_adaptation_nights_do_not_enter():
+    study = _study("complete", 16)
+    values = _values(study, effect=1.0)
+    wild = values.copy()
+    study.nights.loc[8, "excluded"] = True
+    wild.loc[[0, 1, 8], "value"] = 1e6
+    pd.testing.assert_frame_equal(compare_nights(study, values).markers, compare_nights(study, wild).markers)
+
+
+def test_equivalence_needs_the_whole_interval_inside_the_bound():
+    study = _study("complete", 40, smallest_effects={FAST: (2.0, "/min")})
+    row = _only(compare_nights(study, _values(study, sd=0.5)))
+    assert row["bound"] == 2.0
+    assert row["verdict"] == "equivalent"
+    few = _study("complete", 10, smallest_effects={FAST: (0.5, "/min")})
+    assert _only(compare_nights(few, _values(few, sd=2.0)))["verdict"] == "inconclusive"
+
+
+def test_a_marker_that_never_changes_has_a_reason():
+    study = _study()
+    row = _only(compare_nights(study, _values(study, sd=0.0, effect=0.0, mean=0.1)))
+    assert row["p"] == 1.0
+    assert row["difference"] == pytest.approx(0, abs=1e-12)
+    assert row["reason"] == "every night has the same value"
+    assert row["verdict"] == "inconclusive"
+
+
+def test_coupling_phase_is_compared_on_the_circle():
+    """Nights around ±π differ little, whatever their numbers say."""
+    study = _study("complete", 20)
+    values = _values(study, marker="coupling_phase_rad", unit="rad", mean=np.pi, sd=0.2, effect=0.0)
+    values["value"] = np.angle(np.exp(1j * values["value"]))
+    row = _only(compare_nights(study, values))
+    assert abs(row["difference"]) < 0.3
+    assert row["low"] < row["difference"] < row["high"]
+    moved = _values(study, marker="coupling_phase_rad", unit="rad", mean=np.pi, sd=0.2, effect=0.8)
+    moved["value"] = np.angle(np.exp(1j * moved["value"]))
+    row = _only(compare_nights(study, moved))
+    assert row["difference"] == pytest.approx(0.8, abs=0.3)
+    assert row["p"] <= 0.001
+    assert row["verdict"] == "changed"
+
+
+def test_a_closed_gate_keeps_families_from_being_tested():
+    study = _study(families=("C", "D"))
+    rem = _values(study, marker="rem_min", unit="min", seed=5)
+    comparison = compare_nights(study, pd.concat([rem, _values(study, effect=4.0)]))
+    markers = comparison.markers.set_index("marker")
+    assert markers.loc["rem_min", "gate"] == "open"
+    assert markers.loc[FAST, "gate"] == "closed"
+    assert markers.loc[FAST, "verdict"] == "inconclusive"
+    families = comparison.families.set_index("family")
+    assert families.loc["D", "verdict"] == "inconclusive"
+    opened = compare_nights(SimpleNamespace(**(vars(study) | {"families": ("D", "C")})),
+                            pd.concat([rem, _values(study, effect=4.0)]))  # fmt: skip
+    assert opened.families.set_index("family").loc["D", "verdict"] == "better"
+
+
+def test_slow_waves_are_called_a_proxy_and_expectations_are_only_shown():
+    study = _study(compound="Gaboxadol")
+    families = compare_nights(study, _values(study)).families.set_index("family")
+    assert "proxy" in families.loc["B", "title"]
+    assert families.loc["B", "expectation"] == "SWS +, SWA +"
+    assert families.loc["B", "verdict"] == "inconclusive"
+
+
+def test_crossover_by_mixed_model_agrees_with_subject_means():
+    study = _study("crossover", subjects=tuple(f"S{i:02d}" for i in range(12)), mechanism={"nights_per_period": 3})
+    rng = np.random.default_rng(3)
+    values = _values(study, effect=2.0)
+    level = dict(zip(study.nights["subject"].unique(), rng.normal(0, 2, 12), strict=True))
+    slope = dict(zip(study.nights["subject"].unique(), rng.normal(0, 1, 12), strict=True))
+    second = (study.nights["condition"] == "B").to_numpy()
+    values["value"] += study.nights["subject"].map(level) + study.nights["subject"].map(slope) * second
+    comparison = compare_nights(study, values)
+    row = _only(comparison)
+    assert row["n_subjects"] == 12
+    assert row["verdict"] == "better"
+    ways = comparison.models.set_index("method")
+    assert set(ways.index) == {"Kenward-Roger", "Satterthwaite", "subject means"}
+    assert ways["decides"].sum() == 1
+    np.testing.assert_allclose(ways["estimate"], row["difference"], atol=0.6)
+    assert np.isfinite(row["p_randomization"])
+
+
+def test_parallel_groups_count_sleepers():
+    study = _study("parallel", 4, subjects=tuple(f"S{i:02d}" for i in range(12)))
+    comparison = compare_nights(study, _values(study, effect=3.0))
+    row = _only(comparison)
+    assert row["method"] == "mixed model (Kenward-Roger)"
+    assert row["difference"] == pytest.approx(3.0, abs=1.0)
+    assert comparison.models.set_index("method").loc["Kenward-Roger", "df"] == pytest.approx(10, abs=0.01)
+
+
+def test_phases_of_parallel_groups_are_averaged_on_the_circle():
+    study = _study("parallel", 6, subjects=tuple(f"S{i:02d}" for i in range(12)))
+    values = _values(study, marker="coupling_phase_rad", unit="rad", mean=np.pi, sd=0.3, effect=0.0)
+    values["value"] = np.angle(np.exp(1j * values["value"]))
+    row = _only(compare_nights(study, values))
+    assert abs(row["difference"]) < 0.3
+    assert row["low_90"] > -0.5
+    assert row["high_90"] < 0.5
+
+
+def test_phases_drop_their_first_nights():
+    study = _study("phases", 24, mechanism={"n_phases": 4, "min_phase": 4, "wash_out_nights": 1})
+    values = _values(study, effect=2.0)
+    row = _only(compare_nights(study, values))
+    assert row["n_control"] + row["n_compound"] == 20
+    assert row["low"] < 2 < row["high"]
+
+
+def test_next_day_scores_are_family_e():
+    study = _study("complete", 20)
+    rng = np.random.default_rng(0)
+    study.nights["day_kss"] = rng.normal(5, 0.5, len(study.nights)) - 3 * (study.nights["condition"] == "B")
+    markers = compare_nights(study, _values(study)).markers.set_index("marker")
+    assert markers.loc["day_kss", "family"] == "E"
+    assert markers.loc["day_kss", "direction"] == "-"
+    assert markers.loc["day_kss", "difference"] == pytest.approx(-3, abs=0.6)
+
+
+def test_what_could_explain_it_away_is_told():
+    study = _study("complete", 20)
+    study.nights.loc[study.nights["condition"] == "B", "lights_on"] = "08:00"
+    study.nights["guess"] = study.nights["condition"]
+    study.nights.loc[study.nights.index[12:], "device"] = "two"
+    values = _values(study, effect=1.0).assign(low=4.0, high=6.0, expected=5.0)
+    second = study.nights["condition"].eq("B").to_numpy()
+    values.loc[second, "clean_min"] = 100.0
+    nuisance = compare_nights(study, values).nuisance
+    kinds = nuisance.set_index("kind")
+    assert set(kinds.index) == {
+        "trend", "carry-over", "clean minutes", "time in bed", "staging", "device", "one night", "blinding"
+    }  # fmt: skip
+    assert kinds.loc["clean minutes", "value"] == pytest.approx(-100)
+    assert kinds.loc["clean minutes", "conspicuous"]
+    general = nuisance[nuisance["marker"] == ""].set_index("kind")
+    assert general.loc["time in bed", "value"] == pytest.approx(60)
+    assert general.loc["blinding", "value"] == 1.0
+    assert general.loc["blinding", "conspicuous"]
+    assert kinds.loc["staging", "value"] == pytest.approx(1.0)
+    assert kinds.loc["staging", "conspicuous"]  # by the stages' probabilities nothing differs
+    assert nuisance["sentence"].str.endswith(".").all()
+
+
+def test_every_table_is_as_declared_and_can_be_written():
+    study = _study()
+    comparison = compare_nights(study, _values(study))
+    assert isinstance(comparison, Comparison)
+    for frame, table in ((comparison.markers, tables.COMPARISON), (comparison.families, tables.FAMILY_VERDICTS),
+                         (comparison.nuisance, tables.NUISANCE), (comparison.nights, tables.COMPARISON_NIGHTS),
+                         (comparison.models, tables.COMPARISON_MODELS)):  # fmt: skip
+        assert tables.encode_table(frame, table)
+
+
+def test_sixty_nights_and_eighty_markers_take_under_five_seconds():
+    study = _study("max-run", 60, mechanism={"max_run": 3})
+    rng = np.random.default_rng(0)
+    parts = [_values(study, marker=f"m{i}", unit="/min" if i % 2 else "min", mean=10, seed=i) for i in range(80)]
+    values = pd.concat(parts, ignore_index=True)
+    values.loc[rng.random(len(values)) < 0.03, "value"] = np.nan  # a pattern of missing nights of its own each
+    start = time.perf_counter()
+    comparison = compare_nights(study, values, n_draws=9_999)
+    assert time.perf_counter() - start < 5
+    assert comparison.n_schedules == 10_000
+    assert np.isfinite(comparison.markers["p"]).all()
