@@ -8,16 +8,18 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from datetime import datetime  # noqa: TC003 - cyclopts reads the annotations
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
 from cyclopts import App, Parameter
 
+from eegsleep import study_cli
 from eegsleep.errors import EegSleepError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
@@ -387,9 +389,8 @@ def describe_inspection(inspection: Inspection) -> list[str]:
         start = f"starts {i.start:%Y-%m-%d %H:%M:%S}" if i.start else "start unknown"
         lines = [f"{i.file}: {i.kind}, {i.duration_s / 60:.1f} min, {start}, {len(i.channels)} channels",
                  f"  device   {i.device.name}: {i.device.title}"]  # fmt: skip
-        for channel in sorted((c for c in i.channels if c["role"]), key=lambda c: c["role"]):
-            lines.append(f"  {channel['role']:<8} {channel['label']} ({channel['rate_hz']:g} Hz, "
-                         f"{channel['unit'] or 'no unit'})")  # fmt: skip
+        known = {c["label"]: f" ({c['rate_hz']:g} Hz, {c['unit'] or 'no unit'})" for c in i.channels}
+        lines += [f"  {role:<8} {label}{known.get(label, ' (by subtraction)')}" for label, role in i.derivations]
         others = [c["label"] for c in i.channels if not c["role"]]
         if others:
             lines.append(f"  unused   {', '.join(others[:12])}{f' and {len(others) - 12} more' if others[12:] else ''}")
@@ -463,3 +464,23 @@ def main(arguments: list[str] | None = None) -> None:
 def _printable(text: str) -> str:
     """Return the text on one line without control characters, which a file's header may carry."""
     return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _saying(command: Callable[..., list[str]]) -> Callable[..., None]:
+    """Return a command that shows its progress, then prints the lines it returned."""
+
+    @wraps(command)
+    def run(*arguments: object, **options: object) -> None:
+        with _progress():
+            lines = command(*arguments, **options)
+        for line in lines:
+            print(_printable(line))
+
+    return run
+
+
+study_app = App(name="study", help="A study of many nights, compound against control.")
+study_app.command(_saying(study_cli.init))
+for _command in (study_cli.plan, study_cli.lock, study_cli.compare):
+    app.command(_saying(_command))
+app.command(study_app)

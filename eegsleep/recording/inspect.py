@@ -13,10 +13,11 @@ from eegsleep.recording.presets import detect_device, find_device
 from eegsleep.recording.read import doubt_choice, doubt_clock, doubt_units, open_source, read_derivations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
+    from eegsleep.recording.channels import Derivation
     from eegsleep.recording.presets import Device
     from eegsleep.recording.source import Source
 
@@ -43,6 +44,8 @@ class Inspection:
         Where nothing was recorded.
     channels : tuple of dict
         `label, rate_hz, unit` of every channel, and `role` of those that would be used.
+    derivations : tuple of (label, role)
+        What would be read, EEG first in order of trust; `TP9-AF8` may be made from two channels.
     faults : tuple of Fault
         All of them, also of channels that are not used.
     """
@@ -55,6 +58,7 @@ class Inspection:
     duration_s: float
     gaps: tuple[tuple[float, float], ...]
     channels: tuple[dict[str, Any], ...]
+    derivations: tuple[tuple[str, str], ...]
     faults: tuple[Fault, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -68,6 +72,7 @@ class Inspection:
             "duration_s": self.duration_s,
             "gaps": [{"onset_s": onset, "duration_s": duration} for onset, duration in self.gaps],
             "channels": list(self.channels),
+            "derivations": [{"label": label, "role": role} for label, role in self.derivations],
             "faults": [fault.as_dict() for fault in self.faults],
         }
 
@@ -104,28 +109,28 @@ def inspect_recording(
         faults = error.faults or (_as_fault(error),)
         return Inspection(
             name, readable=False, kind="unreadable", device=None, start=None, duration_s=0.0, gaps=(), channels=(),
-            faults=faults,
+            derivations=(), faults=faults,
         )  # fmt: skip
     source, _ = name_units(source, units)
     preset = named or detect_device(source.labels, source.kind, source.identity)
-    roles: dict[str, str] = {}
+    derivations: tuple[Derivation, ...] = ()
     doubts = doubt_clock(source, preset)
     try:
         derivations = choose_derivations(source.channels, preset)
         doubts += doubt_units(source, derivations)
         doubts += doubt_choice(source, derivations)
-        roles = {name: d.role for d in reversed(derivations) for name in (d.plus, d.minus) if name}
         doubts += read_derivations(source, derivations)[1]
         readable = True
     except RecordingError as error:
         doubts += error.faults or (_as_fault(error),)
         readable = False
-    return _describe(source, preset, roles, doubts, readable=readable)
+    return _describe(source, preset, derivations, doubts, readable=readable)
 
 
 def _describe(
-    source: Source, preset: Device, roles: dict[str, str], doubts: list[Fault], *, readable: bool
+    source: Source, preset: Device, derivations: Sequence[Derivation], doubts: list[Fault], *, readable: bool
 ) -> Inspection:
+    roles = {name: d.role for d in reversed(derivations) for name in (d.plus, d.minus) if name}
     channels = tuple(
         {"label": c.label, "role": roles.get(c.label, ""), "rate_hz": c.rate_hz, "unit": c.unit}
         for c in source.channels
@@ -139,6 +144,7 @@ def _describe(
         duration_s=source.duration_s,
         gaps=source.gaps,
         channels=channels,
+        derivations=tuple((d.label, d.role) for d in derivations),
         faults=tuple(dict.fromkeys((*source.faults, *doubts))),
     )
 

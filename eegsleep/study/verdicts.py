@@ -55,6 +55,8 @@ def _why_inconclusive(row: dict, alpha: float) -> str:
         return row["reason"]
     if row["method"] == "re-randomisation" and row["smallest_p"] > alpha:
         return f"the design cannot tell, for the smallest p-value its schedules can give is {row['smallest_p']:.3g}"
+    if row["p"] <= alpha:
+        return "taken alone it would count as a difference; with all that was tested beside it, it does not"
     return "the interval leaves room for differences that matter, and for none"
 
 
@@ -94,16 +96,16 @@ def _family_verdict(n: dict[str, int], compared: int) -> tuple[str, str]:  # noq
     if not compared:
         return "inconclusive", "no marker could be compared"
     if n["masked"]:
-        return "masked", f"{n['masked']} of {compared} markers differ between the two codes"
+        return "masked", f"of {compared} markers {n['masked']} differ between the two codes"
     if n["better"] and n["worse"]:
         return "inconclusive", f"{n['better']} markers are better and {n['worse']} worse: they do not point one way"
     for word in ("better", "worse"):
         if n[word]:
             return word, f"{n[word]} of {compared} markers {'is' if n[word] == 1 else 'are'} {word}, none the other way"
     if n["changed"]:
-        return "changed", f"{n['changed']} of {compared} markers changed, without being better or worse"
+        return "changed", f"of {compared} markers {n['changed']} changed, without being better or worse"
     if n["equivalent"] == compared:
-        return "equivalent", f"all {compared} markers differ by less than matters"
+        return "equivalent", f"no difference that matters in any marker ({compared} compared)"
     return "inconclusive", f"no marker is surely better or worse, {n['equivalent']} of {compared} are equivalent"
 
 

@@ -1,0 +1,249 @@
+"""The page of a study: whole in itself, its verdicts those of the tables, codes alone while masked."""
+
+import base64
+import hashlib
+import html
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from eegsleep.report.study_page import render_study
+from eegsleep.study.compare import Comparison, compare_nights
+from eegsleep.study.lock import Change
+from eegsleep.study.mechanisms import Mechanism
+from eegsleep.study.protocol import Study
+from eegsleep.study.schedule import draw_schedule
+from eegsleep.tables import CHECKS, COMPARISON, NUISANCE, check_table, empty_table
+
+FAST, TST, WAVE = "fast_spindle_density_per_min", "tst_min", "swa_power_uv2"
+LOCK = {
+    "locked_at": "2026-03-01T12:00:00+00:00", "sha256": "abc", "study_sha256": "s", "nights_sha256": "n",
+    "schedule_sha256": "", "key_sha256": "k", "replaces": [], "open_label": False, "versions": {"eegsleep": "9.9"},
+}  # fmt: skip
+
+
+def _study(kind="pairs", n_nights=12, subjects=("S01",), active="B", **changes):
+    drawn = Mechanism("complete" if kind == "observational" else kind, **changes.pop("mechanism", {}))
+    nights = draw_schedule(drawn, n_nights, 3, subjects)
+    nights = nights.assign(file=nights["night"] + ".edf", device="one", lights_off="23:00", lights_on="07:00", dose="",
+                           guess="", hours_since_dose=np.nan, excluded=False, exclusion_reason="",
+                           decided_masked=False)  # fmt: skip
+    made = {
+        "title": "Glycine & spindles", "compound": "glycine", "design": "n-of-1",
+        "mechanism": Mechanism("observational") if kind == "observational" else drawn, "conditions": ("A", "B"),
+        "active": active, "primary": (f"{FAST}|NREM|C3", f"{TST}||"), "smallest_effects": {},
+        "families": ("D", "B", "A", "C", "E"), "alpha": 0.05, "seed": 1, "nights": nights, "path": Path("study.toml"),
+        "compound_class": "melatonin",
+    }  # fmt: skip
+    return Study(**(made | changes))
+
+
+def _values(study, effect=3.0):
+    rng = np.random.default_rng(5)
+    with_b = (study.nights["condition"] == "B").to_numpy()
+    parts = []
+    for marker, stage, channel, unit, mean, sd, size in (
+        (FAST, "NREM", "C3", "/min", 3.0, 0.3, effect),
+        (TST, "", "", "min", 420.0, 20.0, 0.0),
+        (WAVE, "NREM", "C3", "µV²", 600.0, 60.0, effect),
+        ("tib_min", "", "", "min", 480.0, 5.0, 0.0),
+    ):
+        value = mean + sd * (rng.standard_normal(len(with_b)) + size * with_b)
+        parts.append(pd.DataFrame({"night": study.nights["night"], "marker": marker, "stage": stage,
+                                   "channel": channel, "value": value, "unit": unit, "clean_min": 200.0}))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def _checks(**statuses):
+    rows = [(f"C{i}", f"check {i}", statuses.get(f"C{i}", "pass"), 0.5, math.nan, f"Found -0.5 in {i}.")
+            for i in range(1, 13)]  # fmt: skip
+    return check_table(pd.DataFrame(rows, columns=CHECKS.column_names), CHECKS)
+
+
+@pytest.fixture(scope="module")
+def one():
+    study = _study()
+    return study, compare_nights(study, _values(study), checks=_checks())
+
+
+def _words(page):
+    """Return what a reader sees: the page without scripts, styles and tags."""
+    text = re.sub(r"<(script|style)\b.*?</\1>", " ", page.decode(), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
+
+
+def _figures(page):
+    found = re.findall(r'<script type="application/json" id="figure-([^"]+)">(.*?)</script>', page.decode(), re.DOTALL)
+    return {name: json.loads(text) for name, text in found}
+
+
+def _with(comparison, **changes):
+    return Comparison(**({name: getattr(comparison, name) for name in Comparison.__dataclass_fields__} | changes))
+
+
+def test_verdicts_are_those_of_the_tables(one):
+    study, comparison = one
+    words = _words(render_study(study, comparison, lock=LOCK, unmasked_at="2026-03-02T08:00:00+00:00"))
+    for row in comparison.families.itertuples():
+        assert f"{row.verdict} {row.sentence.removeprefix(f'{row.title}: ').capitalize()}"[:40] in words
+    first = comparison.markers.iloc[0]
+    assert first["verdict"] == "better"
+    assert first["sentence"] in words
+    assert f"+{first['difference']:.3f}".rstrip("0")[:5] in words
+    assert "Locked before unmasking" in words
+    assert "frozen on 2026-03-01 12:00 UTC" in words
+    assert "Not a medical device" in words
+    assert "C12 · check 12" in words
+    assert "Found −0.5 in 3." in words
+    assert "An expectation from the literature" in words
+
+
+def test_the_page_runs_only_its_own_scripts_and_fetches_nothing(one):
+    page = render_study(*one).decode()
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    assert len(scripts) == 2
+    for script in scripts:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in html.unescape(page.split("<style>")[0])
+    outside = re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    assert not re.search(r'(src|href)="', outside)
+    assert "default-src 'none'" in html.unescape(page.split("<style>")[0])
+    assert "Glycine &amp; spindles" in outside
+
+
+def test_equal_tables_give_equal_bytes(one):
+    assert render_study(*one) == render_study(*one)
+
+
+def test_what_changed_since_the_lock_is_listed(one):
+    words = _words(render_study(*one, lock=LOCK, changes=(Change("protocol.alpha", "0.05", "0.1"),)))
+    assert "Post hoc: changed after the lock" in words
+    assert "protocol.alpha : was 0.05, is now 0.1" in words
+    assert "Not locked" in _words(render_study(*one))
+    assert "Locked, but not blind" in _words(render_study(*one, lock=LOCK | {"open_label": True}))
+    replaced = _words(render_study(*one, lock=LOCK | {"replaces": [{"sha256": "x"}]}))
+    assert "This lock replaces 1 made before" in replaced
+
+
+def test_a_masked_study_shows_codes_only():
+    study = _study(active=None)
+    words = _words(render_study(study, compare_nights(study, _values(study), checks=_checks()), lock=LOCK))
+    assert "The codes are masked: B minus A is shown" in words
+    assert "Locked; codes masked" in words
+    body = words.split("Named before the first night")[1].split("Methods and caveats")[0]
+    assert "compound" not in body.replace("what speaks for the compound", "").replace("which is the compound", "")
+    assert "control" not in body
+    assert "▲ better" not in words
+    assert "◆ masked" in words
+
+
+def test_every_night_is_a_point_of_its_condition(one):
+    study, comparison = one
+    figure = _figures(render_study(study, comparison))[f"nights-{FAST}-NREM-C3"]
+    points = {trace["name"]: trace for trace in figure["data"] if trace["mode"] == "markers"}
+    assert set(points) == {"control (A)", "compound (B)"}
+    nights = study.nights[study.nights["condition"] == "B"]
+    assert points["compound (B)"]["x"] == sorted(nights["date"])
+    assert points["compound (B)"]["marker"]["symbol"] != points["control (A)"]["marker"]["symbol"]
+    (line,) = [trace for trace in figure["data"] if trace["mode"] == "lines"]
+    assert line["x"] == sorted(study.nights["date"][study.nights["condition"] != ""])
+
+
+def test_the_forest_is_in_standard_deviations(one):
+    study, comparison = one
+    figure = _figures(render_study(study, comparison))["forest"]
+    row = comparison.markers.set_index("marker").loc[FAST]
+    (trace,) = [t for t in figure["data"] if t["name"] == "better"]
+    at = trace["x"].index(pytest.approx(row["difference"] / row["control_sd"]))
+    assert trace["error_x"]["array"][at] == pytest.approx((row["high"] - row["difference"]) / row["control_sd"])
+    assert any("★ D  Fast spindle density" in text for text in figure["layout"]["yaxis"]["ticktext"])
+    (box,) = [s for s in figure["layout"]["shapes"] if s["type"] == "rect" and s["y0"] < trace["y"][at] < s["y1"]]
+    assert box["x1"] == pytest.approx(row["bound"] / row["control_sd"])
+
+
+def test_a_forest_of_many_rows_is_thinned_by_derivation_and_says_so(one):
+    study, comparison = one
+    first = comparison.markers.iloc[[0]]
+    more = [first.assign(channel=f"X{i}", role="family") for i in range(80)]
+    page = render_study(study, _with(comparison, markers=pd.concat([comparison.markers, *more], ignore_index=True)))
+    assert len(_figures(page)["forest"]["layout"]["yaxis"]["tickvals"]) == 3
+    assert "80 more rows, chiefly other derivations, are in the table below." in _words(page)
+
+
+def test_missing_is_a_dash_with_its_reason(one):
+    study, comparison = one
+    numbers = ["difference", "low", "high", "low_90", "high_90", "p", "p_adjusted", "control_mean", "ratio", "g_av"]
+    markers = comparison.markers.copy()
+    markers.loc[1, numbers] = math.nan
+    markers.loc[1, ["reason", "verdict", "sentence"]] = ["too few nights", "inconclusive", "It could not be compared."]
+    nights = comparison.nights.copy()
+    nights.loc[nights["marker"] == TST, "value"] = math.nan
+    page = render_study(study, _with(comparison, markers=check_table(markers, COMPARISON), nights=nights))
+    words = _words(page)
+    assert "It could not be compared. Note: too few nights." in words
+    assert f"nights-{TST}--" not in _figures(page)
+    assert " nan" not in words
+    assert "–" in words
+
+
+def test_a_reason_that_most_markers_share_is_said_once(one):
+    study, comparison = one
+    shared = comparison.markers.assign(reason="the nights were short")
+    words = _words(render_study(study, _with(comparison, markers=shared)))
+    assert words.count("the nights were short") == 1
+    assert "Of most markers: the nights were short." in words
+    assert "holds for that sleeper" in words
+
+
+def test_doubts_that_stand_out_are_marked(one):
+    study, comparison = one
+    rows = [("trend", FAST, "NREM", "C3", 1.0, "/min", -0.2, True, "It drifted by -1."),
+            ("one night", WAVE, "NREM", "C3", 1.0, "µV²", -0.2, True, "One night decides."),
+            ("one night", "tib_min", "", "", 1.0, "min", -0.2, True, "Nobody asked.")]  # fmt: skip
+    nuisance = check_table(pd.DataFrame(rows, columns=NUISANCE.column_names), NUISANCE)
+    words = _words(render_study(study, _with(comparison, nuisance=nuisance)))
+    assert "1 of the rows should make you stop" in words
+    assert "It drifted by −1." in words
+    assert "Suspects of other markers with a verdict (1)" in words
+    assert "Nobody asked." not in words
+    assert "Too few values to look for anything" in _words(
+        render_study(study, _with(comparison, nuisance=empty_table(NUISANCE)))
+    )
+
+
+def test_failed_checks_stand_first(one):
+    study, comparison = one
+    words = _words(render_study(study, _with(comparison, checks=_checks(C6="fail", C7="warn"))))
+    assert words.index("Check C6 failed (check 6).") < words.index("What changed")
+    assert "✕ fail" in words
+    assert "! warn" in words
+    assert "No check was run." in _words(render_study(study, _with(comparison, checks=pd.DataFrame())))
+
+
+def test_an_observational_study_has_no_p():
+    study = _study("observational")
+    page = render_study(study, compare_nights(study, _values(study)))
+    words = _words(page)
+    assert "No mechanism allocated the nights." in words
+    assert "Schedules redrawn" not in words
+    assert "▲ better" not in words
+
+
+def test_several_sleepers_have_models_and_places_of_their_own():
+    subjects = tuple(f"S{i:02d}" for i in range(1, 9))
+    study = _study("crossover", 2, subjects, design="crossover")
+    comparison = compare_nights(study, _values(study))
+    page = render_study(study, comparison)
+    words = _words(page)
+    assert "Ways of estimating, side by side" in words
+    assert "Beside it a re-randomisation test redraws every schedule" in words
+    assert "holds for that sleeper" not in words
+    figure = _figures(page)[f"nights-{FAST}-NREM-C3"]
+    assert figure["layout"]["xaxis"]["ticktext"] == list(subjects)
+    assert sum(trace["mode"] == "lines" for trace in figure["data"]) == len(subjects)
+    assert len({x for t in figure["data"] if t["mode"] == "markers" for x in t["x"]}) == 2 * len(subjects)
