@@ -360,24 +360,21 @@ def simulate(
 
 @app.command
 def demo(*, output: Path = Path("eegsleep-demo")) -> None:
-    """Simulate one night, score it and say where the report is; needs no file and no network.
+    """Simulate a small study, compound against control, and work it out; needs no file and no network.
 
     Parameters
     ----------
     output
-        Folder for the recording and the night folder.
+        Folder for the study: recordings, night folders and reports.
     """
     with _progress() as say:
-        say("simulating a night")
-        from eegsleep.datasets.simulate import SimulationSettings, simulate_night, write_simulated_night
+        say("planning a study")
+        from eegsleep.demo import run_demo
 
-        path = write_simulated_night(simulate_night(SimulationSettings(), seed=1), output, "demo-night")
-        say("loading libraries")
-        from eegsleep.config import Settings
-        from eegsleep.recording.read import read_recording
-
-        folder = _save(_analyze(read_recording(path), Settings()), output)
-    print(f"One simulated night, scored. Open {(folder / 'report.html').resolve()}")
+        *said, report = run_demo(output)
+    for line in said:
+        print(_printable(line))
+    print(f"A simulated study of one sleeper, worked out. Open {Path(report).resolve()}")
 
 
 def describe_inspection(inspection: Inspection) -> list[str]:

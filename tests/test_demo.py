@@ -1,0 +1,23 @@
+"""The demonstration: a whole study without a file or a network, and honest when it is too small."""
+
+import pandas as pd
+import pytest
+
+import eegsleep as es
+from eegsleep.demo import run_demo
+
+
+def test_demo_is_a_whole_study_and_four_nights_find_nothing(tmp_path):
+    """Planned, simulated, scored, locked, compared, reported; and no verdict from four nights."""
+    said = run_demo(tmp_path / "study", n_nights=4)
+    assert "smallest p-value" in said[0]
+    assert said[-1].endswith("report.html")
+    folder = tmp_path / "study"
+    for name in ("lock.json", "unmasked.json", "comparison.csv", "report.html", "schedule.csv"):
+        assert (folder / name).is_file(), name
+    nights = [es.load_night(path) for path in sorted((folder / "eegsleep-nights").iterdir())]
+    assert len(nights) == 4
+    verdicts = set(pd.read_csv(folder / "comparison.csv")["verdict"])
+    assert not verdicts & {"better", "worse"}
+    with pytest.raises(es.EegSleepError, match="already"):
+        run_demo(tmp_path / "study")
