@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import NamedTuple
 
 logger = logging.getLogger(__name__)
 
@@ -144,9 +149,21 @@ def compare(
         "post_hoc": [change._asdict() for change in changes],
     }
     saved = save_comparison(comparison, output or study.parent, {"report.html": page}, provenance)
-    lines = [f"{row.family}  {row.verdict:<12} {row.sentence}" for row in comparison.families.itertuples(index=False)]
+    primary = comparison.markers[comparison.markers["role"] == "primary"]
+    lines = [f"Primary endpoint: {_tell_difference(row)}" for row in primary.itertuples(index=False)]
+    lines += [f"{row.family}  {row.verdict:<12} {row.sentence}" for row in comparison.families.itertuples(index=False)]
     if changes:
         n = len(changes)
         lines.insert(0, f"Post hoc: {n} thing{'s' if n > 1 else ''} changed since the lock; the report lists "
                      f"{'them' if n > 1 else 'it'}.")  # fmt: skip
     return [*lines, str(saved / "report.html")]
+
+
+def _tell_difference(row: NamedTuple) -> str:
+    """Return what was found of one endpoint, with its numbers where there are any."""
+    if not math.isfinite(row.difference):
+        return row.sentence
+    found = f"{row.sentence} Difference {row.difference:+.3g} {row.unit}".rstrip()
+    if math.isfinite(row.low):
+        found += f", 95 % interval {row.low:.3g} to {row.high:.3g}"
+    return found + (f", adjusted p {row.p_adjusted:.2g}." if math.isfinite(row.p_adjusted) else ".")
