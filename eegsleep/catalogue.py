@@ -110,10 +110,10 @@ _SLOW_OSCILLATIONS = (
      "Mean steepness of the fall into the down state."),
     ("slow_oscillation_slope_per_s", "Slow oscillation slope less amplitude", "B", "/s", "0", _SD,
      "Mean rise over height: steepness that a higher wave alone does not have."),
-    ("slow_oscillation_relative_density_per_min", "Slow oscillation density, relative", "B", "/min", "+", _SD,
+    ("slow_oscillation_relative_density_per_min", "Slow oscillation density, relative", "B", "/min", "0", _SD,
      "Slow oscillations by multiples of the night's own waves in N2: immune to electrode fit, nearly blind to a "
-     "change of all amplitudes."),
-    ("slow_oscillation_ptp_relative", "Slow oscillation amplitude, relative", "B", "", "+", _SD,
+     "change of all amplitudes, and fewer where the background grows: neither good nor bad by itself."),
+    ("slow_oscillation_ptp_relative", "Slow oscillation amplitude, relative", "B", "", "0", _SD,
      "Their mean height in multiples of the night's own waves in N2."),
     ("yasa_slow_oscillation_density_per_min", "Slow oscillation density by YASA", "context", "/min", "0", _NONE,
      "By YASA's detector with its own defaults: whether the result hangs on our detector."),
