@@ -103,8 +103,10 @@ def score(
             file, eeg=eeg, eog=eog, emg=emg, units=_parse_units(units), device=device, start=start
         )
         own = read_calibration(calibration) if calibration else None
+        # before the long work, which a slip in its name would lose
+        expert = _align(reference, recording, coding)[0] if reference else None
         night = _analyze(recording, settings, hypnogram, (lights_off, lights_on), coding, own)
-        folder = _save(night, output, _align(reference, recording, coding)[0] if reference else None)
+        folder = _save(night, output, expert)
     _say_aside(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
     for warning in night.warnings:
         _say_aside(f"Note: {warning}")
@@ -452,6 +454,12 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(2)
     except cyclopts.CycloptsError as error:
         _say_aside(f"eegsleep: {_printable(str(error))} See eegsleep --help.")
+        sys.exit(2)
+    except OSError as error:  # a full disk, a folder that cannot be written: files are whole or absent all the same
+        where = f"{error.filename}: " if error.filename else ""
+        _say_aside(
+            f"eegsleep: {_printable(f'{where}{error.strerror or error}')}; check the path and the room on the disk."
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         _say_aside("eegsleep: interrupted; nothing half-written was left.")

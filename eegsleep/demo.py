@@ -64,6 +64,7 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> list[str]:
         How many nights, in randomised pairs.
     """
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
     from eegsleep import study_cli
@@ -82,9 +83,14 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> list[str]:
         for number, (night, condition) in enumerate(nights, start=1)
     ]
     # a fresh interpreter each: forking one that has threads can hang
-    with ProcessPoolExecutor(max_workers=min(os.cpu_count() or 1, 8), mp_context=get_context("spawn")) as pool:
-        for number, _ in enumerate(pool.map(_make_night, jobs), start=1):
-            logger.info("scored night %d of %d", number, n_nights)
+    try:
+        with ProcessPoolExecutor(max_workers=min(os.cpu_count() or 1, 8), mp_context=get_context("spawn")) as pool:
+            for number, _ in enumerate(pool.map(_make_night, jobs), start=1):
+                logger.info("scored night %d of %d", number, n_nights)
+    except BrokenProcessPool as error:
+        raise EegSleepError(
+            "a process that scored a night was killed", found=str(error), remedy="try again in another folder"
+        ) from error
     study_cli.lock(study)
     return [said[0], *study_cli.compare(study, key=key)]
 

@@ -159,7 +159,11 @@ def analyze_night(
         spectrum=spectrum,
         markers=markers,
         verdict=judge_night(quality, settings.quality),
-        warnings=(*_collect_warnings(recording, stages, lights, staged), *_tell_views_apart(markers)),
+        warnings=(
+            *_collect_warnings(recording, stages, lights, staged),
+            *_tell_uncalibrated(recording, calibration),
+            *_tell_views_apart(markers),
+        ),
         methods=_describe_methods(recording, settings, lights, staged),
         provenance=_trace(recording, settings, lights, staged, stages, calibration),
         spectrogram=spectrogram,
@@ -199,6 +203,20 @@ def _collect_warnings(
             "30 min on both sides; latencies and efficiency are not known. Give --lights-off and --lights-on."
         )
     return tuple(found)
+
+
+def _tell_uncalibrated(recording: Recording, calibration: Calibration | None) -> list[str]:
+    """Return a warning for each derivation a calibration says nothing of: it is counted in another way."""
+    if calibration is None:
+        return []
+    limits = {"spindles": calibration.sigma_amplitude_uv, "slow oscillations": calibration.so_amplitude_uv}
+    return [
+        f"{label}: the calibration has no threshold for {spoken} on this derivation; they are counted as without one, "
+        "and cannot be compared with calibrated nights."
+        for label in recording.derivations
+        for spoken, known in limits.items()
+        if label not in known
+    ]
 
 
 def _tell_views_apart(markers: pd.DataFrame) -> list[str]:
@@ -279,6 +297,7 @@ def _trace(
         "start": recording.start.isoformat() if recording.start else None,
         "device": recording.device,
         "roles": recording.roles,
+        "units": recording.units,
         "staged_channels": staged,
         "lights": {"off_s": lights.off_s, "on_s": lights.on_s, "source": lights.source},
         "hypnogram_sha256": given,
@@ -288,6 +307,7 @@ def _trace(
         "fingerprint": fingerprint(
             recording.sha256,
             recording.roles,
+            recording.units,
             [lights.off_s, lights.on_s, lights.source],
             given,
             resolved,
@@ -314,8 +334,10 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
     Raises
     ------
     EegSleepError
-        If it cannot be written.
+        If it cannot be written, or the folder holds the night of another recording of the same name.
     """
+    folder = Path(output) / night.id
+    _refuse_other_night(folder, night)
     files: dict[str, bytes] = {}
     for table in NIGHT_TABLES:
         files[f"{table.name}.csv"] = encode_table(night.tables()[table.name], table)
@@ -329,7 +351,6 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
         "outputs": {name: hash_bytes(content) for name, content in sorted(files.items())},
     }
     files["provenance.json"] = encode_json(provenance)
-    folder = Path(output) / night.id
     staging = folder.with_name(f".{night.id}.partial")
     try:
         target = folder if folder.is_dir() else staging
@@ -343,6 +364,20 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return folder
+
+
+def _refuse_other_night(folder: Path, night: Night) -> None:
+    """Raise if a folder holds another recording's night: two files may have one name in two places."""
+    try:
+        kept = json.loads((folder / "provenance.json").read_bytes())["input"]["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    mine = night.provenance.get("input", {}).get("sha256", "")
+    if kept and mine and kept != mine:
+        raise EegSleepError(
+            f"{folder} holds the night of another recording of the same name",
+            remedy="give another folder with --output, or rename the recording",
+        )
 
 
 def load_night(folder: str | Path) -> Night:

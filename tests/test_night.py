@@ -170,3 +170,27 @@ def test_night_without_sleep_has_reasons_not_zeros(write_edf):
     assert density["reason"].str.len().gt(0).all()
     assert night.markers.set_index("marker")["value"]["tst_min"] == 0
     assert len(es.render_night(night)) > 1000
+
+
+def test_another_recording_of_the_same_name_is_not_written_over(sample_night, tmp_path):
+    """Two cards hold a night.edf each; the second must not take the place of the first."""
+    es.save_night(sample_night, tmp_path)
+    es.save_night(sample_night, tmp_path)
+    other = {**sample_night.provenance, "input": {"sha256": "0" * 64, "duration_s": 1.0}}
+    with pytest.raises(es.EegSleepError, match="another recording"):
+        es.save_night(dataclasses.replace(sample_night, provenance=other), tmp_path)
+    assert es.load_night(tmp_path / "sample-night").provenance["input"] == sample_night.provenance["input"]
+
+
+def test_what_the_user_says_of_units_is_kept_and_changes_the_fingerprint(sample_recording, sample_night):
+    named = dataclasses.replace(sample_recording, units={"C4-M1": "uV"})
+    traces = [es.analyze_night(r, hypnogram=sample_night.stages).provenance for r in (sample_recording, named)]
+    assert traces[1]["units"] == {"C4-M1": "uV"}
+    assert traces[0]["fingerprint"] != traces[1]["fingerprint"]
+
+
+def test_a_derivation_the_calibration_does_not_know_is_said(sample_recording, sample_night):
+    own = es.Calibration(sigma_amplitude_uv={"C4-M1": 15.0}, so_amplitude_uv={"C4-M1": 75.0}, n_nights=3)
+    night = es.analyze_night(sample_recording, hypnogram=sample_night.stages, calibration=own)
+    assert any(w.startswith("F3-M2: the calibration has no threshold") for w in night.warnings)
+    assert not any(w.startswith("C4-M1: the calibration") for w in night.warnings)

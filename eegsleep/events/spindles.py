@@ -196,19 +196,6 @@ def _without_overlap(events: pd.DataFrame) -> pd.DataFrame:
     return events.iloc[keep_largest(*(column.to_numpy() for column in columns))]
 
 
-def sigma_envelope(signal_uv: np.ndarray, band_hz: tuple[float, float]) -> np.ndarray:
-    """Return the instantaneous sigma amplitude in µV, shape (n_samples,), NaN read as silence."""
-    import mne
-    from scipy.fft import next_fast_len
-    from scipy.signal import hilbert
-
-    sigma = mne.filter.filter_data(
-        np.nan_to_num(signal_uv), ANALYSIS_RATE_HZ, *band_hz,
-        l_trans_bandwidth=1.5, h_trans_bandwidth=1.5, verbose="ERROR",
-    )  # fmt: skip
-    return np.abs(hilbert(sigma, N=next_fast_len(sigma.size))[: sigma.size])
-
-
 def _detect_with_yasa(
     recording: Recording, stages: pd.DataFrame, quality: pd.DataFrame, settings: SpindleSettings
 ) -> pd.DataFrame:

@@ -61,6 +61,8 @@ class Recording:
         What was found odd while reading, in sentences.
     faults : tuple of Fault
         The same, entry by entry.
+    units : dict of str to str
+        The user's word on units, by label: it changes numbers as a setting does.
     files : tuple of (path, size in bytes, time of change in ns)
         Where the signals came from; empty for a recording that was not read from a file.
     """
@@ -73,6 +75,7 @@ class Recording:
     notes: tuple[str, ...] = field(default=())
     faults: tuple[Fault, ...] = field(default=())
     files: tuple[tuple[Path, int, int], ...] = field(default=())
+    units: dict[str, str] = field(default_factory=dict)
 
     @property
     def channels(self) -> list[str]:
@@ -194,6 +197,7 @@ def read_recording(
         notes=tuple(dict.fromkeys(fault.as_note() for fault in faults)),
         faults=tuple(faults),
         files=files,
+        units=dict(units or {}),
     )
 
 

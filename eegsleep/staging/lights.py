@@ -94,8 +94,10 @@ def find_lights(
     offs = [onset for onset, text in said if _OFF.search(text)]
     ons = [onset for onset, text in said if _ON.search(text)]
     if offs or ons:
-        # the first time they went out, the last time they went on: someone got up in between
-        return _checked(min(offs, default=0.0), max(ons, default=whole), "annotations", whole)
+        # the first time they went out, the last time they went on: someone got up in between, and who set up
+        # the recording had them on before
+        off_s = min(offs, default=0.0)
+        return _checked(off_s, max((onset for onset in ons if onset > off_s), default=whole), "annotations", whole)
     return Lights(0.0, whole, "whole recording") if recording.duration_s <= MAX_NIGHT_H * 3600 else None
 
 

@@ -61,37 +61,63 @@ def read_provenances(study: Study, folder: str | Path) -> dict[str, dict[str, An
             raise EegSleepError(
                 f"night {night} has not been scored",
                 found=str(error),
-                remedy="score it with `eegsleep batch`, or exclude it with a reason",
+                remedy="score it with `eegsleep score`, or exclude it with a reason",
             ) from error
     return found
 
 
-def agree_provenance(provenances: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def agree_provenance(
+    provenances: Mapping[str, Mapping[str, Any]], subjects: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Return the settings and versions that all nights share.
+
+    Parameters
+    ----------
+    provenances : mapping
+        By night, as `read_provenances` gives them.
+    subjects : mapping of str to str, optional
+        Night to sleeper; a calibration is a sleeper's own, and must be the same for all nights of one.
 
     Raises
     ------
     EegSleepError
-        If nights were made by different versions or settings: they can differ where the sleep did not.
+        If nights were made by different versions or settings, some with stages or thresholds that were given and
+        some without, or counted from lights off in some only: they can differ where the sleep did not.
     """
     if not provenances:
-        raise EegSleepError("the study has no night to compare", remedy="score its nights with `eegsleep batch`")
-    flat = {night: {**_flatten("settings", p["settings"]), **_flatten("versions", p["versions"])}
+        raise EegSleepError("the study has no night to compare", remedy="score its nights with `eegsleep score`")
+    flat = {night: {**_flatten("settings", p["settings"]), **_flatten("versions", p["versions"]), **_manner(p)}
             for night, p in provenances.items()}  # fmt: skip
     for name in sorted({name for values in flat.values() for name in values}):
-        groups: dict[str, list[str]] = {}
-        for night, values in flat.items():
-            groups.setdefault(json.dumps(values.get(name)), []).append(night)
-        if len(groups) > 1:
-            found = "; ".join(f"{value}: {_some(nights)}" for value, nights in groups.items())
-            raise EegSleepError(
-                f"the nights were not made alike, and cannot be compared: {name} differs",
-                found=found,
-                allowed="one version and one setting for all nights",
-                remedy="score all nights again with `eegsleep batch`",
-            )
+        _refuse_unlike(name, {night: values.get(name) for night, values in flat.items()})
+    for subject in sorted(set((subjects or {}).values())):
+        own = {night: p.get("calibration") for night, p in provenances.items() if subjects.get(night) == subject}
+        _refuse_unlike(f"the calibration of {subject}", own)
     first = next(iter(provenances.values()))
     return {"settings": first["settings"], "versions": first["versions"]}
+
+
+def _manner(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what else must be alike for two nights to be counted alike."""
+    source = provenance.get("lights", {}).get("source", "")
+    return {
+        "whether stages were given": bool(provenance.get("hypnogram_sha256")),
+        "whether thresholds were calibrated": bool(provenance.get("calibration")),
+        "where lights off came from": "stated" if source in {"user", "annotations", "hypnogram"} else source,
+    }
+
+
+def _refuse_unlike(name: str, values: Mapping[str, Any]) -> None:
+    groups: dict[str, list[str]] = {}
+    for night, value in values.items():
+        groups.setdefault(json.dumps(value, sort_keys=True), []).append(night)
+    if len(groups) > 1:
+        raise EegSleepError(
+            f"the nights were not made alike, and cannot be compared: {name} differs",
+            found="; ".join(f"{value}: {_some(nights)}" for value, nights in groups.items()),
+            allowed="one version, one setting and one manner for all nights",
+            remedy="score all nights again with `eegsleep score`, in the same way",
+        )
 
 
 def _some(nights: list[str]) -> str:
@@ -117,7 +143,7 @@ def _freeze(
     study: Study, provenances: Mapping[str, Mapping[str, Any]], analysis: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Return everything that a result depends on, as JSON holds it."""
-    shared = agree_provenance(provenances)
+    shared = agree_provenance(provenances, dict(zip(study.nights["night"], study.nights["subject"], strict=True)))
     protocol = {name: getattr(study, name) for name in _FROZEN}
     nights = {
         row["night"]: {column: _plain(value) for column, value in row.items() if column != "night"}
@@ -190,7 +216,7 @@ def lock_study(
     lacking = sorted(set(study.nights.loc[study.usable, "night"]) - set(provenances))
     if lacking:
         raise EegSleepError("nights that enter have not been scored", found=_some(lacking),
-                            remedy="score them with `eegsleep batch`, or exclude them with a reason")  # fmt: skip
+                            remedy="score them with `eegsleep score`, or exclude them with a reason")  # fmt: skip
     frozen = _freeze(study, provenances, analysis)
     lock = {
         "format": _FORMAT,

@@ -52,6 +52,10 @@ def test_corrected_hypnogram_is_used(tmp_path):
         (["score"], "--file requires"),
         (["simulate", "x", "--nights", "0"], "1 and more"),
         (["simulate", "x", "--hours", "-1"], "duration"),
+        (["simulate", "text.edf", "--hours", "0.1", "--rate-hz", "100"], "text.edf: File exists"),
+        (["study", "init", "text.edf"], "text.edf: File exists"),
+        (["demo", "--output", "text.edf"], "text.edf: File exists"),
+        (["score", "good.edf", "--reference", "nowhere.csv"], "nowhere.csv"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_2(arguments, words, tmp_path, write_edf):

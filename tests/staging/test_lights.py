@@ -59,6 +59,12 @@ def test_annotations_in_the_file_are_used(recording):
     assert (lights.off_s, lights.on_s, lights.source) == (600, 4800, "annotations")
 
 
+def test_lights_that_were_on_while_the_recorder_was_set_up_end_no_night(recording):
+    recording.raw.set_annotations(mne.Annotations([0, 600], 0, ["Lights on", "Lights off"]))
+    lights = find_lights(recording)
+    assert (lights.off_s, lights.on_s) == (600, 5400)
+
+
 def test_whole_recording_is_the_night_if_nobody_says_otherwise(recording):
     recording.raw.set_annotations(None)
     assert find_lights(recording) == Lights(0, 5400, "whole recording")

@@ -95,6 +95,9 @@ def test_a_changed_analysis_is_told(study, made_alike):
         ({"versions": {"eegsleep": "0.1.0", "yasa": "0.8.0"}}, "versions.yasa differs"),
         ({"settings": {"spindles": {"band_hz": [12.0, 15.0]}, "staging": {"gain": 1.0}}}, "settings.spindles.band_hz"),
         ({"settings": {"spindles": {"band_hz": [11.0, 16.0]}}}, "settings.staging.gain differs"),
+        ({"calibration": {"sigma_amplitude_uv": {"C4-M1": 15.0}}}, "whether thresholds were calibrated differs"),
+        ({"hypnogram_sha256": "ab"}, "whether stages were given differs"),
+        ({"lights": {"off_s": 0.0, "on_s": 9.0, "source": "user"}}, "where lights off came from differs"),
     ],
 )
 def test_nights_made_by_different_versions_or_settings_are_refused_together(study, made_alike, change, word):
@@ -104,6 +107,15 @@ def test_nights_made_by_different_versions_or_settings_are_refused_together(stud
     assert word in str(error.value)
     assert "1 night (S01-007)" in str(error.value)
     assert not (study.path.parent / "lock.json").exists()
+
+
+def test_one_sleeper_has_one_calibration(study, made_alike):
+    for night, made in made_alike.items():
+        made["calibration"] = {"sigma_amplitude_uv": {"C4-M1": 15.0 if night != "S01-007" else 16.0}}
+    with pytest.raises(EegSleepError, match="calibration of S01 differs"):
+        lock_study(study, made_alike)
+    sleepers = {night: "S02" if night == "S01-007" else "S01" for night in made_alike}
+    assert agree_provenance(made_alike, sleepers)["versions"]["yasa"] == "0.8.1", "each sleeper has their own"
 
 
 def test_a_study_without_a_scored_night_is_not_locked():
