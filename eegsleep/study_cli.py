@@ -100,7 +100,7 @@ def lock(study: Path, *, nights: Path | None = None, again: bool = False) -> lis
     folder = nights or study.parent / NIGHTS_FOLDER
     logger.info("reading nights")
     provenances = read_provenances(made, folder)
-    checks = run_checks(made, collect_markers(folder, provenances))
+    checks = run_checks(made, collect_markers(folder, provenances), provenances)
     lock_study(made, provenances, describe_analysis(provenances, N_DRAWS), again=again)
     lines = [f"{row.code:<3} {row.status:<4} {row.name}: {row.message}" for row in checks.itertuples(index=False)]
     return [*lines, str(study.parent / LOCK_FILE)]
@@ -125,7 +125,13 @@ def compare(
     from eegsleep.report.study_page import render_study
     from eegsleep.study.checks import run_checks
     from eegsleep.study.compare import N_DRAWS, compare_nights
-    from eegsleep.study.folder import NIGHTS_FOLDER, collect_markers, describe_analysis, save_comparison
+    from eegsleep.study.folder import (
+        NIGHTS_FOLDER,
+        collect_audits,
+        collect_markers,
+        describe_analysis,
+        save_comparison,
+    )
     from eegsleep.study.lock import LOCK_FILE, UNMASK_FILE, read_lock, read_provenances, unmask, verify_lock
     from eegsleep.study.manifest import read_study
 
@@ -135,10 +141,11 @@ def compare(
     logger.info("reading nights")
     provenances = read_provenances(made, folder)
     changes = verify_lock(made, locked, provenances, describe_analysis(provenances, N_DRAWS))
-    values = collect_markers(folder, provenances)
+    values, audit = collect_markers(folder, provenances), collect_audits(folder, provenances)
     opened = unmask(made, key)
     logger.info("redrawing schedules")
-    comparison = compare_nights(opened, values, checks=run_checks(opened, values), n_draws=N_DRAWS)
+    checks = run_checks(opened, values, provenances)
+    comparison = compare_nights(opened, values, checks=checks, audit=audit, n_draws=N_DRAWS)
     logger.info("writing the report")
     unmasked = json.loads((study.parent / UNMASK_FILE).read_bytes())
     page = render_study(opened, comparison, lock=locked, changes=changes, unmasked_at=unmasked["unmasked_at"])

@@ -444,7 +444,12 @@ STUDY_NIGHTS = Table(
         Column("night", "str", "Name of its night folder; no other night of the study has it."),
         Column("date", "str", "Evening on which it began, YYYY-MM-DD."),
         Column("file", "str", "The recording, relative to the study file; empty for a night that was missed."),
-        Column("condition", "str", "Masked code of what was taken; empty for a night that was not drawn."),
+        Column(
+            "condition",
+            "str",
+            "Masked code of what was taken; empty for a night that was not drawn. Parallel groups are set against the "
+            "nights of the sleeper before the first condition that are no adaptation nights.",
+        ),
         Column("block", "int", "Pair or phase, counted from 1; 0 for none."),
         Column("period", "int", "Period of a crossover, counted from 1; 0 for none."),
         Column("adaptation", "bool", "Whether it is a night to get used to the recording, which never enters."),
@@ -554,6 +559,8 @@ COMPARISON = Table(
         Column("bound", "float", "The same in the unit of the marker."),
         Column("verdict", "str", "better, worse, changed (no value judgement), equivalent, inconclusive or masked."),
         Column("sentence", "str", "The verdict in words."),
+        Column("measure", "str", "What it measures: markers that measure one thing share this name."),
+        Column("represents", "bool", "Whether it stands for its measure in the verdict on the family."),
         _NOTE,
     ),
 )
@@ -568,11 +575,12 @@ FAMILY_VERDICTS = Table(
         Column("gate", "str", "open or closed."),
         Column("verdict", "str", "better, worse, changed, equivalent, inconclusive or masked."),
         Column("n_markers", "int", "Markers compared."),
-        Column("n_better", "int", "Of them better."),
-        Column("n_worse", "int", "Of them worse."),
-        Column("n_changed", "int", "Of them changed, without a value judgement."),
-        Column("n_equivalent", "int", "Of them equivalent."),
-        Column("n_inconclusive", "int", "Of them inconclusive."),
+        Column("n_measures", "int", "What they measure, several ways of measuring one thing counted once."),
+        Column("n_better", "int", "Measures that are better."),
+        Column("n_worse", "int", "Measures that are worse."),
+        Column("n_changed", "int", "Measures that changed, without a value judgement."),
+        Column("n_equivalent", "int", "Measures that are equivalent."),
+        Column("n_inconclusive", "int", "Measures that are inconclusive."),
         Column("n_missing", "int", "Markers that had too few values to be compared."),
         Column("smallest_p_adjusted", "float", "Smallest adjusted p-value in the family."),
         Column("sentence", "str", "The verdict in words."),
@@ -585,7 +593,8 @@ NUISANCE = Table(
     "nuisance",
     "one thing that could explain a difference away",
     (
-        Column("kind", "str", "trend, carry-over, clean minutes, time in bed, staging, device, one night or blinding."),
+        Column("kind", "str", "trend, carry-over, clean minutes, time in bed, staging, recall, device, one night or "
+               "blinding."),
         _MARKER,
         _MARKER_STAGE,
         _MARKER_CHANNEL,
@@ -595,7 +604,7 @@ NUISANCE = Table(
         Column("conspicuous", "bool", "Whether a reader should stop here."),
         Column("sentence", "str", "What it says, in words."),
     ),
-)
+)  # fmt: skip
 
 COMPARISON_NIGHTS = Table(
     "comparison_nights",
@@ -638,7 +647,59 @@ COMPARISON_MODELS = Table(
     ),
 )
 
-COMPARISON_TABLES = (COMPARISON, FAMILY_VERDICTS, NUISANCE, COMPARISON_NIGHTS, COMPARISON_MODELS)
+RELATIONS = Table(
+    "relations",
+    "one next-day score and one marker of a night before it, within persons: an association, not an effect",
+    (
+        Column("score", "str", "Column of the nights that holds the score."),
+        Column("score_label", "str", "Name of the score in a report."),
+        _MARKER,
+        Column("label", "str", "Name of the marker in a report."),
+        _FAMILY,
+        _MARKER_STAGE,
+        _MARKER_CHANNEL,
+        _UNIT,
+        Column("role", "str", "primary (the marker is a primary endpoint) or exploratory."),
+        Column("lag_nights", "int", "0: the night that ended on the day of the score; 1: the night before that."),
+        Column("method", "str", "least squares within persons, or mixed model (Kenward-Roger)."),
+        _N_NIGHTS,
+        _N_SUBJECTS,
+        Column("marker_sd", "float", "Standard deviation of the marker between nights of one sleeper and condition."),
+        Column("estimate", "float", "Change of the score for one such standard deviation more of the marker."),
+        Column("low", "float", "Lower end of its 95 % interval; missing with a reason."),
+        Column("high", "float", "Upper end of that interval."),
+        Column("partial_r", "float", "Correlation of the two within persons, practice and condition taken out."),
+        Column("autocorrelation", "float", "Product of the autocorrelations of both, by which the nights count less."),
+        Column("df", "float", "Degrees of freedom of the interval."),
+        Column("p", "float", "Two-sided p-value of the association; missing where no mechanism allocated the nights."),
+        Column("p_adjusted", "float", "The same adjusted over the whole table (Benjamini-Hochberg)."),
+        Column("n_tests", "int", "How many tests that were."),
+        Column("practice", "float", "Change of the score for each doubling of the days since its first test."),
+        Column("estimate_across", "float", "The estimate without the condition, so with the compound's share in it."),
+        Column("low_across", "float", "Lower end of its 95 % interval."),
+        Column("high_across", "float", "Upper end of that interval."),
+        Column("sentence", "str", "What it says, in words."),
+        _NOTE,
+    ),
+)
+
+COMPARISON_TABLES = (COMPARISON, FAMILY_VERDICTS, NUISANCE, RELATIONS, COMPARISON_NIGHTS, COMPARISON_MODELS)
+
+JOBS = Table(
+    "jobs",
+    "one night that a batch was asked for, as the last run that was asked for it left it",
+    (
+        _NIGHT,
+        Column("subject", "str", "Sleeper; empty where it is not known."),
+        Column("file", "str", "The recording, from the folder of this table."),
+        Column("status", "str", "done (worked out in that run), fresh (nothing changed since it was) or failed."),
+        Column("seconds", "float", "Wall-clock time of working it out; missing where it never began or never ended.",
+               "s"),
+        Column("memory_mb", "float", "Memory of the process right after it; missing likewise.", "MB"),
+        Column("error", "str", "Kind of the error; empty if there was none."),
+        Column("reason", "str", "What went wrong, in a sentence; empty if nothing did."),
+    ),
+)  # fmt: skip
 
 
 def check_table(frame: pd.DataFrame, table: Table) -> pd.DataFrame:

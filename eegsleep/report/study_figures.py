@@ -64,10 +64,12 @@ def draw_forest(markers: pd.DataFrame, names: tuple[str, str]) -> Figure:
         "0 leaves the direction open. The grey box is the smallest effect of interest: a bar wholly inside it says "
         "that the difference is too small to matter, and a bar that sticks out at both sides says that the nights "
         "cannot tell. A sign without a bar has no interval; the table gives the reason. Right of 0 is more, which "
-        f"is not always better: read the shape. Bars longer than {WIDEST_SD:g} SD run out of the picture.{left_out}"
+        f"is not always better: read the shape. Bars longer than {WIDEST_SD:g} SD run out of the picture; where the "
+        f"sign itself does, its number stands at the edge.{left_out}"
     )
     spec = {"data": data, "layout": _layout(
-        90 + 22 * len(rows), shapes=shapes, margin={"l": 300, "r": 16, "t": 36, "b": 46}, showlegend=True,
+        90 + 22 * len(rows), shapes=shapes, annotations=_beyond(rows, wide),
+        margin={"l": 300, "r": 16, "t": 36, "b": 46}, showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "font": {"size": 12}, "itemclick": False,
                 "itemdoubleclick": False},
         xaxis=_axis("difference in standard deviations of ordinary nights", range=[-wide, wide]),
@@ -83,16 +85,13 @@ def _rows_to_draw(markers: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     rows = markers.assign(**{name: markers[name] / scale for name in ("difference", "low", "high", "bound")})
     rows = rows[np.isfinite(rows["difference"]) & (rows["family"] != "context")]
     n_all = len(rows)
-    if n_all > MAX_ROWS:  # by a rule that does not look at results: one derivation stands for the others
-        primary = rows["role"] == "primary"
-        shown = {*rows.loc[primary, "channel"]} - {""} or {*rows["channel"][rows["channel"] != ""][:1]}
-        rows = rows[primary | (rows["channel"] == "") | rows["channel"].isin(shown)]
-        rows = rows[(rows["role"] == "primary") | (rows["role"] == "family")] if len(rows) > MAX_ROWS else rows
+    if n_all > MAX_ROWS:  # by a rule that does not look at results: one row stands for a measure
+        rows = rows[(rows["role"] == "primary") | rows["represents"]]
     order = {"primary": 0}
     rows = rows.assign(_role=[order.get(role, 1) for role in rows["role"]])
     rows = rows.sort_values(["_role", "family"], kind="stable").head(MAX_ROWS).reset_index(drop=True)
     n_left = n_all - len(rows)
-    words = f" {n_left} more rows, chiefly other derivations, are in the table below." if n_left else ""
+    words = f" {n_left} more rows, other ways of measuring the same, are in the table below." if n_left else ""
     return rows.assign(place=np.arange(len(rows), dtype=float)), words
 
 
@@ -112,6 +111,20 @@ def _forest_trace(own: pd.DataFrame, colour: str, symbol: str, meaning: str) -> 
         "error_x": {"type": "data", "symmetric": False, "array": reach("high", 1), "arrayminus": reach("low", -1),
                     "color": colour, "thickness": 2, "width": 0},
     }  # fmt: skip
+
+
+def _beyond(rows: pd.DataFrame, wide: float) -> list[dict[str, Any]]:
+    """Return the numbers of differences that lie outside the picture, at its edge."""
+    notes = []
+    for row in rows[rows["difference"].abs() > wide].itertuples(index=False):
+        right = row.difference > 0
+        text = f"{row.difference:+.1f} SD".replace("-", "−")
+        notes.append({
+            "x": wide if right else -wide, "y": row.place, "xanchor": "right" if right else "left",
+            "text": f"{text} ▶" if right else f"◀ {text}", "showarrow": False, "bgcolor": "#fff",
+            "font": {"size": 12, "color": LOOKS[row.verdict][0]},
+        })  # fmt: skip
+    return notes
 
 
 def _label(row: Any) -> str:  # noqa: ANN401 - a named tuple

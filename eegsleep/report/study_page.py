@@ -10,6 +10,7 @@ import numpy as np
 
 from eegsleep.catalogue import FAMILIES
 from eegsleep.provenance import package_versions
+from eegsleep.report.next_day import describe_next_day, number_range, p_value, signed_number
 from eegsleep.report.pages import ARROWS, MISSING, compose_page, format_number, with_json
 from eegsleep.report.study_figures import draw_forest, draw_nights
 from eegsleep.study.verdicts import FALSE_DISCOVERY_RATE
@@ -74,20 +75,24 @@ def render_study(
     names = _names(study)
     markers, common = _without_common_reason(comparison.markers)
     primary = [row for row in markers.itertuples(index=False) if _is_primary(row, study)]
+    scores = [{**_marker_row(row, names), "marker": row.marker}
+              for row in markers.itertuples(index=False) if row.marker.startswith("day_")]  # fmt: skip
     panels = [with_json(draw_nights(comparison.nights, row, names.shown, names.codes)) for row in primary]
     return compose_page(
         "study.html",
         study=study,
         names=names,
         common=common,
+        tested=study.mechanism.kind != "observational",
         by_lot=set(markers["method"]) <= {"re-randomisation", "descriptive"},
         facts=_facts(study, comparison, names),
         status=_lock_status(study, lock, changes, unmasked_at),
         changes=list(changes),
         notes=[*notes, *_notes(study, comparison, names)],
-        families=_family_rows(comparison.families, names),
+        families=_family_rows(comparison.families, names, tested=study.mechanism.kind != "observational"),
         primary=[_marker_row(row, names) for row in primary],
         panels=panels,
+        next_day=describe_next_day(scores, comparison.relations, comparison.nuisance),
         forest=with_json(draw_forest(markers, names.shown)),
         groups=_groups(markers, names),
         doubts=_doubts(comparison.nuisance, markers, primary, names),
@@ -161,7 +166,8 @@ def _lock_status(
             "Nothing was frozen before this was computed: settings, exclusions and endpoints could still be chosen by "
             "their result. Take no conclusion from this page."]}  # fmt: skip
     words = [f"Settings, exclusions, endpoints and schedule were frozen on {_moment(lock['locked_at'])}."]
-    if unmasked_at:
+    never_masked = lock["open_label"] and study.mechanism.kind == "observational"
+    if unmasked_at and not never_masked:
         words.append(f"The codes were first opened on {_moment(unmasked_at)}.")
     if lock["replaces"]:
         words.append(f"This lock replaces {len(lock['replaces'])} made before, all while the codes were masked.")
@@ -174,6 +180,8 @@ def _lock_status(
         words.append("The label was open: it was known from the start which code is the compound.")
         return {"kind": "caution", "sign": "!", "title": "Locked, but not blind", "words": words}
     title = "Locked before unmasking" if unmasked_at else "Locked; codes masked"
+    if never_masked:
+        title = "Locked before comparing"
     return {"kind": "usable", "sign": "✓", "title": title, "words": [*words, "Nothing changed since."]}
 
 
@@ -198,19 +206,17 @@ def _notes(study: Study, comparison: Comparison, names: Names) -> list[str]:
     return notes
 
 
-def _family_rows(families: pd.DataFrame, names: Names) -> list[dict[str, Any]]:
+def _family_rows(families: pd.DataFrame, names: Names, *, tested: bool) -> list[dict[str, Any]]:
     rows = []
     for row in families.sort_values("family").itertuples(index=False):
         sentence = row.sentence.removeprefix(f"{row.title}: ")
         place = f"tested {_ordinal(row.order)}" if row.order else "not among the declared families"
-        gate = (
-            ""
-            if row.gate == "open" or not (row.order and row.n_markers)
-            else "; not tested, as nothing was found before it"
-        )
+        if row.order and row.n_markers and row.gate != "open":
+            place = f"{_ordinal(row.order)} in the declared order; not tested, as nothing was found before it"
         rows.append({
-            "family": row.family, "title": row.title, "verdict": row.verdict, "sign": SIGNS.get(row.verdict, ""),
-            "sentence": _say(sentence[:1].upper() + sentence[1:], names), "place": place + gate,
+            "family": row.family, "title": row.title, "verdict": row.verdict,
+            "word": row.verdict if tested else "described", "sign": SIGNS.get(row.verdict, "") if tested else "",
+            "sentence": _say(sentence[:1].upper() + sentence[1:], names), "place": place if tested else "not tested",
             "n_missing": row.n_missing, "expectation": row.expectation, "source": row.expectation_source,
         })  # fmt: skip
     return rows
@@ -218,21 +224,6 @@ def _family_rows(families: pd.DataFrame, names: Names) -> list[dict[str, Any]]:
 
 def _ordinal(n: int) -> str:
     return {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}.get(n, f"as number {n}")
-
-
-def _signed(value: float) -> str:
-    text = format_number(value)
-    return f"+{text}" if value > 0 else text
-
-
-def _range(low: float, high: float) -> str:
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return MISSING
-    return f"{format_number(low)} to {format_number(high)}"
-
-
-def _p(value: float) -> str:
-    return format_number(value, 3 if value >= 0.001 else 4)
 
 
 def _unit(unit: str) -> str:
@@ -252,15 +243,16 @@ def _marker_row(row: Any, names: Names) -> dict[str, Any]:  # noqa: ANN401 - a n
     return {
         "label": row.label, "family": row.family, "arrow": arrow, "direction": words, "stage": row.stage or "night",
         "channel": row.channel or MISSING, "unit": _unit(row.unit), "primary": row.role == "primary",
+        "stands": row.represents and row.role != "primary",
         "control": format_number(row.control_mean), "compound": format_number(row.compound_mean),
-        "n": f"{row.n_control} / {row.n_compound}", "difference": _signed(row.difference),
-        "interval": _range(row.low, row.high), "t_interval": _range(row.t_low, row.t_high),
-        "interval_90": _range(row.low_90, row.high_90),
+        "n": f"{row.n_control} / {row.n_compound}", "difference": signed_number(row.difference),
+        "interval": number_range(row.low, row.high), "t_interval": number_range(row.t_low, row.t_high),
+        "interval_90": number_range(row.low_90, row.high_90),
         "ratio": f"× {format_number(row.ratio, 2)}" if math.isfinite(row.ratio) else "",
-        "ratio_interval": _range(row.ratio_low, row.ratio_high) if math.isfinite(row.ratio_low) else "",
-        "g": format_number(row.g_av, 2), "nap": format_number(row.nap, 2), "p": _p(row.p),
-        "p_adjusted": _p(row.p_adjusted), "tests": n_tests, "adjustment": row.adjustment, "method": row.method,
-        "smallest_p": _p(row.smallest_p), "bound": bound, "inside": inside,
+        "ratio_interval": number_range(row.ratio_low, row.ratio_high) if math.isfinite(row.ratio_low) else "",
+        "g": format_number(row.g_av, 2), "nap": format_number(row.nap, 2), "p": p_value(row.p),
+        "p_adjusted": p_value(row.p_adjusted), "tests": n_tests, "adjustment": row.adjustment, "method": row.method,
+        "smallest_p": p_value(row.smallest_p), "bound": bound, "inside": inside,
         "declared": declared if math.isfinite(row.smallest_effect) else "",
         "verdict": row.verdict, "word": "not tested" if untested else row.verdict,
         "sign": "" if untested else SIGNS.get(row.verdict, ""), "sentence": _say(row.sentence, names),
@@ -290,8 +282,8 @@ def _doubts(nuisance: pd.DataFrame, markers: pd.DataFrame, primary: list, names:
     for row in nuisance.itertuples(index=False):
         key = (row.marker, row.stage, row.channel)
         entry = {
-            "kind": row.kind, "of": title.get(key, "the study"), "value": _signed(row.value), "unit": _unit(row.unit),
-            "adjusted": _signed(row.adjusted_difference), "conspicuous": row.conspicuous,
+            "kind": row.kind, "of": title.get(key, "the study"), "value": signed_number(row.value),
+            "unit": _unit(row.unit), "adjusted": signed_number(row.adjusted_difference), "conspicuous": row.conspicuous,
             "sentence": _say(row.sentence, names),
         }  # fmt: skip
         if key in main:
@@ -313,8 +305,9 @@ def _model_rows(models: pd.DataFrame, markers: pd.DataFrame) -> list[dict[str, A
     label = markers.drop_duplicates("marker").set_index("marker")["label"]
     return [
         {"label": label.get(row.marker, row.marker), "where": f"{row.stage or 'night'} {row.channel}".strip(),
-         "method": row.method, "decides": row.decides, "estimate": _signed(row.estimate), "se": format_number(row.se),
-         "df": format_number(row.df, 1), "p": _p(row.p), "interval": _range(row.low, row.high),
+         "method": row.method, "decides": row.decides, "estimate": signed_number(row.estimate),
+         "se": format_number(row.se), "df": format_number(row.df, 1), "p": p_value(row.p),
+         "interval": number_range(row.low, row.high),
          "sd": [format_number(v) for v in (row.sd_subject, row.sd_effect, row.sd_night)], "reason": row.reason}
         for row in models.itertuples(index=False)
     ]  # fmt: skip
@@ -341,6 +334,13 @@ def _methods(study: Study, comparison: Comparison) -> list[str]:
             f"Primary endpoints are tested at {study.alpha:g} together; the families follow in the declared order "
             f"({', '.join(study.families)}) and the gate closes where one finds nothing. Inside a family the false "
             f"discovery rate is {100 * FALSE_DISCOVERY_RATE:.0f} %, and such findings are exploratory."
+        )
+    if len(comparison.relations):
+        words.append(
+            "Associations of next-day scores with markers are by least squares within persons, or a mixed model where "
+            "the relation can be told apart between persons; practice is linear in the logarithm of the days since "
+            "the first test, the condition is a covariate, and autocorrelation of both makes the nights count for less "
+            "(Bartlett 1935, doi:10.2307/2341884; Pyper & Peterman 1998, doi:10.1139/f98-104). They decide nothing."
         )
     if study.nights["subject"].eq(study.nights["subject"].iloc[0]).all():
         words.append("A result of one sleeper holds for that sleeper, in these weeks.")

@@ -25,8 +25,8 @@ KEYS = ["marker", "stage", "channel"]
 _NUMBERS = ("value", "clean_min", "low", "high", "expected")
 # Whether more of a next-day score is better, by how its column begins.
 _DAY_DIRECTIONS = {
-    "day_pvt_inv": "+", "day_pvt_lapses": "-", "day_nback": "+", "day_kss": "-", "day_vas": "+", "day_sol": "-",
-    "day_tst": "+",
+    "day_pvt_inv": "+", "day_pvt_speed": "+", "day_pvt_lapses": "-", "day_nback": "+", "day_kss": "-", "day_vas": "+",
+    "day_sol": "-", "day_tst": "+",
 }  # fmt: skip
 
 
@@ -44,6 +44,8 @@ class Arrangement:
         One row a marker: marker, stage, channel, family, unit, label, direction, smallest effect.
     value, clean_min, low, high, expected : ndarray, shape (n_markers, n_nights)
         What the nights measured; NaN where there is none, and for excluded nights.
+    before : ndarray, shape (n_markers, n_nights_before)
+        The markers of nights before each sleeper's first condition; `before_subjects` says whose they are.
     """
 
     nights: pd.DataFrame
@@ -55,6 +57,8 @@ class Arrangement:
     low: Floats
     high: Floats
     expected: Floats
+    before: Floats
+    before_subjects: NDArray
 
     @cached_property
     def subjects(self) -> NDArray:
@@ -94,6 +98,7 @@ def arrange_nights(study, values: pd.DataFrame) -> Arrangement:  # noqa: ANN001
         raise TableError("values of nights that the study does not list", found=", ".join(map(str, unknown[:3])))
     long = pd.concat([values, _next_day(nights)], ignore_index=True)
     long = pd.concat([long, _never_measured(study, nights, long)], ignore_index=True)
+    earlier = long
     long = long[long["night"].isin(nights["night"])]
     if long.empty:
         raise TableError("there is nothing to compare", found="no marker of a night that was given a condition",
@@ -121,7 +126,22 @@ def arrange_nights(study, values: pd.DataFrame) -> Arrangement:  # noqa: ANN001
     entries = pd.DataFrame([_describe(study, key, str(units.loc[key])) for key in keys])
     second = (nights["condition"] == study.conditions[1]).to_numpy()
     assigned = ~second if study.active == study.conditions[0] else second
-    return Arrangement(nights, rows, assigned, entries, *(arrays[name] for name in _NUMBERS))
+    first = nights_before(table)
+    earlier = earlier[earlier["night"].isin(first["night"]) & np.isfinite(earlier["value"].astype(float))]
+    place = keys.get_indexer(pd.MultiIndex.from_frame(earlier[KEYS]))
+    before = np.full((len(keys), len(first)), np.nan)
+    column = pd.Index(first["night"]).get_indexer(earlier["night"])
+    before[place[place >= 0], column[place >= 0]] = earlier["value"].to_numpy(dtype=float)[place >= 0]
+    whose = first["subject"].to_numpy(dtype=object)
+    return Arrangement(nights, rows, assigned, entries, *(arrays[name] for name in _NUMBERS), before, whose)
+
+
+def nights_before(nights: pd.DataFrame) -> pd.DataFrame:
+    """Return the nights that show a sleeper before anything was given: no condition, no adaptation, not excluded."""
+    given = nights[nights["condition"] != ""]
+    start = nights["subject"].map(given.groupby("subject")["date"].min())
+    free = (nights["condition"] == "") & ~nights["adaptation"].astype(bool) & ~nights["excluded"].astype(bool)
+    return nights[free & start.notna() & (nights["date"] < start.fillna(""))]
 
 
 def _next_day(nights: pd.DataFrame) -> pd.DataFrame:
@@ -154,7 +174,7 @@ def _describe(study, key: tuple[str, str, str], unit: str) -> dict:  # noqa: ANN
     else:
         day = name.startswith("day_")
         directions = [sign for start, sign in _DAY_DIRECTIONS.items() if name.startswith(start)]
-        entry |= {"label": name.removeprefix("day_").replace("_", " "), "family": "E" if day else "context",
+        entry |= {"label": _spell_score(name), "family": "E" if day else "context",
                   "direction": directions[0] if directions else "0"}  # fmt: skip
         effect = (0.5, "SD") if day else (None, "")
     endpoint = "|".join(key)
@@ -165,6 +185,12 @@ def _describe(study, key: tuple[str, str, str], unit: str) -> dict:  # noqa: ANN
         "smallest_effect": math.nan if effect[0] is None else float(effect[0]),
         "smallest_effect_unit": effect[1],
     }
+
+
+def _spell_score(name: str) -> str:
+    """Return the name of a score as it is spoken, abbreviations of known tests in capitals."""
+    words = name.removeprefix("day_").split("_")
+    return " ".join(word.upper() if word in {"pvt", "kss", "vas", "sol", "tst"} else word for word in words)
 
 
 def is_circular(unit: str) -> bool:

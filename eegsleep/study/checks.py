@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from eegsleep.study.schedule import find_violation
 from eegsleep.tables import CHECKS, check_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -42,7 +43,11 @@ class Check(NamedTuple):
     message: str
 
 
-def run_checks(study: Study, values: pd.DataFrame | None = None) -> pd.DataFrame:
+def run_checks(
+    study: Study,
+    values: pd.DataFrame | None = None,
+    provenances: Mapping[str, Mapping[str, Any]] | None = None,
+) -> pd.DataFrame:
     """Run checks C1 to C12.
 
     Parameters
@@ -52,6 +57,9 @@ def run_checks(study: Study, values: pd.DataFrame | None = None) -> pd.DataFrame
     values : pandas.DataFrame, optional
         One row for each night and marker: `night, marker, stage, channel, value, clean_min` and more. Checks
         that need it warn where it is missing.
+    provenances : mapping of str to mapping, optional
+        provenance.json by night: C6 then goes by what recorded each night and on which derivations, too, and not by
+        nights.csv alone.
 
     Returns
     -------
@@ -59,8 +67,27 @@ def run_checks(study: Study, values: pd.DataFrame | None = None) -> pd.DataFrame
         Table `CHECKS`.
     """
     values = long_values(values)
-    rows = [check(study, values) for check in _CHECKS]
+    told = dataclasses.replace(study, nights=study.nights.assign(device=_tell_devices(study.nights, provenances)))
+    rows = [check(told if check is check_device else study, values) for check in _CHECKS]
     return check_table(pd.DataFrame(rows, columns=CHECKS.column_names), CHECKS)
+
+
+def _tell_devices(nights: pd.DataFrame, provenances: Mapping[str, Mapping[str, Any]] | None) -> pd.Series:
+    """Return the device of each night as entered, told apart where recordings under one name are not alike."""
+    made = {night: _describe_setup(p) for night, p in (provenances or {}).items()}
+    found = nights["night"].map(made).astype("str").where(nights["night"].isin(made), "")
+    told = nights["device"].astype("str")
+    for _, own in found[found != ""].groupby(told[found != ""]):
+        if len(set(own)) > 1:
+            usual = own.mode().iloc[0]  # a night that was never scored had what most had
+            same = told == told[own.index[0]]
+            told = told.where(~same, (told + " " + found.where(found != "", usual)).str.strip())
+    return told
+
+
+def _describe_setup(provenance: Mapping[str, Any]) -> str:
+    eeg = [label for label, role in (provenance.get("roles") or {}).items() if role == "eeg"]
+    return f"{provenance.get('device') or ''} ({', '.join(sorted(eeg))})".removesuffix(" ()")
 
 
 def _second(study: Study) -> NDArray[np.bool_]:
@@ -191,8 +218,10 @@ def check_carry_over(study: Study, values: pd.DataFrame) -> Check:
     before = previous_night(study.nights)
     second = _second(study)
     given = (study.nights["condition"] != "").to_numpy()
+    follow = np.zeros(len(given), dtype=bool)
     for endpoint in study.primary:
         y = endpoint_values(study, values, endpoint)
+        follow |= np.isfinite(y) & (before >= 0) & given[before]
         rows = np.flatnonzero(np.isfinite(y) & (before >= 0) & given[before])
         fit = fit_line(y[rows], np.column_stack([second[rows], second[before[rows]]])) if len(rows) else None
         if fit is None or not fit.residual_sd:
@@ -200,8 +229,14 @@ def check_carry_over(study: Study, values: pd.DataFrame) -> Check:
         effect, error = fit.coefficients[1] / fit.residual_sd, fit.errors[1] / fit.residual_sd
         value = effect if math.isnan(value) else value
         words.append(f"{endpoint}: {effect:+.2f} SD (standard error {error:.2f})")
-    message = f"After {study.conditions[1]} the night before, {'; '.join(words)}. Reported only." if words else (
-        "No night follows another with a value: no carry-over can be seen.")  # fmt: skip
+    message = f"After {study.conditions[1]} the night before, {'; '.join(words)}. Reported only."
+    if not words:
+        message = "No night follows another with a value: no carry-over can be seen."
+        if follow.any():
+            message = (
+                "Too few nights, or the night before was always of the same condition as the night itself: "
+                "carry-over cannot be told from the effect."
+            )
     return Check("C5", "carry-over", "pass", value, math.nan, message)
 
 
@@ -212,15 +247,17 @@ def check_device(study: Study, values: pd.DataFrame) -> Check:
     if study.mechanism.kind == "parallel":  # a sleeper's own device is part of the sleeper
         shared = nights.groupby("device")["subject"].nunique()
         nights = nights[nights["device"].isin(shared.index[shared > 1])]
-    table = pd.crosstab(nights["device"], nights["condition"]).to_numpy(dtype=float)
+    counts = pd.crosstab(nights["device"], nights["condition"])
+    table = counts.to_numpy(dtype=float)
     if table.shape[0] < 2 or table.shape[1] < 2:
-        message = "All nights that enter have one device."
+        message = "All nights that enter have one device and one set of derivations."
         return Check("C6", "device", "pass", 0.0, _DEVICE_LIMIT, message)
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
     v = math.sqrt(((table - expected) ** 2 / expected).sum() / table.sum() / (min(table.shape) - 1))
     confounded = v > _DEVICE_LIMIT
-    message = f"{table.shape[0]} devices; they go with the condition at V = {v:.2f}." + (
-        " Device and compound cannot be told apart." if confounded else " Take the device as a block.")  # fmt: skip
+    names = "; ".join(f"{name or 'not named'} {n} nights" for name, n in counts.sum(axis=1).items())
+    message = f"{table.shape[0]} devices ({names}); they go with the condition at V = {v:.2f}." + (
+        " Device and condition cannot be told apart." if confounded else " Take the device as a block.")  # fmt: skip
     return Check("C6", "device", "fail" if confounded else "warn", v, _DEVICE_LIMIT, message)
 
 

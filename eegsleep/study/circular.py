@@ -10,6 +10,7 @@ import numpy as np
 from scipy import optimize, special, stats
 
 from eegsleep.errors import SettingsError
+from eegsleep.study.phase_means import enter_phase
 from eegsleep.study.resampling import MIN_PER_ARM, Schedule
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ _BISECTIONS = 14
 class CircularResult:
     """Difference of mean directions (second minus first, rad), its interval and p, and the redraws.
 
-    `low` and `high` are distances from `difference` added to it, so that they may pass ±π; NaN where
-    no rotation is rejected. `drawn` and `observed` are the statistic of each schedule counted.
+    `low` and `high` are distances from `difference` added to it, so that they may pass ±π; both are NaN where
+    no rotation is rejected to one side. `drawn` and `observed` are the statistic of each schedule counted.
     """
 
     difference: float
@@ -67,7 +68,8 @@ def compare_phases(angles: ArrayLike, schedule: Schedule, alpha: float = 0.05) -
     """Compare the nightly phases of two conditions by redrawing the schedule.
 
     The statistic is the sum of both resultant lengths: the larger, the further the mean directions
-    are apart. Pairs and covariates are kept through the draws, not through the statistic.
+    are apart. Pairs and covariates are kept through the draws, not through the statistic; the first nights of
+    each phase stay out as the schedule says.
 
     Parameters
     ----------
@@ -83,21 +85,21 @@ def compare_phases(angles: ArrayLike, schedule: Schedule, alpha: float = 0.05) -
         raise SettingsError("one mean direction a night is compared", found=f"shape {angles.shape}")
     available = np.isfinite(angles)
     vectors = np.where(available, np.exp(1j * np.where(available, angles, 0.0)), 0.0)
-    z = schedule.assigned
-    n_first, n_second = int((available & ~z).sum()), int((available & z).sum())
-    difference = float(wrap(mean_direction(angles[z]) - mean_direction(angles[~z])))
-    stacked = schedule.stacked.astype(float)
-    n_available = stacked @ available
-    extreme = (n_available < MIN_PER_ARM) | (available.sum() - n_available < MIN_PER_ARM)
+    z, stacked = schedule.assigned, schedule.stacked
+    out = schedule.wash_out_nights
+    enters = enter_phase(stacked, out) >= 0 if out else np.ones(stacked.shape, dtype=bool)
+    arms = [(stacked & enters).astype(float), (~stacked & enters).astype(float)]
+    extreme = np.any([arm @ available < MIN_PER_ARM for arm in arms], axis=0)
+    second, first = (available & enters[0] & arm for arm in (z, ~z))
+    counts = int(first.sum()), int(second.sum())
+    difference = float(wrap(mean_direction(angles[second]) - mean_direction(angles[first])))
     columns = np.column_stack([vectors * ~z, vectors * z])
-    to_second = stacked @ columns.real + 1j * (stacked @ columns.imag)
-    totals = columns.sum(axis=0)
+    sums = [arm @ columns.real + 1j * (arm @ columns.imag) for arm in arms]
     counted = slice(1 if schedule.complete else 0, None)
 
     def statistics(delta: float) -> Floats:
         turn = np.array([1.0, np.exp(-1j * delta)])
-        second = to_second @ turn
-        return np.abs(second) + np.abs(totals @ turn - second)
+        return np.abs(sums[0] @ turn) + np.abs(sums[1] @ turn)
 
     def p_value(delta: float) -> float:
         drawn = statistics(delta)
@@ -106,10 +108,13 @@ def compare_phases(angles: ArrayLike, schedule: Schedule, alpha: float = 0.05) -
     drawn = statistics(0.0)
     if extreme[0]:
         nan = math.nan
-        return CircularResult(difference, nan, nan, nan, nan, nan, drawn[counted], nan, n_first, n_second)
-    ends = [_reach(p_value, difference, sign, level) for level in (alpha, 0.10) for sign in (-1, 1)]
+        return CircularResult(difference, nan, nan, nan, nan, nan, drawn[counted], nan, *counts)
+    ends: list[float] = []
+    for level in (alpha, 0.10):
+        both = [_reach(p_value, difference, sign, level) for sign in (-1, 1)]
+        ends += [math.nan] * 2 if np.isnan(both).any() else both
     drawn_counted = np.where(extreme[counted], np.inf, drawn[counted])
-    return CircularResult(difference, *ends, p_value(0.0), drawn_counted, float(drawn[0]), n_first, n_second)
+    return CircularResult(difference, *ends, p_value(0.0), drawn_counted, float(drawn[0]), *counts)
 
 
 def _reach(p_value, centre: float, sign: int, alpha: float) -> float:  # noqa: ANN001

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from eegsleep.errors import SettingsError
 from eegsleep.study import arrangement, circular, effects, multiplicity, resampling, verdicts
 from eegsleep.study.arrangement import KEYS, Arrangement
-from eegsleep.study.nuisance import explain_away
+from eegsleep.study.nuisance import Arms, explain_away
+from eegsleep.study.relations import relate_arranged
 from eegsleep.study.rows_of_groups import fill_group
 from eegsleep.study.rows_of_one import MIN_NIGHTS, fill_randomization, fill_single
 from eegsleep.tables import COMPARISON, COMPARISON_MODELS, COMPARISON_NIGHTS, check_table
@@ -32,8 +34,8 @@ class Comparison:
 
     Attributes
     ----------
-    markers, families, nuisance, nights, models : DataFrame
-        Tables COMPARISON, FAMILY_VERDICTS, NUISANCE, COMPARISON_NIGHTS and COMPARISON_MODELS.
+    markers, families, nuisance, relations, nights, models : DataFrame
+        Tables COMPARISON, FAMILY_VERDICTS, NUISANCE, RELATIONS, COMPARISON_NIGHTS and COMPARISON_MODELS.
     checks : DataFrame
         The checks of the study, as they were given.
     n_schedules : int
@@ -47,6 +49,7 @@ class Comparison:
     markers: pd.DataFrame
     families: pd.DataFrame
     nuisance: pd.DataFrame
+    relations: pd.DataFrame
     nights: pd.DataFrame
     models: pd.DataFrame
     checks: pd.DataFrame
@@ -60,6 +63,7 @@ def compare_nights(
     values: pd.DataFrame,
     *,
     checks: pd.DataFrame | None = None,
+    audit: pd.DataFrame | None = None,
     n_draws: int = N_DRAWS,
 ) -> Comparison:
     """Compare compound with control nights, marker by marker, as the study declared it.
@@ -73,6 +77,9 @@ def compare_nights(
         clean_min, low, high, expected. One value of a marker a night.
     checks : DataFrame, optional
         Checks of the study, handed through.
+    audit : DataFrame, optional
+        Table AUDIT of the nights, with a column `night`, as `collect_audits` returns it: whether events were seen
+        as well in both conditions.
     n_draws : int
         Redrawn schedules, where the mechanism has too many to list.
 
@@ -90,14 +97,22 @@ def compare_nights(
     """
     arranged = arrangement.arrange_nights(study, values)
     draws, complete = _redraw(study, arranged, n_draws)
-    return _compare(study, arranged, draws, complete, checks)
+    return _compare(study, arranged, draws, complete, checks, audit)
 
 
 def _redraw(study, arranged: Arrangement, n_draws: int) -> tuple[Bools | None, bool]:  # noqa: ANN001
     from eegsleep.study import mechanisms
+    from eegsleep.study.schedule import find_violation
 
     if study.mechanism.kind == "observational":
         return None, False
+    violation = find_violation(study.mechanism, study.nights)
+    if violation:
+        raise SettingsError(
+            f"the schedule that was followed is not one the mechanism {study.mechanism.kind} could have drawn",
+            found=f"{violation.found} at {study.nights['night'].iloc[violation.row]}", allowed=violation.allowed,
+            remedy="declare the mechanism that produced the schedule; a p-value rests on it",
+        )  # fmt: skip
     draws = mechanisms.enumerate_all(study.mechanism, study.nights)
     complete = draws is not None
     if draws is None:
@@ -112,6 +127,7 @@ def _compare(
     draws: Bools | None,
     complete: bool,
     checks: pd.DataFrame | None = None,
+    audit: pd.DataFrame | None = None,
 ) -> Comparison:
     covariates = _covariates(study, arranged)
     rows = [_describe(arranged, index, study) for index in range(len(arranged.entries))]
@@ -129,14 +145,18 @@ def _compare(
     gates = _adjust(rows, drawn, study, many=many)
     for row in rows:
         row["verdict"], row["sentence"] = verdicts.judge_marker(row, alpha=study.alpha, masked=study.active is None)
-    markers = check_table(pd.DataFrame(rows, columns=COMPARISON.column_names), COMPARISON)
+    markers = pd.DataFrame(rows, columns=COMPARISON.column_names)
+    markers["represents"] = verdicts.choose_representatives(markers.assign(known=np.isfinite(markers["difference"])))
+    markers = check_table(markers, COMPARISON)
+    arms = Arms() if study.active is not None else Arms(*study.conditions)
     families = verdicts.judge_families(
         markers, tuple(study.families), gates, getattr(study, "compound_class", "") or study.compound
     )
     return Comparison(
         markers,
         families,
-        explain_away(arranged, covariates),
+        explain_away(arranged, covariates, arms=arms, audit=audit),
+        relate_arranged(study, arranged),
         _night_table(arranged),
         check_table(pd.DataFrame(models, columns=COMPARISON_MODELS.column_names), COMPARISON_MODELS),
         pd.DataFrame() if checks is None else checks,
@@ -208,7 +228,8 @@ def _describe(arranged: Arrangement, index: int, study) -> dict:  # noqa: ANN001
         role = "primary" if entry["endpoint"] in study.primary else "family"
         role = role if role == "primary" or entry["family"] in study.families else "described"
     return row | {
-        "endpoint": entry["endpoint"], "role": role, "reason": "", "method": "descriptive", "adjustment": "",
+        "endpoint": entry["endpoint"], "role": role, "measure": verdicts.name_measure(entry["marker"]),
+        "represents": False, "reason": "", "method": "descriptive", "adjustment": "",
         "n_tests": 0, "gate": "", "n_control": first.size, "n_compound": second.size,
         "n_subjects": len(set(arranged.subjects[kept].tolist())),
         "control_mean": mean(first), "compound_mean": mean(second), "control_sd": sd,
@@ -236,7 +257,7 @@ def _adjust(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study, *, 
             adjusted, how = multiplicity.holm(raw), "Holm over the primary endpoints"
         else:
             adjusted = multiplicity.max_t(np.array([drawn[i][0] for i in primary]), [drawn[i][1] for i in primary])
-            adjusted, how = np.fmax(adjusted, raw), "max-T over the primary endpoints, schedules shared"
+            adjusted, how = np.fmax(adjusted, raw), "step-down min-P over the primary endpoints, schedules shared"
         for i, p in zip(primary, adjusted, strict=True):
             rows[i] |= {"p_adjusted": float(p), "adjustment": how, "n_tests": len(primary), "gate": "open"}
     opened = not study.primary or any(rows[i]["p_adjusted"] <= study.alpha for i in primary)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy import integrate, linalg, special, stats
@@ -52,8 +52,42 @@ def small_sample_factor(df: float) -> float:
     return math.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2)) / math.sqrt(df / 2)
 
 
+def cohen_d_z(first: ArrayLike, second: ArrayLike) -> float:
+    """Return the mean difference of pairs (second minus first) in standard deviations of the differences.
+
+    A pair with a NaN is left out; the value depends on how much the two conditions go together.
+    """
+    differences = _finite(np.asarray(second, dtype=float) - np.asarray(first, dtype=float))
+    if differences.size < 2:
+        return math.nan
+    spread = differences.std(ddof=1)
+    return float(differences.mean() / spread) if spread > 0 else math.nan
+
+
+def cohen_d_av(first: ArrayLike, second: ArrayLike, spread: Literal["mean", "rms"] = "mean") -> float:
+    """Return the difference of means (second minus first) in standard deviations between nights.
+
+    Parameters
+    ----------
+    first, second : array_like
+        Night values; NaN is left out.
+    spread : {"mean", "rms"}
+        How the standard deviations of both conditions are averaged: as they are (Lakens), or their squares.
+
+    References
+    ----------
+    Lakens 2013, doi:10.3389/fpsyg.2013.00863
+    """
+    first, second = _finite(first), _finite(second)
+    if min(first.size, second.size) < 2:
+        return math.nan
+    one, two = first.std(ddof=1), second.std(ddof=1)
+    sd = (one + two) / 2 if spread == "mean" else math.sqrt((one**2 + two**2) / 2)
+    return float((second.mean() - first.mean()) / sd) if sd > 0 else math.nan
+
+
 def hedges_g_av(first: ArrayLike, second: ArrayLike, *, df: float) -> float:
-    """Return the mean difference (second minus first) in mean standard deviations, times J(`df`).
+    """Return `cohen_d_av` times J(`df`), so that few nights do not make it too large.
 
     Parameters
     ----------
@@ -66,11 +100,7 @@ def hedges_g_av(first: ArrayLike, second: ArrayLike, *, df: float) -> float:
     ----------
     Lakens 2013, doi:10.3389/fpsyg.2013.00863
     """
-    first, second = _finite(first), _finite(second)
-    if min(first.size, second.size) < 2:
-        return math.nan
-    spread = (first.std(ddof=1) + second.std(ddof=1)) / 2
-    return float((second.mean() - first.mean()) / spread * small_sample_factor(df)) if spread > 0 else math.nan
+    return cohen_d_av(first, second) * small_sample_factor(df)
 
 
 def hedges_g(difference: float, sd: float, n_first: int, n_second: int) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from eegsleep.errors import EegSleepError, SettingsError
 from eegsleep.provenance import encode_json, hash_bytes, hash_file, package_versions, write_file
 from eegsleep.study.lock import agree_provenance
 from eegsleep.tables import (
+    AUDIT,
     CHECKS,
     COMPARISON,
     COMPARISON_MODELS,
@@ -19,6 +20,7 @@ from eegsleep.tables import (
     FAMILY_VERDICTS,
     MARKERS,
     NUISANCE,
+    RELATIONS,
     encode_sidecar,
     encode_table,
     read_table,
@@ -29,9 +31,10 @@ if TYPE_CHECKING:
 
     from eegsleep.study.compare import Comparison
     from eegsleep.study.protocol import Study
+    from eegsleep.tables import Table
 
 NIGHTS_FOLDER = "eegsleep-nights"  # beside study.toml, unless another is named
-_MARKER_FILE = f"{MARKERS.name}.csv"
+_MARKER_FILE, _AUDIT_FILE = f"{MARKERS.name}.csv", f"{AUDIT.name}.csv"
 
 
 def collect_markers(folder: str | Path, provenances: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
@@ -54,21 +57,48 @@ def collect_markers(folder: str | Path, provenances: Mapping[str, Mapping[str, A
     EegSleepError
         If the markers of a night are missing, or not those its provenance vouches for.
     """
-    parts = []
-    for night, provenance in provenances.items():
-        path = Path(folder) / night / _MARKER_FILE
-        _vouch(path, provenance)
-        table = read_table(path, MARKERS)
-        table.insert(0, "night", night)
-        parts.append(table)
+    parts = [_read_own(Path(folder) / night, MARKERS, provenance) for night, provenance in provenances.items()]
     if not parts:
         raise EegSleepError("there is no night to collect markers of", found=f"none in {folder}",
                             remedy="score the nights of the study first")  # fmt: skip
     return pd.concat(parts, ignore_index=True)
 
 
+def collect_audits(folder: str | Path, provenances: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame | None:
+    """Return the audits of many nights as one long table: how many planted events their detectors found.
+
+    Parameters
+    ----------
+    folder, provenances
+        As in `collect_markers`.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        Column `night`, then those of table `AUDIT`; None if no night was audited. A night whose provenance names
+        no audit has no row.
+
+    Raises
+    ------
+    EegSleepError
+        If an audit is missing, or not the one its provenance vouches for.
+    """
+    audited = {night: p for night, p in provenances.items() if _AUDIT_FILE in p.get("outputs", {})}
+    parts = [_read_own(Path(folder) / night, AUDIT, provenance) for night, provenance in audited.items()]
+    return pd.concat(parts, ignore_index=True) if parts else None
+
+
+def _read_own(folder: Path, table: Table, provenance: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a table of one night, vouched for, with the name of the night before it."""
+    path = folder / f"{table.name}.csv"
+    _vouch(path, provenance)
+    found = read_table(path, table)
+    found.insert(0, "night", folder.name)
+    return found
+
+
 def _vouch(path: Path, provenance: Mapping[str, Any]) -> None:
-    expected = provenance.get("outputs", {}).get(_MARKER_FILE, "")
+    expected = provenance.get("outputs", {}).get(path.name, "")
     found = hash_file(path) if path.is_file() else "no such file"
     if found != expected:
         raise EegSleepError(
@@ -153,7 +183,8 @@ def save_comparison(
     """
     tables = {
         COMPARISON: comparison.markers, FAMILY_VERDICTS: comparison.families, NUISANCE: comparison.nuisance,
-        COMPARISON_NIGHTS: comparison.nights, COMPARISON_MODELS: comparison.models, CHECKS: comparison.checks,
+        RELATIONS: comparison.relations, COMPARISON_NIGHTS: comparison.nights, COMPARISON_MODELS: comparison.models,
+        CHECKS: comparison.checks,
     }  # fmt: skip
     files: dict[str, bytes] = {}
     for table, frame in tables.items():

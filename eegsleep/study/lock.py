@@ -76,13 +76,15 @@ def agree_provenance(
     provenances : mapping
         By night, as `read_provenances` gives them.
     subjects : mapping of str to str, optional
-        Night to sleeper; a calibration is a sleeper's own, and must be the same for all nights of one.
+        Night to sleeper; a calibration is a sleeper's own, and must be the same for all nights of one. So must what
+        the user said of the units, for nights with one device and the same channels.
 
     Raises
     ------
     EegSleepError
         If nights were made by different versions or settings, some with stages or thresholds that were given and
-        some without, or counted from lights off in some only: they can differ where the sleep did not.
+        some without, in units that were stated for some only, or counted from lights off in some only: they can
+        differ where the sleep did not.
     """
     if not provenances:
         raise EegSleepError("the study has no night to compare", remedy="score its nights with `eegsleep score`")
@@ -93,8 +95,22 @@ def agree_provenance(
     for subject in sorted(set((subjects or {}).values())):
         own = {night: p.get("calibration") for night, p in provenances.items() if subjects.get(night) == subject}
         _refuse_unlike(f"the calibration of {subject}", own)
+        for alike in _of_one_setup({night: provenances[night] for night in own}):
+            stated = {night: p.get("units") or {} for night, p in alike.items()}
+            for label in sorted({label for units in stated.values() for label in units}):
+                _refuse_unlike(f"the unit stated of {label} in nights of {subject}",
+                               {night: units.get(label, "not stated") for night, units in stated.items()})  # fmt: skip
     first = next(iter(provenances.values()))
     return {"settings": first["settings"], "versions": first["versions"]}
+
+
+def _of_one_setup(provenances: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Mapping[str, Any]]]:
+    """Return the nights apart by device and channels; a unit was stated of a channel of that device."""
+    groups: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for night, provenance in provenances.items():
+        setup = json.dumps([provenance.get("device"), sorted(provenance.get("roles") or {})])
+        groups.setdefault(setup, {})[night] = provenance
+    return list(groups.values())
 
 
 def _manner(provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -95,23 +95,25 @@ def fit_mixed_model(
     kept = np.isfinite(y)
     names = np.unique(labels[kept])
     blocks = [np.flatnonzero(kept & (labels == name)) for name in names]
-    both = np.column_stack([x, y])
-    sums = (
-        np.array([z[rows].T @ z[rows] for rows in blocks]),
-        np.array([z[rows].T @ both[rows] for rows in blocks]),
-        both[kept].T @ both[kept],
-    )
-    by_size = [np.array([rows for rows in blocks if len(rows) == size]) for size in {len(rows) for rows in blocks}]
-    stacks = [(y[rows], x[rows], z[rows]) for rows in by_size]
     n, k, r = int(kept.sum()), x.shape[1], z.shape[1]
     if len(names) < 2 or n - k < 1 or np.linalg.matrix_rank(x[kept]) < k:
         raise SettingsError(
             "a mixed model needs at least two subjects and fixed effects that can be told apart",
             found=f"{len(names)} subjects, {n} nights, {k} fixed effects",
         )
-    rest = y[kept] - x[kept] @ np.linalg.lstsq(x[kept], y[kept], rcond=None)[0]
-    if not np.abs(rest).max() > 1e-10 * np.abs(y[kept]).max():
+    plain = np.linalg.lstsq(x[kept], y[kept], rcond=None)[0]
+    rest = y - x @ plain  # fitted in place of y, for the sums of values far from 0 would lose their digits
+    spread = np.abs(rest[kept]).max()
+    if not spread > 1e-10 * np.abs(y[kept]).max():
         raise SettingsError("a mixed model needs values that vary beyond its fixed effects", found="none that do")
+    both = np.column_stack([x, rest])
+    sums = (
+        np.array([z[rows].T @ z[rows] for rows in blocks]),
+        np.array([z[rows].T @ both[rows] for rows in blocks]),
+        both[kept].T @ both[kept],
+    )
+    by_size = [np.array([rows for rows in blocks if len(rows) == size]) for size in {len(rows) for rows in blocks}]
+    stacks = [(rest[rows], x[rows], z[rows]) for rows in by_size]
     free = [(i, j) for i in range(r) for j in range(i + 1) if correlated or i == j]
 
     def root(theta: Floats) -> Floats:
@@ -126,6 +128,8 @@ def fit_mixed_model(
     theta = _minimize(criterion, np.array([1.0 if i == j else 0.0 for i, j in free]), free)
     lower = root(theta)
     value, residual = _profile(sums, lower, n, k)
+    if not residual > 1e-10 * spread**2:
+        raise SettingsError("a mixed model needs nights that vary within a sleeper", found="none that do")
     covariance = lower @ lower.T * residual
     sizes = np.sqrt(np.diag(covariance) / residual)
     singular = bool((sizes < _BOUNDARY).any())
@@ -136,6 +140,7 @@ def fit_mixed_model(
     if not singular:
         covariance, residual, pieces = _polish(stacks, covariance, residual, free, pieces)
     beta, phi, p, q, expected, observed, _ = pieces
+    beta = plain + beta
     se = np.sqrt(np.diag(phi))
     return MixedModel(beta, se, covariance, residual, value, singular, n, len(names), phi, p, q, expected, observed)
 
@@ -254,6 +259,8 @@ def estimate_contrast(
         se, df = math.sqrt(variance), 2 * variance**2 / spread if spread > 0 else math.inf
     else:
         se, df = _kenward_roger(model, c)
+    if not (se > 0 and df > 0):
+        return Estimate(estimate, se, math.nan, math.nan, math.nan, math.nan, math.nan)
     t = estimate / se
     half = stats.t.isf(alpha / 2, df) * se
     return Estimate(estimate, se, df, t, float(2 * stats.t.sf(abs(t), df)), estimate - half, estimate + half)
@@ -270,13 +277,17 @@ def _kenward_roger(model: MixedModel, c: Floats) -> tuple[float, float]:
     turned = [theta @ phi @ each @ phi for each in p]
     a1 = sum(w[r, s] * np.trace(turned[r]) * np.trace(turned[s]) for r in every for s in every)
     a2 = sum(w[r, s] * np.trace(turned[r] @ turned[s]) for r in every for s in every)
+    if not (adjusted > 0 and a2 > 0):
+        return math.nan, math.nan
     b = (a1 + 6 * a2) / 2
     g = (2 * a1 - 5 * a2) / (3 * a2)
     below = 3 + 2 * (1 - g)
     c1, c2, c3 = g / below, (1 - g) / below, (3 - g) / below
     # Written so that 4 degrees of freedom (a division by zero in the paper's form) come out as 4.
     shrink = 1.0 if abs(1 - a2) < 1e-14 else (1 - c2 * b) / (1 - a2)
-    inverse = shrink**2 * (1 - c3 * b) / (1 + c1 * b)
+    inverse = shrink**2 * (1 - c3 * b) / (1 + c1 * b) if 1 + c1 * b else 1.0
+    if inverse == 1:
+        return math.sqrt(adjusted), math.nan
     df = 4 + 3 * inverse / (1 - inverse)
     scale = 1.0 if abs(df - 2) < 1e-2 else df * (1 - a2) / (df - 2)
     if not (df > 0 and scale > 0):

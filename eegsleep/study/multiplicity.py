@@ -1,4 +1,4 @@
-"""Several markers at once: max-T with shared redraws, Benjamini-Hochberg, Holm, families as gates."""
+"""Several markers at once: max-T or min-P with shared redraws, Benjamini-Hochberg, Holm, families as gates."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
+
+_TIE = 1e-10  # relative; statistics that differ by rounding only are ties
 
 
 def max_t(drawn: ArrayLike, observed: ArrayLike) -> Floats:
@@ -35,10 +37,41 @@ def max_t(drawn: ArrayLike, observed: ArrayLike) -> Floats:
     previous = 0.0
     for step, index in enumerate(order):
         largest = np.max(drawn[order[step:]], axis=0)
-        share = float(np.mean(largest >= observed[index] * (1 - 1e-10) - 1e-300))
+        share = float(np.mean(largest >= observed[index] * (1 - _TIE) - 1e-300))
         previous = max(previous, share)
         adjusted[index] = previous
     return adjusted
+
+
+def score_by_rank(drawn: ArrayLike, observed: ArrayLike) -> tuple[Floats, Floats]:
+    """Return statistics of several markers as scores whose maximum `max_t` may take, whatever their shapes.
+
+    The score of a schedule is the number of schedules that are less extreme for the same marker, so that
+    max-T over scores is step-down min-P: never above Holm. Statistics alone will not do: in phases the redraws of
+    a marker with a large effect reach 1.8 root mean squares at most, those of a marker without one 2.8, and an
+    effect of 4 standard deviations with p = .002 came out as .15. Equal ranks are told apart by
+    the statistic, without which three markers and 70 schedules could never reach .05.
+
+    Parameters
+    ----------
+    drawn : array_like, shape (n_markers, n_schedules)
+        Statistic of each schedule, larger being more extreme, 0 or more, infinite where it counts in any case;
+        the schedule followed is among them. In units that are roughly alike for all markers.
+    observed : array_like, shape (n_markers,)
+        The same for the schedule followed, NaN for a marker that cannot be tested.
+
+    References
+    ----------
+    Westfall & Young 1993, Resampling-based multiple testing, ch. 2.3 (min-P).
+    """
+    drawn, observed = np.asarray(drawn, dtype=float), np.asarray(observed, dtype=float)
+    scores, own = np.full(drawn.shape, np.nan), np.full(observed.shape, np.nan)
+    for index in np.flatnonzero(np.isfinite(observed)):
+        sizes = np.sort(drawn[index])
+        both = np.append(drawn[index], observed[index])
+        both = np.searchsorted(sizes, both * (1 - _TIE)) + 1 - 1 / (1 + both)
+        scores[index], own[index] = both[:-1], both[-1]
+    return scores, own
 
 
 def benjamini_hochberg(p: ArrayLike) -> Floats:

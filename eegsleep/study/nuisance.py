@@ -1,4 +1,4 @@
-"""What could explain a difference away: trend, carry-over, minutes, time in bed, stages, device, one night, guesses.
+"""What could explain a difference away: trend, carry-over, minutes, stages, recall, device, one night, guesses.
 
 Nothing here chooses the analysis; each number stands beside the result with a sentence. Differences
 are by least squares on the nights, adjusted as the comparison is, with the suspect added.
@@ -7,13 +7,14 @@ are by least squares on the nights, adjusted as the comparison is, with the susp
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from eegsleep.study.arrangement import KEYS, Arrangement, is_circular
 from eegsleep.study.effects import Estimate, adjusted_t, leave_one_out
+from eegsleep.study.recall import SPOKEN, compare_recall, counted_kind, recall_of_nights
 from eegsleep.tables import NUISANCE, check_table
 
 if TYPE_CHECKING:
@@ -23,10 +24,20 @@ if TYPE_CHECKING:
 
 _MINUTES_APART = 0.10  # share of the control nights' minutes
 _TIB_APART_MIN = 15.0  # as large as the smallest effect of interest on total sleep time
+_RECALL_APART = 0.10  # share of the control nights' recall
 _NO_MARKER = dict.fromkeys(KEYS, "")
 
 
-def explain_away(arranged: Arrangement, covariates: Floats | None) -> pd.DataFrame:
+class Arms(NamedTuple):
+    """What the two conditions are called in a sentence; codes while it is not known which is the compound."""
+
+    first: str = "the control"
+    second: str = "the compound"
+
+
+def explain_away(
+    arranged: Arrangement, covariates: Floats | None, *, arms: Arms | None = None, audit: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return table NUISANCE for every marker that can be compared.
 
     Parameters
@@ -35,9 +46,14 @@ def explain_away(arranged: Arrangement, covariates: Floats | None) -> pd.DataFra
         The nights and their markers.
     covariates : ndarray, shape (n_nights, n_covariates), optional
         What the comparison itself adjusts for.
+    arms : Arms, optional
+        What the conditions are called.
+    audit : DataFrame, optional
+        Table AUDIT of the nights, with a column `night`; without it nothing is said of recall.
     """
-    in_bed = _time_in_bed(arranged)
-    rows = [*_in_bed_rows(arranged, in_bed), *_device_rows(arranged), *_guess_rows(arranged)]
+    in_bed, arms = _time_in_bed(arranged), arms or Arms()
+    rows = [*_in_bed_rows(arranged, in_bed, arms), *_device_rows(arranged), *_guess_rows(arranged, arms),
+            *_recall_rows(arranged, audit, arms)]  # fmt: skip
     for index, entry in arranged.entries.iterrows():
         values = arranged.value[index]
         if is_circular(entry["unit"]):
@@ -48,10 +64,11 @@ def explain_away(arranged: Arrangement, covariates: Floats | None) -> pd.DataFra
         key = {name: entry[name] for name in KEYS}
         found = [
             _trend(arranged, values, covariates, base),
-            _carry_over(arranged, values),
-            _clean_minutes(arranged, index),
+            _carry_over(arranged, values, arms),
+            _clean_minutes(arranged, index, arms),
             _bed_adjusted(arranged, values, covariates, base, in_bed),
             _staging(arranged, index, covariates, base),
+            _recall(arranged, index, base, audit, arms),
             _one_night(arranged, values, covariates, base),
         ]
         rows += [{**key, "unit": entry["unit"], **row} for row in found if row]
@@ -77,7 +94,7 @@ def _moves(base: Estimate, adjusted: float) -> bool:
     )
 
 
-def _arms(arranged: Arrangement, values: Floats) -> tuple[float, float, int]:
+def _means(arranged: Arrangement, values: Floats) -> tuple[float, float, int]:
     kept = np.isfinite(values)
     first, second = values[kept & ~arranged.assigned], values[kept & arranged.assigned]
     if not (first.size and second.size):
@@ -89,7 +106,9 @@ def _trend(arranged: Arrangement, values: Floats, covariates: Floats | None, bas
     days = arranged.days
     subjects = (arranged.subjects[:, np.newaxis] == np.unique(arranged.subjects)[1:]).astype(float)
     kept = np.isfinite(values)
-    x = np.column_stack([days, np.ones(len(days)), arranged.assigned, subjects])[kept]
+    x = np.column_stack([days, np.ones(len(days)), subjects, arranged.assigned])[kept]
+    if np.linalg.matrix_rank(x) < x.shape[1]:  # in parallel groups the condition is a property of the sleepers
+        x = x[:, :-1]
     if np.linalg.matrix_rank(x) < x.shape[1] or len(x) <= x.shape[1]:
         return None
     beta, rest, _, _ = np.linalg.lstsq(x, values[kept], rcond=None)
@@ -103,7 +122,7 @@ def _trend(arranged: Arrangement, values: Floats, covariates: Floats | None, bas
                 f"with that trend taken out the difference is {adjusted:.3g}.")  # fmt: skip
 
 
-def _carry_over(arranged: Arrangement, values: Floats) -> dict | None:
+def _carry_over(arranged: Arrangement, values: Floats, arms: Arms) -> dict | None:
     before = np.full(len(values), np.nan)
     same = (arranged.subjects[1:] == arranged.subjects[:-1]) & (np.diff(arranged.days) == 1)
     before[1:][same] = arranged.assigned[:-1][same]
@@ -117,19 +136,20 @@ def _carry_over(arranged: Arrangement, values: Floats) -> dict | None:
     if not (math.isfinite(lag.estimate) and math.isfinite(direct.estimate)):
         return None
     return _row("carry-over", lag.estimate, direct.estimate, math.isfinite(lag.p) and lag.p < 0.05,
-                f"Nights after a compound night differed by {lag.estimate:.3g} ({lag.low:.3g} to {lag.high:.3g}); with "
-                f"that term the difference is {direct.estimate:.3g}. Reported only: it never chooses the analysis."
+                f"Nights after one with {arms.second} differed by {lag.estimate:.3g} ({lag.low:.3g} to "
+                f"{lag.high:.3g}); with that term the difference is {direct.estimate:.3g}. Reported only: it never "
+                "chooses the analysis."
                 )  # fmt: skip
 
 
-def _clean_minutes(arranged: Arrangement, index: int) -> dict | None:
+def _clean_minutes(arranged: Arrangement, index: int, arms: Arms) -> dict | None:
     minutes = np.where(np.isfinite(arranged.value[index]), arranged.clean_min[index], np.nan)
-    first, second, n = _arms(arranged, minutes)
+    first, second, n = _means(arranged, minutes)
     if not n:
         return None
     apart = abs(second - first) > _MINUTES_APART * first
     return _row("clean minutes", second - first, math.nan, apart,
-                f"It rests on {second:.0f} clean minutes a night with the compound and {first:.0f} without.",
+                f"It rests on {second:.0f} clean minutes a night with {arms.second} and {first:.0f} with {arms.first}.",
                 unit="min")  # fmt: skip
 
 
@@ -147,12 +167,12 @@ def _time_in_bed(arranged: Arrangement) -> Floats:
     return arranged.value[found[0]] if found.size else np.full(len(nights), np.nan)
 
 
-def _in_bed_rows(arranged: Arrangement, in_bed: Floats) -> list[dict]:
-    first, second, n = _arms(arranged, in_bed)
+def _in_bed_rows(arranged: Arrangement, in_bed: Floats, arms: Arms) -> list[dict]:
+    first, second, n = _means(arranged, in_bed)
     if not n:
         return []
     return [_row("time in bed", second - first, math.nan, abs(second - first) > _TIB_APART_MIN,
-                 f"Time in bed was {second:.0f} minutes with the compound and {first:.0f} without.",
+                 f"Time in bed was {second:.0f} minutes with {arms.second} and {first:.0f} with {arms.first}.",
                  unit="min", **_NO_MARKER)]  # fmt: skip
 
 
@@ -164,7 +184,7 @@ def _bed_adjusted(
     adjusted = adjusted_t(values, arranged.assigned, _with(covariates, in_bed), 0.05).estimate
     if not math.isfinite(adjusted):
         return None
-    first, second, _ = _arms(arranged, in_bed)
+    first, second, _ = _means(arranged, in_bed)
     moved = _moves(base, adjusted) and abs(second - first) > _TIB_APART_MIN
     return _row("time in bed", adjusted - base.estimate, adjusted, moved,
                 f"At equal time in bed the difference would be {adjusted:.3g}.")  # fmt: skip
@@ -183,6 +203,45 @@ def _staging(arranged: Arrangement, index: int, covariates: Floats | None, base:
         words += f"By the probabilities of the stages instead of their count the difference is {expected:.3g}."
     # Errors of single nights average out if they are independent; that they are not is what the second number shows.
     return _row("staging", width, expected, _moves(base, expected), words.strip())
+
+
+def _recall(arranged: Arrangement, index: int, base: Estimate, audit: pd.DataFrame | None, arms: Arms) -> dict | None:
+    """Return what is left of a density if events had been seen as well in both conditions."""
+    entry, values = arranged.entries.iloc[index], arranged.value[index]
+    kind = counted_kind(entry["marker"])
+    if audit is None or not kind:
+        return None
+    shares = recall_of_nights(audit, arranged.nights["night"].to_numpy(), kind, entry["stage"], entry["channel"])
+    found = compare_recall(shares, arranged.assigned, np.isfinite(values))
+    if found is None or not found.ratio > 0:
+        return None
+    first, _, _ = _means(arranged, values)
+    made, adjusted = first * (found.ratio - 1), (first + base.estimate) / found.ratio - first
+    return _row("recall", 100 * (found.second - found.first), adjusted, _moves(base, adjusted),
+                f"The detector saw {100 * found.second:.0f} % of planted {SPOKEN[kind]} with {arms.second} and "
+                f"{100 * found.first:.0f} % with {arms.first}. That alone would change the density by {made:.3g}; seen "
+                f"alike, the difference would be {adjusted:.3g}.", unit="percentage points")  # fmt: skip
+
+
+def _recall_rows(arranged: Arrangement, audit: pd.DataFrame | None, arms: Arms) -> list[dict]:
+    """Return how well each kind of event was seen in both conditions, over all derivations."""
+    rows = []
+    for kind, spoken in SPOKEN.items() if audit is not None else ():
+        shares = recall_of_nights(audit, arranged.nights["night"].to_numpy(), kind)
+        found = compare_recall(shares, arranged.assigned, _entering(arranged))
+        if found is not None and math.isfinite(found.ratio):
+            rows.append(_row("recall", 100 * (found.second - found.first), math.nan,
+                             abs(found.ratio - 1) > _RECALL_APART,
+                             f"Of {spoken} planted into N2 and N3 the detector saw {100 * found.second:.0f} % with "
+                             f"{arms.second} and {100 * found.first:.0f} % with {arms.first}: alone it would multiply "
+                             f"their density by {found.ratio:.2f}.", unit="percentage points", **_NO_MARKER)
+                        )  # fmt: skip
+    return rows
+
+
+def _entering(arranged: Arrangement) -> NDArray[np.bool_]:
+    """Return which nights are neither excluded nor for adaptation."""
+    return ~(arranged.nights["excluded"].to_numpy(dtype=bool) | arranged.nights["adaptation"].to_numpy(dtype=bool))
 
 
 def _one_night(arranged: Arrangement, values: Floats, covariates: Floats | None, base: Estimate) -> dict | None:
@@ -211,17 +270,20 @@ def _device_rows(arranged: Arrangement) -> list[dict]:
                  f"{100 * apart:.0f} points between conditions.", unit="n", **_NO_MARKER)]  # fmt: skip
 
 
-def _guess_rows(arranged: Arrangement) -> list[dict]:
-    guess = arranged.nights["guess"].astype("str").to_numpy(dtype="U99")
+def _guess_rows(arranged: Arrangement, arms: Arms) -> list[dict]:
     codes = arranged.nights["condition"].to_numpy(dtype="U99")
-    made = np.isin(guess, np.unique(codes))
+    meaning = dict(zip(codes.tolist(), arranged.assigned.tolist(), strict=True))
+    if arms == Arms():  # while masked, a guess of "compound" cannot be held against a code
+        meaning |= {"control": False, "compound": True}
+    said = arranged.nights["guess"].astype("str").map(meaning)
+    made = said.notna().to_numpy()
     if made.sum() < 2:
         return []
-    right = guess[made] == codes[made]
-    arms = [right[arranged.assigned[made] == arm] for arm in (False, True)]
+    right = said[made].to_numpy(dtype=bool) == arranged.assigned[made]
+    own = [right[arranged.assigned[made] == arm] for arm in (False, True)]
     # Bang et al. 2004: 1 is all right, 0 is guessing, -1 all wrong, for each condition by itself.
-    bang = [2 * arm.mean() - 1 if arm.size else math.nan for arm in arms]
+    bang = [2 * arm.mean() - 1 if arm.size else math.nan for arm in own]
     error = math.sqrt(made.sum()) / 2
     return [_row("blinding", float(right.mean()), math.nan, right.sum() - made.sum() / 2 > 2 * error,
-                 f"{right.sum()} of {made.sum()} guesses were right; Bang's index is {bang[1]:.2f} on compound nights "
-                 f"and {bang[0]:.2f} on control nights.", unit="", **_NO_MARKER)]  # fmt: skip
+                 f"{right.sum()} of {made.sum()} guesses were right; Bang's index is {bang[1]:.2f} with "
+                 f"{arms.second} and {bang[0]:.2f} with {arms.first}.", unit="", **_NO_MARKER)]  # fmt: skip

@@ -15,13 +15,22 @@ from eegsleep.markers import CATALOGUE
 from eegsleep.provenance import encode_json, hash_bytes, package_versions, write_file
 from eegsleep.study.mechanisms import SUBJECT_KINDS, support_size
 from eegsleep.study.night_values import long_values
+from eegsleep.study.plan_words import (
+    MOST_NIGHTS,
+    MOST_SLEEPERS,
+    TARGET_POWER,
+    say_assumption,
+    say_floor,
+    say_power,
+    say_what_does_not_suit,
+)
 from eegsleep.study.power import (
     Noise,
     SimulatedStudies,
     Spread,
     catalogue_spread,
     estimate_spread,
-    nights_to_reach,
+    relative_spread,
     simulate_studies,
     smallest_p,
 )
@@ -35,11 +44,7 @@ if TYPE_CHECKING:
 
     from eegsleep.study.protocol import Study
 
-TARGET_POWER = 0.8
 EFFECTS_SD = (0.5, 0.8, 1.0, 1.5)
-_MOST_NIGHTS, _MOST_SLEEPERS = 400, 200
-_SPOKEN = {"pairs": "in pairs", "max-run": "with a longest run", "complete": "in complete randomisation",
-           "phases": "in phases"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -125,10 +130,10 @@ def plan_study(
     needed = {e: nights_needed(study, sd, noise) for e, (sd, _) in effects.items() if not math.isnan(sd)}
     n_schedules = support_size(m, schedule)
     sentences = (
-        *_floor_sentences(study, schedule, n_schedules, least),
-        *_power_sentences(study, simulated, effects, detectable, needed),
-        _assumption_sentence(study, noise),
-        *_design_sentences(study),
+        *say_floor(study, schedule, n_schedules, least),
+        *say_power(study, simulated, effects, detectable, needed),
+        say_assumption(study, noise),
+        *say_what_does_not_suit(study, schedule),
     )
     return Plan(schedule, check_table(pd.DataFrame(rows, columns=POWER.column_names), POWER), n_schedules, least,
                 detectable, needed, can_answer, sentences)  # fmt: skip
@@ -164,9 +169,15 @@ def measure_spreads(study: Study, values: pd.DataFrame) -> dict[str, Spread]:
 def _effect_in_sd(study: Study, endpoint: str, spreads: Mapping[str, Spread]) -> tuple[float, Spread | None]:
     """Return the smallest effect of an endpoint in SD (NaN if its spread is not known), and the spread."""
     effect, unit = study.smallest_effect(endpoint)
-    spread = spreads.get(endpoint) or catalogue_spread(endpoint.split("|", maxsplit=1)[0])
+    marker = endpoint.split("|", maxsplit=1)[0]
+    spread = spreads.get(endpoint) or catalogue_spread(marker)
     if effect is None or unit == "SD":
         return effect or 0.5, spread
+    percentage = marker in CATALOGUE and CATALOGUE[marker].unit == "%"
+    if unit == "%" and not percentage:
+        spread = relative_spread(marker, spread)
+    elif spread and spread.unit == "%" and not percentage:
+        spread = None  # a smallest effect in the marker's unit, and a spread in % of a mean that is not known
     return (effect / spread.sd_upper, spread) if spread else (math.nan, None)
 
 
@@ -202,13 +213,13 @@ def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None, n_
     sleepers are not enough. Even numbers only, as the conditions share them.
     """
     by_sleepers = study.mechanism.kind in SUBJECT_KINDS
-    most = _MOST_SLEEPERS if by_sleepers else _MOST_NIGHTS
+    most = MOST_SLEEPERS if by_sleepers else MOST_NIGHTS
 
     def enough(n: int) -> bool:
         names = [f"S{i:03d}" for i in range(n)] if by_sleepers else study.planned.subjects
         try:
             nights = lay_out_nights(study.mechanism, study.planned.nights if by_sleepers else n, names,
-                                    study.planned.start, 0)  # fmt: skip
+                                    study.planned.first_drawn, 0)  # fmt: skip
             simulated = simulate_studies(study.mechanism, nights, noise, n_studies, 499, study.seed)
         except SettingsError:  # fewer nights than the mechanism takes
             return False
@@ -223,91 +234,6 @@ def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None, n_
         middle = (low + high) // 4 * 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high if high <= most else 0
-
-
-def _size(study: Study, schedule: pd.DataFrame) -> str:
-    n_nights = int((schedule["condition"] != "").sum()) // len(study.planned.subjects)
-    kind, n_sleepers = study.mechanism.kind, len(study.planned.subjects)
-    if kind in SUBJECT_KINDS:
-        return f"{n_sleepers} sleepers in a {kind} study"
-    return f"{n_nights} nights {_SPOKEN[kind]}" + (f" of each of {n_sleepers} sleepers" if n_sleepers > 1 else "")
-
-
-def _floor_sentences(study: Study, schedule: pd.DataFrame, n_schedules: int, least: float) -> list[str]:
-    size = _size(study, schedule)
-    if least <= study.alpha:
-        return [f"{size[0].upper()}{size[1:]} have {n_schedules:,} possible schedules; the smallest p-value is "
-                f"{least:.2g}."]  # fmt: skip
-    words = [
-        f"{size[0].upper()}{size[1:]} can never reach p ≤ {study.alpha:g}: there are {n_schedules:,} possible "
-        f"schedules, and the smallest p-value is {least:.3g}. This design cannot answer the question."
-    ]
-    reach = nights_to_reach(study.mechanism, study.alpha, study.planned.subjects, study.planned.start)
-    if reach:
-        words.append(
-            f"At least {reach[1]} nights are needed." if reach[1] else f"At least {reach[0]} sleepers are needed."
-        )
-    return words
-
-
-def _power_sentences(
-    study: Study,
-    simulated: SimulatedStudies,
-    effects: Mapping[str, tuple[float, Spread | None]],
-    detectable: float,
-    needed: Mapping[str, int],
-) -> list[str]:
-    words = []
-    if math.isfinite(detectable):
-        words.append(f"An effect of {detectable:.2f} SD between nights is found in {100 * TARGET_POWER:.0f} % of such "
-                     "studies; smaller ones are more often missed.")  # fmt: skip
-    by_sleepers = study.mechanism.kind in SUBJECT_KINDS
-    planned = len(study.planned.subjects) if by_sleepers else study.planned.nights
-    for endpoint, (sd, spread) in effects.items():
-        if math.isnan(sd):
-            words.append(f"{endpoint}: its spread between nights is not known; give control nights, or its smallest "
-                         "effect in SD.")  # fmt: skip
-            continue
-        own = f" ({sd * spread.sd_upper:.3g} {spread.unit}; {spread.source})" if spread else ""
-        found = simulated.power(sd, study.alpha)
-        words.append(f"{endpoint}: its smallest effect of interest, {sd:.2f} SD{own}, is found in {100 * found:.0f} % "
-                     "of such studies.")  # fmt: skip
-        unit, n = ("sleepers" if by_sleepers else "nights"), needed[endpoint]
-        if not n:
-            limit = f"{_MOST_SLEEPERS} sleepers" if by_sleepers else f"{_MOST_NIGHTS} nights"
-            words.append(f"{endpoint}: even {limit} would not find it in {100 * TARGET_POWER:.0f} %.")
-        elif n > planned:
-            words.append(f"{endpoint}: {n} {unit} are needed for {100 * TARGET_POWER:.0f} %, {n - planned} more than "
-                         "planned.")  # fmt: skip
-    return words
-
-
-def _assumption_sentence(study: Study, noise: Noise) -> str:
-    words = f"Simulated with an autocorrelation of {noise.autocorrelation:.2f} from one evening to the next"
-    if len(study.planned.subjects) > 1 or study.mechanism.kind in SUBJECT_KINDS:
-        words += (f", {noise.between_subjects:g} SD between sleepers, and an effect that differs by "
-                  f"{noise.effect_between_subjects:g} SD between them")  # fmt: skip
-    return f"{words}."
-
-
-def _design_sentences(study: Study) -> list[str]:
-    m, hours = study.mechanism, study.half_life_h
-    nightly = m.kind in {"pairs", "max-run", "complete"}
-    words = []
-    if nightly and hours > 24:
-        words.append(f"A half-life of {hours:g} h outlasts the night: alternating nights compare it with itself. Use "
-                     "phases with a wash-out, or parallel groups.")  # fmt: skip
-    elif nightly and hours > 6 and not m.wash_out_nights:
-        words.append(f"With a half-life of {hours:g} h, some of the compound is left the next night: set "
-                     "wash_out_nights = 1.")  # fmt: skip
-    if nightly and not m.weekend_balance:
-        words.append("Weekend nights are not balanced: set weekend_balance = true.")
-    if study.planned.adaptation_nights < 2:
-        words.append("Plan at least two adaptation nights; sleep still changes while the recording is new.")
-    unknown = [e for e in study.primary if e.split("|", maxsplit=1)[0] not in CATALOGUE]
-    if unknown and "E" not in study.families:
-        words.append(f"{', '.join(unknown)} is a next-day score, but family E is not among the families.")
-    return words
 
 
 def write_plan(study: Study, plan: Plan, key: str | Path, *, active: str = "") -> dict[str, str]:
@@ -331,13 +257,17 @@ def write_plan(study: Study, plan: Plan, key: str | Path, *, active: str = "") -
     Raises
     ------
     SettingsError
-        If a schedule or key is there already: a schedule is drawn once.
+        If a schedule or key is there already: a schedule is drawn once; or if the study is observational.
     """
+    if study.mechanism.kind == "observational":
+        raise SettingsError("an observational study has no schedule to draw and no key to seal",
+                            found="mechanism observational",
+                            remedy=f"enter the nights into {study.nights_file} as they come")  # fmt: skip
     folder = study.path.parent
     if (folder / "schedule.csv").exists():
         raise SettingsError("schedule.csv is there already", found=str(folder / "schedule.csv"),
                             remedy="a schedule is drawn once, or it can be chosen; keep it")  # fmt: skip
-    key_sha256 = "" if study.design == "observational" else seal_key(study.conditions, key, active=active)
+    key_sha256 = seal_key(study.conditions, key, active=active)
     content = encode_table(plan.schedule, SCHEDULE)
     hashes = {"schedule_sha256": hash_bytes(content), "key_sha256": key_sha256}
     trace = {

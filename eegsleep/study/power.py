@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,11 +14,11 @@ from eegsleep.study.mechanisms import (
     SUBJECT_KINDS,
     Mechanism,
     enumerate_all,
-    keep_nights,
     redraw,
     subject_rows,
     support_size,
 )
+from eegsleep.study.phase_means import weigh_phases
 from eegsleep.study.schedule import lay_out_nights
 
 if TYPE_CHECKING:
@@ -33,13 +33,21 @@ _LARGEST_EFFECT_SD = 12.0
 _MIN_SPREAD_NIGHTS = 5
 _MOST_NIGHTS = 240
 
-# Standard deviation between nights of one sleeper: value, unit, where it comes from.
+_MESSMAN = "Messman et al. 2022: EEG at home, 8 data sets, 2404 sleepers"
+_EGGERT = "Eggert et al. 2015: {}, 32 sleepers, 9 nights"
+# Standard deviation between nights of one sleeper: value, unit ("%" of the sleeper's mean for what is not a
+# percentage itself), where it comes from. Only what was published; for the other markers, reliabilities were.
 WITHIN_PERSON_SD: dict[str, tuple[float, str, str]] = {
-    "tst_min": (67.0, "min", "Messman et al. 2022: EEG at home, 8 data sets, 2404 sleepers"),
-    "sleep_efficiency_percent": (6.46, "%", "Messman et al. 2022: EEG at home, 8 data sets, 2404 sleepers"),
-    "spindle_frequency_hz": (0.13, "Hz", "Eggert et al. 2015: about 1 % of 13 Hz, 32 sleepers, 9 nights"),
-    "fast_spindle_frequency_hz": (0.13, "Hz", "Eggert et al. 2015: about 1 % of 13 Hz, 32 sleepers, 9 nights"),
+    "tst_min": (67.0, "min", _MESSMAN),
+    "sleep_efficiency_percent": (6.46, "%", _MESSMAN),
+    "spindle_frequency_hz": (0.13, "Hz", _EGGERT.format("about 1 % of 13 Hz")),
+    "fast_spindle_frequency_hz": (0.13, "Hz", _EGGERT.format("about 1 % of 13 Hz")),
+    "slow_spindle_frequency_hz": (0.11, "Hz", _EGGERT.format("about 1 % of 11 Hz")),
+    "spindle_density_per_min": (24.0, "%", _EGGERT.format("1 to 24 %, densities at the upper end")),
+    "fast_spindle_density_per_min": (24.0, "%", _EGGERT.format("1 to 24 %, densities at the upper end")),
+    "slow_spindle_density_per_min": (24.0, "%", _EGGERT.format("1 to 24 %, densities at the upper end")),
 }
+WITHIN_PERSON_PERCENT: dict[str, tuple[float, str]] = {"tst_min": (18.6, _MESSMAN)}  # of the sleeper's mean
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,8 @@ class Spread:
     n_nights : int
         Nights it rests on; 0 for the catalogue.
     source : str
+    mean : float
+        Of the nights; NaN for the catalogue.
     """
 
     sd: float
@@ -64,6 +74,7 @@ class Spread:
     autocorrelation: float = 0.0
     n_nights: int = 0
     source: str = ""
+    mean: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -97,6 +108,18 @@ def catalogue_spread(marker: str) -> Spread | None:
     """Return the published spread of a marker between nights of one sleeper, or None."""
     known = WITHIN_PERSON_SD.get(marker)
     return Spread(known[0], known[0], known[1], source=known[2]) if known else None
+
+
+def relative_spread(marker: str, spread: Spread | None) -> Spread | None:
+    """Return a spread in % of the sleeper's mean, from its nights or as published; None where neither says."""
+    if spread is not None and spread.unit == "%":
+        return spread
+    if spread is not None and spread.mean:
+        scale = 100 / abs(spread.mean)
+        if math.isfinite(scale):
+            return replace(spread, sd=scale * spread.sd, sd_upper=scale * spread.sd_upper, unit="%")
+    known = WITHIN_PERSON_PERCENT.get(marker)
+    return Spread(known[0], known[0], "%", source=known[1]) if known else None
 
 
 def lag_one_autocorrelation(values: ArrayLike) -> float:
@@ -165,7 +188,7 @@ def estimate_spread(
     lags = [(lag_one_autocorrelation(own), len(own)) for own in series]
     lags = [(r, weight) for r, weight in lags if not math.isnan(r)]
     r = float(np.average([r for r, _ in lags], weights=[weight for _, weight in lags])) if lags else 0.0
-    return Spread(sd, upper, unit, r, n, f"{source}, {n} nights")
+    return Spread(sd, upper, unit, r, n, f"{source}, {n} nights", float(np.nanmean(y)))
 
 
 def smallest_p(
@@ -242,11 +265,10 @@ def nights_to_reach(
 def difference_weights(mechanism: Mechanism, nights: pd.DataFrame, draws: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return, by draw and night, the weights whose sum with the values is second minus first condition.
 
-    Within each sleeper the difference of means, and its mean over sleepers; in parallel groups the difference
-    of the means of sleepers. Shape of `draws`.
+    Within each sleeper the difference of means (in phases, of the means of phase means), and its mean over
+    sleepers; in parallel groups the difference of the means of sleepers. Shape of `draws`.
     """
     rows = subject_rows(nights)
-    keep = keep_nights(mechanism, nights, draws)
     weights = np.zeros(draws.shape)
     group = np.stack([draws[:, own[0]] for own in rows.values()], axis=1)
     n_second = group.sum(axis=1)
@@ -256,7 +278,10 @@ def difference_weights(mechanism: Mechanism, nights: pd.DataFrame, draws: NDArra
             size = np.maximum(np.where(second, n_second, group.shape[1] - n_second), 1)
             weights[:, own] = (np.where(second, 1.0, -1.0) / size / len(own))[:, None]
             continue
-        second, first = draws[:, own] & keep[:, own], ~draws[:, own] & keep[:, own]
+        if mechanism.kind == "phases":
+            weights[:, own] = weigh_phases(draws[:, own], mechanism.wash_out_nights) / len(rows)
+            continue
+        second, first = draws[:, own], ~draws[:, own]
         n = np.maximum(second.sum(axis=1), 1)[:, None], np.maximum(first.sum(axis=1), 1)[:, None]
         weights[:, own] = (second / n[0] - first / n[1]) / len(rows)
     return weights
@@ -335,6 +360,9 @@ def simulate_studies(
     draws = redraw(mechanism, nights, n_draws, int(streams[1])) if listed is None else listed
     weights = difference_weights(mechanism, nights, draws).T
     own_weights = difference_weights(mechanism, nights, followed)
+    if mechanism.kind == "phases":  # the test counts from the mean over the schedules, see `Schedule.centred`
+        centre = weights.mean(axis=1)
+        weights, own_weights = weights - centre[:, np.newaxis], own_weights - centre
     values = _simulate_values(nights, followed, noise, np.random.default_rng(int(streams[2])))
     taken = followed.astype(float)
     return SimulatedStudies(

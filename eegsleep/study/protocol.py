@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,11 @@ class Planned:
     subjects: tuple[str, ...] = ("S01",)
     nights: int = 28
     adaptation_nights: int = 2
+
+    @property
+    def first_drawn(self) -> str:
+        """The evening after the adaptation nights; weekends, and so the possible schedules, count from it."""
+        return (date.fromisoformat(self.start) + timedelta(days=self.adaptation_nights)).isoformat()
 
     def __post_init__(self) -> None:
         if not 1 <= self.nights <= 1000 or not 0 <= self.adaptation_nights <= 100:

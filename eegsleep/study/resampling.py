@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from eegsleep.errors import SettingsError
+from eegsleep.study.multiplicity import score_by_rank
+from eegsleep.study.phase_means import difference_of_phase_means, enter_phase
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
@@ -49,6 +53,9 @@ class Schedule:
         The adjusted difference, or the mean of phase means.
     wash_out_nights : int
         Nights dropped at the start of each phase, in every redrawn schedule too; "phase means" only.
+    centred : bool
+        Whether extreme is what lies far from the mean over the schedules, or far from 0; "phase means" only.
+        With a first condition that is fixed, time alone moves that mean away from 0.
     """
 
     assigned: Bools
@@ -58,6 +65,7 @@ class Schedule:
     covariates: Floats | None = None
     statistic: Statistic = "difference"
     wash_out_nights: int = 0
+    centred: bool = True
 
     def __post_init__(self) -> None:
         n_nights = len(self.assigned)
@@ -117,14 +125,16 @@ def _basis(covariates: Floats | None, available: Bools) -> Floats:
     return basis
 
 
-def _adjusted(values: Floats, schedule: Schedule, stacked: Bools, patterns: Bools, member: NDArray) -> tuple:
+def _adjusted(values: Floats, schedule: Schedule) -> tuple:
     """Return lines in the shift, poor draws and nights used, for the adjusted difference.
 
     With values and schedules freed of the covariates and schedules scaled to unit length, their product
     orders schedules as the t statistic of the condition in a regression on the covariates does, since
     the residual sum of squares is shared.
     """
-    zeros_and_ones = stacked.astype(float)
+    patterns, member = np.unique(np.isfinite(values), axis=0, return_inverse=True)
+    member = member.ravel()
+    zeros_and_ones = schedule.stacked.astype(float)
     bases = [_basis(schedule.covariates, available) for available in patterns]
     used = np.array([
         available & (1 - (basis**2).sum(axis=1) > _SINGULAR)
@@ -148,30 +158,8 @@ def _adjusted(values: Floats, schedule: Schedule, stacked: Bools, patterns: Bool
 def _free(row: Floats, basis: Floats) -> Floats:
     """Return a row without what the basis explains; what is left of equal values by rounding is nothing."""
     left = row - basis @ (basis.T @ row)
-    left[np.abs(left) < 1e-13 * np.abs(row).max()] = 0.0
-    return left
-
-
-def _phase_weights(schedules: Bools, available: Bools, wash_out_nights: int) -> tuple[Floats, Bools]:
-    """Return weights of the mean of phase means (second minus first), the start of each phase dropped."""
-    n_draws, n_nights = schedules.shape
-    phase = np.zeros((n_draws, n_nights), dtype=np.int64)
-    place = np.zeros((n_draws, n_nights), dtype=np.int64)
-    for night in range(1, n_nights):
-        new = schedules[:, night] != schedules[:, night - 1]
-        phase[:, night] = phase[:, night - 1] + new
-        place[:, night] = np.where(new, 0, place[:, night - 1] + 1)
-    used = available & (place >= wash_out_nights)
-    flat = phase + n_nights * np.arange(n_draws)[:, np.newaxis]
-    counts = np.bincount(flat[used], minlength=n_draws * n_nights)[flat]
-    share = np.divide(1.0, counts, out=np.zeros(counts.shape), where=used & (counts > 0))
-    weights = np.zeros((n_draws, n_nights))
-    poor = np.zeros(n_draws, dtype=bool)
-    for inside, sign in ((schedules, 1.0), (~schedules, -1.0)):
-        n_phases = (share * inside).sum(axis=1, keepdims=True)
-        poor |= (used & inside).sum(axis=1) < MIN_PER_ARM
-        weights += sign * np.divide(share * inside, n_phases, out=np.zeros_like(share), where=n_phases > 0.5)
-    return weights, poor
+    left -= basis @ (basis.T @ left)  # twice: or a schedule and its mirror image would not tie to the last digit
+    return left if np.abs(left).max() > 1e-13 * np.abs(row).max() else np.zeros(row.shape)
 
 
 def shift_statistics(values: ArrayLike, schedule: Schedule) -> ShiftStatistics:
@@ -196,28 +184,30 @@ def shift_statistics(values: ArrayLike, schedule: Schedule) -> ShiftStatistics:
             found=f"shape {values.shape} for {len(schedule.assigned)} nights",
             remedy="average events within the night first",
         )
-    stacked = schedule.stacked
-    n_markers, n_schedules = len(values), len(stacked)
-    patterns, member = np.unique(np.isfinite(values), axis=0, return_inverse=True)
-    member = member.ravel()
+    values = values - _level(values)
     if schedule.statistic == "phase means":
-        a, c = np.empty((n_markers, n_schedules)), np.empty((n_markers, n_schedules))
-        extreme, used = np.zeros(a.shape, dtype=bool), np.zeros(values.shape, dtype=bool)
-        for index, available in enumerate(patterns):
-            rows = np.flatnonzero(member == index)
-            weights, poor = _phase_weights(stacked, available, schedule.wash_out_nights)
-            a[rows] = (weights @ np.where(available, values[rows], 0.0).T).T
-            c[rows], extreme[rows], used[rows] = weights @ schedule.assigned.astype(float), poor, weights[0] != 0
+        out = schedule.wash_out_nights
+        a, c, fewest = difference_of_phase_means(schedule.stacked, values, schedule.assigned, out)
+        extreme = fewest < MIN_PER_ARM
+        used = np.isfinite(values) & (enter_phase(schedule.assigned[np.newaxis], out) >= 0)
     else:
-        a, c, extreme, used = _adjusted(values, schedule, stacked, patterns, member)
+        a, c, extreme, used = _adjusted(values, schedule)
     counts = [(used & ~schedule.assigned).sum(axis=1), (used & schedule.assigned).sum(axis=1)]
     kept = slice(1 if schedule.complete else 0, None)
     a[extreme[:, 0]] = np.nan
-    estimate = np.divide(a[:, 0], c[:, 0], out=np.full(n_markers, np.nan), where=c[:, 0] > 0)
-    if schedule.statistic == "phase means":  # not symmetric about 0: the first phase may be fixed, and time runs
+    estimate = np.divide(a[:, 0], c[:, 0], out=np.full(len(values), np.nan), where=c[:, 0] > 0)
+    if schedule.statistic == "phase means" and schedule.centred:
+        # Not symmetric about 0: the first phase may be fixed, and time runs.
         a -= _mean_of_judged(a[:, kept], extreme[:, kept])
         c -= _mean_of_judged(c[:, kept], extreme[:, kept])
     return ShiftStatistics(a[:, kept], c[:, kept], extreme[:, kept], a[:, 0], c[:, 0], estimate, counts[0], counts[1])
+
+
+def _level(values: Floats) -> Floats:
+    """Return the first value of each marker: without it, rounding does not grow with the distance from 0."""
+    there = np.isfinite(values)
+    first = np.take_along_axis(values, there.argmax(axis=1)[:, np.newaxis], axis=1)
+    return np.where(there.any(axis=1, keepdims=True), first, 0.0)
 
 
 def _mean_of_judged(line: Floats, extreme: Bools) -> Floats:
@@ -268,6 +258,10 @@ def interval_of_shift(statistics: ShiftStatistics, alpha: float = 0.05) -> tuple
         raise SettingsError("an interval needs alpha below 1", found=f"{alpha:g}")
     low = np.partition(lower, rank, axis=1)[:, rank]
     high = -np.partition(-upper, rank, axis=1)[:, rank]
+    slope = np.where(statistics.observed_c > 0, statistics.observed_c, np.inf)
+    slack = _TIE * np.max(np.abs(a), axis=1) / slope  # ties count in the interval as they do in p
+    # Phase means are tested around their mean over the schedules, so that the estimate may lie outside.
+    low, high = np.fmin(low - slack, statistics.estimate), np.fmax(high + slack, statistics.estimate)
     lost = ~np.isfinite(statistics.observed_a)
     return np.where(lost, np.nan, low), np.where(lost, np.nan, high)
 
@@ -281,6 +275,8 @@ def randomization_p(
     complete: bool = False,
     covariates: Floats | None = None,
     alternative: Alternative = "two-sided",
+    wash_out_nights: int = 0,
+    centred: bool = True,
 ) -> Floats:
     """Return the re-randomisation p-value of each marker, shape (n_markers,).
 
@@ -292,12 +288,15 @@ def randomization_p(
         The schedule followed, True in the second condition.
     draws : ndarray of bool, shape (n_draws, n_nights)
         Schedules redrawn from the mechanism that produced it.
-    statistic, complete, covariates
+    statistic, complete, covariates, wash_out_nights, centred
         See `Schedule`.
     alternative : {"two-sided", "greater", "less"}
         Of the second condition over the first.
     """
-    schedule = Schedule(assigned, draws, complete=complete, covariates=covariates, statistic=statistic)
+    schedule = Schedule(
+        assigned, draws, complete=complete, covariates=covariates, statistic=statistic,
+        wash_out_nights=wash_out_nights, centred=centred,
+    )  # fmt: skip
     return p_of_shift(shift_statistics(values, schedule), 0.0, alternative)
 
 
@@ -310,21 +309,26 @@ def interval_by_inversion(
     alpha: float = 0.05,
     complete: bool = False,
     covariates: Floats | None = None,
+    wash_out_nights: int = 0,
 ) -> tuple[Floats, Floats, Floats]:
     """Return estimate, lower and upper end of the difference of each marker; see `randomization_p`."""
-    statistics = shift_statistics(
-        values, Schedule(assigned, draws, complete=complete, covariates=covariates, statistic=statistic)
+    schedule = Schedule(
+        assigned, draws, complete=complete, covariates=covariates, statistic=statistic, wash_out_nights=wash_out_nights
     )
+    statistics = shift_statistics(values, schedule)
     return (statistics.estimate, *interval_of_shift(statistics, alpha))
 
 
-def extremeness(statistics: ShiftStatistics) -> tuple[Floats, Floats]:
+def extremeness(statistics: ShiftStatistics, markers: Sequence[int] | None = None) -> tuple[Floats, Floats]:
     """Return how extreme each schedule is, on one scale for all markers, and the schedule followed.
 
-    The scale is the root mean square over the schedules, which is the same for every draw; what
-    `multiplicity.max_t` compares between markers.
+    What `multiplicity.max_t` compares between markers: the scores of `multiplicity.score_by_rank`, ties
+    told apart by the statistic in units of its root mean square over the schedules. `markers` are the
+    rows asked for, by default all.
     """
+    rows = slice(None) if markers is None else list(markers)
+    a, extreme = statistics.a[rows], statistics.extreme[rows]
     with np.errstate(invalid="ignore", divide="ignore"):
-        scale = np.sqrt(_mean_of_judged(statistics.a**2, statistics.extreme))[:, 0]
-        drawn = np.where(statistics.extreme, np.inf, np.abs(statistics.a) / scale[:, np.newaxis])
-        return drawn, np.abs(statistics.observed_a) / scale
+        scale = np.sqrt(_mean_of_judged(a**2, extreme))[:, 0]
+        drawn = np.where(extreme, np.inf, np.abs(a) / scale[:, np.newaxis])
+        return score_by_rank(drawn, np.abs(statistics.observed_a[rows]) / scale)

@@ -11,7 +11,7 @@ from scipy import stats
 
 from eegsleep.study import arrangement, circular, groups
 from eegsleep.study.arrangement import KEYS, Arrangement
-from eegsleep.study.rows_of_one import MIN_NIGHTS
+from eegsleep.study.rows_of_one import MIN_NIGHTS, exponential
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from eegsleep.study.effects import Estimate
 
     Floats = NDArray[np.float64]
+
+
+_FEWEST_BEFORE = 6  # sleepers; below, the covariate costs more freedom than it gives
 
 
 def fill_group(
@@ -47,29 +50,61 @@ def fill_group(
     if arrangement.is_circular(row["unit"]):
         _fill_angles(row, tested=tested)
         return []
-    fixed = _fixed(arranged, study)
+    fixed, before = _fixed(arranged, study), arranged.before[index]
+    if study.mechanism.kind == "parallel":
+        fixed = mean_before(arranged, before)
     found = groups.compare_groups(values, arranged.assigned, arranged.subjects, design, fixed)
     chosen = found.chosen
     row |= {"n_control": _count(arranged, values, second=False), "n_compound": _count(arranged, values, second=True),
             "method": found.method if tested else "descriptive", "reason": found.note,
             "difference": chosen.estimate, "low": chosen.low, "high": chosen.high,
             "t_low": found.subject_means.low, "t_high": found.subject_means.high}  # fmt: skip
+    if fixed is not None and study.mechanism.kind == "parallel" and not row["reason"]:
+        row["reason"] = "set against each sleeper's own nights before the first condition"
     if not math.isfinite(chosen.se):
         row["reason"] = "fewer than two sleepers with values in what is compared"
     n = row["n_control"] + row["n_compound"]
     if tested and n < MIN_NIGHTS and not row["reason"]:
         row["reason"] = f"only {n} nights with a value, {MIN_NIGHTS} needed for a finding"
     if tested:
-        half = stats.t.isf(0.05, chosen.df) * chosen.se if chosen.df > 0 else math.nan
+        # equivalence is a finding as well, and a marker that never changes has no interval
+        known = math.isfinite(chosen.low) and n >= MIN_NIGHTS
+        half = stats.t.isf(0.05, chosen.df) * chosen.se if known else math.nan
         row |= {"p": chosen.p, "low_90": chosen.estimate - half, "high_90": chosen.estimate + half}
     else:
         row["reason"] = "no mechanism allocated the nights: described, not tested"
     line = arrangement.logarithms(pd.Series(row), values)
     if line is not None:
+        if study.mechanism.kind == "parallel":
+            logs = arrangement.logarithms(pd.Series(row), before)
+            fixed = None if logs is None else mean_before(arranged, logs)
         ratio = groups.compare_groups(line, arranged.assigned, arranged.subjects, design, fixed).chosen
         names = ("ratio", "ratio_low", "ratio_high")
-        row |= dict(zip(names, np.exp([ratio.estimate, ratio.low, ratio.high]).tolist(), strict=True))
+        row |= dict(zip(names, map(exponential, (ratio.estimate, ratio.low, ratio.high)), strict=True))
     return _model_rows(row, found, tested=tested)
+
+
+def mean_before(arranged: Arrangement, values: Floats) -> Floats | None:
+    """Return the mean of each sleeper's nights before the first condition, as a covariate of the nights.
+
+    In parallel groups it takes the differences between sleepers out of the error (analysis of covariance). What
+    was measured before anything was given cannot depend on it, so that a sleeper without such a night may have
+    the mean of the others (White & Thompson 2005, doi:10.1002/sim.1981). None where fewer than half of the
+    sleepers have one, or fewer than six.
+
+    Parameters
+    ----------
+    arranged : Arrangement
+    values : ndarray, shape (n_nights_before,)
+    """
+    names = np.unique(arranged.subjects)
+    own = [values[(arranged.before_subjects == name) & np.isfinite(values)] for name in names]
+    means = np.array([v.mean() if v.size else math.nan for v in own])
+    known = np.isfinite(means)
+    if known.sum() < max(_FEWEST_BEFORE, len(names) / 2) or np.ptp(means[known]) == 0:
+        return None
+    means = np.where(known, means, means[known].mean()) - means[known].mean()
+    return means[np.searchsorted(names, arranged.subjects)][:, np.newaxis]
 
 
 def _crosses(arranged: Arrangement) -> bool:
@@ -101,6 +136,8 @@ def _fixed(arranged: Arrangement, study) -> Floats | None:  # noqa: ANN001
 
 def _fill_angles(row: dict, *, tested: bool) -> None:
     row["difference"] = float(circular.wrap(row["compound_mean"] - row["control_mean"]))
+    if not math.isfinite(row["difference"]):
+        row["reason"] = "fewer than two values in a condition"
     if tested:
         row |= {"method": "re-randomisation", "p": row["p_randomization"]}
         return

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from eegsleep.study import arrangement, circular, effects, resampling
+from eegsleep.study import arrangement, circular, effects, multiplicity, resampling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Eight nights, four and four, are the fewest whose complete randomisation reaches p <= .05 (2 of 70);
 # a longer schedule with most nights missing must not pass for more than its nights.
 MIN_NIGHTS = 8
+_LARGEST_LOGARITHM = 700.0  # exp of more is infinite
 _CELLS = 4_000_000  # schedules times markers worked out at a time
 
 
@@ -62,29 +63,35 @@ def fill_randomization(
                 rows[i] |= {"n_control": int(statistics.n_first[place]), "n_compound": int(statistics.n_second[place])}
         for place, i in enumerate(logs, start=len(chunk)):
             for name, source in (("ratio", "difference"), ("ratio_low", "low"), ("ratio_high", "high")):
-                rows[i][name] = _exponential(numbers[source][place])
-        scores, seen = resampling.extremeness(statistics)
-        drawn |= {i: (scores[k], float(seen[k])) for k, i in enumerate(chunk) if rows[i]["role"] == "primary"}
+                rows[i][name] = exponential(numbers[source][place])
+        if primary := [k for k, i in enumerate(chunk) if rows[i]["role"] == "primary"]:
+            scores, seen = resampling.extremeness(statistics, primary)
+            drawn |= {chunk[k]: (own, float(one)) for k, own, one in zip(primary, scores, seen, strict=True)}
     for i in angles:
-        found = _fill_angle(rows[i], values[i], schedule)
+        found = _fill_angle(rows[i], values[i], schedule, shared=shared)
         if rows[i]["role"] == "primary":
             drawn[i] = found
     return drawn
 
 
-def _exponential(end: float) -> float:
-    return math.exp(end) if math.isfinite(end) else math.nan
+def exponential(end: float) -> float:
+    """Return the ratio that a difference of logarithms is; NaN where it has no number."""
+    return math.exp(end) if abs(end) < _LARGEST_LOGARITHM else math.nan
 
 
-def _fill_angle(row: dict, angles: Floats, schedule: resampling.Schedule) -> tuple[Floats, float]:
+def _fill_angle(row: dict, angles: Floats, schedule: resampling.Schedule, *, shared: bool) -> tuple[Floats, float]:
     """Fill the row of a phase; return how extreme each schedule is, on the scale of the others."""
     found = circular.compare_phases(angles, schedule)
+    largest = np.max(found.drawn[np.isfinite(found.drawn)], initial=0.0)
     row |= {
         "difference": found.difference, "low": found.low, "high": found.high, "low_90": found.low_90,
         "high_90": found.high_90, "p_randomization": found.p,
-        "smallest_p": float((found.drawn >= found.drawn.max() * (1 - 1e-10)).mean()),
+        "smallest_p": float((found.drawn >= largest * (1 - 1e-10)).mean()),
     }  # fmt: skip
-    return _as_normal(found.drawn, found.observed)
+    if shared:
+        row |= {"n_control": found.n_first, "n_compound": found.n_second}
+    scores, own = multiplicity.score_by_rank(*_as_normal(found.drawn, found.observed))
+    return scores[0], float(own[0])
 
 
 def _numbers(statistics: resampling.ShiftStatistics) -> dict[str, Floats]:
@@ -92,7 +99,7 @@ def _numbers(statistics: resampling.ShiftStatistics) -> dict[str, Floats]:
     low_90, high_90 = resampling.interval_of_shift(statistics, 0.10)
     sizes = np.where(statistics.extreme, np.inf, np.abs(statistics.a))
     with np.errstate(invalid="ignore"):
-        largest = np.max(np.abs(statistics.a), axis=1, keepdims=True)
+        largest = np.max(np.where(statistics.extreme, 0.0, np.abs(statistics.a)), axis=1, keepdims=True)
         smallest = (sizes >= largest * (1 - 1e-10)).mean(axis=1)
     return {
         "difference": statistics.estimate, "low": low, "high": high, "low_90": low_90, "high_90": high_90,
@@ -101,12 +108,12 @@ def _numbers(statistics: resampling.ShiftStatistics) -> dict[str, Floats]:
     }  # fmt: skip
 
 
-def _as_normal(drawn: Floats, observed: float) -> tuple[Floats, float]:
-    """Return a statistic of another shape as the normal score of its own p-value."""
+def _as_normal(drawn: Floats, observed: float) -> tuple[Floats, Floats]:
+    """Return a statistic of another shape as the normal score of its own p-value, as one marker of several."""
     order = np.sort(drawn)
     share = (len(drawn) - np.searchsorted(order, drawn * (1 - 1e-10))) / len(drawn)
     own = (len(drawn) - np.searchsorted(order, observed * (1 - 1e-10))) / len(drawn)
-    return stats.norm.isf(share / 2), float(stats.norm.isf(own / 2))
+    return stats.norm.isf(share / 2)[np.newaxis], stats.norm.isf([own / 2 if np.isfinite(observed) else np.nan])
 
 
 def _sleeper_means(values: Floats, subjects: NDArray, rows: list[dict]) -> Floats:
@@ -186,4 +193,5 @@ def _fill_descriptive(
     line = arrangement.logarithms(pd.Series(row), values)
     if line is not None:
         ratio, _ = effects.describe_with_autocorrelation(line, arranged.assigned, covariates)
-        row |= {"ratio": math.exp(ratio.estimate), "ratio_low": math.exp(ratio.low), "ratio_high": math.exp(ratio.high)}
+        names = ("ratio", "ratio_low", "ratio_high")
+        row |= dict(zip(names, map(exponential, (ratio.estimate, ratio.low, ratio.high)), strict=True))

@@ -38,7 +38,7 @@ def draw_schedules(design, n_nights, n_draws, rng):
     if design == "phases":  # ABAB or BABA, change points uniform among those with phases of a sixth of the nights
         shortest = n_nights // 6
         spare = n_nights - 4 * shortest
-        cuts = np.sort(np.array([rng.choice(spare + 3, 3, replace=False) for _ in range(n_draws)]), axis=1)
+        cuts = np.sort(rng.random((n_draws, spare + 3)).argsort(axis=1)[:, :3], axis=1)
         ends = cuts - np.arange(3) + shortest * np.arange(1, 4)
         phase = (np.arange(n_nights) >= ends[:, :, np.newaxis]).sum(axis=1)
         return ((phase % 2) == 1) ^ (rng.random((n_draws, 1)) < 0.5)
@@ -112,8 +112,11 @@ def covariates_of(design, n_nights):
     return None if design in {"pairs", "phases"} else np.linspace(-1, 1, n_nights)[:, np.newaxis]
 
 
-def simulate_cell(design, n_nights, noise, repeats, rng, *, effect=0.0, n_draws=499, per_schedule=1):
-    """Return rejection rate, coverage of the 95 % interval, its median width and the mean error of the estimate."""
+def simulate_cell(design, n_nights, noise, repeats, rng, *, effect=0.0, carry_over=0.0, n_draws=499, per_schedule=1):
+    """Return rejection rate, coverage of the 95 % interval, its median width and the mean error of the estimate.
+
+    `carry_over` is the share of the effect that is left the night after.
+    """
     rejected, covered, widths, errors = [], [], [], []
     statistic = "phase means" if design == "phases" else "difference"
     pool = draw_schedules(design, n_nights, 20_000 if design.startswith("max-run") else 1, rng)
@@ -124,6 +127,7 @@ def simulate_cell(design, n_nights, noise, repeats, rng, *, effect=0.0, n_draws=
             drawn = draw_schedules(design, n_nights, n_draws + 1, rng)
         values = make_noise(noise, per_schedule, n_nights, rng)
         values = lose_nights(noise, values, rng) + effect * drawn[0]
+        values[:, 1:] += carry_over * effect * drawn[0, :-1]
         schedule = resampling.Schedule(
             drawn[0], drawn[1:], covariates=covariates_of(design, n_nights), statistic=statistic
         )
@@ -138,18 +142,21 @@ def simulate_cell(design, n_nights, noise, repeats, rng, *, effect=0.0, n_draws=
             "median_width": float(np.median(widths)), "bias": float(np.mean(errors))}  # fmt: skip
 
 
-def simulate_family_wise_error(n_nights, repeats, rng, *, n_markers=8, correlation=0.6, n_draws=499, effect=0.0):
-    """Return how often max-T and Holm reject a true null, and how often they find one effect among nulls."""
-    wrong, found = {"max-T": 0, "Holm": 0}, {"max-T": 0, "Holm": 0}
+def simulate_family_wise_error(
+    design, n_nights, repeats, rng, *, n_markers=8, correlation=0.6, n_draws=499, effect=0.0
+):
+    """Return how often min-P and Holm reject a true null, and how often they find one effect among nulls."""
+    wrong, found = {"min-P": 0, "Holm": 0}, {"min-P": 0, "Holm": 0}
+    statistic = "phase means" if design == "phases" else "difference"
     for _ in range(repeats):
-        drawn = draw_schedules("complete", n_nights, n_draws + 1, rng)
+        drawn = draw_schedules(design, n_nights, n_draws + 1, rng)
         shared = rng.standard_normal(n_nights)
         values = math.sqrt(correlation) * shared + math.sqrt(1 - correlation) * rng.standard_normal(
             (n_markers, n_nights)
         )
         values[0] += effect * drawn[0]
-        statistics = resampling.shift_statistics(values, resampling.Schedule(drawn[0], drawn[1:]))
-        ways = {"max-T": multiplicity.max_t(*resampling.extremeness(statistics)),
+        statistics = resampling.shift_statistics(values, resampling.Schedule(drawn[0], drawn[1:], statistic=statistic))
+        ways = {"min-P": multiplicity.max_t(*resampling.extremeness(statistics)),
                 "Holm": multiplicity.holm(resampling.p_of_shift(statistics))}  # fmt: skip
         for name, adjusted in ways.items():
             wrong[name] += bool((adjusted[1 if effect else 0 :] <= ALPHA).any())
@@ -173,8 +180,11 @@ def simulate_equivalence(design, n_nights, repeats, rng, *, bound, estimated=Fal
     return claims
 
 
-def simulate_groups(design, n_subjects, n_nights, spread, repeats, rng, *, effect=0.0):
-    """Return rejection rate and coverage of what decides over subjects, and of the mixed model alone."""
+def simulate_groups(design, n_subjects, n_nights, spread, repeats, rng, *, effect=0.0, n_before=0):
+    """Return rejection rate and coverage of what decides over subjects, and of the mixed model alone.
+
+    `n_before` nights of each subject before the first condition are a covariate of parallel groups.
+    """
     counts = dict.fromkeys(("rejected", "covered", "Kenward-Roger rejected", "subject means rejected"), 0)
     for _ in range(repeats):
         if design == "crossover":
@@ -183,13 +193,21 @@ def simulate_groups(design, n_subjects, n_nights, spread, repeats, rng, *, effec
             periods = np.tile(np.repeat([0.0, 1.0], n_nights), n_subjects)
             periods = np.column_stack([periods, np.repeat(order, 2 * n_nights)])
             each, kind = 2 * n_nights, "within"
+        elif design in DESIGNS:
+            assigned = draw_schedules(design, n_nights, n_subjects, rng).ravel()
+            periods = np.tile(np.linspace(-1, 1, n_nights), n_subjects)[:, np.newaxis]
+            each, kind = n_nights, "within"
         else:
             assigned = np.repeat(rng.permutation(np.arange(n_subjects) % 2 == 1), n_nights)
             periods, each, kind = None, n_nights, "between"
         subjects = np.repeat(np.arange(n_subjects), each)
         slopes = effect + spread * rng.standard_normal(n_subjects)
-        values = rng.standard_normal(n_subjects)[subjects] + slopes[subjects] * assigned
+        level = rng.standard_normal(n_subjects)
+        values = level[subjects] + slopes[subjects] * assigned
         values = values + rng.standard_normal(len(subjects))
+        if n_before:
+            before = level + rng.standard_normal((n_before, n_subjects)).mean(axis=0)
+            periods = (before - before.mean())[subjects][:, np.newaxis]
         found = groups.compare_groups(values, assigned, subjects, kind, periods)
         counts["rejected"] += found.chosen.p <= ALPHA
         counts["covered"] += found.chosen.low <= effect <= found.chosen.high
@@ -212,31 +230,60 @@ def simulate_phase(n_nights, repeats, rng, *, n_draws=499, effect=0.0):
 
 def list_cells(repeats):
     """Return every cell of the grid by name: the function, its arguments, and how often it is repeated."""
+    return _list_cells_of_one(repeats) | _list_cells_of_many(repeats)
+
+
+def _list_cells_of_one(repeats):
     cells = {}
     for design, n_nights, noise in itertools.product(DESIGNS, (12, 20, 28, 40, 60), NOISES):
-        if noise == "iid" or n_nights <= 28:
-            times = repeats if design == "phases" else 3 * repeats
-            cells[f"{design}, {n_nights} nights, {noise}"] = simulate_cell, (design, n_nights, noise), {}, times
-    for design, n_nights, effect in itertools.product(("pairs", "complete"), (12, 20, 28, 40, 60), (0.5, 0.8, 1, 1.5)):
+        cells[f"{design}, {n_nights} nights, {noise}"] = simulate_cell, (design, n_nights, noise), {}, 3 * repeats
+    for design, n_nights, effect in itertools.product(DESIGNS, (12, 20, 28, 40, 60), (0.5, 0.8, 1, 1.5)):
         name = f"{design}, {n_nights} nights, iid, effect {effect:g} SD"
         cells[name] = simulate_cell, (design, n_nights, "iid"), {"effect": effect}, repeats
-    for n_nights, effect in itertools.product((12, 20, 40), (0.0, 0.8)):
-        name = f"max-T, 8 markers, {n_nights} nights" + (f", effect {effect:g} SD in one" if effect else "")
-        cells[name] = simulate_family_wise_error, (n_nights,), {"effect": effect}, 3 * repeats
+    # Pairs show 1 - left / 2 of such an effect, and phases 1 + left, what it has built up to: neither is an error
+    # of the test, and coverage of the effect of one night is not to be had.
+    for design, left in itertools.product(DESIGNS, (0.3, 0.6)):
+        name = f"{design}, 28 nights, iid, effect 1 SD of which {left:g} are left the next night"
+        cells[name] = simulate_cell, (design, 28, "iid"), {"effect": 1.0, "carry_over": left}, repeats
+    for design, n_nights, effect in itertools.product(("complete", "pairs", "phases"), (12, 20, 40), (0.0, 0.8, 3.0)):
+        if effect < 3 or design == "phases":
+            name = f"min-P, 8 markers, {design}, {n_nights} nights"
+            name += f", effect {effect:g} SD in one" if effect else ""
+            cells[name] = simulate_family_wise_error, (design, n_nights), {"effect": effect}, 3 * repeats
     for design, n_nights, bound in (("complete", 28, 1.0), ("complete", 60, 0.5), ("pairs", 40, 0.8)):
         for estimated in (False, True):
             name = f"equivalence, {design}, {n_nights} nights, {bound:g} SD" + (" as estimated" if estimated else "")
             settings = {"bound": bound, "estimated": estimated}
             cells[name] = simulate_equivalence, (design, n_nights), settings, 2 * repeats
+    for n_nights in (12, 20, 28, 40):
+        cells[f"phase, {n_nights} nights"] = simulate_phase, (n_nights,), {}, 3 * repeats
+    return cells
+
+
+def _list_cells_of_many(repeats):
+    cells = {}
     for n_subjects, n_nights, spread in itertools.product((6, 10, 20), (1, 3, 7), (0.0, 0.5)):
         name = f"crossover, {n_subjects} subjects, {n_nights} nights, effects differ by {spread:g} SD"
-        cells[name] = simulate_groups, ("crossover", n_subjects, n_nights, spread), {}, repeats // 4
-    for n_subjects in (10, 20):
-        name = f"parallel, {n_subjects} subjects, 5 nights"
-        cells[name] = simulate_groups, ("parallel", n_subjects, 5, 0.0), {}, repeats // 2
-    for n_nights in (12, 20, 28):
-        cells[f"phase, {n_nights} nights"] = simulate_phase, (n_nights,), {}, repeats
+        times = repeats if n_nights > 1 else 4 * repeats
+        cells[name] = simulate_groups, ("crossover", n_subjects, n_nights, spread), {}, times
+    for design, n_subjects, spread in itertools.product(("pairs", "complete"), (4, 8), (0.0, 0.5)):
+        name = f"{n_subjects} subjects, 14 nights each in {design}, effects differ by {spread:g} SD"
+        cells[name] = simulate_groups, (design, n_subjects, 14, spread), {}, repeats
+    for n_subjects, n_nights in itertools.product((10, 20), (1, 5)):
+        name = f"parallel, {n_subjects} subjects, {n_nights} nights"
+        cells[name] = simulate_groups, ("parallel", n_subjects, n_nights, 0.0), {}, 2 * repeats
+    for n_subjects, n_before, effect in itertools.product((10, 20), (0, 3), (0.0, 0.8)):
+        if n_before or effect:
+            name = f"parallel, {n_subjects} subjects, 5 nights, {n_before} before"
+            name += f", effect {effect:g} SD" if effect else ""
+            settings = {"effect": effect, "n_before": n_before}
+            cells[name] = simulate_groups, ("parallel", n_subjects, 5, 0.0), settings, 2 * repeats
     return cells
+
+
+def _round(numbers):
+    """Return the numbers to six decimals; what lies beyond differs between machines."""
+    return {name: _round(x) if isinstance(x, dict) else round(x, 6) for name, x in numbers.items()}
 
 
 def main():
@@ -247,16 +294,18 @@ def main():
     arguments = parser.parse_args()
     stored = json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.exists() else {}
     start = time.perf_counter()
-    for name, (simulate, given, settings, repeats) in list_cells(arguments.repeats).items():
+    cells = list_cells(arguments.repeats)
+    for name, (simulate, given, settings, repeats) in cells.items():
         if not re.search(arguments.only, name):
             continue
         rng = np.random.default_rng([SEED, zlib.crc32(name.encode())])
-        numbers = {"repeats": repeats, **simulate(*given, repeats=repeats, rng=rng, **settings)}
+        numbers = _round({"repeats": repeats, **simulate(*given, repeats=repeats, rng=rng, **settings)})
         before = stored.get(name)
         print(f"{name}: {numbers}" + ("" if before == numbers else f"  (baseline {before})"), flush=True)
         if arguments.write:
             stored[name] = numbers
-            BASELINE.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+            kept = {cell: stored[cell] for cell in cells if cell in stored}
+            BASELINE.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     print(f"{time.perf_counter() - start:.0f} s")
 
 

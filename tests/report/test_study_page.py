@@ -1,6 +1,7 @@
 """The page of a study: whole in itself, its verdicts those of the tables, codes alone while masked."""
 
 import base64
+import dataclasses
 import hashlib
 import html
 import json
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eegsleep.report.pages import format_number
 from eegsleep.report.study_page import render_study
 from eegsleep.study.compare import Comparison, compare_nights
 from eegsleep.study.lock import Change
@@ -166,13 +168,25 @@ def test_the_forest_is_in_standard_deviations(one):
     assert box["x1"] == pytest.approx(row["bound"] / row["control_sd"])
 
 
-def test_a_forest_of_many_rows_is_thinned_by_derivation_and_says_so(one):
+def test_a_difference_outside_the_picture_is_told_at_its_edge(one):
+    study, comparison = one
+    markers = comparison.markers.copy()
+    wide = markers["control_sd"].iloc[0] * 9.8
+    markers.loc[0, ["difference", "low", "high"]] = [-wide, -wide - 0.1, -wide + 0.1]
+    layout = _figures(render_study(study, _with(comparison, markers=markers)))["forest"]["layout"]
+    (note,) = layout["annotations"]
+    assert note["text"] == "◀ −9.8 SD"
+    assert note["x"] == layout["xaxis"]["range"][0]
+    assert not _figures(render_study(*one))["forest"]["layout"]["annotations"]
+
+
+def test_a_forest_of_many_rows_is_thinned_to_one_a_measure_and_says_so(one):
     study, comparison = one
     first = comparison.markers.iloc[[0]]
-    more = [first.assign(channel=f"X{i}", role="family") for i in range(80)]
+    more = [first.assign(channel=f"X{i}", role="family", represents=False) for i in range(80)]
     page = render_study(study, _with(comparison, markers=pd.concat([comparison.markers, *more], ignore_index=True)))
     assert len(_figures(page)["forest"]["layout"]["yaxis"]["tickvals"]) == 3
-    assert "80 more rows, chiefly other derivations, are in the table below." in _words(page)
+    assert "80 more rows, other ways of measuring the same, are in the table below." in _words(page)
 
 
 def test_missing_is_a_dash_with_its_reason(one):
@@ -216,6 +230,54 @@ def test_doubts_that_stand_out_are_marked(one):
     )
 
 
+def _with_scores(study):
+    rng = np.random.default_rng(8)
+    n = len(study.nights)
+    scores = {"day_kss": rng.normal(5, 1, n), "day_pvt_speed": rng.normal(4, 0.3, n) + 0.1 * np.arange(n)}
+    return dataclasses.replace(study, nights=study.nights.assign(**scores))
+
+
+def test_the_next_day_has_its_scores_and_what_goes_with_them_as_associations():
+    study = _with_scores(_study())
+    comparison = compare_nights(study, _values(study))
+    words = _words(render_study(study, comparison))
+    part = words.split("Next day Scores of the day after")[1].split("All differences on one scale")[0]
+    kss = comparison.markers.set_index("marker").loc["day_kss"]
+    assert f"nights {kss['n_control']} / {kss['n_compound']}" in part
+    assert "Associations, not effects." in part
+    assert part.count("★ Fast spindle density") == 2, "both scores"
+    assert "two nights before" in part
+    shown = comparison.relations.loc[comparison.relations["marker"] == FAST].iloc[0]
+    assert format_number(shown["partial_r"], 2) in part
+    assert f"all {shown['n_tests']} associations" in part
+    for word in ("caus", "improve", "because", " effect of "):
+        assert word not in part
+
+
+def test_a_study_without_scores_has_no_section_of_the_next_day(one):
+    assert 'id="next-day"' not in render_study(*one).decode()
+
+
+def test_too_few_nights_for_relations_are_told():
+    study = _with_scores(_study(n_nights=8))
+    words = _words(render_study(study, compare_nights(study, _values(study))))
+    assert "No marker could be related to a score: only 8 nights with both, 10 needed." in words
+
+
+def test_associations_without_a_mechanism_have_no_p():
+    study = _with_scores(_study("observational"))
+    words = _words(render_study(study, compare_nights(study, _values(study))))
+    assert "There is no p-value, as no mechanism allocated the nights." in words
+
+
+def test_a_masked_study_has_its_scores_by_code():
+    study = _with_scores(_study(active=None))
+    words = _words(render_study(study, compare_nights(study, _values(study)), lock=LOCK))
+    part = words.split("Next day Scores of the day after")[1].split("All differences on one scale")[0]
+    assert "compound" not in part
+    assert "control" not in part
+
+
 def test_failed_checks_stand_first(one):
     study, comparison = one
     words = _words(render_study(study, _with(comparison, checks=_checks(C6="fail", C7="warn"))))
@@ -232,6 +294,16 @@ def test_an_observational_study_has_no_p():
     assert "No mechanism allocated the nights." in words
     assert "Schedules redrawn" not in words
     assert "▲ better" not in words
+    cards = words.split("What changed")[1].split("Primary endpoints")[0]
+    assert "described" in cards
+    assert "inconclusive" not in cards
+    assert "nothing was found before it" not in words
+    assert "drawn anew" not in words
+    assert "its nights were drawn by lot" not in words
+    known = _words(render_study(study, compare_nights(study, _values(study)), lock=LOCK | {"open_label": True},
+                                unmasked_at="2026-03-02T08:00:00+00:00"))  # fmt: skip
+    assert "Locked before comparing" in known, "there was nothing to unmask"
+    assert "first opened" not in known
 
 
 def test_several_sleepers_have_models_and_places_of_their_own():
@@ -247,3 +319,11 @@ def test_several_sleepers_have_models_and_places_of_their_own():
     assert figure["layout"]["xaxis"]["ticktext"] == list(subjects)
     assert sum(trace["mode"] == "lines" for trace in figure["data"]) == len(subjects)
     assert len({x for t in figure["data"] if t["mode"] == "markers" for x in t["x"]}) == 2 * len(subjects)
+
+
+def test_parallel_groups_tell_how_scores_changed_over_the_study():
+    subjects = tuple(f"S{i:02d}" for i in range(1, 9))
+    study = _with_scores(_study("parallel", 4, subjects, design="parallel"))
+    comparison = compare_nights(study, _values(study))
+    trend = comparison.nuisance.set_index(["kind", "marker"]).loc[("trend", "day_pvt_speed"), "value"]
+    assert format_number(trend) in _words(render_study(study, comparison))

@@ -123,6 +123,22 @@ def test_c6_a_device_that_goes_with_the_condition_fails(study):
     assert (row["status"], row["value"]) == ("warn", 0)
 
 
+def test_c6_goes_by_the_recordings_where_they_are_known(study):
+    """nights.csv says one device; the files say that two recorded, one in each condition."""
+    made = {night: {"device": "zmax" if b else "dreem", "roles": {"C3": "eeg", "E1": "eog"}}
+            for night, b in zip(study.nights["night"], second(study), strict=True)}  # fmt: skip
+    row = run_checks(study, provenances=made).set_index("code").loc["C6"]
+    assert (row["status"], row["value"]) == ("fail", 1)
+    assert "Z1 dreem (C3) 6 nights; Z1 zmax (C3) 6 nights" in row["message"]
+    alike = {night: {"device": "zmax", "roles": {"C3": "eeg"}} for night in study.nights["night"]}
+    assert run_checks(study, provenances=alike).set_index("code").loc["C6", "status"] == "pass"
+    alike[study.nights["night"].iloc[4]]["roles"] = {"F3": "eeg"}
+    row = run_checks(study, provenances=alike).set_index("code").loc["C6"]
+    assert row["status"] == "warn"
+    assert "Z1 zmax (F3) 1 nights" in row["message"]
+    assert run_checks(study, provenances=alike).set_index("code").loc["C1", "status"] == "pass"
+
+
 def test_c7_nights_missing_in_one_condition_are_told(study):
     file = study.nights["file"].to_numpy(dtype=object)
     file[np.flatnonzero(second(study))[:2]] = ""

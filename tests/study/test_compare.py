@@ -144,6 +144,52 @@ def test_a_schedule_the_mechanism_could_not_draw_is_refused():
         compare_nights(study, _values(study))
 
 
+def test_a_schedule_too_long_to_list_is_held_against_its_mechanism_too():
+    """Of 30 nights not all schedules are listed: a run of five must be refused before it gets a p-value."""
+    study = _study("max-run", 30, mechanism={"max_run": 2})
+    drawn = study.nights.index[study.nights["condition"] != ""]
+    study.nights.loc[drawn, "condition"] = list("AAAAABBBBB" * 3)
+    with pytest.raises(SettingsError, match=r"could have drawn.*3 nights of A in a row.*2 at most"):
+        compare_nights(study, _values(study))
+    study.mechanism = Mechanism("observational")
+    assert np.isnan(_only(compare_nights(study, _values(study)))["p"])
+
+
+def test_ways_of_measuring_one_thing_count_once_in_the_family():
+    """Six spindle densities that are better are one measure that is."""
+    names = ("spindle_density_per_min", FAST, "fast_spindle_absolute_density_per_min",
+             "spindle_relative_density_per_min", "spindle_corrected_density_per_min")  # fmt: skip
+    study = _study("complete", 20)
+    parts = [_values(study, effect=4.0, marker=name, seed=i) for i, name in enumerate(names)]
+    parts += [_values(study, marker="sigma_power_uv2", unit="µV²", seed=9)]
+    comparison = compare_nights(study, pd.concat(parts))
+    family = comparison.families.set_index("family").loc["D"]
+    assert (family["n_markers"], family["n_measures"], family["n_better"]) == (6, 2, 1)
+    assert "1 of 2 measures is better" in family["sentence"]
+    markers = comparison.markers.set_index("marker")
+    assert markers.index[markers["represents"]].tolist() == [FAST, "sigma_power_uv2"]
+    assert set(markers.loc[list(names), "measure"]) == {"spindles"}
+
+
+def test_who_stands_for_a_measure_is_settled_by_declaration_and_not_by_result():
+    study = _study("complete", 20)
+    parts = [
+        _values(study, effect=4.0, stage="N2"), _values(study, effect=0.0, stage="NREM", seed=1),
+        _values(study, effect=4.0, stage="NREM", channel="F3-M2", seed=2),
+        _values(study, effect=4.0, stage="N3", seed=3),
+    ]  # fmt: skip
+    markers = compare_nights(study, pd.concat(parts)).markers
+    assert markers.loc[markers["represents"], ["stage", "channel"]].to_numpy().tolist() == [["NREM", "C4-M1"]]
+    declared = SimpleNamespace(**(vars(study) | {"primary": (f"{FAST}|N3|C4-M1", f"{FAST}|NREM|F3-M2")}))
+    markers = compare_nights(declared, pd.concat(parts)).markers
+    chosen = markers[markers["represents"]]
+    assert set(zip(chosen["stage"], chosen["channel"], strict=True)) == {("N3", "C4-M1"), ("NREM", "F3-M2")}
+    assert chosen["role"].tolist() == ["primary", "primary"]
+    lacking = pd.concat([parts[0], parts[1].assign(value=np.nan)])
+    markers = compare_nights(study, lacking).markers
+    assert markers.loc[markers["represents"], "stage"].tolist() == ["N2"], "one without values stands for nothing"
+
+
 def test_a_night_without_a_value_drops_out_of_that_marker_only():
     study = _study("max-run", 16)
     one, other = _values(study, marker=FAST), _values(study, marker="rem_min", unit="min", stage="", channel="")
@@ -296,6 +342,19 @@ def test_next_day_scores_are_family_e():
     assert markers.loc["day_kss", "family"] == "E"
     assert markers.loc["day_kss", "direction"] == "-"
     assert markers.loc["day_kss", "difference"] == pytest.approx(-3, abs=0.6)
+    assert markers.loc["day_kss", ["n_control", "n_compound"]].sum() == 20
+    nights = compare_nights(study, _values(study)).nights
+    own = nights[nights["marker"] == "day_kss"].set_index("night")["value"]
+    assert own["S01-007"] == study.nights.set_index("night").loc["S01-007", "day_kss"], "the score in the night's row"
+
+
+def test_masked_sentences_about_doubts_name_codes():
+    study = _study("complete", 20, active=None)
+    study.nights["guess"] = study.nights["condition"]
+    said = " ".join(compare_nights(study, _values(study, effect=1.0)).nuisance["sentence"])
+    assert "compound" not in said
+    assert "control" not in said
+    assert "clean minutes a night with B and 200 with A" in said
 
 
 def test_what_could_explain_it_away_is_told():
@@ -322,13 +381,32 @@ def test_what_could_explain_it_away_is_told():
     assert nuisance["sentence"].str.endswith(".").all()
 
 
+def test_guesses_in_words_count_once_it_is_known_which_is_the_compound():
+    """The sleeper says "compound" or "control", as nights.csv asks; while masked that fits no code."""
+    study = _study("complete", 20)
+    second = (study.nights["condition"] == "B").to_numpy()
+    study.nights["guess"] = np.where(second, "compound", "control")
+    study.nights.loc[study.nights.index[-1], "guess"] = "?"
+
+    def blinding(made):
+        found = compare_nights(made, _values(study)).nuisance
+        return found[found["kind"] == "blinding"]
+
+    assert blinding(study)["value"].tolist() == [1.0]
+    assert "19 of 19 guesses were right" in blinding(study)["sentence"].iloc[0]
+    turned = SimpleNamespace(**(vars(study) | {"active": "A"}))
+    assert blinding(turned)["value"].tolist() == [0.0]
+    assert blinding(SimpleNamespace(**(vars(study) | {"active": None}))).empty
+
+
 def test_every_table_is_as_declared_and_can_be_written():
     study = _study()
     comparison = compare_nights(study, _values(study))
     assert isinstance(comparison, Comparison)
     for frame, table in ((comparison.markers, tables.COMPARISON), (comparison.families, tables.FAMILY_VERDICTS),
                          (comparison.nuisance, tables.NUISANCE), (comparison.nights, tables.COMPARISON_NIGHTS),
-                         (comparison.models, tables.COMPARISON_MODELS)):  # fmt: skip
+                         (comparison.models, tables.COMPARISON_MODELS),
+                         (comparison.relations, tables.RELATIONS)):  # fmt: skip
         assert tables.encode_table(frame, table)
 
 

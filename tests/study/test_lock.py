@@ -109,6 +109,21 @@ def test_nights_made_by_different_versions_or_settings_are_refused_together(stud
     assert not (study.path.parent / "lock.json").exists()
 
 
+def test_a_unit_stated_for_some_nights_only_is_refused(study, made_alike):
+    """A file's units that were set right on one night and taken as they stand on another are a change of scale."""
+    for made in made_alike.values():
+        made |= {"device": "zmax", "roles": {"C3-M2": "eeg"}, "units": {"C3": "uV"}}
+    assert agree_provenance(made_alike, dict.fromkeys(made_alike, "S01"))["versions"]["yasa"] == "0.8.1"
+    made_alike["S01-007"]["units"] = {}
+    with pytest.raises(EegSleepError, match="the unit stated of C3 in nights of S01 differs") as error:
+        lock_study(study, made_alike)
+    assert '"not stated": 1 night (S01-007)' in str(error.value)
+    other = made_alike | {"S01-007": made_alike["S01-007"] | {"device": "openbci", "roles": {"C4": "eeg"}}}
+    assert agree_provenance(other, dict.fromkeys(other, "S01")), "another device has channels of its own"
+    sleepers = {night: "S02" if night == "S01-007" else "S01" for night in made_alike}
+    assert agree_provenance(made_alike, sleepers), "each sleeper has their own files"
+
+
 def test_one_sleeper_has_one_calibration(study, made_alike):
     for night, made in made_alike.items():
         made["calibration"] = {"sigma_amplitude_uv": {"C4-M1": 15.0 if night != "S01-007" else 16.0}}

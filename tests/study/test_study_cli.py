@@ -16,11 +16,13 @@ from eegsleep.provenance import encode_json, hash_bytes
 from eegsleep.study import folder as folders
 from eegsleep.study.manifest import read_protocol
 from eegsleep.tables import (
+    AUDIT,
     CHECKS,
     COMPARISON,
     FAMILY_VERDICTS,
     MARKERS,
     NUISANCE,
+    RELATIONS,
     STUDY_NIGHTS,
     encode_table,
     read_table,
@@ -141,6 +143,10 @@ def test_a_study_goes_from_template_to_report(planned, capsys):
     for table in (FAMILY_VERDICTS, NUISANCE, CHECKS):
         assert len(read_table(home / f"{table.name}.csv", table))
         assert (home / f"{table.name}.json").exists()
+    relations = read_table(home / "relations.csv", RELATIONS)
+    assert set(relations["score"]) == {"day_kss"}
+    assert relations["marker"].iloc[0] == "fast_spindle_density_per_min"
+    assert relations["n_nights"].max() == 12
     trace = json.loads((home / "comparison_provenance.json").read_bytes())
     assert trace["post_hoc"] == []
     assert trace["outputs"]["comparison.csv"] == hash_bytes((home / "comparison.csv").read_bytes())
@@ -184,6 +190,48 @@ def test_markers_written_in_afterwards_are_refused(planned, capsys):
     code, _, aside = run(capsys, "compare", study, "--key", key)
     assert code == 2
     assert "is not the file that was written" in aside
+    assert not (study.parent / "unmasked.json").exists()
+
+
+def add_audit(folder, night, share):
+    """Write an audit into a night folder in which this share of planted spindles was found, vouched for."""
+    rows = [{"channel": "C3", "kind": "spindle", "stage": stage, "planted_uv": 20.0, "n_planted": 40,
+             "n_found": round(40 * share)} for stage in ("N2", "N3")]  # fmt: skip
+    content = encode_table(pd.DataFrame(rows).reindex(columns=AUDIT.column_names), AUDIT)
+    (folder / night / "audit.csv").write_bytes(content)
+    path = folder / night / "provenance.json"
+    made = json.loads(path.read_bytes())
+    path.write_bytes(encode_json(made | {"outputs": made["outputs"] | {"audit.csv": hash_bytes(content)}}))
+
+
+def test_recall_by_condition_comes_from_the_audits_of_the_nights(planned, capsys):
+    study, key = planned
+    home = study.parent / "eegsleep-nights"
+    with (study.parent / "nights.csv").open(newline="") as file:
+        nights = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    for row in nights:
+        add_audit(home, row["night"], 0.9 if row["condition"] == "B" else 0.6)
+    run(capsys, "lock", study)
+    assert run(capsys, "compare", study, "--key", key)[0] == 0
+    nuisance = read_table(study.parent / "nuisance.csv", NUISANCE)
+    recall = nuisance[nuisance["kind"] == "recall"].set_index("marker")
+    assert recall.loc["", "value"] == pytest.approx(30)
+    assert recall.loc["", "conspicuous"]
+    assert recall.loc["fast_spindle_density_per_min", "conspicuous"], "3.0 times 0.9 / 0.6 is more than was found"
+    assert "recall" in (study.parent / "report.html").read_text()
+
+
+def test_an_audit_written_in_afterwards_is_refused_before_the_codes_are_opened(planned, capsys):
+    study, key = planned
+    run(capsys, "lock", study)
+    folder = study.parent / "eegsleep-nights"
+    night = next(folder.iterdir()).name
+    add_audit(folder, night, 0.5)
+    with (folder / night / "audit.csv").open("a") as file:
+        file.write("\n")
+    code, _, aside = run(capsys, "compare", study, "--key", key)
+    assert code == 2
+    assert "audit.csv is not the file that was written" in aside
     assert not (study.parent / "unmasked.json").exists()
 
 

@@ -1,0 +1,82 @@
+"""The part of a study's page on the day after: scores by condition, their practice, and what goes with the nights."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from eegsleep.report.pages import MISSING, format_number
+from eegsleep.study.relations import MIN_NIGHTS
+from eegsleep.study.verdicts import FALSE_DISCOVERY_RATE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+SHOWN = 6  # relations beside those of the primary endpoints
+
+
+def signed_number(value: float) -> str:
+    """Return a number for reading with its sign."""
+    text = format_number(value)
+    return f"+{text}" if value > 0 else text
+
+
+def number_range(low: float, high: float) -> str:
+    """Return both ends of an interval, or a dash if one of them is missing."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return MISSING
+    return f"{format_number(low)} to {format_number(high)}"
+
+
+def p_value(value: float) -> str:
+    """Return a p-value with as many digits as it can bear."""
+    return "< 0.0001" if value < 0.0001 else format_number(value, 3 if value >= 0.001 else 4)
+
+
+def describe_next_day(
+    scores: Sequence[Mapping[str, Any]], relations: pd.DataFrame, nuisance: pd.DataFrame
+) -> dict[str, Any] | None:
+    """Return what the page shows of the day after; None if no score was entered.
+
+    Parameters
+    ----------
+    scores : sequence of mapping
+        The rows of the scores as the page shows those of markers, with their `marker`.
+    relations, nuisance : DataFrame
+        Tables RELATIONS and NUISANCE.
+    """
+    if not scores:
+        return None
+    trends = nuisance[nuisance["kind"] == "trend"].set_index("marker")["value"]
+    rows = [{**row, "trend": signed_number(trends.get(row["marker"], math.nan))} for row in scores]
+    known = relations[relations["low"].notna()]
+    main = (known["role"] == "primary") & (known["lag_nights"] == 0)
+    primary, others = known[main], known[~main]
+    strongest = others.loc[others["partial_r"].abs().sort_values(ascending=False, kind="stable").index[:SHOWN]]
+    reasons = relations.loc[relations["low"].isna(), "reason"].value_counts()
+    return {
+        "scores": rows,
+        "primary": [_relation(row) for row in primary.itertuples(index=False)],
+        "others": [_relation(row) for row in strongest.itertuples(index=False)],
+        "n_others": len(others),
+        "n_tests": int(relations["n_tests"].max()) if len(relations) else 0,
+        "reason": str(reasons.index[0]) if len(reasons) and known.empty else "",
+        "n_missing": len(relations) - len(known),
+        "rate": f"{100 * FALSE_DISCOVERY_RATE:.0f} %",
+        "least": MIN_NIGHTS,
+        "several": bool((known["n_subjects"] > 1).any()),
+        "tested": bool(known["p"].notna().any()),
+    }
+
+
+def _relation(row: Any) -> dict[str, Any]:  # noqa: ANN401 - a named tuple
+    where = " ".join(part for part in (row.stage, row.channel) if part) or "night"
+    return {
+        "label": row.label, "where": where, "score": row.score_label,
+        "lag": "night before" if row.lag_nights == 0 else "two nights before",
+        "n": str(row.n_nights), "estimate": signed_number(row.estimate), "interval": number_range(row.low, row.high),
+        "across": signed_number(row.estimate_across), "r": format_number(row.partial_r, 2),
+        "p": p_value(row.p_adjusted), "stands": row.p_adjusted <= FALSE_DISCOVERY_RATE,
+    }  # fmt: skip
