@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 _FROM_LIGHTS = (
     "tib_min", "unscored_min", "sleep_efficiency_percent", "sol_min", "waso_min", "persistent_sleep_latency_min",
 )  # fmt: skip
+_UP_TO_LIGHTS_ON = ("tib_min", "unscored_min", "sleep_efficiency_percent", "waso_min")
 # Marker: the measure of table `SPECTRUM` it is, of the whole night's NREM.
 _COURSE = {
     "first_hour_swa_power_uv2": "swa_first_hour_power_uv2", "swa_decay_percent_per_h": "swa_decay_percent_per_h",
@@ -203,6 +204,8 @@ def _sleep_rows(stages: pd.DataFrame, lights: Lights) -> list[dict]:
     for name, measure in measures.items():
         if name in _FROM_LIGHTS and not lights.known:
             rows.append(make_row(name, night, math.nan, len(inside), "lights off and on are not known"))
+        elif name in _UP_TO_LIGHTS_ON and not lights.on_known:
+            rows.append(make_row(name, night, math.nan, len(inside), "lights on is not known"))
         else:
             rows.append(make_row(name, night, measure.value, len(inside), measure.reason, unsure=unsure.get(name)))
     return rows

@@ -21,7 +21,7 @@ from eegsleep.provenance import encode_json, fingerprint, hash_bytes, hash_file,
 from eegsleep.quality import Verdict, judge_night, measure_quality
 from eegsleep.recording.presets import find_device
 from eegsleep.spectrum import Spectrogram, measure_spectrum
-from eegsleep.staging.lights import Lights, find_lights, keep_night, lights_from_sleep
+from eegsleep.staging.lights import OFF_ALONE, Lights, complete_lights, find_lights, keep_night
 from eegsleep.staging.score import choose_staging_channels, score_night
 from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, check_table, encode_sidecar, encode_table, read_table
 
@@ -39,6 +39,7 @@ _LIGHTS_WORDS = {
     "hypnogram": "as given with the hypnogram",
     "whole recording": "the first and the last epoch of the recording",
     "sleep": "not known; 30 min before and after the longest sleep of the recording",
+    OFF_ALONE: "off as given; on is not known, and 30 min after the longest sleep was taken for it",
 }
 
 logger = logging.getLogger(__name__)
@@ -182,7 +183,7 @@ def adopt_stages(
             allowed=f"{recording.n_epochs} epochs of 30 s",
         )
     usable = quality[quality["role"] == "eeg"].groupby("epoch")["usable"].any()
-    lights = lights or lights_from_sleep(stages)
+    lights = complete_lights(lights, stages)
     return check_table(keep_night(stages.assign(usable=usable.to_numpy()), lights), HYPNOGRAM), lights
 
 
@@ -201,6 +202,12 @@ def _collect_warnings(
         found.append(
             "Nobody says when the lights went out. The longest sleep of the recording was taken as the night, with "
             "30 min on both sides; latencies and efficiency are not known. Give --lights-off and --lights-on."
+        )
+    elif not lights.on_known:
+        found.append(
+            "Nobody says when the lights went on, and the recording goes on for long. The night was taken to end 30 "
+            "min after its longest sleep; time in bed, efficiency and wake after sleep onset are not known. Give "
+            "--lights-on."
         )
     return tuple(found)
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 # optics and eye trackers; and what opens files that nobody checked (Persyst, Curry, Nihon Kohden, …).
 _SUFFIXES = (".fif", ".vhdr", ".ahdr", ".set", ".cnt", ".gdf", ".nedf")
 _REFUSAL = {
-    "allowed": "EDF, EDF+ and BDF (also gzipped), a ZMax folder, Muse, Mind Monitor, BrainBit and OpenBCI text, "
-    f"and {', '.join(_SUFFIXES)} through mne",
+    "allowed": "EDF, EDF+ and BDF (also gzipped), WFDB by its header .hea, a ZMax folder, Muse, Mind Monitor, BrainBit "
+    f"and OpenBCI text, and {', '.join(_SUFFIXES)} through mne",
     "remedy": "export the night as EDF from the program of your device",
 }
 _REMEDIES = {
@@ -43,7 +43,10 @@ _REMEDIES = {
     b"\xff\xfe": "if it is text, save it again as CSV in UTF-8",
     b"\xfe\xff": "if it is text, save it again as CSV in UTF-8",
 }
-_PART_OF = {".eeg": ".vhdr", ".vmrk": ".vhdr", ".avg": ".vhdr", ".amrk": ".ahdr", ".fdt": ".set"}
+_PART_OF = {
+    ".eeg": ".vhdr", ".vmrk": ".vhdr", ".avg": ".vhdr", ".amrk": ".ahdr", ".fdt": ".set", ".dat": ".hea",
+    ".mat": ".hea",
+}  # fmt: skip
 _VOLTAGES = {"eeg", "eog", "emg", "ecg"}
 _MAX_PARTS = 50
 _MAX_HEADER_BYTES = 10_000_000

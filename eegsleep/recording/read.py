@@ -25,6 +25,8 @@ from eegsleep.recording.pieces import memory_refused
 from eegsleep.recording.presets import detect_device, find_device
 from eegsleep.recording.rates import ANALYSIS_RATE_HZ, at_rate, bridge_gaps  # noqa: F401 - bridge_gaps is used from here
 from eegsleep.recording.units import volts_per_unit
+from eegsleep.recording.wfdb_header import is_wfdb_header
+from eegsleep.recording.wfdb_record import open_wfdb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -148,7 +150,8 @@ def read_recording(
     ----------
     path : path
         EDF, EDF+ or BDF, also gzipped; a ZMax folder; text of Muse, Mind Monitor, BrainBit or OpenBCI;
-        or anything `mne.io.read_raw` opens. What a file is, its content decides, not its name.
+        the header of a WFDB record; or anything `mne.io.read_raw` opens. What a file is, its content decides, not
+        its name.
     eeg : sequence of str, optional
         Labels of the derivations to use, most trusted first; `C4-M1` may be a channel, or made from
         channels `C4` and `M1`. By default the device preset chooses up to two.
@@ -249,6 +252,8 @@ def _open_any(path: Path) -> Source:
             head = file.read(8192)
         if is_edf(head) or head[:2] == b"\x1f\x8b":
             return open_edf(path)
+        if is_wfdb_header(head):
+            return open_wfdb(path)
         kind = sniff_text(head)
         return open_text(path, kind) if kind else open_foreign(path)
     except HeaderRefusedError as error:
@@ -290,7 +295,7 @@ def doubt_choice(source: Source, derivations: Sequence[Derivation]) -> list[Faul
 
 def make_id(path: Path) -> str:
     """Return a name that is safe as a folder's name on every system."""
-    name = re.sub(r"\.(gz|edf|bdf|rec|csv|txt)$", "", re.sub(r"\.gz$", "", path.name), flags=re.IGNORECASE)
+    name = re.sub(r"\.(gz|edf|bdf|rec|csv|txt|hea)$", "", re.sub(r"\.gz$", "", path.name), flags=re.IGNORECASE)
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-")[:100].rstrip("._-")
     # what Windows keeps for devices
     reserved = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, re.IGNORECASE)

@@ -53,7 +53,7 @@ class Source:
     files : tuple of Path
         The files the signals come from, for hashing.
     kind : str
-        The container: `EDF`, `EDF+C`, `EDF+D`, `BDF`, `ZMax folder`, `muselsl CSV`, …
+        The container: `EDF`, `EDF+C`, `EDF+D`, `BDF`, `WFDB`, `ZMax folder`, `muselsl CSV`, …
     channels : tuple of SourceChannel
         In the order of the file.
     start : datetime or None

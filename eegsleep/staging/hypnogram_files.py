@@ -16,6 +16,7 @@ from eegsleep.recording.annotations import MAX_ANNOTATIONS, TAL
 from eegsleep.recording.clock import read_start
 from eegsleep.recording.faults import decode_text
 from eegsleep.staging.hypnogram_text import read_domino, read_remlogic, read_table_text
+from eegsleep.staging.hypnogram_wfdb import is_wfdb_annotations, read_wfdb
 from eegsleep.staging.hypnogram_xml import read_xml, read_yasa_json
 from eegsleep.staging.scoring import Clock, Scoring, align_scoring, build_scoring, is_invented
 from eegsleep.staging.stage_codings import CODINGS, check_coding, is_marked, read_labels
@@ -31,7 +32,7 @@ MAX_RECORDS = 3_000_000
 MAX_TEXT_BYTES = 20_000_000
 _ALLOWED = (
     "EDF+ annotations, CSV or TSV, Noxturnal export, BIDS events, NSRR or Profusion XML, RemLogic text, DOMINO sleep "
-    "profile, YASA JSON, EDFbrowser annotations"
+    "profile, YASA JSON, EDFbrowser annotations, WFDB annotations"
 )
 
 
@@ -43,7 +44,8 @@ def read_hypnogram(path: Path | str, *, coding: str | None = None, epoch_s: floa
     path : path
         EDF+ annotations (Sleep-EDF, HMC, our own `events.edf`), CSV and TSV in the common shapes, Noxturnal's
         export, BIDS `events.tsv`, NSRR and Profusion XML, RemLogic's report (CAP), DOMINO's sleep profile, YASA
-        JSON, EDFbrowser's annotations. Text may be UTF-8, UTF-16 or Latin-1.
+        JSON, EDFbrowser's annotations, WFDB annotations with their header beside them (SLPDB, CinC 2018). Text may be
+        UTF-8, UTF-16 or Latin-1.
     coding : str, optional
         Name in `CODINGS` under which integers are read. Files whose header says what they mean need none.
     epoch_s : float, optional
@@ -69,6 +71,8 @@ def read_hypnogram(path: Path | str, *, coding: str | None = None, epoch_s: floa
     except OSError as error:
         raise TableError(f"{path.name} cannot be read as a hypnogram", found=str(error)) from error
     try:
+        if is_wfdb_annotations(content):
+            return read_wfdb(content, path, epoch_s)
         return _read(content, coding, epoch_s)
     except TableError as error:
         raise TableError(

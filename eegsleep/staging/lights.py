@@ -26,6 +26,8 @@ MARGIN_S = 30 * 60.0
 _TOLERANCE_S = 60.0
 # Sleep parted from the rest by more than this is a nap, not the night.
 NAP_GAP_S = 2 * 3600.0
+# The lists of Sleep-EDF say when the lights went out, and not when they went on, hours before its 20 h recordings end.
+OFF_ALONE = "off given, on from sleep"
 
 _OFF = re.compile(
     r"lights?[\s_-]*(?:off|out)|licht(?:er)?[\s_-]*aus|lumi.re[\s_-]*.teinte|luces?[\s_-]*apagad", re.IGNORECASE
@@ -40,10 +42,10 @@ class Lights:
     Attributes
     ----------
     off_s, on_s : float
-        Seconds from the first sample.
+        Seconds from the first sample; `on_s` is NaN until `complete_lights` has found it from the stages.
     source : str
         `user`, `annotations`, `hypnogram`, `whole recording`, or `sleep`: found from the stages, which
-        says nothing of when the lights went out.
+        says nothing of when the lights went out; `OFF_ALONE` where only that is known.
     """
 
     off_s: float
@@ -54,6 +56,11 @@ class Lights:
     def known(self) -> bool:
         """Whether times from lights off mean something."""
         return self.source != "sleep"
+
+    @property
+    def on_known(self) -> bool:
+        """Whether times up to lights on mean something."""
+        return self.source not in {"sleep", OFF_ALONE}
 
     def epochs(self, n_epochs: int, margin_s: float = 0.0) -> slice:
         """Return the epochs that lie at least in part between lights off and on, as a slice."""
@@ -72,13 +79,13 @@ def find_lights(
     recording : Recording
     off, on : str or datetime, optional
         Local clock time such as `23:15`, or date and time. Where only one is given, the other is the
-        beginning or end of the recording.
+        beginning or end of the recording; but in one of more than `MAX_NIGHT_H` hours, lights on is NaN.
 
     Returns
     -------
     Lights or None
         None for a recording of more than `MAX_NIGHT_H` hours of which nobody says when the night was; then
-        `lights_from_sleep` finds it once there are stages.
+        `complete_lights` finds it once there are stages.
 
     Raises
     ------
@@ -88,6 +95,9 @@ def find_lights(
     whole = recording.n_epochs * EPOCH_S
     if off is not None or on is not None:
         off_s = 0.0 if off is None else _seconds_of(recording, off)
+        if on is None and recording.duration_s > MAX_NIGHT_H * 3600:
+            _checked(off_s, whole, "user", whole)
+            return Lights(max(0.0, off_s), float("nan"), OFF_ALONE)
         on_s = whole if on is None else _seconds_of(recording, on)
         return _checked(off_s, on_s, "user", whole)
     said = [(a["onset"], a["description"]) for a in recording.raw.annotations]
@@ -109,20 +119,29 @@ def lights_from_hypnogram(off_s: float | None, on_s: float | None, n_epochs: int
     return _checked(off_s or 0.0, whole if on_s is None else on_s, "hypnogram", whole)
 
 
-def lights_from_sleep(stages: pd.DataFrame) -> Lights:
+def complete_lights(lights: Lights | None, stages: pd.DataFrame) -> Lights:
+    """Return lights off and on, with what nobody says of them found from the stages."""
+    if lights is None:
+        return lights_from_sleep(stages)
+    return lights_from_sleep(stages, lights.off_s) if np.isnan(lights.on_s) else lights
+
+
+def lights_from_sleep(stages: pd.DataFrame, off_s: float | None = None) -> Lights:
     """Return the night's place in a recording that holds a day as well: its longest sleep, and 30 min around it.
 
     Sleep epochs less than `NAP_GAP_S` apart belong together; of such groups the one with most sleep is the
-    night. A recording without sleep is kept whole.
+    night. A recording without sleep is kept whole. Where it is known when the lights went out, the night begins
+    there, and only sleep after it counts.
     """
     asleep = np.flatnonzero(stages["stage"].isin(["N1", "N2", "N3", "R"]))
-    whole = len(stages) * EPOCH_S
+    asleep = asleep[(asleep + 1) * EPOCH_S > (off_s or 0.0)]
+    whole, source = len(stages) * EPOCH_S, "sleep" if off_s is None else OFF_ALONE
     if not asleep.size:
-        return Lights(0.0, whole, "sleep")
+        return Lights(off_s or 0.0, whole, source)
     groups = np.split(asleep, np.flatnonzero(np.diff(asleep) * EPOCH_S > NAP_GAP_S) + 1)
     night = max(groups, key=len)
-    off_s, on_s = night[0] * EPOCH_S - MARGIN_S, (night[-1] + 1) * EPOCH_S + MARGIN_S
-    return Lights(max(0.0, float(off_s)), min(whole, float(on_s)), "sleep")
+    first_s, on_s = max(0.0, float(night[0] * EPOCH_S - MARGIN_S)), (night[-1] + 1) * EPOCH_S + MARGIN_S
+    return Lights(first_s if off_s is None else off_s, min(whole, float(on_s)), source)
 
 
 def keep_night(stages: pd.DataFrame, lights: Lights) -> pd.DataFrame:

@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import TableError
 from eegsleep.staging.hypnogram_files import read_hypnogram
 from eegsleep.staging.scoring import align_scoring
-from eegsleep.tables import HYPNOGRAM, read_table
+from eegsleep.tables import HYPNOGRAM, JOBS, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,14 +52,17 @@ def pair_scorings(reference: str | Path, observed: str | Path, *, coding: str | 
 def collect_pairs(folder: str | Path) -> list[Pair]:
     """Return the pairs of all night folders in a folder that hold an expert's stages (`reference.csv`).
 
+    Whose a night is comes from `jobs.csv`, which a batch leaves in the folder, or from the night's provenance; a
+    night that neither knows is its own sleeper. `find_unpaired` names the nights that are left out.
+
     Raises
     ------
     TableError
         If there is none.
     """
     folder = Path(folder)
-    candidates = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())] if folder.is_dir() else []
-    nights = [path for path in candidates if (path / REFERENCE_FILE).is_file()]
+    candidates = _find_folders(folder)
+    nights = [path for path in candidates if not _why_unpaired(path)]
     if not nights:
         raise TableError(
             f"{folder} holds no night with an expert's stages",
@@ -67,11 +70,59 @@ def collect_pairs(folder: str | Path) -> list[Pair]:
             allowed=f"night folders with a {REFERENCE_FILE}",
             remedy="score nights with --reference HYPNOGRAM, or give two hypnograms",
         )
-    pairs = []
-    for night in nights:
-        stages = read_table(night / "hypnogram.csv", HYPNOGRAM)
-        pairs.append((night.name, night.name, read_table(night / REFERENCE_FILE, HYPNOGRAM), stages))
-    return pairs
+    subjects = {row["night"]: row["subject"] for row in _read_jobs(folder)}
+    return [
+        (
+            night.name,
+            subjects.get(night.name) or _subject_of(night) or night.name,
+            read_table(night / REFERENCE_FILE, HYPNOGRAM),
+            read_table(night / "hypnogram.csv", HYPNOGRAM),
+        )
+        for night in nights
+    ]
+
+
+def find_unpaired(folder: str | Path) -> dict[str, str]:
+    """Return the nights of a folder that `collect_pairs` leaves out, each with the reason.
+
+    They are nights without an expert's stages, and those that a batch could not make (`jobs.csv`): what is measured
+    on the others says nothing of them.
+    """
+    folder = Path(folder)
+    nights = [path for path in _find_folders(folder) if path != folder and (path / "provenance.json").is_file()]
+    found = {path.name: _why_unpaired(path) for path in nights}
+    made = set(found)
+    failed = {
+        row["night"]: f"it was not made: {row['reason'] or row['error']}"
+        for row in _read_jobs(folder)
+        if row["status"] == "failed" and row["night"] not in made
+    }
+    return dict(sorted(({night: reason for night, reason in found.items() if reason} | failed).items()))
+
+
+def _find_folders(folder: Path) -> list[Path]:
+    """Return the folder itself, which may be a night, and those in it but the hidden ones, which are unfinished."""
+    if not folder.is_dir():
+        return []
+    return [folder, *sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))]
+
+
+def _why_unpaired(night: Path) -> str:
+    missing = [name for name in (REFERENCE_FILE, "hypnogram.csv") if not (night / name).is_file()]
+    words = {REFERENCE_FILE: "no expert's stages came with it", "hypnogram.csv": "it holds no stages of ours"}
+    return words[missing[0]] if missing else ""
+
+
+def _read_jobs(folder: Path) -> list[dict[str, Any]]:
+    path = folder / f"{JOBS.name}.csv"
+    return read_table(path, JOBS).to_dict("records") if path.is_file() else []
+
+
+def _subject_of(night: Path) -> str:
+    try:
+        return str(json.loads((night / "provenance.json").read_bytes()).get("subject") or "")
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def _read_observed(path: Path, coding: str | None) -> tuple[pd.DataFrame, datetime | None]:

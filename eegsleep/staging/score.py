@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from eegsleep.recording.read import ANALYSIS_RATE_HZ
 from eegsleep.staging.confidence import calibrate
 from eegsleep.staging.features import leave_out, measure_features, predict_stages
 from eegsleep.staging.hypnogram import EPOCH_S, make_stages
-from eegsleep.staging.lights import MARGIN_S, MAX_NIGHT_H, Lights, keep_night, lights_from_sleep
+from eegsleep.staging.lights import MARGIN_S, MAX_NIGHT_H, Lights, complete_lights, keep_night
 
 if TYPE_CHECKING:
     from eegsleep.recording.read import Recording
@@ -138,11 +139,14 @@ def score_night(
     Lights
     """
     is_long = recording.duration_s > MAX_NIGHT_H * 3600
-    if lights is None:
-        lights = lights_from_sleep(score_stages(recording, quality, settings))
-    margin_s = MARGIN_S if lights.known else 0.0
-    epochs = lights.epochs(recording.n_epochs, margin_s) if is_long else None
-    return keep_night(score_stages(recording, quality, settings, epochs), lights), lights
+    is_open = lights is None or math.isnan(lights.on_s)
+    night = complete_lights(lights, score_stages(recording, quality, settings)) if is_open else lights
+    margin_s = MARGIN_S if night.known else 0.0
+    epochs = night.epochs(recording.n_epochs, margin_s) if is_long else None
+    stages = score_stages(recording, quality, settings, epochs)
+    # scaled by a whole day, single epochs of its wake look like sleep and draw the night out
+    night = complete_lights(lights, stages) if is_open else night
+    return keep_night(stages, night), night
 
 
 def score_derivations(recording: Recording, usable: dict[str, np.ndarray], epochs: slice) -> dict[str, np.ndarray]:

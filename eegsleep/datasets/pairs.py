@@ -1,0 +1,59 @@
+"""Which expert's scoring lies beside a recording, by the naming rules of the public sets."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from eegsleep.errors import RecordingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Name of the recording, pattern of its scoring, and what integers in it mean. `{}` is the recording's own part:
+# in Sleep-EDF the letters behind SC4001 name the recorder in one file and the scorer in the other.
+_RULES: tuple[tuple[str, str, str | None], ...] = (
+    (r"(S[CT]\d{4})\w\d-PSG\.edf", r"{}\w{{2}}-Hypnogram\.edf", None),
+    (r"(SN\d{3})\.edf", r"{}_sleepscoring\.edf", None),
+    (r"(ucddb\d{3})\.(?:rec|edf)", r"{}_stage\.txt", "ucddb"),
+    (r"((?:n|nfle|rbd|plm|ins|narco|sdb|brux)\d+)\.edf", r"{}\.txt", None),
+    (r"(slp\d\d[a-z]?)\.hea", r"{}\.st", None),
+    (r"(tr\d\d-\d{4})\.hea", r"{}\.arousal", None),
+)
+
+
+def find_expert(recording: Path) -> tuple[Path, str | None] | None:
+    """Return the expert's scoring that lies beside a recording, with the coding of its integers, or None.
+
+    Known are the names of Sleep-EDF (`SC4001E0-PSG.edf`, `SC4001EC-Hypnogram.edf`), HMC (`SN001.edf`,
+    `SN001_sleepscoring.edf`), CAP (`n1.edf`, `n1.txt`), UCDDB (`ucddb002.rec`, `ucddb002_stage.txt`), SLPDB
+    (`slp01a.hea`, `slp01a.st`) and CinC 2018 (`tr03-0005.hea`, `tr03-0005.arousal`).
+
+    Parameters
+    ----------
+    recording : Path
+
+    Returns
+    -------
+    tuple of Path and (str or None), or None
+        The scoring, and the name in `eegsleep.CODINGS` under which its integers are read.
+
+    Raises
+    ------
+    RecordingError
+        If two files could be the scoring.
+    """
+    for own, other, coding in _RULES:
+        match = re.fullmatch(own, recording.name, re.IGNORECASE)
+        if not match:
+            continue
+        wanted = re.compile(other.format(re.escape(match[1])), re.IGNORECASE)
+        found = sorted(p for p in recording.parent.iterdir() if wanted.fullmatch(p.name) and p.is_file())
+        if len(found) > 1:
+            raise RecordingError(
+                f"{recording.name} has more than one scoring beside it",
+                found=", ".join(path.name for path in found),
+                remedy="leave the one that is meant, or name it with --reference",
+            )
+        return (found[0], coding) if found else None
+    return None

@@ -1,0 +1,224 @@
+"""What the package knows of each public data set without a network: files, nights, checksums.
+
+One row of a registry is one file. Where a set's checksums are known they are in the package; where they are
+not, the set's own `SHA256SUMS.txt` is the list, which guards against a broken transfer but not against a
+changed server.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from eegsleep.errors import SettingsError, TableError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SUMS_FILE = "SHA256SUMS.txt"
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a data set, and the night it belongs to.
+
+    `name` is its path below the set's folder. `kind` is psg, hypnogram or signals (what a header file points
+    to). `digest` is hexadecimal, by `algorithm`, and empty where the package does not know it. `lights_off`
+    is a clock time; `age` (years), `sex`, `condition` and `lights_off` are empty where the set does not say.
+    """
+
+    name: str
+    record: str
+    subject: str
+    night: int = 1
+    kind: str = "psg"
+    condition: str = ""
+    age: str = ""
+    sex: str = ""
+    lights_off: str = ""
+    algorithm: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A public data set: where it lies on the server, which of its files are fetched, what it is.
+
+    `project` and `subfolder` are the path below the server's base address; `patterns` tells the kind of a file
+    by its name below the subfolder, whose group `record` is the record; it is empty where the package knows every
+    file with its checksum. `starter` are the records fetched when
+    none are named. `device` is the preset its recordings are read with and `coding` what its integers mean.
+    """
+
+    name: str
+    title: str
+    project: str
+    subfolder: str
+    patterns: dict[str, str]
+    starter: tuple[str, ...]
+    size: str
+    n_records: int
+    device: str = ""
+    coding: str = ""
+
+    @property
+    def extent(self) -> str:
+        """How many records there are, and what is known of their size."""
+        return f"{self.n_records} records, {self.size}"
+
+
+_SLEEP_EDF_PROJECT = "sleep-edfx/1.0.0"
+_BOTH = "8.1 GB together with the other half of Sleep-EDF"
+_SETS = (
+    DataSet(
+        "sleep-edf-sc", "Sleep-EDF Expanded, sleep cassette", _SLEEP_EDF_PROJECT, "sleep-cassette/",
+        {}, ("SC4001E0",), _BOTH, 153, device="sleep-edf",
+    ),
+    DataSet(
+        "sleep-edf-st", "Sleep-EDF Expanded, sleep telemetry", _SLEEP_EDF_PROJECT, "sleep-telemetry/",
+        {}, ("ST7011J0", "ST7012J0"), _BOTH, 44, device="sleep-edf",
+    ),
+    DataSet(
+        "hmc", "Haaglanden Medisch Centrum sleep staging database", "hmc-sleep-staging/1.1", "recordings/",
+        {"psg": r"(?P<record>SN\d{3})\.edf", "hypnogram": r"(?P<record>SN\d{3})_sleepscoring\.edf"},
+        ("SN001",), "about 0.1 GB each", 151, device="hmc",
+    ),
+    DataSet(
+        "cap", "CAP Sleep Database", "capslpdb/1.0.0", "",
+        {"psg": r"(?P<record>[a-z]+\d+)\.edf", "hypnogram": r"(?P<record>[a-z]+\d+)\.txt"},
+        ("n1",), "the 16 without pathology 3.8 GB", 108, device="embla-cap",
+    ),
+    DataSet(
+        "ucddb", "St. Vincent's / University College Dublin Sleep Apnea Database", "ucddb/1.0.0", "",
+        {"psg": r"(?P<record>ucddb\d{3})\.rec", "hypnogram": r"(?P<record>ucddb\d{3})_stage\.txt"},
+        ("ucddb002",), "0.76 GB", 25, coding="ucddb",
+    ),
+    DataSet(
+        "slpdb", "MIT-BIH Polysomnographic Database", "slpdb/1.0.0", "",
+        {"psg": r"(?P<record>slp\d\d[a-z]?)\.hea", "hypnogram": r"(?P<record>slp\d\d[a-z]?)\.st",
+         "signals": r"(?P<record>slp\d\d[a-z]?)\.dat"},
+        ("slp01a",), "0.63 GB", 18,
+    ),
+    DataSet(
+        "cinc2018", "PhysioNet/CinC Challenge 2018, You Snooze You Win", "challenge-2018/1.0.0", "training/",
+        {"psg": r"(?P<record>tr\d\d-\d{4})/(?P=record)\.hea",
+         "hypnogram": r"(?P<record>tr\d\d-\d{4})/(?P=record)\.arousal",
+         "signals": r"(?P<record>tr\d\d-\d{4})/(?P=record)\.mat"},
+        ("tr03-0005",), "about 0.15 GB each", 994,
+    ),
+)  # fmt: skip
+DATASETS: dict[str, DataSet] = {dataset.name: dataset for dataset in _SETS}
+
+
+def find_dataset(name: str) -> DataSet:
+    """Return a data set by its name, or say which there are."""
+    if name not in DATASETS:
+        raise SettingsError(f"there is no data set {name!r}", allowed=", ".join(DATASETS))
+    return DATASETS[name]
+
+
+def read_registry(name: str) -> list[DataFile]:
+    """Return what the package knows of the files of a set; empty where only the server knows their names."""
+    packaged = resources.files(__package__) / "registries" / f"{find_dataset(name).name}.csv"
+    if not packaged.is_file():
+        return []
+    rows = csv.DictReader(packaged.read_text(encoding="utf-8").splitlines())
+    return [DataFile(**{**row, "night": int(row["night"])}) for row in rows]
+
+
+def read_sums(dataset: DataSet, text: str) -> list[DataFile]:
+    """Return the files of a set with the checksums that its `SHA256SUMS.txt` gives.
+
+    Raises
+    ------
+    TableError
+        If a line is no checksum, a name leads out of the folder, or no file of the set is listed.
+    """
+    known = {file.name: file for file in read_registry(dataset.name)}
+    files = []
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        row = re.fullmatch(r"([0-9a-fA-F]{64}) [ *]?(\S.*)", line.rstrip())
+        if row is None:
+            raise TableError(f"{SUMS_FILE} of {dataset.name} holds a line that is no checksum", found=line[:80],
+                             remedy="delete it and fetch again")  # fmt: skip
+        check_name(row[2])
+        name = row[2].removeprefix("./")
+        if not name.startswith(dataset.subfolder):
+            continue
+        file = _describe(dataset, name.removeprefix(dataset.subfolder), known)
+        if file is not None:
+            files.append(DataFile(**{**vars(file), "algorithm": "sha256", "digest": row[1].lower()}))
+    if not files:
+        raise TableError(f"{SUMS_FILE} of {dataset.name} lists none of its recordings",
+                         remedy="check that the address is a mirror of PhysioNet's files")  # fmt: skip
+    order, kinds = {name: i for i, name in enumerate(known)}, list(dataset.patterns)
+    return sorted(files, key=lambda file: (order.get(file.name, len(order)), file.record, kinds.index(file.kind)))
+
+
+def check_name(name: str) -> None:
+    """Refuse a file name that leads out of the folder it is to lie in."""
+    if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/") or not name.isprintable():
+        raise TableError("a list of files names one outside its folder", found=repr(name)[:80],
+                         remedy="nothing was fetched from it; use another address")  # fmt: skip
+
+
+def _describe(dataset: DataSet, name: str, known: dict[str, DataFile]) -> DataFile | None:
+    if name in known:
+        return known[name]
+    for kind, pattern in dataset.patterns.items():
+        match = re.fullmatch(pattern, name)
+        if match:
+            return DataFile(name=name, record=match["record"], subject=match["record"], kind=kind)
+    return None
+
+
+def select_records(files: Sequence[DataFile], asked: Sequence[str], dataset: str = "") -> list[DataFile]:
+    """Return the files of the records that were asked for, in the order of the list.
+
+    Parameters
+    ----------
+    files : sequence of DataFile
+    asked : sequence of str
+        Records (SC4001E0), the same without their recorder's letters (SC4001), subjects (SC400), patterns of
+        these (`ST7*`), or `all`; case does not matter.
+
+    Raises
+    ------
+    SettingsError
+        If one of them is no record of the set.
+    """
+    chosen = set()
+    for word in asked:
+        found = {file.record for file in files if word.lower() == ALL or _is_meant(word, file)}
+        if not found:
+            raise SettingsError(
+                f"{dataset or 'the set'} has no record {word!r}",
+                allowed=_suggest(word, files),
+                remedy="see the records with --list",
+            )
+        chosen |= found
+    return [file for file in files if file.record in chosen]
+
+
+def _is_meant(word: str, file: DataFile) -> bool:
+    names = {file.record.lower(), file.subject.lower(), file.record[:6].lower() if _is_sleep_edf(file) else ""}
+    return any(name and fnmatchcase(name, word.lower()) for name in names)
+
+
+def _is_sleep_edf(file: DataFile) -> bool:
+    return bool(re.fullmatch(r"S[CT]\d{4}\w\d", file.record))
+
+
+def _suggest(word: str, files: Sequence[DataFile]) -> str:
+    records = list(dict.fromkeys(file.record for file in files))
+    near = get_close_matches(word.upper(), [record.upper() for record in records], n=3, cutoff=0.5)
+    similar = [record for record in records if record.upper() in near]
+    return ", ".join(similar or [records[0], "…", records[-1]]) + ", or all"

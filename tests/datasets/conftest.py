@@ -1,0 +1,17 @@
+"""A miniature PhysioNet for every test here: one mirror on disk, a fresh server and a fresh folder for each."""
+
+import pytest
+from datasets.miniature_physionet import MiniaturePhysioNet, make_mirror
+
+
+@pytest.fixture(scope="session")
+def mirror(tmp_path_factory):
+    """Return the folder of a mirror that no test may change."""
+    return make_mirror(tmp_path_factory.mktemp("mirror"))
+
+
+@pytest.fixture
+def server(mirror):
+    """Return a well-behaved server of the mirror; the test may teach it manners of its own."""
+    with MiniaturePhysioNet(mirror) as served:
+        yield served
