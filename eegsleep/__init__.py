@@ -8,6 +8,12 @@ The flow, each step a function on the one before::
     night = es.analyze_night(recording)
     es.save_night(night, "nights", {"report.html": es.render_night(night)})
 
+Many nights, on all cores, and a study of them::
+
+    jobs, folder, _ = es.find_jobs(["recordings"])
+    es.run_batch(jobs, folder)
+    study = es.read_study("study.toml")
+
 eegsleep is not a medical device.
 """
 
@@ -16,7 +22,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from eegsleep.batch.gather import gather_nights, write_summary
+    from eegsleep.batch.job import Job
+    from eegsleep.batch.run import run_batch
+    from eegsleep.batch.sources import find_jobs
     from eegsleep.config import Settings, load_settings
+    from eegsleep.datasets.pairs import find_expert
+    from eegsleep.datasets.physionet import FETCHERS, list_nights
+    from eegsleep.datasets.registry import DATASETS
     from eegsleep.datasets.simulate import SimulationSettings, simulate_night, write_simulated_night
     from eegsleep.datasets.simulated_artefacts import ARTEFACT_KINDS
     from eegsleep.errors import EegSleepError, RecordingError, SettingsError, TableError
@@ -38,6 +51,7 @@ if TYPE_CHECKING:
     from eegsleep.recording.read import Recording, read_recording
     from eegsleep.report.agreement_page import render_agreement
     from eegsleep.report.pages import render_night
+    from eegsleep.report.study_page import render_study
     from eegsleep.staging.agreement import Agreement, measure_agreement, save_agreement
     from eegsleep.staging.confidence import measure_uncertainty
     from eegsleep.staging.hypnogram import make_stages
@@ -49,76 +63,115 @@ if TYPE_CHECKING:
     from eegsleep.staging.scoring import Scoring, align_scoring
     from eegsleep.staging.stage_codings import CODINGS
     from eegsleep.staging.statistics import measure_sleep
+    from eegsleep.study.checks import run_checks
+    from eegsleep.study.compare import Comparison, compare_nights
+    from eegsleep.study.folder import collect_markers, save_comparison
+    from eegsleep.study.lock import lock_study, unmask
+    from eegsleep.study.manifest import read_study, write_template
+    from eegsleep.study.plan import Plan, measure_spreads, plan_study, write_plan
+    from eegsleep.study.protocol import Study, read_protocol
+    from eegsleep.study.relations import relate_next_day
 
 # Public name: where it lives. Nothing is imported until it is asked for (PEP 562).
 _HOMES = {
-    "SlowOscillationSettings": "eegsleep.events.slow_oscillations",
-    "select_slow_oscillations": "eegsleep.events.slow_oscillations",
-    "SpindleSettings": "eegsleep.events.spindles",
-    "select_spindles": "eegsleep.events.spindles",
-    "find_spindle_candidates": "eegsleep.events.spindle_candidates",
-    "detect_slow_oscillations": "eegsleep.events.slow_oscillations",
-    "detect_spindles": "eegsleep.events.spindles",
-    "detect_events": "eegsleep.events.detect",
-    "audit_events": "eegsleep.events.audit",
-    "read_calibration": "eegsleep.events.calibration",
-    "calibrate_nights": "eegsleep.events.calibration",
-    "calibrate": "eegsleep.events.calibration",
-    "Calibration": "eegsleep.events.calibration",
-    "measure_uncertainty": "eegsleep.staging.confidence",
-    "make_stages": "eegsleep.staging.hypnogram",
-    "CODINGS": "eegsleep.staging.stage_codings",
     "ARTEFACT_KINDS": "eegsleep.datasets.simulated_artefacts",
-    "Agreement": "eegsleep.staging.agreement",
     "CATALOGUE": "eegsleep.markers",
-    "EegSleepError": "eegsleep.errors",
+    "CODINGS": "eegsleep.staging.stage_codings",
+    "DATASETS": "eegsleep.datasets.registry",
     "FAMILIES": "eegsleep.markers",
+    "FETCHERS": "eegsleep.datasets.physionet",
+    "Agreement": "eegsleep.staging.agreement",
+    "Calibration": "eegsleep.events.calibration",
+    "Comparison": "eegsleep.study.compare",
+    "EegSleepError": "eegsleep.errors",
     "Inspection": "eegsleep.recording.inspect",
+    "Job": "eegsleep.batch.job",
     "Lights": "eegsleep.staging.lights",
     "Night": "eegsleep.night",
+    "Plan": "eegsleep.study.plan",
     "Recording": "eegsleep.recording.read",
     "RecordingError": "eegsleep.errors",
     "Scoring": "eegsleep.staging.scoring",
     "Settings": "eegsleep.config",
     "SettingsError": "eegsleep.errors",
     "SimulationSettings": "eegsleep.datasets.simulate",
+    "SlowOscillationSettings": "eegsleep.events.slow_oscillations",
+    "SpindleSettings": "eegsleep.events.spindles",
+    "Study": "eegsleep.study.protocol",
     "TableError": "eegsleep.errors",
     "Verdict": "eegsleep.quality",
     "align_scoring": "eegsleep.staging.scoring",
     "analyze_night": "eegsleep.night",
     "anonymize_recording": "eegsleep.recording.anonymize",
+    "audit_events": "eegsleep.events.audit",
+    "calibrate": "eegsleep.events.calibration",
+    "calibrate_nights": "eegsleep.events.calibration",
+    "collect_markers": "eegsleep.study.folder",
+    "compare_nights": "eegsleep.study.compare",
+    "detect_events": "eegsleep.events.detect",
+    "detect_slow_oscillations": "eegsleep.events.slow_oscillations",
+    "detect_spindles": "eegsleep.events.spindles",
+    "find_expert": "eegsleep.datasets.pairs",
+    "find_jobs": "eegsleep.batch.sources",
     "find_lights": "eegsleep.staging.lights",
+    "find_spindle_candidates": "eegsleep.events.spindle_candidates",
+    "gather_nights": "eegsleep.batch.gather",
     "inspect_recording": "eegsleep.recording.inspect",
     "judge_night": "eegsleep.quality",
+    "list_nights": "eegsleep.datasets.physionet",
     "load_night": "eegsleep.night",
     "load_settings": "eegsleep.config",
+    "lock_study": "eegsleep.study.lock",
+    "make_stages": "eegsleep.staging.hypnogram",
     "measure_agreement": "eegsleep.staging.agreement",
     "measure_quality": "eegsleep.quality",
     "measure_sleep": "eegsleep.staging.statistics",
+    "measure_spreads": "eegsleep.study.plan",
+    "measure_uncertainty": "eegsleep.staging.confidence",
     "pair_scorings": "eegsleep.staging.pairing",
+    "plan_study": "eegsleep.study.plan",
+    "read_calibration": "eegsleep.events.calibration",
     "read_hypnogram": "eegsleep.staging.hypnogram_files",
+    "read_protocol": "eegsleep.study.protocol",
     "read_recording": "eegsleep.recording.read",
+    "read_study": "eegsleep.study.manifest",
+    "relate_next_day": "eegsleep.study.relations",
     "render_agreement": "eegsleep.report.agreement_page",
     "render_night": "eegsleep.report.pages",
+    "render_study": "eegsleep.report.study_page",
+    "run_batch": "eegsleep.batch.run",
+    "run_checks": "eegsleep.study.checks",
     "save_agreement": "eegsleep.staging.agreement",
+    "save_comparison": "eegsleep.study.folder",
     "save_night": "eegsleep.night",
     "score_stages": "eegsleep.staging.score",
+    "select_slow_oscillations": "eegsleep.events.slow_oscillations",
+    "select_spindles": "eegsleep.events.spindles",
     "simulate_night": "eegsleep.datasets.simulate",
+    "unmask": "eegsleep.study.lock",
     "write_hypnogram": "eegsleep.staging.hypnogram_export",
+    "write_plan": "eegsleep.study.plan",
     "write_simulated_night": "eegsleep.datasets.simulate",
+    "write_summary": "eegsleep.batch.gather",
+    "write_template": "eegsleep.study.manifest",
 }
 
 __all__ = [
     "ARTEFACT_KINDS",
     "CATALOGUE",
     "CODINGS",
+    "DATASETS",
     "FAMILIES",
+    "FETCHERS",
     "Agreement",
     "Calibration",
+    "Comparison",
     "EegSleepError",
     "Inspection",
+    "Job",
     "Lights",
     "Night",
+    "Plan",
     "Recording",
     "RecordingError",
     "Scoring",
@@ -127,6 +180,7 @@ __all__ = [
     "SimulationSettings",
     "SlowOscillationSettings",
     "SpindleSettings",
+    "Study",
     "TableError",
     "Verdict",
     "align_scoring",
@@ -135,34 +189,54 @@ __all__ = [
     "audit_events",
     "calibrate",
     "calibrate_nights",
+    "collect_markers",
+    "compare_nights",
     "detect_events",
     "detect_slow_oscillations",
     "detect_spindles",
+    "find_expert",
+    "find_jobs",
     "find_lights",
     "find_spindle_candidates",
+    "gather_nights",
     "inspect_recording",
     "judge_night",
+    "list_nights",
     "load_night",
     "load_settings",
+    "lock_study",
     "make_stages",
     "measure_agreement",
     "measure_quality",
     "measure_sleep",
+    "measure_spreads",
     "measure_uncertainty",
     "pair_scorings",
+    "plan_study",
     "read_calibration",
     "read_hypnogram",
+    "read_protocol",
     "read_recording",
+    "read_study",
+    "relate_next_day",
     "render_agreement",
     "render_night",
+    "render_study",
+    "run_batch",
+    "run_checks",
     "save_agreement",
+    "save_comparison",
     "save_night",
     "score_stages",
     "select_slow_oscillations",
     "select_spindles",
     "simulate_night",
+    "unmask",
     "write_hypnogram",
+    "write_plan",
     "write_simulated_night",
+    "write_summary",
+    "write_template",
 ]
 
 

@@ -15,20 +15,13 @@ from typing import TYPE_CHECKING, Annotated
 import cyclopts
 from cyclopts import App, Parameter
 
-from eegsleep import study_cli
+from eegsleep import batch_cli, fetch_cli, study_cli
 from eegsleep.errors import EegSleepError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import pandas as pd
-
-    from eegsleep.config import Settings
-    from eegsleep.events.calibration import Calibration
-    from eegsleep.night import Night
     from eegsleep.recording.inspect import Inspection
-    from eegsleep.recording.read import Recording
-    from eegsleep.staging.lights import Lights
 
 app = App(
     name="eegsleep",
@@ -93,70 +86,22 @@ def score(
     """
     with _progress() as say:
         say("loading libraries")
+        from eegsleep.batch.job import Job, score_file
         from eegsleep.config import Settings, load_settings
-        from eegsleep.events.calibration import read_calibration
-        from eegsleep.recording.read import read_recording
 
         settings = load_settings(config) if config else Settings()
-        say("reading the recording")
-        recording = read_recording(
-            file, eeg=eeg, eog=eog, emg=emg, units=_parse_units(units), device=device, start=start
-        )
-        own = read_calibration(calibration) if calibration else None
-        # before the long work, which a slip in its name would lose
-        expert = _align(reference, recording, coding)[0] if reference else None
-        night = _analyze(recording, settings, hypnogram, (lights_off, lights_on), coding, own)
-        folder = _save(night, output, expert)
+        job = Job(
+            file, device=device, eeg=tuple(eeg) if eeg else None, eog=eog, emg=emg,
+            units=tuple(batch_cli.parse_units(units).items()), start=start, lights_off=lights_off, lights_on=lights_on,
+            hypnogram=hypnogram, reference=reference, coding=coding, calibration=calibration,
+        )  # fmt: skip
+        night, folder, notes = score_file(job, settings, output)
+    for note in notes:
+        _say_aside(f"Note: {_printable(note)}")
     _say_aside(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
     for warning in night.warnings:
         _say_aside(f"Note: {warning}")
     print(folder / "report.html")
-
-
-def _analyze(
-    recording: Recording,
-    settings: Settings,
-    hypnogram: Path | None = None,
-    lights: tuple[str | None, str | None] = (None, None),
-    coding: str | None = None,
-    calibration: Calibration | None = None,
-) -> Night:
-    """Analyze one recording, with the stages and lights that were given, if any."""
-    from eegsleep.night import analyze_night
-    from eegsleep.staging.lights import find_lights
-
-    stages, said = _align(hypnogram, recording, coding) if hypnogram else (None, None)
-    found = find_lights(recording, *lights)
-    if said and (found is None or found.source == "whole recording"):
-        found = said
-    return analyze_night(recording, settings, stages, found, calibration)
-
-
-def _align(hypnogram: Path, recording: Recording, coding: str | None) -> tuple[pd.DataFrame, Lights | None]:
-    """Lay a hypnogram file on a recording and say what did not fit."""
-    from eegsleep.staging.hypnogram_files import read_hypnogram
-    from eegsleep.staging.lights import lights_from_hypnogram
-    from eegsleep.staging.scoring import align_scoring, place_lights
-
-    scoring = read_hypnogram(hypnogram, coding=coding)
-    stages, notes = align_scoring(scoring, recording.start, recording.n_epochs)
-    for note in notes:
-        _say_aside(f"Note: {_printable(f'{hypnogram.name}: {note}')}")
-    lights = place_lights(scoring, recording.start, recording.n_epochs)
-    return stages, lights_from_hypnogram(*lights, recording.n_epochs)
-
-
-def _save(night: Night, output: Path, reference: pd.DataFrame | None = None) -> Path:
-    """Render and save one night; return its folder."""
-    from eegsleep.night import save_night
-    from eegsleep.report.pages import render_night
-    from eegsleep.staging.pairing import REFERENCE_FILE
-    from eegsleep.tables import HYPNOGRAM, encode_table
-
-    files = {"report.html": render_night(night)}
-    if reference is not None:
-        files[REFERENCE_FILE] = encode_table(reference, HYPNOGRAM)
-    return save_night(night, output, files)
 
 
 @app.command
@@ -207,18 +152,21 @@ def agree(
     """
     with _progress() as say:
         say("comparing stages")
-        from eegsleep.report.agreement_page import render_agreement
+        from eegsleep.report.agreement_page import render_agreement, tell_left_out
         from eegsleep.staging.agreement import measure_agreement, save_agreement
-        from eegsleep.staging.pairing import collect_pairs, pair_scorings
+        from eegsleep.staging.pairing import collect_pairs, find_unpaired, pair_scorings
 
         pairs = [pair_scorings(reference, observed, coding=coding)] if observed else collect_pairs(reference)
+        left_out = {} if observed else find_unpaired(reference)
         agreement = measure_agreement(pairs)
         names = (reference.name, observed.name) if observed else ("expert", "eegsleep")
-        page = render_agreement(agreement, reference=names[0], observed=names[1])
+        page = render_agreement(agreement, reference=names[0], observed=names[1], left_out=left_out)
         folder = save_agreement(agreement, output, {"agreement.html": page})
     pooled = agreement.pooled.set_index(["measure", "pooling"])["value"]
     kappa, accuracy = pooled["kappa", "all epochs"], pooled["accuracy", "all epochs"]
     _say_aside(f"{len(pairs)} night{'s' if len(pairs) > 1 else ''}: kappa {kappa:.2f}, accuracy {100 * accuracy:.1f} %")
+    for sentence in tell_left_out(left_out):
+        _say_aside(f"Note: {_printable(sentence)}")
     print(folder / "agreement.html")
 
 
@@ -252,7 +200,7 @@ def inspect(
         inspections = []
         for number, file in enumerate(files, start=1):
             say(f"inspecting {number} of {len(files)}")
-            inspections.append(inspect_recording(file, device=device, units=_parse_units(units)))
+            inspections.append(inspect_recording(file, device=device, units=batch_cli.parse_units(units)))
     if json:
         from eegsleep.provenance import encode_json
 
@@ -400,16 +348,6 @@ def describe_inspection(inspection: Inspection) -> list[str]:
     return lines if i.faults or i.device is None else [*lines, "  nothing wrong was found"]
 
 
-def _parse_units(units: list[str] | None) -> dict[str, str]:
-    pairs = {}
-    for pair in units or []:
-        label, equals, unit = pair.rpartition("=")
-        if not (label and equals and unit):
-            raise SettingsError("--units is not understood", found=pair, allowed="LABEL=uV")
-        pairs[label] = unit
-    return pairs
-
-
 @contextmanager
 def _progress() -> Iterator:
     """Show on a terminal which step is running; say nothing where nobody looks."""
@@ -455,6 +393,9 @@ def main(arguments: list[str] | None = None) -> None:
     except cyclopts.CycloptsError as error:
         _say_aside(f"eegsleep: {_printable(str(error))} See eegsleep --help.")
         sys.exit(2)
+    except BrokenPipeError:  # whoever read our lines has had enough, as `head` does
+        sys.stdout = None  # or the interpreter would try to write the rest at its end
+        sys.exit(0)
     except OSError as error:  # a full disk, a folder that cannot be written: files are whole or absent all the same
         where = f"{error.filename}: " if error.filename else ""
         _say_aside(
@@ -471,19 +412,23 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def _saying(command: Callable[..., list[str]]) -> Callable[..., None]:
-    """Return a command that shows its progress, then prints the lines it returned."""
+def _saying(command: Callable[..., list[str] | tuple[list[str], int]]) -> Callable[..., int]:
+    """Return a command that shows its progress, then prints the lines it returned; it may return an exit code, too."""
 
     @wraps(command)
-    def run(*arguments: object, **options: object) -> None:
+    def run(*arguments: object, **options: object) -> int:
         with _progress():
-            lines = command(*arguments, **options)
+            said = command(*arguments, **options)
+        lines, code = said if isinstance(said, tuple) else (said, 0)
         for line in lines:
             print(_printable(line))
+        return code
 
     return run
 
 
+app.command(batch_cli.batch)
+app.command(_saying(fetch_cli.fetch))
 study_app = App(name="study", help="A study of many nights, compound against control.")
 study_app.command(_saying(study_cli.init))
 for _command in (study_cli.plan, study_cli.lock, study_cli.compare):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import logging
-import os
 from typing import TYPE_CHECKING
 
 from eegsleep.provenance import write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from eegsleep.batch.job import Job
+    from eegsleep.config import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -63,12 +65,15 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> list[str]:
     n_nights : int
         How many nights, in randomised pairs.
     """
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import get_context
+    from functools import partial
 
     from eegsleep import study_cli
+    from eegsleep.batch.gather import write_summary
+    from eegsleep.batch.job import Job
+    from eegsleep.batch.run import run_batch
+    from eegsleep.batch.sources import jobs_of_study
     from eegsleep.errors import EegSleepError
+    from eegsleep.study.folder import NIGHTS_FOLDER
 
     study, key = folder / "study.toml", folder / "simulated-key.json"
     if study.exists():
@@ -78,19 +83,20 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> list[str]:
     said = study_cli.plan(study, key=key)
     codes = json.loads(key.read_bytes())["codes"]
     nights = _enter_files(folder / "nights.csv")
-    jobs = [
-        (folder, night, codes[condition] == "compound", number)
-        for number, (night, condition) in enumerate(nights, start=1)
-    ]
-    # a fresh interpreter each: forking one that has threads can hang
-    try:
-        with ProcessPoolExecutor(max_workers=min(os.cpu_count() or 1, 8), mp_context=get_context("spawn")) as pool:
-            for number, _ in enumerate(pool.map(_make_night, jobs), start=1):
-                logger.info("scored night %d of %d", number, n_nights)
-    except BrokenProcessPool as error:
-        raise EegSleepError(
-            "a process that scored a night was killed", found=str(error), remedy="try again in another folder"
-        ) from error
+    compound = frozenset(night for night, condition in nights if codes[condition] == "compound")
+    jobs = jobs_of_study(study, Job(folder))
+    table = run_batch(
+        jobs,
+        folder / NIGHTS_FOLDER,
+        tell=lambda standing: logger.info("scored night %d of %d", standing.n_done, n_nights),
+        work=partial(_make_night, compound=compound, numbers=tuple(night for night, _ in nights)),
+    )
+    failed = table[table["status"] == "failed"]
+    if len(failed):
+        first = failed.iloc[0]
+        raise EegSleepError(f"{first['night']} could not be scored", found=first["reason"].rstrip("."),
+                            remedy="try again in another folder")  # fmt: skip
+    write_summary(folder / NIGHTS_FOLDER)
     study_cli.lock(study)
     return [said[0], *study_cli.compare(study, key=key)]
 
@@ -107,20 +113,18 @@ def _enter_files(path: Path) -> list[tuple[str, str]]:
     return [(row["night"], row["condition"]) for row in rows]
 
 
-def _make_night(job: tuple[Path, str, bool, int]) -> None:
-    """Simulate and score one night."""
+def _make_night(
+    job: Job, settings: Settings, output: Path, *, compound: frozenset[str], numbers: tuple[str, ...]
+) -> None:
+    """Simulate and score one night; `numbers` are the nights in order, and `compound` those of the compound."""
     from datetime import datetime, timedelta
 
+    from eegsleep.batch.job import do_job
     from eegsleep.datasets.simulate import SimulationSettings, simulate_night, write_simulated_night
-    from eegsleep.night import analyze_night, save_night
-    from eegsleep.recording.read import read_recording
-    from eegsleep.report.pages import render_night
-    from eegsleep.study.folder import NIGHTS_FOLDER
 
-    folder, name, is_compound, number = job
+    number = numbers.index(job.night) + 1
     start = datetime(2026, 1, 5, 23) + timedelta(days=number - 1)  # noqa: DTZ001 - local time
-    knobs = COMPOUND if is_compound else CONTROL
-    settings = SimulationSettings(duration_h=HOURS, rate_hz=128, eeg=("C4-M1",), start=start, **knobs)
-    path = write_simulated_night(simulate_night(settings, seed=number), folder / "recordings", name)
-    night = analyze_night(read_recording(path))
-    save_night(night, folder / NIGHTS_FOLDER, {"report.html": render_night(night)})
+    knobs = COMPOUND if job.night in compound else CONTROL
+    simulated = SimulationSettings(duration_h=HOURS, rate_hz=128, eeg=("C4-M1",), start=start, **knobs)
+    write_simulated_night(simulate_night(simulated, seed=number), job.file.parent, job.night)
+    do_job(job, settings, output)

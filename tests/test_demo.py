@@ -15,7 +15,7 @@ def test_demo_is_a_whole_study_and_four_nights_find_nothing(tmp_path):
     folder = tmp_path / "study"
     for name in ("lock.json", "unmasked.json", "comparison.csv", "report.html", "schedule.csv"):
         assert (folder / name).is_file(), name
-    nights = [es.load_night(path) for path in sorted((folder / "eegsleep-nights").iterdir())]
+    nights = [es.load_night(path.parent) for path in (folder / "eegsleep-nights").glob("*/provenance.json")]
     assert len(nights) == 4
     verdicts = set(pd.read_csv(folder / "comparison.csv")["verdict"])
     assert not verdicts & {"better", "worse"}

@@ -12,7 +12,7 @@ from eegsleep.report.night_figures import FONT, INK, MUTED, RULE, STAGE_COLOURS,
 from eegsleep.report.pages import MISSING, compose_page, format_number, with_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -42,6 +42,7 @@ STATISTICS = (
 UNITS = {"min": "min", "percent": "%", "n": "", "per_h": "/h"}
 MEASURES = {"kappa": "Cohen's kappa", "accuracy": "Accuracy", "macro_f1": "Macro-F1",
             **{f"f1_{stage.lower()}": f"F1 of {STAGE_NAMES[stage]}" for stage in STAGES}}  # fmt: skip
+N_NAMED = 10
 POINT, LIMIT = "#0B3866", "#A3201A"
 
 
@@ -52,6 +53,7 @@ def render_agreement(
     reference: str = "reference",
     observed: str = "observed",
     notes: Sequence[str] = (),
+    left_out: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return the page of an agreement as one HTML file that needs no network.
 
@@ -65,6 +67,8 @@ def render_agreement(
         Who or what scored: "expert", "eegsleep 0.2".
     notes : sequence of str
         What a reader must know first, such as that the nights are simulated.
+    left_out : mapping of str to str, optional
+        Nights that are not among the numbers, each with the reason, as `find_unpaired` returns them.
 
     Returns
     -------
@@ -78,7 +82,8 @@ def render_agreement(
         title=title,
         reference=reference,
         observed=observed,
-        notes=list(notes),
+        notes=[*notes, *tell_left_out(left_out or {})],
+        left_out=list((left_out or {}).items()),
         facts=_facts(nights, reference, observed),
         cards=_cards(nights, pooled),
         meaning=_meaning(pooled),
@@ -92,6 +97,18 @@ def render_agreement(
         resampled=_resampled(pooled),
         versions=list(package_versions().items()),
     )
+
+
+def tell_left_out(left_out: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each reason why nights are not among the numbers, with how many and which."""
+    reasons: dict[str, list[str]] = {}
+    for night, reason in left_out.items():
+        reasons.setdefault(reason, []).append(night)
+    return [
+        f"{_count(len(nights), 'night')} not among these numbers ({reason.rstrip('.')}): {', '.join(nights[:N_NAMED])}"
+        + (f" and {len(nights) - N_NAMED} more." if len(nights) > N_NAMED else ".")
+        for reason, nights in reasons.items()
+    ]
 
 
 def _pick(pooled: pd.DataFrame, measure: str, pooling: str = "mean of nights") -> Any:  # noqa: ANN401 - a named tuple

@@ -16,9 +16,10 @@ import pandas as pd
 import pytest
 
 from eegsleep import tables
+from eegsleep.errors import EegSleepError
 from eegsleep.quality import Verdict
 from eegsleep.report.night_figures import nrem_windows
-from eegsleep.report.pages import encode_figure, format_number, render_night
+from eegsleep.report.pages import encode_figure, format_number, render_night, share_plotly
 from eegsleep.staging.lights import Lights
 
 CHANNEL = "Fpz-Cz"
@@ -312,3 +313,40 @@ def test_a_night_with_parts_missing_says_so_and_is_still_drawn(night, case):
 def test_equal_nights_give_equal_bytes(night):
     """Nothing in the page depends on the moment or the run."""
     assert render_night(night) == render_night(dataclasses.replace(night))
+
+
+def test_a_night_of_a_batch_shares_plotly_and_is_small(night):
+    """One megabyte in place of five and a half; plotly.js by its nonce, our own script by its hash, and no other."""
+    page = render_night(night, "../plotly.min.js")
+    assert len(page) < 1_200_000
+    text = page.decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text).group(1).replace("&#39;", "'")
+    nonce = re.search(r"'nonce-([0-9a-f]{32})'", policy).group(1)
+    assert re.findall(r"<script[^>]*src=[^>]*>", text) == [f'<script nonce="{nonce}" src="../plotly.min.js">']
+    scripts = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
+    expected = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
+    assert re.findall(r"'sha256-([^']+)'", policy) == expected
+    assert "needs the file plotly.min.js in the folder above" in text
+    assert page == render_night(dataclasses.replace(night), "../plotly.min.js")
+
+
+def test_plotly_is_kept_once_and_mended_if_it_is_not_what_we_wrote(tmp_path):
+    """The file is whole JavaScript of the wheel, left alone while it is right, and replaced when it is damaged."""
+    from plotly.offline import get_plotlyjs
+
+    url = share_plotly(tmp_path / "nights")
+    path = tmp_path / "nights" / url.removeprefix("../")
+    assert path.read_text(encoding="utf-8") == get_plotlyjs()
+    first = path.stat()
+    assert share_plotly(tmp_path / "nights") == url
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
+    path.write_bytes(path.read_bytes()[:1000])
+    share_plotly(tmp_path / "nights")
+    assert path.read_text(encoding="utf-8") == get_plotlyjs()
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+def test_where_plotly_cannot_be_kept_is_said_in_a_sentence(tmp_path):
+    (tmp_path / "nights").write_text("a file", encoding="utf-8")
+    with pytest.raises(EegSleepError, match="cannot be written"):
+        share_plotly(tmp_path / "nights")

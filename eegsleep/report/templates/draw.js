@@ -1,4 +1,5 @@
 // Draws every figure of the page from the JSON beside it, fits it to the window and to paper.
+// Where plotly.js lies in a file of its own and that is missing, each figure says so in words.
 (function () {
   "use strict";
   var PAPER_PX = 680; // A4 less the margins of night.css, at 96 px per inch
@@ -13,8 +14,14 @@
     };
   }
   var places = Array.prototype.slice.call(document.querySelectorAll("[data-figure]"));
+  var drawn = typeof Plotly === "undefined" ? [] : places;
+  if (typeof Plotly === "undefined") {
+    places.forEach(function (place) {
+      place.replaceWith(document.getElementById("no-plotly").content.cloneNode(true));
+    });
+  }
 
-  places.forEach(function (place) {
+  drawn.forEach(function (place) {
     var figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
     // On a touch screen a drag has to scroll the page, or a reader is caught in the figure.
     if (touch) figure.layout.dragmode = false;
@@ -28,7 +35,7 @@
     document.querySelectorAll("details").forEach(function (item) {
       if (!item.open) { item.open = true; item.dataset.opened = "yes"; }
     });
-    places.forEach(function (place) {
+    drawn.forEach(function (place) {
       var wide = place.classList.contains("wide");
       Plotly.relayout(place, { autosize: false, width: wide ? PAPER_PX : PAPER_PX / 2 - 30 });
     });
@@ -39,7 +46,7 @@
       item.open = false;
       delete item.dataset.opened;
     });
-    places.forEach(function (place) {
+    drawn.forEach(function (place) {
       Plotly.relayout(place, { autosize: true, width: null });
     });
   });

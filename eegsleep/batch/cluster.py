@@ -1,0 +1,210 @@
+"""Where workers come from: a cluster on this machine, or one that is there already; the same client either way."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from eegsleep.batch.task import JOBS_FOLDER
+from eegsleep.errors import EegSleepError, SettingsError
+from eegsleep.provenance import package_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from distributed import Client
+
+logger = logging.getLogger(__name__)
+
+# What a long night takes at its peak, with the libraries: ten hours of four channels at 512 Hz took 3.2 GB.
+NIGHT_BYTES = 3_300_000_000
+# A queue of a cluster may take its time; who waits longer starts the workers first.
+_WAIT_S = 600.0
+_CONNECT_S = 20.0
+# One thread does all of a night's arithmetic; these are read before numpy is imported.
+_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+_CONFIG = {
+    "distributed.nanny.pre-spawn-environ": _THREADS,
+    # a night that took its process along is tried once more, alone, which is for `run` to decide
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.scheduler.worker-saturation": 1.0,
+    # native code may keep the interpreter for long; the nanny sees whether the process lives
+    "distributed.scheduler.worker-ttl": None,
+    # Dask holds no data of ours: nothing to spill, and a pause would never end
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": 0.95,
+    "distributed.worker.profile.enabled": False,
+    # they cannot be turned off, but need not serve more than a sign of life
+    "distributed.scheduler.http.routes": ["distributed.http.health"],
+    "distributed.worker.http.routes": ["distributed.http.health"],
+    "distributed.worker.preload": ["eegsleep.batch.task"],
+}  # fmt: skip
+
+
+class Resources(NamedTuple):
+    """What a run may use; None for what this machine has.
+
+    Attributes
+    ----------
+    workers : int, optional
+        Processes on this machine; 0 works in this process, one night after the other, without Dask.
+    memory_limit : str, optional
+        Memory of one worker, such as 2GB; one that goes over it is stopped.
+    scheduler : str, optional
+        Address or file of a Dask scheduler that is there already.
+    """
+
+    workers: int | None = None
+    memory_limit: str | None = None
+    scheduler: str | None = None
+
+
+@contextmanager
+def open_client(resources: Resources, n_nights: int) -> Iterator[tuple[Client, int]]:
+    """Yield a client, and the memory limit of its workers in bytes, 0 if it is not ours to know.
+
+    Raises
+    ------
+    EegSleepError
+        If the scheduler cannot be reached.
+    SettingsError
+        If the resources asked for make no sense.
+    """
+    if resources.scheduler:
+        with _quiet(), _connect(resources.scheduler) as client:
+            yield client, 0
+        return
+    n_workers, memory_bytes = share_machine(resources, n_nights)
+    with _quiet(), _start_cluster(n_workers, memory_bytes) as client:
+        yield client, memory_bytes
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what Dask logs to itself for a while: what matters is said in a row, or in an error."""
+    import distributed  # noqa: F401 - makes its loggers
+
+    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith("distributed")]
+    levels = [each.level for each in loggers]
+    for each in loggers:
+        each.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for each, level in zip(loggers, levels, strict=True):
+            each.setLevel(level)
+
+
+def share_machine(resources: Resources, n_nights: int) -> tuple[int, int]:
+    """Return how many workers this machine takes, and the memory of each in bytes."""
+    from dask.system import CPU_COUNT
+    from dask.utils import parse_bytes
+    from distributed.system import MEMORY_LIMIT
+
+    n_workers, memory_bytes = resources.workers, 0
+    if n_workers is not None and n_workers < 1:
+        raise SettingsError("there is no such number of workers", found=str(n_workers), allowed="0 and more")
+    if resources.memory_limit:
+        try:
+            memory_bytes = parse_bytes(resources.memory_limit)
+        except ValueError:
+            memory_bytes = 0
+        if memory_bytes < 100_000_000:
+            raise SettingsError("the memory limit is not understood, or too little to begin with",
+                                found=resources.memory_limit, allowed="such as 2GB")  # fmt: skip
+    if n_workers is None:
+        n_workers = max(1, min(CPU_COUNT, MEMORY_LIMIT // (memory_bytes or NIGHT_BYTES)))
+    n_workers = min(n_workers, n_nights)
+    return n_workers, memory_bytes or MEMORY_LIMIT // n_workers
+
+
+@contextmanager
+def _start_cluster(n_workers: int, memory_bytes: int) -> Iterator[Client]:
+    import dask
+    from distributed import Client, LocalCluster
+
+    with dask.config.set({**_CONFIG, "distributed.logging": {"distributed": "critical"}}):
+        try:
+            cluster = LocalCluster(
+                n_workers=n_workers,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=memory_bytes,
+                host="127.0.0.1",
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
+        except (OSError, RuntimeError) as error:
+            raise EegSleepError(
+                "the workers cannot be started",
+                found=f"{type(error).__name__}: {error}",
+                remedy="give fewer with --workers; with 0, this process does the work",
+            ) from error
+        with cluster, Client(cluster, set_as_default=False) as client:
+            yield client
+
+
+@contextmanager
+def _connect(scheduler: str) -> Iterator[Client]:
+    from distributed import Client
+
+    logger.info("connecting to the scheduler")
+    where: dict[str, Any] = {"address": scheduler}
+    if Path(scheduler).is_file():
+        where = {"scheduler_file": scheduler}
+    elif "://" not in scheduler and ":" not in scheduler:
+        raise SettingsError("there is no such scheduler", found=scheduler,
+                            allowed="an address such as tcp://host:8786, or the file a scheduler wrote")  # fmt: skip
+    try:
+        client = Client(**where, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise EegSleepError(f"the scheduler {scheduler} does not answer", found=str(error) or type(error).__name__,
+                            remedy="check that it runs and can be reached from here") from error  # fmt: skip
+    with client:
+        yield client
+
+
+def check_workers(client: Client, output: Path) -> None:
+    """Refuse workers that cannot see the folder for the nights, or would count in another way.
+
+    Raises
+    ------
+    EegSleepError
+        If there is no worker, or one of them does not fit.
+    """
+    try:
+        client.wait_for_workers(1, timeout=_WAIT_S)
+    except TimeoutError as error:
+        raise EegSleepError("the scheduler has no worker", found=f"none in {_WAIT_S:g} s",
+                            remedy="start workers, then run the same command again") from error  # fmt: skip
+    mine = package_versions()
+    for worker, found in client.run(describe_worker, output, on_error="return").items():
+        if isinstance(found, Exception):
+            raise EegSleepError(f"the worker {worker} cannot run eegsleep", found=f"{type(found).__name__}: {found}",
+                                remedy="install the same eegsleep where the workers run")  # fmt: skip
+        versions, sees = found
+        unlike = [f"{name} {versions.get(name, 'none')}" for name in mine if versions.get(name) != mine[name]]
+        if unlike:
+            raise EegSleepError(f"the worker {worker} has other versions than this command",
+                                found=", ".join(unlike),
+                                allowed=", ".join(f"{item.split()[0]} {mine[item.split()[0]]}" for item in unlike),
+                                remedy="install the same versions: they can change numbers")  # fmt: skip
+        if not sees:
+            raise EegSleepError(f"the worker {worker} does not see the folder for the nights",
+                                found=f"no {output} there",
+                                remedy="give a folder with --output that all workers share")  # fmt: skip
+
+
+def describe_worker(output: Path) -> tuple[dict[str, str], bool]:
+    """Return, in a worker, its versions and whether it sees the folder for the nights."""
+    return package_versions(), (output / JOBS_FOLDER).is_dir()
+
+
+def went_over(client: Client, worker: str) -> bool:
+    """Return whether a worker was stopped for going over its memory limit; False where that is not written down."""
+    events = client.get_events("worker-restart-memory") or ()
+    return any(event.get("worker") == worker for _, event in events if isinstance(event, dict))

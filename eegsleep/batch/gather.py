@@ -1,0 +1,269 @@
+"""What a batch leaves to look at: the markers of all nights in one table, and a page over them."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eegsleep.catalogue import CATALOGUE
+from eegsleep.errors import EegSleepError
+from eegsleep.marker_rows import SPECTRUM_STAGES
+from eegsleep.provenance import hash_file, write_file
+from eegsleep.report.hypnogram_strip import LETTERS
+from eegsleep.report.index_page import Glance, render_index
+from eegsleep.report.night_figures import main_channel
+from eegsleep.report.pages import share_plotly
+from eegsleep.study.lock import agree_provenance
+from eegsleep.tables import (
+    HYPNOGRAM,
+    JOBS,
+    MARKERS,
+    Column,
+    Table,
+    check_table,
+    encode_sidecar,
+    encode_table,
+    read_table,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+NIGHTS_FILE, NIGHTS_SIDECAR, INDEX_FILE = "nights.csv", "nights.json", "index.html"
+_OWN_HEADER = b"night,subject,start,duration_s,"
+_OWN_PAGE = b'<meta name="generator" content="eegsleep">'
+_STAGE_ORDER = ("", *SPECTRUM_STAGES)
+_FIXED = (
+    Column("night", "str", "Name of the night folder."),
+    Column("subject", "str", "Name of the sleeper; empty if not known."),
+    Column("start", "str", "Local time of the first sample, as the header says; empty if not known."),
+    Column("duration_s", "float", "Length of the recording.", "s"),
+    Column("device", "str", "Device preset; empty if not recognised."),
+    Column("lights", "str", "Where lights off and on come from: user, annotations, hypnogram, whole recording, sleep."),
+    Column("verdict", "str", "usable, caution or reject: whether the signals of the night can be believed."),
+    Column("verdict_reasons", "str", "What the verdict rests on."),
+    Column("reason", "str", "Why the night has no values, or empty; why one value is missing stands in its folder."),
+)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A night folder as it was found; `measured` is by column, and empty, with a reason, where it is not as written."""
+
+    fixed: Mapping[str, Any]
+    measured: Mapping[str, float]
+    glance: Glance
+    provenance: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.fixed["night"]
+
+
+def gather_nights(output: str | Path) -> pd.DataFrame:
+    """Return the markers of all night folders in a folder, one row a night.
+
+    Parameters
+    ----------
+    output : path
+        The folder that holds the night folders. What is no night folder is passed over. Whose the nights are
+        is taken from its `jobs.csv`, or else from the nights themselves.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `night`, `subject`, `start`, `duration_s`, `device`, `lights`, `verdict`, `verdict_reasons`,
+        `reason`, then the markers, each named `marker|stage|channel` as an endpoint of a study is; `stage` and
+        `channel` are empty where a marker has none (`tst_min||`). Sorted by sleeper, start and name. A marker that
+        a night lacks is NaN; a night whose folder is not as it was written has no marker, and `reason` says why.
+    """
+    return _widen(_find_nights(Path(output), _read_jobs(Path(output))))
+
+
+def describe_nights(nights: pd.DataFrame) -> Table:
+    """Return the declaration of the table of `gather_nights`: what each column means, and its unit."""
+    markers = [name for name in nights.columns if "|" in name]
+    return Table("nights", "one night", (*_FIXED, *(_describe_column(name) for name in markers)))
+
+
+def write_summary(output: str | Path, jobs: pd.DataFrame | None = None) -> Path:
+    """Write `nights.csv` with its sidecar and `index.html`, a page over all nights, and return the page.
+
+    Equal night folders give an equal `nights.csv`, byte for byte, in whatever order they were made.
+
+    Parameters
+    ----------
+    output : path
+        The folder that holds the night folders.
+    jobs : pandas.DataFrame, optional
+        Table `JOBS`, which knows the nights that failed; by default `jobs.csv` of the folder, if there is one.
+
+    Raises
+    ------
+    EegSleepError
+        If a file of one of these names is not ours, or they cannot be written.
+    """
+    output = Path(output)
+    check_output(output)
+    plotly = share_plotly(output).removeprefix("../")
+    jobs = _read_jobs(output) if jobs is None else check_table(jobs, JOBS)
+    kept = _find_nights(output, jobs)
+    nights = _widen(kept)
+    table = describe_nights(nights)
+    glances = {night.name: night.glance for night in kept}
+    files = {
+        NIGHTS_FILE: encode_table(nights, table),
+        NIGHTS_SIDECAR: encode_sidecar(table),
+        INDEX_FILE: render_index(nights, jobs, glances=glances, notes=_tell_unlike(kept), plotly=plotly),
+    }
+    try:
+        for name, content in files.items():
+            write_file(output / name, content)
+    except OSError as error:
+        raise EegSleepError(f"{output} cannot be written", found=str(error)) from error
+    return output / INDEX_FILE
+
+
+def check_output(output: str | Path) -> None:
+    """Refuse a folder in which the summary would write over a file that is not ours; better before than after a batch.
+
+    Raises
+    ------
+    EegSleepError
+        If it holds a `nights.csv` or an `index.html` that eegsleep did not make there.
+    """
+    for name, own in ((NIGHTS_FILE, _OWN_HEADER), (INDEX_FILE, _OWN_PAGE)):
+        path = Path(output) / name
+        if path.is_file():
+            with path.open("rb") as file:
+                head = file.read(4096)
+            if own not in head:
+                raise EegSleepError(
+                    f"{path} is not the summary of a batch, and is not written over",
+                    found="the nights of a study" if b"condition" in head else "another file",
+                    remedy="rename it, or give another folder with --output; beside a study file, eegsleep-nights",
+                )
+
+
+def _read_jobs(output: Path) -> pd.DataFrame | None:
+    path = output / f"{JOBS.name}.csv"
+    return read_table(path, JOBS) if path.is_file() else None
+
+
+def _find_nights(output: Path, jobs: pd.DataFrame | None) -> list[_Kept]:
+    if not output.is_dir():
+        return []
+    subjects = {} if jobs is None else dict(zip(jobs["night"], jobs["subject"], strict=True))
+    # a hidden folder is one that is being written, or was when the computer stopped
+    folders = [path for path in output.iterdir() if not path.name.startswith(".")]
+    kept = [_read_folder(path, subjects.get(path.name, "")) for path in folders if (path / "provenance.json").is_file()]
+    return sorted(kept, key=lambda night: (night.fixed["subject"], night.fixed["start"] or "~", night.name))
+
+
+def _read_folder(folder: Path, subject: str) -> _Kept:
+    """Return what the table and the page need of a night; one that was changed costs its own row and no other."""
+    try:
+        provenance = json.loads((folder / "provenance.json").read_bytes())
+        fixed = _fixed_values(folder.name, subject, provenance)
+        for table in (MARKERS, HYPNOGRAM):
+            name = f"{table.name}.csv"
+            if not (folder / name).is_file() or hash_file(folder / name) != provenance["outputs"].get(name):
+                return _unreadable(folder, subject, f"{name} is not the file that was written; score the night again.")
+        markers = _name_columns(read_table(folder / f"{MARKERS.name}.csv", MARKERS))
+        stages = read_table(folder / f"{HYPNOGRAM.name}.csv", HYPNOGRAM)["stage"]
+        channel = main_channel(provenance["roles"]) or ""
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EegSleepError) as error:
+        return _unreadable(folder, subject, f"The folder cannot be read as a night of this version: {error}")
+    missing = markers[markers["value"].isna()]
+    glance = Glance(
+        channel=channel,
+        stages="".join(LETTERS.get(stage, "U") for stage in stages),
+        reasons=dict(zip(missing["column"], missing["reason"], strict=True)),
+        has_report=(folder / "report.html").is_file(),
+    )
+    return _Kept(fixed, dict(zip(markers["column"], markers["value"], strict=True)), glance, provenance)
+
+
+def _unreadable(folder: Path, subject: str, reason: str) -> _Kept:
+    fixed = {column.name: math.nan if column.kind == "float" else "" for column in _FIXED}
+    return _Kept({**fixed, "night": folder.name, "subject": subject, "reason": reason}, {}, Glance(), {})
+
+
+def _fixed_values(name: str, subject: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    from datetime import datetime
+
+    start = str(provenance["start"] or "")
+    if start:
+        datetime.fromisoformat(start)  # what is no time is found here, where it costs one row
+    return {
+        "night": name,
+        "subject": subject or str(provenance.get("subject") or ""),
+        "start": start,
+        "duration_s": float(provenance["input"]["duration_s"]),
+        "device": str(provenance["device"] or ""),
+        "lights": str(provenance["lights"]["source"]),
+        "verdict": str(provenance["quality"]["verdict"]),
+        "verdict_reasons": " ".join(map(str, provenance["quality"]["reasons"])),
+        "reason": "",
+    }
+
+
+def _name_columns(markers: pd.DataFrame) -> pd.DataFrame:
+    """Return the markers with their columns' names; a value in another unit than the catalogue's is left out."""
+    units = {name: marker.unit for name, marker in CATALOGUE.items()}
+    other = markers["unit"] != markers["marker"].map(units).fillna(markers["unit"])
+    markers = markers.assign(column=markers["marker"] + "|" + markers["stage"] + "|" + markers["channel"])
+    markers.loc[other, "reason"] = "measured in another unit, " + markers.loc[other, "unit"]
+    markers.loc[other, "value"] = math.nan
+    return markers
+
+
+def _widen(kept: Sequence[_Kept]) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = {
+        column.name: pd.Series(
+            [night.fixed[column.name] for night in kept], dtype="float64" if column.kind == "float" else "str"
+        )
+        for column in _FIXED
+    }
+    for name in sorted({column for night in kept for column in night.measured}, key=_place):
+        frame[name] = pd.Series([night.measured.get(name, math.nan) for night in kept], dtype="float64")
+    return pd.DataFrame(frame)
+
+
+def _place(column: str) -> tuple:
+    """Return where a column stands: in the order of the catalogue, then of the stages, then by channel."""
+    marker, stage, channel = column.split("|", 2)
+    order, stages = list(CATALOGUE), _STAGE_ORDER
+    return (
+        order.index(marker) if marker in order else len(order), marker,
+        stages.index(stage) if stage in stages else len(stages), stage, channel,
+    )  # fmt: skip
+
+
+def _describe_column(name: str) -> Column:
+    marker, stage, channel = name.split("|", 2)
+    known = CATALOGUE.get(marker)
+    where = ", ".join(part for part in (stage, channel) if part)
+    label = (known.label if known else marker) + (f" ({where})" if where else "")
+    return Column(name, "float", f"{label}: {known.meaning}" if known else label, known.unit if known else "")
+
+
+def _tell_unlike(kept: Sequence[_Kept]) -> list[str]:
+    """Return a sentence if the nights were not made alike: then they may differ where the sleep did not."""
+    made = [night for night in kept if night.provenance]
+    subjects = {night.name: night.fixed["subject"] for night in made if night.fixed["subject"]}
+    try:
+        if made:
+            agree_provenance({night.name: night.provenance for night in made}, subjects)
+    except EegSleepError as error:
+        return [str(error)[:1].upper() + str(error)[1:]]
+    except (KeyError, AttributeError, TypeError):
+        return ["Some of these nights were made by another version of eegsleep; score them again to compare them."]
+    return []

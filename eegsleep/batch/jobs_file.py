@@ -1,0 +1,127 @@
+"""The account of a batch, `jobs.csv`, and the lock that keeps two runs apart."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eegsleep.batch.task import JOBS_FOLDER
+from eegsleep.errors import EegSleepError, TableError
+from eegsleep.provenance import write_file
+from eegsleep.tables import JOBS, encode_sidecar, encode_table, read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pandas as pd
+
+    from eegsleep.batch.job import Job
+
+JOBS_FILE = f"{JOBS.name}.csv"
+_NAN = float("nan")
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # as `write_file` calls them
+
+
+@contextmanager
+def lock_output(output: Path) -> Iterator[None]:
+    """Hold a folder of nights for one run.
+
+    Raises
+    ------
+    EegSleepError
+        If another run holds it, or it cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = output / JOBS_FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock", timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        raise EegSleepError(f"another run is at work in {output}",
+                            remedy="wait for it to end, or give another folder with --output") from error  # fmt: skip
+    except (OSError, NotImplementedError) as error:
+        raise EegSleepError(f"{output} cannot be written", found=str(error),
+                            remedy="give another folder with --output") from error  # fmt: skip
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read_rows(output: Path) -> dict[str, dict[str, Any]]:
+    """Return the rows of `jobs.csv` by night; none if there is no such table, or not one we wrote."""
+    try:
+        table = read_table(output / JOBS_FILE, JOBS)
+    except TableError:
+        return {}
+    return {row["night"]: row for row in table.to_dict("records")}
+
+
+def make_row(job: Job, output: Path, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - as the table declares
+    """Return a row of table `JOBS`."""
+    return {"night": job.night, "subject": job.subject, "file": name_file(job.file, output), "status": "",
+            "seconds": _NAN, "memory_mb": _NAN, "error": "", "reason": ""} | values  # fmt: skip
+
+
+def name_file(file: Path, output: Path) -> str:
+    """Return the path of a recording from the folder of the table, which holds when both are moved together."""
+    try:
+        return Path(os.path.relpath(file, output)).as_posix()
+    except ValueError:  # another drive
+        return file.as_posix()
+
+
+def make_table(rows: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as table `JOBS`, in order of their nights."""
+    import pandas as pd
+
+    from eegsleep.tables import check_table
+
+    ordered = [rows[night] for night in sorted(rows)]
+    return check_table(pd.DataFrame(ordered, columns=JOBS.column_names), JOBS)
+
+
+def write_rows(output: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write `jobs.csv` with its sidecar, whole."""
+    write_file(output / JOBS_FILE, encode_table(make_table(rows), JOBS))
+    sidecar = output / f"{JOBS.name}.json"
+    content = encode_sidecar(JOBS)
+    if not sidecar.is_file() or sidecar.read_bytes() != content:
+        write_file(sidecar, content)
+
+
+def remove_leftovers(output: Path, night: str) -> None:
+    """Remove what a killed run left of a night; the caller holds the lock of the night."""
+    shutil.rmtree(output / f".{night}.partial", ignore_errors=True)
+    _remove_temporary(output / night)
+
+
+def clean_output(output: Path) -> None:
+    """Remove what killed runs left, but for nights that a process of such a run may still be writing.
+
+    Each night that a batch began has a lock, so nothing is removed that `eegsleep score` is writing just now.
+    """
+    from filelock import FileLock, Timeout
+
+    _remove_temporary(output)
+    for night in {path.stem for path in (output / JOBS_FOLDER).iterdir() if path.suffix in {".log", ".lock"}}:
+        lock = output / JOBS_FOLDER / f"{night}.lock"
+        try:
+            with FileLock(lock, timeout=0):
+                remove_leftovers(output, night)
+                lock.with_suffix(".log").unlink(missing_ok=True)
+        except Timeout:
+            continue
+        lock.unlink(missing_ok=True)
+
+
+def _remove_temporary(folder: Path) -> None:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)

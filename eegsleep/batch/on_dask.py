@@ -1,0 +1,104 @@
+"""Nights on Dask: a few under way at a time, so that a worker that dies is known by its night."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any
+
+from eegsleep.batch.cluster import check_workers, open_client, went_over
+from eegsleep.batch.task import KILLED, TIME_LIMIT, Death, attempt, fail_row, read_death
+from eegsleep.errors import EegSleepError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from distributed import Client, Future
+
+    from eegsleep.batch.cluster import Resources
+    from eegsleep.batch.job import Job
+    from eegsleep.batch.task import Order, Work
+    from eegsleep.config import Settings
+
+logger = logging.getLogger(__name__)
+
+# A night that had not begun on a worker that died is no suspect; more often than this it is no accident.
+_MAX_UNBEGUN = 5
+# More nights than workers are under way where workers may still come: an adaptive cluster grows by what waits.
+_SPARE = 4
+
+
+def work_on_dask(
+    left: Mapping[str, Job], settings: Settings, order: Order, work: Work, resources: Resources
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of nights worked out by Dask, as they end.
+
+    No more nights are under way than there are workers to take them, or a few more where workers may still come.
+    A night whose process died is tried once more when all others are through, alone.
+
+    Raises
+    ------
+    EegSleepError
+        If no worker can be had, or the scheduler is gone.
+    """
+    from distributed import CancelledError
+
+    logger.info("starting workers")
+    with open_client(resources, len(left)) as (client, memory_bytes):
+        check_workers(client, order.output)
+        spare = _SPARE if resources.scheduler else 0
+        try:
+            yield from _take_turns(client, left, (settings, order, work), spare, memory_bytes)
+        except (OSError, CancelledError) as error:
+            raise EegSleepError("the connection to the scheduler was lost", found=str(error) or type(error).__name__,
+                                remedy="run the same command again; what was finished is kept") from error  # fmt: skip
+
+
+def _take_turns(
+    client: Client, left: Mapping[str, Job], told: tuple[Settings, Order, Work], spare: int, memory_bytes: int
+) -> Iterator[dict[str, Any]]:
+    from distributed import as_completed
+
+    waiting, again, running = deque(left.values()), deque(), {}
+    unbegun: Counter[str] = Counter()
+    ended = as_completed(loop=client.loop)
+    while waiting or again or running:
+        room = max(1, len(client.nthreads())) + spare - len(running)
+        batch = [waiting.popleft() for _ in range(min(room, len(waiting)))]
+        if not batch and not running:
+            batch = [again.popleft()]
+        for job in batch:
+            key = f"{job.night}-{uuid.uuid4().hex}"
+            running[key] = job
+            ended.add(client.submit(attempt, job, *told, key=key, pure=False))
+        future = next(ended)
+        job = running.pop(future.key)
+        end = _read_end(future, job, told[1], client, memory_bytes)
+        if isinstance(end, Death) and end.attempts == 0 and unbegun[job.night] < _MAX_UNBEGUN:
+            unbegun[job.night] += 1
+            waiting.appendleft(job)
+        elif isinstance(end, Death) and end.attempts == 1 and end.kind != TIME_LIMIT:
+            again.append(job)
+        else:
+            yield fail_row(job, end.kind, end.reason) if isinstance(end, Death) else end
+
+
+def _read_end(future: Future, job: Job, order: Order, client: Client, memory_bytes: int) -> dict[str, Any] | Death:
+    """Return the row that a worker gave, or how it died."""
+    from distributed import CancelledError, KilledWorker
+
+    try:
+        # the worker may have died since, with the row: then this waits until another has looked the night up
+        return future.result()
+    except KilledWorker as error:
+        death = read_death(order, job.night)
+        if death.kind == KILLED and went_over(client, error.last_worker.address):
+            limit = f" of {memory_bytes / 1e9:.1f} GB" if memory_bytes else ""
+            return death._replace(reason=f"its worker went over its memory limit{limit} and was stopped; give more "
+                                  "with --memory-limit, or fewer workers with --workers.")  # fmt: skip
+        return death if death.attempts else Death(0, KILLED, "its worker died before the night began.")
+    except (CancelledError, OSError):  # the scheduler is gone; a worker gives an OSError of its own as a row
+        raise
+    except Exception as error:  # noqa: BLE001 - what Dask says of a night costs this night alone
+        return fail_row(job, type(error).__name__, str(error))

@@ -1,0 +1,267 @@
+"""Which nights there are: of a study, in a folder, among files, in a data set."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from eegsleep.datasets.registry import DATASETS
+from eegsleep.errors import SettingsError, TableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from eegsleep.batch.job import Job
+
+# By its name a recording, whatever is in it: one that cannot be read is told, not passed over.
+_RECORDINGS = (".edf", ".bdf", ".rec", ".edf.gz", ".bdf.gz")
+# Text may be a recording, and is one if its head says so.
+_TEXTS = (".csv", ".txt")
+_OTHERS = (".fif", ".vhdr", ".ahdr", ".set", ".cnt", ".gdf", ".nedf", ".hea")
+# A long recording of MNE goes on in files that belong to the first.
+_PART = re.compile(r"(?:_split-(?!01)\d+\w*|-\d+)\.fif$", re.IGNORECASE)
+STUDY_FILE = "study.toml"
+NIGHTS_FOLDER = "eegsleep-nights"
+
+
+class Found(NamedTuple):
+    """The nights a batch is about, the folder they go to, and what is to be said of them."""
+
+    jobs: list[Job]
+    output: Path
+    notes: tuple[str, ...] = ()
+
+
+def find_jobs(sources: Sequence[str | Path], asked: Job, output: Path | None = None) -> Found:
+    """Return the nights that a batch is about, and the folder they go to.
+
+    Parameters
+    ----------
+    sources : sequence of str or path
+        One study file or folder of a study, one data set, or any number of recordings and folders of them.
+    asked : Job
+        What holds for every night; its file is not used.
+    output : Path, optional
+        Folder of the night folders; by default `eegsleep-nights`, beside the study file if it is a study, within
+        the set if it is a data set.
+
+    Returns
+    -------
+    Found
+
+    Raises
+    ------
+    EegSleepError
+        If there is no night, or two would have one name.
+    """
+    if not sources:
+        raise SettingsError("nothing to work out", allowed="a study file, a folder, recordings, or a data set")
+    paths = [Path(source) for source in sources]
+    study = _find_study(paths[0])
+    if study:
+        if len(paths) > 1:
+            raise SettingsError("a study stands alone", found=f"{len(paths)} sources", allowed=str(paths[0]))
+        return Found(jobs_of_study(study, asked), output or study.parent / NIGHTS_FOLDER)
+    if len(paths) == 1 and not paths[0].exists() and str(sources[0]) in DATASETS:
+        return jobs_of_dataset(str(sources[0]), asked, output)
+    output = output or Path(NIGHTS_FOLDER)
+    jobs = [job for path in paths for job in _jobs_of_path(path, asked, output)]
+    if not jobs:
+        raise SettingsError("there is no recording", found=f"none in {', '.join(map(str, sources))}",
+                            allowed="EDF, BDF, ZMax folders, text of headbands")  # fmt: skip
+    return Found(_name_apart(jobs, paths), output)
+
+
+def _find_study(path: Path) -> Path | None:
+    if path.suffix.lower() == ".toml":
+        return path
+    return path / STUDY_FILE if (path / STUDY_FILE).is_file() else None
+
+
+def jobs_of_study(file: Path, asked: Job) -> list[Job]:
+    """Return the recorded nights of a study that are not excluded, named as in nights.csv.
+
+    A recording that is not there costs its own night, so it is not looked for here.
+    """
+    from eegsleep.recording.presets import load_devices
+    from eegsleep.study.manifest import read_study
+
+    nights = read_study(file, check_files=False).nights
+    home = file.resolve().parent
+    jobs = []
+    for row in nights[(nights["file"] != "") & ~nights["excluded"]].to_dict("records"):
+        device = row["device"].strip().casefold().replace("_", "-")
+        jobs.append(
+            _with_expert(
+                replace(
+                    asked,
+                    file=home / row["file"],
+                    night=row["night"],
+                    subject=row["subject"],
+                    # in nights.csv it may be any words on the recorder
+                    device=asked.device or (device if device in load_devices() else None),
+                    lights_off=row["lights_off"] or asked.lights_off,
+                    lights_on=row["lights_on"] or asked.lights_on,
+                    replaces=True,
+                )
+            )
+        )
+    return jobs
+
+
+def jobs_of_dataset(name: str, asked: Job, output: Path | None = None) -> Found:
+    """Return the nights of a public data set that were fetched; a set with a compound becomes a study as well."""
+    from eegsleep.batch.dataset_study import has_study, write_dataset_study
+    from eegsleep.datasets.fetch import data_folder
+    from eegsleep.datasets.physionet import list_nights
+
+    home, notes = data_folder(name), []
+    nights = list_nights(name)
+    if not nights:
+        raise SettingsError(f"no night of {name} was fetched", found=f"none in {home}",
+                            remedy=f"run `eegsleep fetch {name}` first")  # fmt: skip
+    if has_study(name):
+        try:
+            notes.append(f"{write_dataset_study(name, nights, home)} makes a study of them.")
+        except TableError as error:
+            notes.append(f"There is no study: {error}")
+    jobs = [
+        replace(
+            asked,
+            file=night.file.absolute(),
+            night=night.id,
+            subject=night.subject,
+            device=asked.device or night.device or None,
+            lights_off=night.lights_off or asked.lights_off,
+            lights_on=night.lights_on or asked.lights_on,
+            reference=night.scoring.absolute() if night.scoring else None,
+            coding=night.coding or asked.coding,
+        )
+        for night in nights
+    ]
+    return Found(jobs, output or home / NIGHTS_FOLDER, tuple(notes))
+
+
+def _with_expert(job: Job) -> Job:
+    """Return a job with the expert's stages that lie beside its recording, unless others are named."""
+    from eegsleep.datasets.pairs import find_expert
+
+    if job.reference or job.hypnogram or not job.file.parent.is_dir():
+        return job
+    expert = find_expert(job.file)
+    return replace(job, reference=expert[0], coding=expert[1] or job.coding) if expert else job
+
+
+def _jobs_of_path(path: Path, asked: Job, output: Path) -> list[Job]:
+    """Return the nights of one recording or one folder."""
+    from eegsleep.recording.read import make_id
+
+    if not path.exists():
+        raise SettingsError("there is no such file, folder or data set", found=str(path),
+                            allowed=f"a path, or one of {', '.join(DATASETS)}")  # fmt: skip
+    found = [path] if path.is_file() or _is_one_night(path) else _walk(path, output.absolute())
+    return [_with_expert(replace(asked, file=file.absolute(), night=make_id(file))) for file in found]
+
+
+def _walk(folder: Path, output: Path) -> Iterator[Path]:
+    """Yield the recordings below a folder, in order of their names; a folder of one-signal files is one."""
+    entries = sorted(folder.iterdir())
+    for path in entries:
+        if path.name.startswith(".") or path.absolute() == output:
+            continue
+        if path.is_dir():
+            if (path / "provenance.json").exists() or path.is_symlink():
+                continue  # a night folder; a link may lead in a circle
+            if _is_one_night(path):
+                yield path
+            else:
+                yield from _walk(path, output)
+        elif path.is_file() and _is_recording(path):
+            yield path
+
+
+def _is_recording(path: Path) -> bool:
+    """Return whether a file is to be worked out: annotations alone are not, a broken recording is."""
+    from eegsleep.recording.delimited import sniff_text
+    from eegsleep.recording.header import is_edf
+
+    name = path.name.lower()
+    if name.endswith(_OTHERS):
+        return not _PART.search(path.name)
+    if name.endswith(".gz"):
+        return name.endswith(_RECORDINGS)
+    if not name.endswith(_RECORDINGS + _TEXTS):
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(8192)
+    except OSError:
+        return name.endswith(_RECORDINGS)
+    if is_edf(head):
+        return not _only_annotations(path)
+    return name.endswith(_RECORDINGS) or bool(sniff_text(head))
+
+
+def _only_annotations(path: Path) -> bool:
+    from eegsleep.recording.header import HeaderRefusedError, inspect_header
+
+    try:
+        with path.open("rb") as file:
+            inspect_header(file, path.stat().st_size)
+    except HeaderRefusedError as error:
+        return error.faults[-1].code == "annotations-only"
+    except OSError:
+        pass
+    return False
+
+
+def _is_one_night(folder: Path) -> bool:
+    """Return whether a folder is what the ZMax converter writes: files of one signal, each named by it."""
+    from eegsleep.recording.channels import guess_role
+    from eegsleep.recording.header import HeaderRefusedError, inspect_header
+
+    paths = [path for path in folder.iterdir() if path.suffix.lower() == ".edf" and path.is_file()]
+    if len(paths) < 2 or not any(guess_role(path.stem) == "eeg" for path in paths):
+        return False
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                n_signals = sum(not s.is_annotation for s in inspect_header(file, path.stat().st_size).signals)
+        except (HeaderRefusedError, OSError):
+            continue  # costs its own channel
+        if n_signals != 1:
+            return False
+    return True
+
+
+def _name_apart(jobs: list[Job], roots: Sequence[Path]) -> list[Job]:
+    """Return jobs with names of their own: recordings of one name in several folders are named by their folders too.
+
+    Raises
+    ------
+    SettingsError
+        If that does not tell two apart.
+    """
+    from eegsleep.recording.read import make_id
+
+    jobs = list({job.file: job for job in jobs}.values())
+    n_of = Counter(job.night.casefold() for job in jobs)
+    bases = [root.absolute() for root in roots]
+    named = []
+    for job in jobs:
+        if n_of[job.night.casefold()] > 1:
+            base = max((b for b in bases if b in job.file.parents), key=lambda b: len(b.parts), default=None)
+            within = job.file.relative_to(base).as_posix() if base else job.file.name
+            job = replace(job, night=make_id(Path(within.replace("/", "-"))))  # noqa: PLW2901 - the same, renamed
+        named.append(job)
+    by_name: dict[str, Job] = {}
+    for job in named:
+        other = by_name.setdefault(job.night.casefold(), job)
+        if other is not job:
+            raise SettingsError(f"two recordings would go to the one folder {job.night}",
+                                found=f"{other.file} and {job.file}",
+                                remedy="rename one of them, or give each its own folder with --output")  # fmt: skip
+    return named

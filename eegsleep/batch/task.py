@@ -1,0 +1,214 @@
+"""What a worker does around one night: a watch over it, a log that outlives it, and one row at the end.
+
+A night that crashes in native code or is killed takes its process along, and nobody is left to say why. So each
+night has a small log in `<output>/.jobs/`, written by `faulthandler`, whose watch runs without the interpreter:
+it also ends a night that hangs in native code.
+"""
+
+from __future__ import annotations
+
+import errno
+import faulthandler
+import gc
+import logging
+import re
+import signal
+import threading
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+
+from eegsleep.errors import EegSleepError
+from eegsleep.provenance import package_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from eegsleep.batch.job import Job
+    from eegsleep.config import Settings
+
+    Work = Callable[[Job, Settings, Path], object]
+
+JOBS_FOLDER = ".jobs"
+# What the column `error` calls ends that no exception tells.
+TIME_LIMIT, CRASHED, KILLED, FULL = "TimeLimitError", "NativeCrashError", "WorkerKilledError", "DiskFullError"
+# A process that a killed run left behind ends within seconds.
+_ORPHAN_S = 120.0
+# Options of glibc's mallopt and where its own adaptation ends: arrays are kept for the next ones, not given back and
+# fetched again each time, which Dask asks for (MALLOC_TRIM_THRESHOLD_) and which makes a night take half as long again.
+_MALLOPT = {-3: 32 * 1024 * 1024, -1: 64 * 1024 * 1024}  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+# The watch and the log belong to the process; a worker of several threads takes its nights in turn.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+class Order(NamedTuple):
+    """What holds for all nights of a run: where they go, how long one may take, who asked, with which versions."""
+
+    output: Path
+    time_limit_s: float
+    run: str
+    versions: dict[str, str]
+
+
+class Death(NamedTuple):
+    """How a process ended that worked on a night, as far as its log tells."""
+
+    attempts: int
+    kind: str
+    reason: str
+
+
+def dask_setup(_: object) -> None:
+    """Leave an interrupt from the keyboard, which all processes of a terminal get, to the command; Dask calls this."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def attempt(job: Job, settings: Settings, order: Order, work: Work) -> dict[str, Any]:
+    """Work out one night in a worker, whatever happens; return its row.
+
+    Raises
+    ------
+    EegSleepError
+        If the worker does not see the folder that the nights go to, or would count in another way.
+    """
+    folder = order.output / JOBS_FOLDER
+    if not folder.is_dir():
+        raise EegSleepError("a worker does not see the folder for the nights", found=f"no {order.output} there",
+                            remedy="give a folder with --output that all workers share")  # fmt: skip
+    if package_versions() != order.versions:
+        raise EegSleepError("a worker has other versions than the command", remedy="install the same")
+    # what a night has to say is in its folder, and a worker has nobody to say it to
+    if not (logger := logging.getLogger("eegsleep")).handlers:
+        logger.addHandler(logging.NullHandler())
+    for option, n_bytes in _MALLOPT.items():
+        _ask_glibc("mallopt", option, n_bytes)
+    with _ONE_AT_A_TIME:
+        earlier = read_death(order, job.night)
+        if earlier.attempts > 1 or earlier.kind == TIME_LIMIT:
+            return fail_row(job, earlier.kind, earlier.reason)
+        try:
+            with _watched(folder / f"{job.night}.log", order):
+                return attempt_here(job, settings, order, work)
+        except OSError as error:
+            return fail_row(job, *_tell(error))
+
+
+def attempt_here(job: Job, settings: Settings, order: Order, work: Work) -> dict[str, Any]:
+    """Work out one night in this process, unless it is there by now, and return its row."""
+    from filelock import FileLock, Timeout
+
+    from eegsleep.batch.freshness import is_fresh
+    from eegsleep.batch.jobs_file import remove_leftovers
+
+    output = order.output
+    row = {"night": job.night, "status": "done", "error": "", "reason": ""}
+    try:
+        # a worker that a killed run left behind may still be writing this night
+        with FileLock(output / JOBS_FOLDER / f"{job.night}.lock", timeout=_ORPHAN_S):
+            remove_leftovers(output, job.night)
+            if is_fresh(job, output, settings, order.versions):  # by a worker that died before it could say so
+                return row
+            started_s = time.monotonic()
+            try:
+                work(job, settings, output)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it costs this night alone
+                row = fail_row(job, *_tell(error))
+            seconds = time.monotonic() - started_s
+    except Timeout:
+        return fail_row(job, KILLED, "a process that an earlier run left behind still works on it; try again later.")
+    except OSError as error:
+        return fail_row(job, *_tell(error))
+    return row | {"seconds": seconds, "memory_mb": _free_memory()}
+
+
+def fail_row(job: Job, kind: str, reason: str) -> dict[str, Any]:
+    """Return the row of a night that failed."""
+    return {"night": job.night, "status": "failed", "error": kind, "reason": reason}
+
+
+def read_death(order: Order, night: str) -> Death:
+    """Return what the log of a night says of the processes that began it in this run and did not end it."""
+    try:
+        text = (order.output / JOBS_FOLDER / f"{night}.log").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    *_, last = text.split(f"began {order.run}\n")
+    n_attempts = text.count(f"began {order.run}\n")
+    if not n_attempts:
+        return Death(0, "", "")
+    if last.startswith("Timeout ("):
+        return Death(n_attempts, TIME_LIMIT, f"it took longer than the time limit of {order.time_limit_s:g} s; "
+                     "give more with --time-limit, or look at the recording.")  # fmt: skip
+    crash = re.search(r"^(?:Fatal Python error|Windows fatal exception): (.+)$", last, re.MULTILINE)
+    if crash:
+        frame = re.search(r'^  File "(?:.*[/\\])?([^/\\"]+)", line (\d+) in (\S+)', last, re.MULTILINE)
+        where = f" in {frame[3]} ({frame[1]}, line {frame[2]})" if frame else ""
+        return Death(n_attempts, CRASHED, f"its process crashed in native code: {crash[1]}{where}.")
+    return Death(n_attempts, KILLED,
+                 "its process was killed from outside, most likely for want of memory; "
+                 "give fewer workers with --workers, or a machine with more memory.")  # fmt: skip
+
+
+@contextmanager
+def _watched(path: Path, order: Order) -> Iterator[None]:
+    """Write down that a night began, and how its process ended if it does not come back."""
+    with path.open("a", encoding="utf-8") as log:
+        log.write(f"began {order.run}\n")
+        log.flush()
+        _watch(log, order.time_limit_s)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            faulthandler.disable()
+    with suppress(OSError):
+        path.unlink()
+
+
+def _watch(log: TextIO, time_limit_s: float) -> None:
+    faulthandler.enable(file=log, all_threads=False)
+    faulthandler.dump_traceback_later(time_limit_s, exit=True, file=log)
+
+
+def _tell(error: BaseException) -> tuple[str, str]:
+    """Return the kind of an error and what it says, in one line."""
+    if is_full(error):
+        return FULL, "the disk is full."
+    if isinstance(error, EegSleepError):
+        return type(error).__name__, str(error)
+    if isinstance(error, MemoryError):
+        return "MemoryError", "there was not enough memory; give fewer workers with --workers."
+    said = " ".join(str(error).split())
+    at = error.__traceback__
+    while at and at.tb_next:
+        at = at.tb_next
+    where = f" ({Path(at.tb_frame.f_code.co_filename).name}, line {at.tb_lineno})" if at else ""
+    return type(error).__name__, f"{said or 'no more is known'}{where}."
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Return whether an error, or what led to it, is a disk without room."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _free_memory() -> float:
+    """Give memory that is not used back to the system, and return what the process still has, in MB."""
+    import psutil
+
+    gc.collect()
+    _ask_glibc("malloc_trim", 0)
+    return psutil.Process().memory_info().rss / 1e6
+
+
+def _ask_glibc(name: str, *arguments: int) -> None:
+    """Call a function on memory that only glibc has; elsewhere, do nothing."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        getattr(ctypes.CDLL("libc.so.6"), name)(*arguments)

@@ -1,0 +1,96 @@
+"""Work on a night that takes no time, and goes wrong as the name of the night says. Imported by workers."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from eegsleep.batch.freshness import describe_request, hash_inputs
+from eegsleep.errors import RecordingError
+from eegsleep.provenance import encode_json, hash_bytes, package_versions, write_file
+
+_SECONDS = 0.0
+
+
+def pretend(job, settings, output):
+    """Write a night folder of one file; what the name of the night begins with goes wrong first."""
+    go_wrong = _WRONGS.get(job.night.split("-")[0])
+    if go_wrong:
+        go_wrong(job, output)
+    folder = output / job.night
+    folder.mkdir(exist_ok=True)
+    content = f"night {job.night}\n".encode()
+    write_file(folder / "markers.csv", content)
+    request = describe_request(job, hash_inputs([job.file]), settings, package_versions())
+    outputs = {"markers.csv": hash_bytes(content)}
+    write_file(folder / "provenance.json", encode_json({"request": request, "outputs": outputs}))
+
+
+def _break(job, _):
+    raise RecordingError(f"{job.file.name} cannot be read", found="nothing", remedy="record it again")
+
+
+def _stumble(*_):
+    return {}["no such key"]
+
+
+def _crash(*_):
+    ctypes.string_at(0)
+
+
+def _hang(*_):
+    # held in native code, with the interpreter: no Python thread can say anything any more
+    ctypes.PyDLL(None).sleep(600)
+
+
+def _eat(*_):
+    eaten = []
+    while True:
+        eaten.append(b"x" * 20_000_000)
+        time.sleep(0.02)
+
+
+def _die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_once(job, output):
+    mark = output / f"{job.night}.died"
+    if not mark.exists():
+        mark.write_text("")
+        (output / f".{job.night}.partial").mkdir()
+        _die()
+
+
+def _fill(*_):
+    with Path("/dev/full").open("wb") as file:
+        file.write(b"no room")
+
+
+def _idle(*_):
+    time.sleep(0.2)
+
+
+_WRONGS = {
+    "broken": _break, "bug": _stumble, "crash": _crash, "hang": _hang, "eater": _eat, "killed": _die,
+    "once": _die_once, "full": _fill, "slow": _idle,
+}  # fmt: skip
+
+
+def main():
+    """Run a batch as a command does, so that it can be killed; arguments are recordings, output and workers."""
+    from eegsleep.batch.cluster import Resources
+    from eegsleep.batch.job import Job
+    from eegsleep.batch.run import run_batch
+
+    recordings, output, workers = sys.argv[1:]
+    jobs = [Job(file, night=file.stem) for file in sorted(Path(recordings).glob("*.edf"))]
+    run_batch(jobs, output, resources=Resources(workers=int(workers)), work=stand_in.pretend)
+
+
+if __name__ == "__main__":
+    import stand_in
+
+    main()

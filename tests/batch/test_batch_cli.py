@@ -1,0 +1,83 @@
+"""The command `batch`: what it says on the way, and what it refuses before the first night."""
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from eegsleep.batch.run import Standing
+from eegsleep.batch_cli import describe_standing
+
+
+@pytest.mark.parametrize(("standing", "elapsed_s", "words"), [
+    (Standing(40, 0, 0, 0), 0, "0 of 40 nights"),
+    (Standing(40, 10, 8, 2), 60, "20 of 40 nights, 10 fresh, 2 failed; 10 a minute, about 2 min to go"),
+    (Standing(40, 0, 1, 0), 30, "1 of 40 nights; 2 a minute, about 20 min to go"),
+    (Standing(3, 3, 0, 0), 5, "3 of 3 nights, 3 fresh"),
+    (Standing(3, 1, 2, 0), 5, "3 of 3 nights, 1 fresh"),
+])  # fmt: skip
+def test_progress_has_rate_remaining_time_and_failures(standing, elapsed_s, words):
+    assert describe_standing(standing, elapsed_s) == words
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "eegsleep", "batch", *map(str, arguments)], check=False, text=True, **options
+    )
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    ((), "nothing to work out"),
+    (("nowhere",), "no such file, folder or data set"),
+    ((".", "--device", "toaster"), "no such device"),
+    ((".", "--calibration", "none.json"), "no such calibration"),
+    ((".", "--units", "C4"), "--units is not understood"),
+    ((".", "--config", "none.toml"), "none.toml"),
+    ((".", "--workers", "many"), "many"),
+    ((".",), "there is no recording"),
+])  # fmt: skip
+def test_wrong_usage_is_one_sentence_and_exit_2(arguments, words, tmp_path):
+    done = run(*arguments, cwd=tmp_path, capture_output=True)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir()), "nothing was written"
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(write_edf, tmp_path):
+    """Failures stand above the bar as they come, the sum below; only the path of the summary goes to stdout."""
+    for name in ("one.edf", "two.edf"):
+        write_edf(["ECG"], name=name)
+    ours, theirs = pty.openpty()
+    done = run(".", "--workers", "0", "--output", "out", cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs,
+               env={**os.environ, "TERM": "xterm", "COLUMNS": "120"})  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 65536):
+            shown += piece
+    except OSError:  # the other end is closed
+        pass
+    finally:
+        os.close(ours)
+    assert done.returncode == 1
+    assert done.stdout == "out/index.html\n"
+    text = shown.decode()
+    assert "\x1b[" in text
+    assert "one failed: no EEG derivation" in text
+    assert "2 of 2 nights, 2 failed" in text
+    assert "2 nights: 2 failed." in text
+    assert "Traceback" not in text
+
+
+def test_a_run_that_finds_another_at_work_says_so(write_edf, tmp_path):
+    from eegsleep.batch.jobs_file import lock_output
+
+    write_edf(["C4-M1"], name="one.edf")
+    with lock_output(tmp_path / "out"):
+        done = run(".", "--output", "out", cwd=tmp_path, capture_output=True)
+    assert done.returncode == 2
+    assert "another run is at work in" in done.stderr
+    assert not (tmp_path / "out" / "jobs.csv").exists()

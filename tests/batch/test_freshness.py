@@ -1,0 +1,112 @@
+"""A night is left alone only when nothing it rests on has changed, and nobody touched what it wrote."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eegsleep.batch.freshness import describe_request, find_fresh, hash_inputs, list_inputs
+from eegsleep.batch.job import Job, score_file
+from eegsleep.config import Settings
+from eegsleep.events.spindles import SpindleSettings
+from eegsleep.provenance import package_versions
+
+VERSIONS = {"eegsleep": "1"}
+
+
+@pytest.fixture(scope="module")
+def scored(nights, tmp_path_factory):
+    """Return the job, the settings and the folder of one night that was worked out."""
+    output = tmp_path_factory.mktemp("out")
+    job = Job(nights / "n1.edf", night="n1", lights_off="23:00", eeg=("C4-M1",))
+    score_file(job, Settings(), output)
+    return job, Settings(), output
+
+
+def test_a_night_just_worked_out_is_fresh_whatever_it_is_told_of_the_sleeper(scored):
+    job, settings, output = scored
+    assert find_fresh([job], output, settings) == {"n1"}
+    assert find_fresh([dataclasses.replace(job, subject="S01")], output, settings) == {"n1"}
+
+
+@pytest.mark.parametrize("changes", [
+    {"eeg": None}, {"lights_off": None}, {"units": (("C4-M1", "uV"),)}, {"device": "generic"}, {"coding": "rk"},
+])  # fmt: skip
+def test_another_question_is_not_answered_by_the_old_night(scored, changes):
+    job, settings, output = scored
+    assert not find_fresh([dataclasses.replace(job, **changes)], output, settings)
+
+
+def test_other_settings_make_another_night(scored):
+    job, settings, output = scored
+    changed = dataclasses.replace(
+        settings, spindles=SpindleSettings(min_sigma_ratio=settings.spindles.min_sigma_ratio + 1)
+    )
+    assert not find_fresh([job], output, changed)
+
+
+def test_every_output_must_be_what_was_written(scored, tmp_path):
+    """A table changed by hand, a report that is gone: the night is done again."""
+    import shutil
+
+    job, settings, output = scored
+    for number, damage in enumerate((lambda p: p.unlink(), lambda p: p.write_bytes(p.read_bytes() + b"\n"))):
+        for name in ("report.html", "markers.csv", "events.edf", "provenance.json"):
+            copy = tmp_path / f"{number}-{name}"
+            shutil.copytree(output, copy)
+            damage(copy / "n1" / name)
+            is_fresh = find_fresh([job], copy, settings) == {"n1"}
+            assert is_fresh == (name == "provenance.json" and number == 1), "white space is no change of JSON"
+
+
+def test_what_is_in_a_file_counts_and_not_its_name(nights, tmp_path):
+    recording = tmp_path / "r.edf"
+    recording.write_bytes((nights / "n1.edf").read_bytes())
+    other = tmp_path / "stages.csv"
+    other.write_text("onset_s,stage\n0,W\n")
+    job = Job(recording, night="n", hypnogram=other)
+    before = describe_request(job, hash_inputs([recording]), Settings(), VERSIONS)
+    moved = other.rename(tmp_path / "elsewhere.csv")
+    job = dataclasses.replace(job, hypnogram=moved, file=Path("anywhere"))
+    assert describe_request(job, hash_inputs([recording]), Settings(), VERSIONS) == before
+    moved.write_text("onset_s,stage\n0,N2\n")
+    assert describe_request(job, hash_inputs([recording]), Settings(), VERSIONS) != before
+    with pytest.raises(OSError, match="stages"):
+        describe_request(dataclasses.replace(job, hypnogram=other), "", Settings(), VERSIONS)
+
+
+def test_a_recording_of_several_files_is_all_of_them(write_edf, tmp_path):
+    """A folder of one-signal files changes when one of them does, and when one is called by another name."""
+    for label in ("EEG L", "EEG R"):
+        write_edf([label], name=f"{label}.edf", minutes=6)
+    before = hash_inputs(list_inputs(tmp_path))
+    renamed = (tmp_path / "EEG R.edf").rename(tmp_path / "EEG F4.edf")
+    assert hash_inputs(list_inputs(tmp_path)) != before
+    renamed.rename(tmp_path / "EEG R.edf")
+    assert hash_inputs(list_inputs(tmp_path)) == before
+
+
+def test_asking_for_finished_nights_loads_nothing_that_computes(scored):
+    job, _, output = scored
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from eegsleep.batch.freshness import find_fresh\n"
+        "from eegsleep.batch.job import Job\n"
+        "from eegsleep.batch.run import run_batch\n"
+        "jobs = [Job(Path(sys.argv[1]), night='n1', lights_off='23:00', eeg=('C4-M1',))]\n"
+        "assert list(run_batch(jobs, sys.argv[2])['status']) == ['fresh']\n"
+        "loaded = {'mne', 'yasa', 'distributed', 'dask', 'plotly', 'sklearn', 'numba'} & set(sys.modules)\n"
+        "sys.exit(', '.join(sorted(loaded)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, job.file, output], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_versions_are_part_of_the_question(scored):
+    job, settings, _ = scored
+    inputs = hash_inputs([job.file])
+    newer = package_versions() | {"yasa": "9.9"}
+    assert describe_request(job, inputs, settings, newer) != describe_request(job, inputs, settings, package_versions())

@@ -1,0 +1,120 @@
+"""Serial, on this machine's workers, on a cluster that was there before: the same nights, byte by byte."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import stand_in
+
+from eegsleep.batch import cluster
+from eegsleep.batch.cluster import Resources
+from eegsleep.batch.run import run_batch
+from eegsleep.errors import EegSleepError
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory):
+    """Return the file of a scheduler with two workers, each a process of its own that stands elsewhere."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    file = elsewhere / "scheduler.json"
+    quiet = {**os.environ, "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical", "OMP_NUM_THREADS": "2",
+             "PYTHONPATH": f"{Path(__file__).parents[2]}{os.pathsep}{Path(__file__).parent}"}  # fmt: skip
+    common = ["--scheduler-file", str(file), "--host", "127.0.0.1", "--no-dashboard"]
+    commands = [
+        ["distributed.cli.dask_scheduler", "--port", "0", *common],
+        ["distributed.cli.dask_worker", "--nworkers", "2", "--nthreads", "2", *common],
+    ]
+    running = []
+    try:
+        for module, *options in commands:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *options], cwd=elsewhere, env=quiet, stderr=subprocess.DEVNULL
+            )
+            running.append(process)
+            until = time.monotonic() + 60
+            while not file.exists():
+                assert time.monotonic() < until, "the scheduler did not start"
+                time.sleep(0.05)
+        yield str(file)
+    finally:
+        for process in reversed(running):
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def run_command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "eegsleep", "batch", *map(str, arguments)],
+        capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def contents(folder):
+    """Return every file of a batch but its times and its lock."""
+    own = (".jobs", "jobs.csv")
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+            if not set(p.relative_to(folder).parts) & set(own)}  # fmt: skip
+
+
+def test_three_ways_to_work_give_the_same_bytes(nights, scheduler, tmp_path):
+    """And each way, a broken file costs itself: exit 1, and its reason is told."""
+    ways = {"serial": ["--workers", "0"], "local": ["--workers", "2"], "remote": ["--scheduler", scheduler]}
+    found = {}
+    for way, options in ways.items():
+        done = run_command(nights, "--output", tmp_path / way, *options)
+        assert done.returncode == 1, done.stderr
+        assert done.stdout.strip() == str(tmp_path / way / "index.html")
+        assert "3 nights: 2 done, 1 failed." in done.stderr
+        assert "cut failed: cut.edf" in done.stderr
+        assert "Traceback" not in done.stderr
+        found[way] = contents(tmp_path / way)
+    assert {"n1/markers.csv", "n2/report.html", "nights.csv"} <= set(found["serial"])
+    assert found["local"] == found["serial"]
+    assert found["remote"] == found["serial"]
+
+
+def test_one_recording_is_worked_out_in_this_process_and_score_finds_the_same(nights, tmp_path):
+    """A night that `score` made is fresh for `batch`; exit 0, and no worker was needed."""
+    scored = subprocess.run(
+        [sys.executable, "-m", "eegsleep", "score", nights / "n2.edf", "--output", tmp_path],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert scored.returncode == 0
+    done = run_command(nights / "n2.edf", "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 night: 1 fresh." in done.stderr
+    (tmp_path / "n2" / "markers.csv").write_text("")
+    done = run_command(
+        nights / "n2.edf", "--output", tmp_path, "--scheduler", "tcp://127.0.0.1:1", "--device", "toaster"
+    )
+    assert done.returncode == 2
+    assert "toaster" in done.stderr
+
+
+def test_a_cluster_tells_a_crash_from_a_night_that_is_too_slow(make_jobs, scheduler, tmp_path):
+    """Workers that were there before go down with their nights too, and the others are done all the same."""
+    table = run_batch(
+        make_jobs("a", "b", "c", "crash", "hang", "once"),
+        tmp_path / "out",
+        resources=Resources(scheduler=scheduler),
+        time_limit_s=3,
+        work=stand_in.pretend,
+    ).set_index("night")
+    assert list(table.index[table["status"] == "done"]) == ["a", "b", "c", "once"]
+    assert dict(table["error"].loc[["crash", "hang"]]) == {"crash": "NativeCrashError", "hang": "TimeLimitError"}
+
+
+def test_workers_that_would_count_in_another_way_are_refused(make_jobs, scheduler, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "package_versions", lambda: {"yasa": "9.9"})
+    with pytest.raises(EegSleepError, match=r"other versions than this command; found yasa 0.*allowed: yasa 9\.9"):
+        run_batch(make_jobs("a", "b"), tmp_path / "out", resources=Resources(scheduler=scheduler))
+
+
+def test_workers_that_do_not_see_the_folder_are_refused(make_jobs, scheduler, tmp_path, monkeypatch):
+    """A path that means another folder in another process stands for a disk that is not shared."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EegSleepError, match="does not see the folder"):
+        run_batch(make_jobs("a", "b"), Path("/proc/self/cwd/out"), resources=Resources(scheduler=scheduler))

@@ -1,0 +1,179 @@
+"""A batch as a whole: what happens to one night costs that night alone, and nothing finished is ever lost."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import stand_in
+
+from eegsleep.batch.cluster import Resources
+from eegsleep.batch.jobs_file import lock_output, read_rows
+from eegsleep.batch.run import run_batch
+from eegsleep.errors import EegSleepError
+
+HERE = Resources(workers=0)
+
+
+def test_each_way_to_fail_costs_one_night_and_is_told_apart(make_jobs, tmp_path):
+    """A crash, a hang that holds the interpreter, too much memory, a kill, a broken file and a bug: six reasons."""
+    jobs = make_jobs("a", "b", "c", "crash", "hang", "eater", "killed", "once", "broken", "bug")
+    table = run_batch(
+        jobs,
+        tmp_path / "out",
+        resources=Resources(workers=2, memory_limit="600MB"),
+        time_limit_s=5,
+        work=stand_in.pretend,
+    ).set_index("night")
+    assert list(table.index[table["status"] == "done"]) == ["a", "b", "c", "once"]
+    reasons = table.loc[table["status"] == "failed", ["error", "reason"]]
+    expected = {
+        "broken": ("RecordingError", "cannot be read"),
+        "bug": ("KeyError", "no such key"),
+        "crash": ("NativeCrashError", "Segmentation fault"),
+        "eater": ("WorkerKilledError", "went over its memory limit of 0.6 GB"),
+        "hang": ("TimeLimitError", "time limit of 5 s"),
+        "killed": ("WorkerKilledError", "killed from outside"),
+    }
+    assert list(reasons.index) == sorted(expected)
+    for night, (error, words) in expected.items():
+        assert reasons.loc[night, "error"] == error
+        assert words in reasons.loc[night, "reason"]
+    assert table["seconds"].notna().sum() == 6, "what came back was timed"
+    assert sorted(p.name for p in (tmp_path / "out" / ".jobs").iterdir()) == ["lock"]
+    assert not list((tmp_path / "out").glob(".*.partial"))
+
+
+def test_what_is_finished_is_not_done_again_until_something_changed(make_jobs, tmp_path):
+    jobs, output = make_jobs("a", "b", "c"), tmp_path / "out"
+    assert list(run_batch(jobs, output, resources=HERE, work=stand_in.pretend)["status"]) == ["done"] * 3
+    assert list(run_batch(jobs, output, resources=HERE, work=stand_in.pretend)["status"]) == ["fresh"] * 3
+    jobs[0].file.write_bytes(b"0       another night")
+    (output / "b" / "markers.csv").write_text("touched by hand\n")
+    again = run_batch(jobs, output, resources=HERE, work=stand_in.pretend)
+    assert list(again["status"]) == ["done", "done", "fresh"]
+
+
+def test_rows_of_nights_that_are_not_asked_for_stay(make_jobs, tmp_path):
+    first, second = make_jobs("a", "broken")
+    run_batch([second], tmp_path, resources=HERE, work=stand_in.pretend)
+    asked = run_batch([first], tmp_path, resources=HERE, work=stand_in.pretend)
+    assert list(asked["night"]) == ["a"]
+    kept = read_rows(tmp_path)
+    assert {night: row["status"] for night, row in kept.items()} == {"a": "done", "broken": "failed"}
+    assert kept["broken"]["file"] == "recordings/broken.edf"
+
+
+def test_a_second_run_on_one_folder_is_refused(make_jobs, tmp_path):
+    with lock_output(tmp_path), pytest.raises(EegSleepError, match="another run is at work"):
+        run_batch(make_jobs("a"), tmp_path, resources=HERE, work=stand_in.pretend)
+    assert list(run_batch(make_jobs("a"), tmp_path, resources=HERE, work=stand_in.pretend)["status"]) == ["done"]
+
+
+def test_a_full_disk_stops_the_run_and_the_next_goes_on(make_jobs, tmp_path):
+    """Nights that would only fail for want of room are not begun, and none is lost."""
+    jobs = make_jobs("a", "full", "z")
+    table = run_batch(jobs, tmp_path, resources=HERE, work=stand_in.pretend).set_index("night")
+    assert list(table["status"]) == ["done", "failed", "failed"]
+    assert set(table.loc[["full", "z"], "error"]) == {"DiskFullError"}
+    assert "before its turn" in table.loc["z", "reason"]
+    again = run_batch([jobs[0], jobs[2]], tmp_path, resources=HERE, work=stand_in.pretend)
+    assert list(again["status"]) == ["fresh", "done"]
+
+
+def test_no_room_for_the_account_stops_the_run(make_jobs, tmp_path, monkeypatch):
+    """When jobs.csv itself cannot be written, nothing more is begun, and what was finished is found the next time."""
+    import errno
+
+    from eegsleep.batch import jobs_file
+
+    written = []
+
+    def write(path, content):
+        written.append(path)
+        if len(written) > 2:  # the table and its sidecar, at the start
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        path.write_bytes(content)
+
+    monkeypatch.setattr(jobs_file, "write_file", write)
+    table = run_batch(make_jobs("a", "b"), tmp_path, resources=HERE, work=stand_in.pretend)
+    assert list(table["error"]) == ["", "DiskFullError"]
+    monkeypatch.undo()
+    again = run_batch(make_jobs("a", "b"), tmp_path, resources=HERE, work=stand_in.pretend)
+    assert list(again["status"]) == ["fresh", "done"]
+
+
+def test_killed_at_random_moments_the_same_command_finishes(make_jobs, tmp_path):
+    """After three `kill -9` the run ends as one that nobody disturbed, and leaves nothing half-written."""
+    make_jobs(*(f"slow-{i}" for i in range(8)))
+    output = tmp_path / "out"
+    command = [sys.executable, stand_in.__file__, str(tmp_path / "recordings"), str(output), "2"]
+    moments = random.Random(4)  # noqa: S311 - not a secret
+    for n_finished in (1, 3, 5):
+        running = subprocess.Popen(command)
+        until = time.monotonic() + 60
+        while len(list(output.glob("*/provenance.json"))) < n_finished and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.3))
+        running.send_signal(signal.SIGKILL)
+        assert running.wait() == -signal.SIGKILL, "it was still at work"
+        for table in output.glob("*/markers.csv"):
+            assert table.read_text() == f"night {table.parent.name}\n"
+    assert subprocess.run(command, check=False).returncode == 0
+    rows = read_rows(output)
+    assert len(rows) == 8
+    assert {row["status"] for row in rows.values()} <= {"done", "fresh"}
+    assert not [path for path in output.rglob(".*") if path.name != ".jobs"]
+
+
+def test_a_killed_worker_costs_nothing(make_jobs, tmp_path):
+    """The worker of the command, killed from outside while it works, is replaced; its night is done again."""
+    import psutil
+
+    make_jobs(*(f"slow-{i}" for i in range(6)))
+    output = tmp_path / "out"
+    command = [sys.executable, stand_in.__file__, str(tmp_path / "recordings"), str(output), "2"]
+    running = subprocess.Popen(command)
+    try:
+        until = time.monotonic() + 60
+        while not list(output.glob(".jobs/*.log")):
+            assert time.monotonic() < until, "no night was begun"
+            time.sleep(0.01)
+        workers = [p for p in psutil.Process(running.pid).children() if "spawn_main" in " ".join(p.cmdline())]
+        workers[-1].kill()
+        assert running.wait(timeout=60) == 0
+    finally:
+        running.kill()
+    assert {row["status"] for row in read_rows(output).values()} == {"done"}
+    assert len(read_rows(output)) == 6
+
+
+@pytest.mark.parametrize(
+    ("nights", "options", "words"),
+    [
+        ((), {}, "no night"),
+        (("a", "A"), {}, "two recordings would go to the one folder"),
+        (("a",), {"time_limit_s": 0}, "time limit"),
+        (("a", "b"), {"resources": Resources(workers=-1)}, "number of workers"),
+        (("a", "b"), {"resources": Resources(memory_limit="much")}, "memory limit"),
+        (("a", "b"), {"resources": Resources(scheduler="nowhere")}, "no such scheduler"),
+        (("a", "b"), {"resources": Resources(scheduler="tcp://127.0.0.1:1")}, "does not answer"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(nights, options, words, make_jobs, tmp_path, monkeypatch):
+    from eegsleep.batch import cluster
+
+    monkeypatch.setattr(cluster, "_CONNECT_S", 0.5)
+    with pytest.raises(EegSleepError, match=words):
+        run_batch(make_jobs(*nights), tmp_path / "out", work=stand_in.pretend, **options)
+
+
+def test_a_worker_does_not_work_where_the_command_stands(make_jobs, tmp_path, monkeypatch):
+    """A relative output folder means the folder of the command, and no scratch folder is left there."""
+    monkeypatch.chdir(tmp_path)
+    table = run_batch(make_jobs("a", "b"), Path("out"), resources=Resources(workers=1), work=stand_in.pretend)
+    assert list(table["status"]) == ["done", "done"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "recordings"]
