@@ -40,10 +40,10 @@ def batch(
     scheduler: str | None = None,
     time_limit: float = 1800.0,
     device: str | None = None,
-    eeg: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    eeg: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
     eog: str | None = None,
     emg: str | None = None,
-    units: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    units: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
     lights_off: str | None = None,
     lights_on: str | None = None,
     coding: str | None = None,
@@ -62,7 +62,8 @@ def batch(
         A study file or its folder; or recordings, and folders that are searched for them; or the name of a
         public data set that was fetched.
     output
-        Folder in which the night folders are made; by default eegsleep-nights, beside the study file if it is a study.
+        Folder in which the night folders are made; by default eegsleep-nights: beside the file of a study, in the
+        folder of a data set, or here.
     workers
         How many nights at a time on this machine; by default as its cores and memory allow. With 0, one after the
         other in this process, without a watch over time and memory.
@@ -116,8 +117,12 @@ def run_and_tell(jobs: list[Job], folder: Path, settings: Settings, resources: R
     from eegsleep.batch.run import run_batch
     from eegsleep.batch.task import FULL
 
-    with _progress() as tell:
-        table = run_batch(jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, tell=tell)
+    try:
+        with _progress() as tell:
+            table = run_batch(jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, tell=tell)
+    except KeyboardInterrupt:
+        _say("eegsleep: interrupted; what is finished is kept, and the same command goes on from there.")
+        return 130
     failed = table[table["status"] == "failed"]
     n_of = table["status"].value_counts()
     counts = [f"{n_of.get(status, 0)} {status}" for status in ("done", "fresh", "failed") if n_of.get(status, 0)]

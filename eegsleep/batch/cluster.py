@@ -136,6 +136,8 @@ def _start_cluster(n_workers: int, memory_bytes: int) -> Iterator[Client]:
                 memory_limit=memory_bytes,
                 host="127.0.0.1",
                 dashboard_address=None,
+                # the port of its own choice may be that of another cluster, which it would say
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 silence_logs=logging.CRITICAL,
             )
         except (OSError, RuntimeError) as error:

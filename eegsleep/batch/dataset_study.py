@@ -150,6 +150,10 @@ def _encode_nights(declared: _Declared, subjects: Sequence[_Subject], left_out: 
     """Return nights.csv, with what the reader must know in comments above the table."""
     codes = ", ".join(f"{code} {name}" for name, code in declared.codes.items())
     comments = [f"condition: {codes}; period: the sleeper's first or second night", *left_out]
+    nights = [night for subject in subjects for night in subject.nights]
+    if any(night.checked_by == "server" for night in nights):
+        comments.append("the files were checked against the list of the server they came from, not against the "
+                        "package's checksums: they need not be the published recordings")  # fmt: skip
     made_up = [subject.name for subject in subjects if subject.made_up]
     if made_up:
         comments.append(f"dates are made up and only the order is real: {' '.join(made_up)}")

@@ -51,7 +51,7 @@ def work_on_dask(
         try:
             yield from _take_turns(client, left, (settings, order, work), spare, memory_bytes)
         except (OSError, CancelledError) as error:
-            raise EegSleepError("the connection to the scheduler was lost", found=str(error) or type(error).__name__,
+            raise EegSleepError("the connection to the scheduler was lost",
                                 remedy="run the same command again; what was finished is kept") from error  # fmt: skip
 
 

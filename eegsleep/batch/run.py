@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from eegsleep.batch.task import Work
     from eegsleep.config import Settings
 
-TIME_LIMIT_S = 1800.0
+TIME_LIMIT_S, _MAX_TIME_S = 1800.0, 1e6
+# What a job names of files; a worker stands in another folder than the command.
+_PATHS = ("file", "hypnogram", "reference", "calibration")
 
 
 class Standing(NamedTuple):
@@ -90,7 +92,7 @@ def run_batch(
     with lock_output(output):
         clean_output(output)
         earlier = read_rows(output)
-        jobs = [_allow_replacing(job, output, earlier) for job in jobs]
+        jobs = [_settle(job, output, earlier) for job in jobs]
         fresh = find_fresh(jobs, output, settings)
         rows = {job.night: make_row(job, output, status="fresh") for job in jobs if job.night in fresh}
         write_rows(output, {**earlier, **rows})
@@ -119,8 +121,9 @@ def run_batch(
 
 
 def _check_asked(jobs: Sequence[Job], time_limit_s: float) -> None:
-    if not time_limit_s > 0:
-        raise SettingsError("the time limit is no time", found=f"{time_limit_s:g} s", allowed="seconds, over 0")
+    if not 0 < time_limit_s <= _MAX_TIME_S:
+        raise SettingsError("the time limit is no time for a night", found=f"{time_limit_s:g} s",
+                            allowed=f"seconds, over 0 and up to {_MAX_TIME_S:g}")  # fmt: skip
     if not jobs:
         raise SettingsError("there is no night to work out", allowed="one and more")
     # some systems tell no small letter from a capital
@@ -134,10 +137,14 @@ def _check_asked(jobs: Sequence[Job], time_limit_s: float) -> None:
         raise SettingsError("a night has no name", allowed="a name for every job of a batch")
 
 
-def _allow_replacing(job: Job, output: Path, earlier: Mapping[str, Mapping[str, Any]]) -> Job:
-    """Return a job that may replace its night if the recording at the same place was that night before."""
-    known = earlier.get(job.night, {}).get("file") == name_file(job.file, output)
-    return replace(job, replaces=True) if known else job
+def _settle(job: Job, output: Path, earlier: Mapping[str, Mapping[str, Any]]) -> Job:
+    """Return a job as it travels: paths that hold anywhere, and whether its night may replace one that is there.
+
+    It may if the recording at the same place was that night before.
+    """
+    paths = {name: path.absolute() for name in _PATHS if (path := getattr(job, name))}
+    known = earlier.get(job.night, {}).get("file") == name_file(paths["file"], output)
+    return replace(job, **paths, replaces=job.replaces or known)
 
 
 def _count(standing: Standing, row: dict[str, Any]) -> Standing:

@@ -35,14 +35,14 @@ class Found(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def find_jobs(sources: Sequence[str | Path], asked: Job, output: Path | None = None) -> Found:
+def find_jobs(sources: Sequence[str | Path], asked: Job | None = None, output: Path | None = None) -> Found:
     """Return the nights that a batch is about, and the folder they go to.
 
     Parameters
     ----------
     sources : sequence of str or path
         One study file or folder of a study, one data set, or any number of recordings and folders of them.
-    asked : Job
+    asked : Job, optional
         What holds for every night; its file is not used.
     output : Path, optional
         Folder of the night folders; by default `eegsleep-nights`, beside the study file if it is a study, within
@@ -57,6 +57,9 @@ def find_jobs(sources: Sequence[str | Path], asked: Job, output: Path | None = N
     EegSleepError
         If there is no night, or two would have one name.
     """
+    from eegsleep.batch.job import Job
+
+    asked = asked or Job(Path())
     if not sources:
         raise SettingsError("nothing to work out", allowed="a study file, a folder, recordings, or a data set")
     paths = [Path(source) for source in sources]

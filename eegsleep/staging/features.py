@@ -65,6 +65,7 @@ def _ask_yasa(recording: Recording, roles: dict[str, str], span: slice) -> pd.Da
     import mne
     import yasa
 
+    import_antropy()
     # One missing sample would change a third of the epochs: the filter spreads it over the night.
     data = np.stack([bridge_gaps(recording.signal(label)[span]) for label in roles.values()])
     info = mne.create_info(list(roles.values()), ANALYSIS_RATE_HZ, list(roles))
@@ -74,6 +75,30 @@ def _ask_yasa(recording: Recording, roles: dict[str, str], span: slice) -> pd.Da
         # a flat epoch has no variance to divide by; it is not usable, and its features are left out afterwards
         warnings.filterwarnings("ignore", message="(invalid value|divide by zero) encountered", category=RuntimeWarning)
         return yasa.SleepStaging(raw, **names).get_features()
+
+
+def import_antropy() -> None:
+    """Import antropy, which YASA will ask for, so that numba keeps what it compiles.
+
+    antropy has six functions compiled whenever it is imported, which takes 5 s in every process. numba can keep
+    them on disk (in its own cache, which is bound to processor and versions), but antropy does not ask it to.
+    """
+    import functools
+    import sys
+
+    import numba
+
+    if "antropy" in sys.modules:
+        return
+    compiling = numba.jit
+    numba.jit = functools.partial(compiling, cache=True)
+    try:
+        import antropy
+    except (OSError, RuntimeError):  # nowhere to keep them: compiled anew, as YASA would have it
+        numba.jit = compiling
+        import antropy  # noqa: F401
+    finally:
+        numba.jit = compiling
 
 
 def leave_out(features: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:

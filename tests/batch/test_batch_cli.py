@@ -2,8 +2,10 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -81,3 +83,40 @@ def test_a_run_that_finds_another_at_work_says_so(write_edf, tmp_path):
     assert done.returncode == 2
     assert "another run is at work in" in done.stderr
     assert not (tmp_path / "out" / "jobs.csv").exists()
+
+
+def test_an_interrupt_ends_the_workers_too_and_leaves_nothing_half_written(nights, tmp_path):
+    """As from the keyboard, to every process of the terminal: exit 130, one sentence, no traceback of any of them."""
+    command = [sys.executable, "-m", "eegsleep", "batch", str(nights), "--output", str(tmp_path), "--workers", "2"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    until = time.monotonic() + 60
+    while not list(tmp_path.glob(".jobs/*.log")):
+        assert time.monotonic() < until, "no night was begun"
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGINT)
+    said = running.communicate(timeout=60)[1]  # comes back when no process is left that could say something
+    assert running.returncode == 130
+    assert said.splitlines()[1:] == [
+        "eegsleep: interrupted; what is finished is kept, and the same command goes on from there."
+    ], "after the line of progress, one sentence"
+    assert not list(tmp_path.glob("n*"))
+
+
+def test_what_a_killed_run_left_is_removed_but_not_what_somebody_still_writes(tmp_path):
+    """A night whose lock is held is being written; one that a batch never began is not ours to remove."""
+    from filelock import FileLock
+
+    from eegsleep.batch.jobs_file import clean_output
+
+    (tmp_path / ".jobs").mkdir()
+    for night in ("left", "held", "scored"):
+        (tmp_path / f".{night}.partial").mkdir()
+        (tmp_path / night).mkdir()
+        (tmp_path / night / ".markers.csv.123.tmp").write_text("half")
+    (tmp_path / ".jobs" / "left.lock").write_text("")
+    (tmp_path / ".jobs" / "left.log").write_text("began\n")
+    with FileLock(tmp_path / ".jobs" / "held.lock"):
+        clean_output(tmp_path)
+    assert sorted(p.name for p in tmp_path.glob(".*.partial")) == [".held.partial", ".scored.partial"]
+    assert sorted(p.parent.name for p in tmp_path.glob("*/.*.tmp")) == ["held", "scored"]
+    assert [p.name for p in (tmp_path / ".jobs").iterdir()] == ["held.lock"]

@@ -31,6 +31,7 @@ class Fetched(NamedTuple):
     lights_on: str = ""
     age: str = "60"
     sex: str = "male"
+    checked_by: str = "package"
 
 
 at = dt.datetime.fromisoformat
@@ -73,6 +74,7 @@ def test_the_study_holds_the_sleepers_of_both_conditions_in_order(tmp_path, nigh
     assert study.active == "B"
     assert study.nights["cov_age"].tolist() == [60, 60, 60, 60]
     assert all((path.parent / file).is_file() for file in study.nights["file"])
+    assert "checked against the list of the server" not in (path.parent / "nights.csv").read_text()
 
 
 def test_without_a_word_on_how_the_order_was_drawn_none_is_declared(tmp_path, nights):

@@ -110,3 +110,29 @@ def test_versions_are_part_of_the_question(scored):
     inputs = hash_inputs([job.file])
     newer = package_versions() | {"yasa": "9.9"}
     assert describe_request(job, inputs, settings, newer) != describe_request(job, inputs, settings, package_versions())
+
+
+def test_a_recording_that_was_changed_replaces_its_night_and_that_of_another_place_does_not(nights, tmp_path):
+    """The same file, mended, is the same night; a file of the same name from elsewhere is refused."""
+    import json
+
+    from eegsleep.batch.cluster import Resources
+    from eegsleep.batch.run import run_batch
+
+    def run(file):
+        return run_batch([Job(file, night="night")], tmp_path / "out", resources=Resources(workers=0)).iloc[0]
+
+    kept = tmp_path / "out" / "night" / "provenance.json"
+    for place in ("here", "there"):
+        (tmp_path / place).mkdir()
+    here, there = (tmp_path / place / "night.edf" for place in ("here", "there"))
+    here.write_bytes((nights / "n1.edf").read_bytes())
+    assert run(here)["status"] == "done"
+    here.write_bytes((nights / "n2.edf").read_bytes())
+    there.write_bytes((nights / "n1.edf").read_bytes())
+    assert run(here)["status"] == "done"
+    assert json.loads(kept.read_bytes())["input"]["sha256"] == hash_inputs([here])
+    refused = run(there)
+    assert refused["status"] == "failed"
+    assert "another recording of the same name" in refused["reason"]
+    assert run(here)["status"] == "fresh"

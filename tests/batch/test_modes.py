@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,15 @@ import stand_in
 
 from eegsleep.batch import cluster
 from eegsleep.batch.cluster import Resources
+from eegsleep.batch.jobs_file import read_rows
 from eegsleep.batch.run import run_batch
 from eegsleep.errors import EegSleepError
 
 
-@pytest.fixture(scope="module")
-def scheduler(tmp_path_factory):
-    """Return the file of a scheduler with two workers, each a process of its own that stands elsewhere."""
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
-    file = elsewhere / "scheduler.json"
+@contextmanager
+def run_scheduler(folder):
+    """Yield the file of a scheduler with two workers that stand in another folder, and its process."""
+    file = folder / "scheduler.json"
     quiet = {**os.environ, "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical", "OMP_NUM_THREADS": "2",
              "PYTHONPATH": f"{Path(__file__).parents[2]}{os.pathsep}{Path(__file__).parent}"}  # fmt: skip
     common = ["--scheduler-file", str(file), "--host", "127.0.0.1", "--no-dashboard"]
@@ -31,18 +32,24 @@ def scheduler(tmp_path_factory):
     try:
         for module, *options in commands:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, *options], cwd=elsewhere, env=quiet, stderr=subprocess.DEVNULL
+                [sys.executable, "-m", module, *options], cwd=folder, env=quiet, stderr=subprocess.DEVNULL
             )
             running.append(process)
             until = time.monotonic() + 60
             while not file.exists():
                 assert time.monotonic() < until, "the scheduler did not start"
                 time.sleep(0.05)
-        yield str(file)
+        yield str(file), running[0]
     finally:
         for process in reversed(running):
             process.terminate()
             process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory):
+    with run_scheduler(tmp_path_factory.mktemp("elsewhere")) as (file, _):
+        yield file
 
 
 def run_command(*arguments):
@@ -118,3 +125,19 @@ def test_workers_that_do_not_see_the_folder_are_refused(make_jobs, scheduler, tm
     monkeypatch.chdir(tmp_path)
     with pytest.raises(EegSleepError, match="does not see the folder"):
         run_batch(make_jobs("a", "b"), Path("/proc/self/cwd/out"), resources=Resources(scheduler=scheduler))
+
+
+def test_a_scheduler_that_goes_away_ends_the_run_and_loses_nothing(make_jobs, tmp_path, tmp_path_factory):
+    jobs = make_jobs(*(f"slow-{i}" for i in range(30)))
+    with run_scheduler(tmp_path_factory.mktemp("elsewhere")) as (file, process):
+
+        def kill(standing):
+            if standing.n_done == 2:
+                process.kill()
+
+        with pytest.raises(EegSleepError, match="connection to the scheduler was lost; run the same command again"):
+            run_batch(jobs, tmp_path / "out", resources=Resources(scheduler=file), tell=kill, work=stand_in.pretend)
+    finished = [job for job in jobs if read_rows(tmp_path / "out").get(job.night, {}).get("status") == "done"]
+    assert len(finished) >= 2
+    again = run_batch(finished, tmp_path / "out", resources=Resources(workers=0), work=stand_in.pretend)
+    assert set(again["status"]) == {"fresh"}

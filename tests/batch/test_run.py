@@ -1,5 +1,6 @@
 """A batch as a whole: what happens to one night costs that night alone, and nothing finished is ever lost."""
 
+import dataclasses
 import random
 import signal
 import subprocess
@@ -157,6 +158,7 @@ def test_a_killed_worker_costs_nothing(make_jobs, tmp_path):
         ((), {}, "no night"),
         (("a", "A"), {}, "two recordings would go to the one folder"),
         (("a",), {"time_limit_s": 0}, "time limit"),
+        (("a",), {"time_limit_s": 1e12}, "time limit"),
         (("a", "b"), {"resources": Resources(workers=-1)}, "number of workers"),
         (("a", "b"), {"resources": Resources(memory_limit="much")}, "memory limit"),
         (("a", "b"), {"resources": Resources(scheduler="nowhere")}, "no such scheduler"),
@@ -174,6 +176,7 @@ def test_what_cannot_be_meant_is_refused(nights, options, words, make_jobs, tmp_
 def test_a_worker_does_not_work_where_the_command_stands(make_jobs, tmp_path, monkeypatch):
     """A relative output folder means the folder of the command, and no scratch folder is left there."""
     monkeypatch.chdir(tmp_path)
-    table = run_batch(make_jobs("a", "b"), Path("out"), resources=Resources(workers=1), work=stand_in.pretend)
+    jobs = [dataclasses.replace(job, file=job.file.relative_to(tmp_path)) for job in make_jobs("a", "b")]
+    table = run_batch(jobs, Path("out"), resources=Resources(workers=1), work=stand_in.pretend)
     assert list(table["status"]) == ["done", "done"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "recordings"]
