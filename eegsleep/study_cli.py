@@ -95,12 +95,15 @@ def lock(study: Path, *, nights: Path | None = None, again: bool = False) -> lis
     from eegsleep.study.folder import NIGHTS_FOLDER, collect_markers, describe_analysis
     from eegsleep.study.lock import LOCK_FILE, lock_study, read_provenances
     from eegsleep.study.manifest import read_study
+    from eegsleep.study.night_values import check_endpoints
 
     made = read_study(study)
     folder = nights or study.parent / NIGHTS_FOLDER
     logger.info("reading nights")
     provenances = read_provenances(made, folder)
-    checks = run_checks(made, collect_markers(folder, provenances), provenances)
+    values = collect_markers(folder, provenances)
+    check_endpoints(made, values)
+    checks = run_checks(made, values, provenances)
     lock_study(made, provenances, describe_analysis(provenances, N_DRAWS), again=again)
     lines = [f"{row.code:<3} {row.status:<4} {row.name}: {row.message}" for row in checks.itertuples(index=False)]
     return [*lines, str(study.parent / LOCK_FILE)]
@@ -156,7 +159,8 @@ def compare(
         "post_hoc": [change._asdict() for change in changes],
     }
     saved = save_comparison(comparison, output or study.parent, {"report.html": page}, provenance)
-    primary = comparison.markers[comparison.markers["role"] == "primary"]
+    endpoints = comparison.markers[["marker", "stage", "channel"]].agg("|".join, axis=1)
+    primary = comparison.markers[endpoints.isin(made.primary)]
     lines = [f"Primary endpoint: {_tell_difference(row)}" for row in primary.itertuples(index=False)]
     lines += [f"{row.family}  {row.verdict:<12} {row.sentence}" for row in comparison.families.itertuples(index=False)]
     if changes:

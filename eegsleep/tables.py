@@ -593,8 +593,8 @@ NUISANCE = Table(
     "nuisance",
     "one thing that could explain a difference away",
     (
-        Column("kind", "str", "trend, carry-over, clean minutes, time in bed, staging, recall, device, one night or "
-               "blinding."),
+        Column("kind", "str", "trend, carry-over, clean minutes, stage mix, time in bed, staging, recall, device, "
+               "gain, one night or blinding."),
         _MARKER,
         _MARKER_STAGE,
         _MARKER_CHANNEL,
@@ -668,7 +668,7 @@ RELATIONS = Table(
         Column("estimate", "float", "Change of the score for one such standard deviation more of the marker."),
         Column("low", "float", "Lower end of its 95 % interval; missing with a reason."),
         Column("high", "float", "Upper end of that interval."),
-        Column("partial_r", "float", "Correlation of the two within persons, practice and condition taken out."),
+        Column("partial_r", "float", "Correlation within persons, practice, weekends and condition taken out."),
         Column("autocorrelation", "float", "Product of the autocorrelations of both, by which the nights count less."),
         Column("df", "float", "Degrees of freedom of the interval."),
         Column("p", "float", "Two-sided p-value of the association; missing where no mechanism allocated the nights."),

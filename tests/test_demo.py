@@ -4,6 +4,9 @@ import pandas as pd
 import pytest
 
 import eegsleep as es
+from eegsleep.batch.freshness import find_fresh
+from eegsleep.batch.job import Job
+from eegsleep.batch.sources import find_jobs
 from eegsleep.demo import run_demo
 
 
@@ -17,6 +20,8 @@ def test_demo_is_a_whole_study_and_four_nights_find_nothing(tmp_path):
         assert (folder / name).is_file(), name
     nights = [es.load_night(path.parent) for path in (folder / "eegsleep-nights").glob("*/provenance.json")]
     assert len(nights) == 4
+    found = find_jobs([folder], Job(folder))
+    assert find_fresh(found.jobs, found.output, es.Settings()) == {night.id for night in nights}, "a batch goes on here"
     verdicts = set(pd.read_csv(folder / "comparison.csv")["verdict"])
     assert not verdicts & {"better", "worse"}
     with pytest.raises(es.EegSleepError, match="already"):

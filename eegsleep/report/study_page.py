@@ -83,6 +83,7 @@ def render_study(
         study=study,
         names=names,
         common=common,
+        locked=lock is not None and not any(change.what == "protocol.primary" for change in changes),
         tested=study.mechanism.kind != "observational",
         by_lot=set(markers["method"]) <= {"re-randomisation", "descriptive"},
         facts=_facts(study, comparison, names),
@@ -197,6 +198,11 @@ def _notes(study: Study, comparison: Comparison, names: Names) -> list[str]:
     if study.mechanism.kind == "observational":
         notes.append("No mechanism allocated the nights. A difference may come from whatever else set the nights "
                      "apart; there are no p-values and no verdicts.")  # fmt: skip
+    missed = study.nights[(study.nights["condition"] != "") & (study.nights["file"] == "")]
+    scored = int(missed.filter(regex="^day_").notna().any(axis=1).sum())
+    if scored:
+        notes.append(f"{scored} night{'s' if scored > 1 else ''} without a recording {'have' if scored > 1 else 'has'} "
+                     "next-day scores. They do not enter: a night counts in all comparisons or in none.")  # fmt: skip
     if len(comparison.checks):
         failed = comparison.checks[comparison.checks["status"] == "fail"]
         notes += [
@@ -211,7 +217,9 @@ def _family_rows(families: pd.DataFrame, names: Names, *, tested: bool) -> list[
     for row in families.sort_values("family").itertuples(index=False):
         sentence = row.sentence.removeprefix(f"{row.title}: ")
         place = f"tested {_ordinal(row.order)}" if row.order else "not among the declared families"
-        if row.order and row.n_markers and row.gate != "open":
+        if row.order and not row.n_markers:
+            place = "nothing to test"
+        elif row.order and row.gate != "open":
             place = f"{_ordinal(row.order)} in the declared order; not tested, as nothing was found before it"
         rows.append({
             "family": row.family, "title": row.title, "verdict": row.verdict,
@@ -290,7 +298,16 @@ def _doubts(nuisance: pd.DataFrame, markers: pd.DataFrame, primary: list, names:
             first.append(entry)
         elif row.conspicuous and found.get(key) not in {"inconclusive", None}:
             others.append(entry)
-    return {"first": first, "others": others, "n": sum(entry["conspicuous"] for entry in first)}
+    return {"first": first, "others": _say_once(others), "n": sum(entry["conspicuous"] for entry in first)}
+
+
+def _say_once(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the suspects with one row for all of which the same is said: markers of a stage share its minutes."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for entry in entries:
+        groups.setdefault((entry["kind"], entry["sentence"]), []).append(entry)
+    return [same[0] | ({"of": f"{same[0]['of']}, and {len(same) - 1} more"} if len(same) > 1 else {})
+            for same in groups.values()]  # fmt: skip
 
 
 def _check_rows(checks: pd.DataFrame) -> list[dict[str, Any]]:
@@ -328,7 +345,8 @@ def _methods(study: Study, comparison: Comparison) -> list[str]:
         else:
             words.append(
                 f"What decided, with its p-value and interval: {', '.join(decided)}. Beside it a re-randomisation test "
-                f"{redrawn}; its p-value is in comparison.csv and should tell the same story."
+                f"{redrawn}; its p-value is in comparison.csv and should tell the same story"
+                + (", though it knows nothing of nights before." if study.mechanism.kind == "parallel" else ".")
             )
         words.append(
             f"Primary endpoints are tested at {study.alpha:g} together; the families follow in the declared order "
@@ -339,8 +357,9 @@ def _methods(study: Study, comparison: Comparison) -> list[str]:
         words.append(
             "Associations of next-day scores with markers are by least squares within persons, or a mixed model where "
             "the relation can be told apart between persons; practice is linear in the logarithm of the days since "
-            "the first test, the condition is a covariate, and autocorrelation of both makes the nights count for less "
-            "(Bartlett 1935, doi:10.2307/2341884; Pyper & Peterman 1998, doi:10.1139/f98-104). They decide nothing."
+            "the first test, weekend and condition are covariates, and autocorrelation of both makes the nights count "
+            "for less (Bartlett 1935, doi:10.2307/2341884; Pyper & Peterman 1998, doi:10.1139/f98-104). They decide "
+            "nothing."
         )
     if study.nights["subject"].eq(study.nights["subject"].iloc[0]).all():
         words.append("A result of one sleeper holds for that sleeper, in these weeks.")

@@ -145,9 +145,10 @@ def nights_before(nights: pd.DataFrame) -> pd.DataFrame:
 
 
 def _next_day(nights: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores of the day after as markers of their nights; a night without a recording does not enter."""
     parts = [
         pd.DataFrame({"night": nights["night"], "marker": name, "stage": "", "channel": "", "unit": "",
-                      "value": pd.to_numeric(nights[name], errors="coerce")})
+                      "value": pd.to_numeric(nights[name], errors="coerce").where(nights["file"] != "")})
         for name in nights.columns if name.startswith("day_")
     ]  # fmt: skip
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

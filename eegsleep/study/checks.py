@@ -150,6 +150,10 @@ def check_allocation(study: Study, values: pd.DataFrame) -> Check:
         return Check("C2", "allocation", "fail", value, _CORRELATION_LIMIT, f"One condition has no night. {message}")
     if study.mechanism.kind == "observational":
         message = f"Nothing was drawn: differences may have any cause. {message}"
+        if value > _CORRELATION_LIMIT:
+            what = "time" if abs(with_time) >= abs(with_weekend) else "weekend"
+            message += f" What the {what} does cannot be told from what the condition does."
+            return Check("C2", "allocation", "fail", value, _CORRELATION_LIMIT, message)
     warn = value > _CORRELATION_LIMIT or study.mechanism.kind == "observational"
     return Check("C2", "allocation", "warn" if warn else "pass", value, _CORRELATION_LIMIT, message)
 
@@ -185,7 +189,8 @@ def check_trend(study: Study, values: pd.DataFrame) -> Check:
         clear = abs(fit.coefficients[0]) > 2 * fit.errors[0]
         worst = max(worst, drift if clear else 0.0, key=abs)
         r = "" if several else f", autocorrelation {lag_one_autocorrelation(fit.residuals):.2f}"
-        words.append(f"{endpoint}: {drift:+.2f} SD over the study{r}")
+        chance = "" if clear else ", no more than chance gives"
+        words.append(f"{endpoint}: {drift:+.2f} SD over the study{chance}{r}")
     if not words:
         return Check("C4", "trend", "warn", math.nan, _TREND_LIMIT_SD, "Too few values of the primary endpoints.")
     status = "warn" if abs(worst) > _TREND_LIMIT_SD else "pass"
@@ -229,15 +234,15 @@ def check_carry_over(study: Study, values: pd.DataFrame) -> Check:
         effect, error = fit.coefficients[1] / fit.residual_sd, fit.errors[1] / fit.residual_sd
         value = effect if math.isnan(value) else value
         words.append(f"{endpoint}: {effect:+.2f} SD (standard error {error:.2f})")
-    message = f"After {study.conditions[1]} the night before, {'; '.join(words)}. Reported only."
+    message, status = f"After {study.conditions[1]} the night before, {'; '.join(words)}. Reported only.", "pass"
     if not words:
         message = "No night follows another with a value: no carry-over can be seen."
-        if follow.any():
-            message = (
-                "Too few nights, or the night before was always of the same condition as the night itself: "
-                "carry-over cannot be told from the effect."
-            )
-    return Check("C5", "carry-over", "pass", value, math.nan, message)
+        if (follow & (second[before] != second)).any():
+            message = "Nights of both conditions follow each other, but too few to tell carry-over from the effect."
+            status = "warn"
+        elif follow.any():
+            message = "No night directly follows one of the other condition."
+    return Check("C5", "carry-over", status, value, math.nan, message)
 
 
 def check_device(study: Study, values: pd.DataFrame) -> Check:
@@ -256,8 +261,8 @@ def check_device(study: Study, values: pd.DataFrame) -> Check:
     v = math.sqrt(((table - expected) ** 2 / expected).sum() / table.sum() / (min(table.shape) - 1))
     confounded = v > _DEVICE_LIMIT
     names = "; ".join(f"{name or 'not named'} {n} nights" for name, n in counts.sum(axis=1).items())
-    message = f"{table.shape[0]} devices ({names}); they go with the condition at V = {v:.2f}." + (
-        " Device and condition cannot be told apart." if confounded else " Take the device as a block.")  # fmt: skip
+    advice = "Device and condition cannot be told apart." if confounded else "Look at each device by itself, too."
+    message = f"{table.shape[0]} devices ({names}); they go with the condition at V = {v:.2f}. {advice}"
     return Check("C6", "device", "fail" if confounded else "warn", v, _DEVICE_LIMIT, message)
 
 
@@ -313,13 +318,14 @@ def check_time_in_bed(study: Study, values: pd.DataFrame) -> Check:
     status = "warn" if max(abs(apart), 0.0 if math.isnan(shift) else abs(shift)) > _TIB_LIMIT_MIN else "pass"
     message = f"Time in bed {first:.0f} min in {study.conditions[0]}, {second:.0f} min in {study.conditions[1]}"
     message += "." if math.isnan(shift) else f"; lights off {shift:+.0f} min."
-    return Check("C9", "time in bed", status, apart, _TIB_LIMIT_MIN, message + " Adjust for it." * (status == "warn"))
+    more = " What is left at equal time in bed stands beside each result."
+    return Check("C9", "time in bed", status, apart, _TIB_LIMIT_MIN, message + more * (status == "warn"))
 
 
 def check_stage_support(study: Study, values: pd.DataFrame) -> Check:
     """C10: every night has enough clean minutes of the stage of each primary endpoint."""
     settings = MarkerSettings()
-    worst, limit, words, seen = math.inf, math.nan, [], False
+    worst, limit, words, seen, lost = math.inf, math.nan, [], False, False
     for endpoint in study.primary:
         marker, stage, _ = endpoint.split("|")
         if not stage or marker.startswith("day_"):
@@ -338,12 +344,14 @@ def check_stage_support(study: Study, values: pd.DataFrame) -> Check:
                 worst, limit = least, needed
         if lacking.any():
             words.append(f"{endpoint} is missing in {int(lacking.sum())} of {int(study.usable.sum())} nights")
+            lost |= len(values) > 0 and lacking.sum() == study.usable.sum()
     if not seen:
         none = "No primary endpoint belongs to a stage." if not words else f"{'; '.join(words)}."
-        return Check("C10", "stage minutes", "warn" if words else "pass", math.nan, math.nan, none)
+        status = "fail" if lost else "warn" if words else "pass"
+        return Check("C10", "stage minutes", status, math.nan, math.nan, none)
     words = [f"The fewest clean minutes are {worst:g}, {limit:g} needed", *words]
-    return Check("C10", "stage minutes", "warn" if worst < limit or len(words) > 1 else "pass", worst, limit,
-                 f"{'; '.join(words)}.")  # fmt: skip
+    status = "fail" if lost else "warn" if worst < limit or len(words) > 1 else "pass"
+    return Check("C10", "stage minutes", status, worst, limit, f"{'; '.join(words)}.")
 
 
 def check_blinding(study: Study, values: pd.DataFrame) -> Check:
@@ -383,8 +391,9 @@ def check_prior_sleep(study: Study, values: pd.DataFrame) -> Check:
     if math.isnan(apart):
         return Check("C12", name, "warn", math.nan, _TIB_LIMIT_MIN, "The sleep of the nights before is not known.")
     status = "warn" if abs(apart) > _TIB_LIMIT_MIN else "pass"
+    more = " Slow waves make up for lost sleep: part of a difference may be that."
     message = (f"Sleep of the night before: {first:.0f} min ahead of {study.conditions[0]}, {second:.0f} min ahead of "
-               f"{study.conditions[1]}." + " Take it as a covariate." * (status == "warn"))  # fmt: skip
+               f"{study.conditions[1]}." + more * (status == "warn"))  # fmt: skip
     return Check("C12", name, status, apart, _TIB_LIMIT_MIN, message)
 
 

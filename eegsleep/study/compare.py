@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -130,7 +130,8 @@ def _compare(
     audit: pd.DataFrame | None = None,
 ) -> Comparison:
     covariates = _covariates(study, arranged)
-    rows = [_describe(arranged, index, study) for index in range(len(arranged.entries))]
+    entering = _without_wash_out(study, arranged)
+    rows = [_describe(entering, index, study) for index in range(len(arranged.entries))]
     schedule = None
     if draws is not None and rows:
         schedule = _schedule(study, arranged, covariates, draws, complete)
@@ -139,7 +140,7 @@ def _compare(
     models = []
     for index, row in enumerate(rows):
         if many:
-            models += fill_group(row, arranged, index, study, tested=schedule is not None)
+            models += fill_group(row, entering, index, study, tested=schedule is not None)
         else:
             fill_single(row, arranged, index, covariates, tested=schedule is not None)
     gates = _adjust(rows, drawn, study, many=many)
@@ -164,6 +165,17 @@ def _compare(
         complete,
         int(study.seed),
     )
+
+
+def _without_wash_out(study, arranged: Arrangement) -> Arrangement:  # noqa: ANN001
+    """Return the nights without the values of those that begin a phase and are left out of it.
+
+    What redraws the phases needs them all: under another schedule other nights begin a phase.
+    """
+    from eegsleep.study.mechanisms import keep_nights
+
+    kept = keep_nights(study.mechanism, arranged.nights, arranged.assigned[np.newaxis])[0]
+    return replace(arranged, value=np.where(kept, arranged.value, np.nan))
 
 
 def _covariates(study, arranged: Arrangement) -> Floats | None:  # noqa: ANN001

@@ -23,7 +23,7 @@ _FORMAT = 1
 # Of the declaration; the rest of study.toml (a title, who keeps the key) changes no result.
 _FROZEN = (
     "compound", "design", "conditions", "primary", "smallest_effects", "families", "alpha", "seed",
-    "exclusion_rules", "half_life_h",
+    "exclusion_rules", "half_life_h", "compound_class",
 )  # fmt: skip
 _SHOWN = 3  # nights named in an error
 
@@ -136,6 +136,18 @@ def _refuse_unlike(name: str, values: Mapping[str, Any]) -> None:
         )
 
 
+def _refuse_copies(provenances: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse two nights that are one recording under two names: it would count twice."""
+    seen: dict[str, str] = {}
+    for night, provenance in provenances.items():
+        sha256 = (provenance.get("input") or {}).get("sha256", "")
+        if sha256 and sha256 in seen:
+            raise EegSleepError("one recording stands for two nights", found=f"{seen[sha256]} and {night}",
+                                allowed="a recording of its own for every night",
+                                remedy="put the right file in its place and score it")  # fmt: skip
+        seen[sha256] = night
+
+
 def _some(nights: list[str]) -> str:
     more = f" and {len(nights) - _SHOWN} more" if len(nights) > _SHOWN else ""
     return f"{len(nights)} night{'s' * (len(nights) > 1)} ({', '.join(nights[:_SHOWN])}{more})"
@@ -213,7 +225,7 @@ def lock_study(
     Raises
     ------
     EegSleepError
-        If the study is locked or unmasked already, or its nights were not made alike.
+        If the study is locked or unmasked already, or its nights were not made alike or are not all different.
     """
     path = Path(path) if path else study.path.parent / LOCK_FILE
     if path.with_name(UNMASK_FILE).exists():
@@ -233,6 +245,7 @@ def lock_study(
     if lacking:
         raise EegSleepError("nights that enter have not been scored", found=_some(lacking),
                             remedy="score them with `eegsleep score`, or exclude them with a reason")  # fmt: skip
+    _refuse_copies(provenances)
     frozen = _freeze(study, provenances, analysis)
     lock = {
         "format": _FORMAT,
@@ -240,6 +253,7 @@ def lock_study(
         "locked_at": (now or datetime.now(UTC)).isoformat(timespec="seconds"),
         "study": study.title,
         "open_label": study.active is not None,
+        "active": study.active or "",
         "study_sha256": hash_file(study.path),
         "nights_sha256": hash_file(study.path.parent / study.nights_file),
         "replaces": replaced,
@@ -297,6 +311,8 @@ def verify_lock(
         Empty if nothing changed.
     """
     now = _freeze(study, provenances, analysis)
+    # a lock of an earlier version may lack what is frozen since: not known is not changed
+    now["protocol"] = {name: value for name, value in now["protocol"].items() if name in lock["protocol"]}
     changes = []
     for section in now:
         was, is_now = _flatten(section, lock[section]), _flatten(section, now[section])
@@ -304,7 +320,18 @@ def verify_lock(
             before, after = was.get(name, "absent"), is_now.get(name, "absent")
             if before != after:
                 changes.append(Change(name, _word(before), _word(after)))
+    named = lock.get("active") or _opened_as(study.path.with_name(UNMASK_FILE))
+    if study.active and named and study.active != named:
+        changes.append(Change("study.active", named, study.active))
     return tuple(changes)
+
+
+def _opened_as(record: Path) -> str:
+    """Return the code that was the compound when the codes were first opened, or an empty text."""
+    try:
+        return str(json.loads(record.read_bytes())["active"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _word(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from os.path import normpath
 from pathlib import Path
 
 from eegsleep.errors import SettingsError, TableError
@@ -73,7 +74,7 @@ def _check_rows(study: Study, file: str, lines: list[int], *, check_files: bool)
     seen: dict[tuple, int] = {}
     for line, row in zip(lines, study.nights.to_dict("records"), strict=True):
         for column, key, word in (("night", row["night"], "night"), ("date", (row["subject"], row["date"]), "date"),
-                                  ("file", row["file"], "recording")):  # fmt: skip
+                                  ("file", row["file"] and normpath(row["file"]), "recording")):  # fmt: skip
             if key and (column, key) in seen:
                 refuse(
                     Place(file, line, column),
@@ -134,6 +135,10 @@ def _check_schedule(study: Study, file: str, lines: list[int]) -> None:
     nights = study.nights
     for i, row in enumerate(nights.to_dict("records")):
         planned = schedule["condition"].get(row["night"], "")
+        if row["condition"] and row["night"] not in schedule.index:
+            refuse(Place(file, lines[i], "night"), f"{study.schedule} has no such night", found=row["night"],
+                   allowed="the names of the schedule; a night without a condition may have any",
+                   remedy="give the night the name that the schedule gave it")  # fmt: skip
         if row["condition"] != planned:
             refuse(
                 Place(file, lines[i], "condition"),

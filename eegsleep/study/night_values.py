@@ -63,6 +63,29 @@ def endpoint_values(
     return np.where(study.usable.to_numpy(), found, np.nan) if usable_only else found
 
 
+def check_endpoints(study: Study, values: pd.DataFrame) -> None:
+    """Refuse primary endpoints that stand in the markers of no night: before a lock they can still be put right.
+
+    Raises
+    ------
+    TableError
+        If no night that enters has such a marker, stage and channel, or nights.csv no such column.
+    """
+    there = values[values["night"].isin(study.nights.loc[study.usable, "night"])]
+    for endpoint in study.primary:
+        marker, stage, channel = endpoint.split("|")
+        own = there[there["marker"] == marker]
+        if marker.startswith("day_") and marker not in study.nights:
+            raise TableError(f"the primary endpoint {endpoint} has no column in {study.nights_file}",
+                             allowed=", ".join(c for c in study.nights if c.startswith("day_")) or "a column day_*",
+                             remedy="add the column, or name another endpoint")  # fmt: skip
+        if not marker.startswith("day_") and not ((own["stage"] == stage) & (own["channel"] == channel)).any():
+            known = own[["marker", "stage", "channel"]].drop_duplicates().agg("|".join, axis=1)
+            raise TableError(f"no night has the primary endpoint {endpoint}",
+                             allowed=", ".join(known) or "a marker that the nights have",
+                             remedy="correct endpoints.primary in study.toml while the codes are masked")  # fmt: skip
+
+
 def previous_night(nights: pd.DataFrame) -> NDArray[np.int64]:
     """Return the row of the evening before, of the same sleeper; -1 where there is none."""
     days = pd.to_datetime(nights["date"], format="%Y-%m-%d")

@@ -95,14 +95,17 @@ def _read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
         raise TableError(f"the nights of the study cannot be read from {path.name}", found=str(error),
                          remedy="give the file in study.toml, saved as CSV in UTF-8") from error  # fmt: skip
     numbered = [(i, line) for i, line in enumerate(text.splitlines(), start=1) if line.strip(" ,;\t")]
-    numbered = [(i, line) for i, line in numbered if not re.match(r'"?#(\s|$)', line)]
+    # a spreadsheet may name its delimiter in a first line of its own
+    numbered = [(i, line) for i, line in numbered if not re.match(r'"?#(\s|$)|"?sep=.\s*"?[,;]*$', line)]
     if not numbered:
         raise TableError(f"{path.name} has no header", allowed=", ".join(STUDY_NIGHTS.column_names))
-    delimiter = ";" if ";" in numbered[0][1] and "," not in numbered[0][1] else ","
+    delimiter = next((mark for mark in ",;\t" if mark in numbered[0][1]), ",")
     try:
         rows = list(csv.reader(io.StringIO("\n".join(line for _, line in numbered)), delimiter=delimiter))
     except csv.Error as error:
         raise TableError(f"{path.name} cannot be read as CSV", found=str(error)) from error
+    width = max((i for i, name in enumerate(rows[0], start=1) if name.strip()), default=0)
+    rows = [row if any(cell.strip() for cell in row[width:]) else row[:width] for row in rows]  # columns left over
     lines = [i for i, _ in numbered]
     if len(rows) != len(lines):
         raise TableError(f"{path.name} has a cell with a line break", remedy="keep every cell on one line")

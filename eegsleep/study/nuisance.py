@@ -14,7 +14,9 @@ import pandas as pd
 
 from eegsleep.study.arrangement import KEYS, Arrangement, is_circular
 from eegsleep.study.effects import Estimate, adjusted_t, leave_one_out
+from eegsleep.study.gain import POWERS, REFERENCE, compare_gain, gain_of_nights
 from eegsleep.study.recall import SPOKEN, compare_recall, counted_kind, recall_of_nights
+from eegsleep.study.stage_mix import unmix_stages
 from eegsleep.tables import NUISANCE, check_table
 
 if TYPE_CHECKING:
@@ -52,8 +54,8 @@ def explain_away(
         Table AUDIT of the nights, with a column `night`; without it nothing is said of recall.
     """
     in_bed, arms = _time_in_bed(arranged), arms or Arms()
-    rows = [*_in_bed_rows(arranged, in_bed, arms), *_device_rows(arranged), *_guess_rows(arranged, arms),
-            *_recall_rows(arranged, audit, arms)]  # fmt: skip
+    rows = [*_in_bed_rows(arranged, in_bed, arms), *_device_rows(arranged), *_gain_rows(arranged, covariates, arms),
+            *_guess_rows(arranged, arms), *_recall_rows(arranged, audit, arms)]  # fmt: skip
     for index, entry in arranged.entries.iterrows():
         values = arranged.value[index]
         if is_circular(entry["unit"]):
@@ -66,9 +68,11 @@ def explain_away(
             _trend(arranged, values, covariates, base),
             _carry_over(arranged, values, arms),
             _clean_minutes(arranged, index, arms),
+            _stage_mix(arranged, index, covariates, base, arms),
             _bed_adjusted(arranged, values, covariates, base, in_bed),
             _staging(arranged, index, covariates, base),
             _recall(arranged, index, base, audit, arms),
+            _gain(arranged, index, covariates, base),
             _one_night(arranged, values, covariates, base),
         ]
         rows += [{**key, "unit": entry["unit"], **row} for row in found if row]
@@ -153,6 +157,20 @@ def _clean_minutes(arranged: Arrangement, index: int, arms: Arms) -> dict | None
                 unit="min")  # fmt: skip
 
 
+def _stage_mix(arranged: Arrangement, index: int, covariates: Floats | None, base: Estimate, arms: Arms) -> dict | None:
+    """Return what is left of a difference in NREM sleep had N3 had the share of it that it has without."""
+    mix = unmix_stages(arranged, index)
+    if mix is None:
+        return None
+    adjusted = adjusted_t(mix.values, arranged.assigned, covariates, 0.05).estimate
+    if not math.isfinite(adjusted):
+        return None
+    return _row("stage mix", 100 * (mix.second - mix.first), adjusted, _moves(base, adjusted),
+                f"N3 made up {100 * mix.second:.0f} % of its minutes with {arms.second} and {100 * mix.first:.0f} % "
+                f"with {arms.first}; at the latter the difference would be {adjusted:.3g}.",
+                unit="percentage points")  # fmt: skip
+
+
 def _time_in_bed(arranged: Arrangement) -> Floats:
     """Return minutes in bed from lights off and on, or from the marker of that name."""
     nights = arranged.nights
@@ -168,7 +186,7 @@ def _time_in_bed(arranged: Arrangement) -> Floats:
 
 
 def _in_bed_rows(arranged: Arrangement, in_bed: Floats, arms: Arms) -> list[dict]:
-    first, second, n = _means(arranged, in_bed)
+    first, second, n = _means(arranged, np.where(_entering(arranged), in_bed, np.nan))
     if not n:
         return []
     return [_row("time in bed", second - first, math.nan, abs(second - first) > _TIB_APART_MIN,
@@ -184,7 +202,7 @@ def _bed_adjusted(
     adjusted = adjusted_t(values, arranged.assigned, _with(covariates, in_bed), 0.05).estimate
     if not math.isfinite(adjusted):
         return None
-    first, second, _ = _means(arranged, in_bed)
+    first, second, _ = _means(arranged, np.where(np.isfinite(values), in_bed, np.nan))
     moved = _moves(base, adjusted) and abs(second - first) > _TIB_APART_MIN
     return _row("time in bed", adjusted - base.estimate, adjusted, moved,
                 f"At equal time in bed the difference would be {adjusted:.3g}.")  # fmt: skip
@@ -240,8 +258,9 @@ def _recall_rows(arranged: Arrangement, audit: pd.DataFrame | None, arms: Arms) 
 
 
 def _entering(arranged: Arrangement) -> NDArray[np.bool_]:
-    """Return which nights are neither excluded nor for adaptation."""
-    return ~(arranged.nights["excluded"].to_numpy(dtype=bool) | arranged.nights["adaptation"].to_numpy(dtype=bool))
+    """Return which nights were recorded and are neither excluded nor for adaptation."""
+    out = arranged.nights["excluded"].to_numpy(dtype=bool) | arranged.nights["adaptation"].to_numpy(dtype=bool)
+    return ~out & (arranged.nights["file"] != "").to_numpy()
 
 
 def _one_night(arranged: Arrangement, values: Floats, covariates: Floats | None, base: Estimate) -> dict | None:
@@ -258,8 +277,9 @@ def _one_night(arranged: Arrangement, values: Floats, covariates: Floats | None,
 
 
 def _device_rows(arranged: Arrangement) -> list[dict]:
+    enters = _entering(arranged)
     device = arranged.nights["device"].astype("str").to_numpy(dtype="U99")
-    counts = pd.crosstab(device, arranged.assigned)
+    counts = pd.crosstab(device[enters], arranged.assigned[enters])
     if len(counts) < 2:
         return []
     mixed = int((counts.gt(0).sum(axis=1) == 2).sum())
@@ -270,20 +290,53 @@ def _device_rows(arranged: Arrangement) -> list[dict]:
                  f"{100 * apart:.0f} points between conditions.", unit="n", **_NO_MARKER)]  # fmt: skip
 
 
+def _gain_rows(arranged: Arrangement, covariates: Floats | None, arms: Arms) -> list[dict]:
+    """Return how far the gain check of each derivation differs between the conditions."""
+    rows = []
+    for channel in arranged.entries.loc[arranged.entries["marker"] == REFERENCE, "channel"].unique():
+        gain = gain_of_nights(arranged, channel)
+        apart, suspect = (math.nan, False) if gain is None else compare_gain(gain, arranged.assigned, covariates)
+        if math.isfinite(apart):
+            rows.append(_row("gain", 100 * apart, math.nan, suspect,
+                             f"The gain check of {channel}, 30-40 Hz in the quietest sleep, was "
+                             f"{abs(100 * apart):.1f} % {'higher' if apart >= 0 else 'lower'} with {arms.second}"
+                             + (": suspect the electrodes." if suspect else "."), unit="%", **_NO_MARKER)
+                        )  # fmt: skip
+    return rows
+
+
+def _gain(arranged: Arrangement, index: int, covariates: Floats | None, base: Estimate) -> dict | None:
+    """Return what is left of an amplitude or a power if each night is measured against its own gain check."""
+    entry = arranged.entries.iloc[index]
+    gain = gain_of_nights(arranged, entry["channel"]) if entry["unit"] in POWERS else None
+    if gain is None or entry["marker"] == REFERENCE:
+        return None
+    values = arranged.value[index] / gain ** POWERS[entry["unit"]]
+    adjusted = adjusted_t(values, arranged.assigned, covariates, 0.05).estimate
+    apart, suspect = compare_gain(gain, arranged.assigned, covariates)
+    if not (math.isfinite(adjusted) and math.isfinite(apart)):
+        return None
+    return _row("gain", adjusted - base.estimate, adjusted, suspect and _moves(base, adjusted),
+                f"With each night measured against its gain check the difference would be {adjusted:.3g}.")  # fmt: skip
+
+
 def _guess_rows(arranged: Arrangement, arms: Arms) -> list[dict]:
     codes = arranged.nights["condition"].to_numpy(dtype="U99")
     meaning = dict(zip(codes.tolist(), arranged.assigned.tolist(), strict=True))
     if arms == Arms():  # while masked, a guess of "compound" cannot be held against a code
         meaning |= {"control": False, "compound": True}
-    said = arranged.nights["guess"].astype("str").map(meaning)
-    made = said.notna().to_numpy()
+    guesses, enters = arranged.nights["guess"].astype("str"), _entering(arranged)
+    said = guesses.map(meaning)
+    made = said.notna().to_numpy() & enters
     if made.sum() < 2:
         return []
-    right = said[made].to_numpy(dtype=bool) == arranged.assigned[made]
-    own = [right[arranged.assigned[made] == arm] for arm in (False, True)]
-    # Bang et al. 2004: 1 is all right, 0 is guessing, -1 all wrong, for each condition by itself.
-    bang = [2 * arm.mean() - 1 if arm.size else math.nan for arm in own]
+    right = (said == arranged.assigned).to_numpy() & made
+    unsure = (guesses == "?").to_numpy() & enters
+    # Bang et al. 2004: 1 is all right, 0 is guessing or no idea, -1 all wrong, for each condition by itself.
+    bang = [(2 * right[arm].sum() - made[arm].sum()) / n if (n := (made | unsure)[arm].sum()) else math.nan
+            for arm in (~arranged.assigned, arranged.assigned)]  # fmt: skip
     error = math.sqrt(made.sum()) / 2
-    return [_row("blinding", float(right.mean()), math.nan, right.sum() - made.sum() / 2 > 2 * error,
-                 f"{right.sum()} of {made.sum()} guesses were right; Bang's index is {bang[1]:.2f} with "
+    no_idea = f" ({unsure.sum()} more had no idea)" if unsure.any() else ""
+    return [_row("blinding", float(right.sum() / made.sum()), math.nan, right.sum() - made.sum() / 2 > 2 * error,
+                 f"{right.sum()} of {made.sum()} guesses were right{no_idea}; Bang's index is {bang[1]:.2f} with "
                  f"{arms.second} and {bang[0]:.2f} with {arms.first}.", unit="", **_NO_MARKER)]  # fmt: skip

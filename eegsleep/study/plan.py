@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from eegsleep.errors import SettingsError
@@ -120,23 +121,51 @@ def plan_study(
             schedule, check_table(empty, POWER), 0, math.nan, math.inf, {}, can_answer=False, sentences=(words,)
         )
     noise = noise or Noise(min((s.autocorrelation for s in spreads.values()), default=0.0))
-    schedule = draw_schedule(m, p.nights, study.seed, p.subjects, p.start, p.adaptation_nights)
-    simulated = simulate_studies(m, schedule, noise, n_studies, seed=study.seed)
-    least = smallest_p(m, schedule)
+    schedule = _draw(study)
+    known = _with_strata(study, schedule)
+    simulated = simulate_studies(m, known, noise, n_studies, seed=study.seed)
+    least, n_schedules = smallest_p(m, known), support_size(m, known)
+    study = replace(study, mechanism=replace(m, strata=""))  # of more sleepers the strata are not known
     effects = {e: _effect_in_sd(study, e, spreads) for e in study.primary}
     rows = _power_rows(study, schedule, simulated, effects, least)
     can_answer = least <= study.alpha
     detectable = simulated.detectable_effect(study.alpha) if can_answer else math.inf
     needed = {e: nights_needed(study, sd, noise) for e, (sd, _) in effects.items() if not math.isnan(sd)}
-    n_schedules = support_size(m, schedule)
     sentences = (
         *say_floor(study, schedule, n_schedules, least),
-        *say_power(study, simulated, effects, detectable, needed),
+        *say_power(study, simulated, effects, detectable, needed, can_answer=can_answer),
         say_assumption(study, noise),
         *say_what_does_not_suit(study, schedule),
     )
     return Plan(schedule, check_table(pd.DataFrame(rows, columns=POWER.column_names), POWER), n_schedules, least,
                 detectable, needed, can_answer, sentences)  # fmt: skip
+
+
+def _draw(study: Study) -> pd.DataFrame:
+    """Return one schedule of the study, drawn within each stratum by itself."""
+    p, m = study.planned, study.mechanism
+    if not m.strata:
+        return draw_schedule(m, p.nights, study.seed, p.subjects, p.start, p.adaptation_nights)
+    if len(p.strata) != len(p.subjects):
+        raise SettingsError(f"sleepers are drawn within {m.strata}, which is not known of each",
+                            found=f"{len(p.strata)} values in plan.strata",
+                            allowed=f"{len(p.subjects)}, in the order of plan.subjects",
+                            remedy='write them into [plan], like strata = ["north", "south"]')  # fmt: skip
+    parts = []
+    for place, stratum in enumerate(dict.fromkeys(p.strata)):
+        own = [name for name, value in zip(p.subjects, p.strata, strict=True) if value == stratum]
+        seed = int(np.random.SeedSequence([study.seed, 2, place]).generate_state(1)[0])
+        parts.append(draw_schedule(replace(m, strata=""), p.nights, seed, own, p.start, p.adaptation_nights))
+    drawn = pd.concat(parts, ignore_index=True)
+    return drawn.sort_values("subject", key=lambda names: names.map(p.subjects.index), kind="stable", ignore_index=True)
+
+
+def _with_strata(study: Study, schedule: pd.DataFrame) -> pd.DataFrame:
+    """Return the schedule with the column of the strata, if there are any."""
+    p, column = study.planned, study.mechanism.strata
+    if not column:
+        return schedule
+    return schedule.assign(**{column: schedule["subject"].map(dict(zip(p.subjects, p.strata, strict=True)))})
 
 
 def measure_spreads(study: Study, values: pd.DataFrame) -> dict[str, Spread]:
@@ -198,7 +227,7 @@ def _power_rows(
             "effect_sd": sd,
             "effect": sd * spread.sd_upper if spread else math.nan,
             "unit": spread.unit if spread else "SD",
-            "power": math.nan if math.isnan(sd) else simulated.power(sd, study.alpha),
+            "power": math.nan if math.isnan(sd) else simulated.power(sd, study.alpha) if least <= study.alpha else 0.0,
             "smallest_p": least,
             "source": spread.source if spread else "",
         }
@@ -282,7 +311,11 @@ def write_plan(study: Study, plan: Plan, key: str | Path, *, active: str = "") -
     nights = folder / study.nights_file
     comments, has_rows = _read_comments(nights)
     if not has_rows:
-        write_file(nights, comments + encode_table(_planned_nights(plan.schedule), STUDY_NIGHTS))
+        rows = encode_table(_planned_nights(plan.schedule), STUDY_NIGHTS).decode().splitlines()
+        if column := study.mechanism.strata:
+            added = [column, *_with_strata(study, plan.schedule)[column]]
+            rows = [f"{row},{value}" for row, value in zip(rows, added, strict=True)]
+        write_file(nights, comments + "".join(f"{row}\n" for row in rows).encode())
     _fill_study(study.path, key_sha256)
     write_file(folder / "plan.json", encode_json(trace))
     write_file(folder / "schedule.json", encode_sidecar(SCHEDULE))

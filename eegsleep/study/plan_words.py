@@ -43,7 +43,8 @@ def say_floor(study: Study, schedule: pd.DataFrame, n_schedules: int, least: flo
         f"{size[0].upper()}{size[1:]} can never reach p ≤ {study.alpha:g}: there are {n_schedules:,} possible "
         f"schedules, and the smallest p-value is {least:.3g}. This design cannot answer the question."
     ]
-    reach = nights_to_reach(study.mechanism, study.alpha, study.planned.subjects, study.planned.first_drawn)
+    p = study.planned
+    reach = nights_to_reach(study.mechanism, study.alpha, p.subjects, p.first_drawn, p.nights)
     if reach:
         words.append(
             f"At least {reach[1]} nights are needed." if reach[1] else f"At least {reach[0]} sleepers are needed."
@@ -57,6 +58,8 @@ def say_power(
     effects: Mapping[str, tuple[float, Spread | None]],
     detectable: float,
     needed: Mapping[str, int],
+    *,
+    can_answer: bool = True,
 ) -> list[str]:
     """Return how often effects are found: those of any marker in SD, and the smallest of each primary endpoint."""
     words = []
@@ -71,7 +74,7 @@ def say_power(
                          "effect in SD.")  # fmt: skip
             continue
         own = f" ({sd * spread.sd_upper:.3g} {spread.unit}; {spread.source})" if spread else ""
-        found = simulated.power(sd, study.alpha)
+        found = simulated.power(sd, study.alpha) if can_answer else 0.0
         words.append(f"{endpoint}: its smallest effect of interest, {sd:.2f} SD{own}, is found in {100 * found:.0f} % "
                      "of such studies.")  # fmt: skip
         unit, n = ("sleepers" if by_sleepers else "nights"), needed[endpoint]

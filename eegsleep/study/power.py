@@ -19,6 +19,7 @@ from eegsleep.study.mechanisms import (
     support_size,
 )
 from eegsleep.study.phase_means import weigh_phases
+from eegsleep.study.rows_of_one import MIN_NIGHTS, floor_of_few
 from eegsleep.study.schedule import lay_out_nights
 
 if TYPE_CHECKING:
@@ -215,22 +216,24 @@ def smallest_p(
     Notes
     -----
     The schedule followed is always among the most extreme; so is its mirror image, where the mechanism
-    could have drawn it.
+    could have drawn it. Fewer than eight nights give no finding, whatever their schedule.
     """
     n_schedules = support_size(mechanism, nights)
     listed = n_schedules <= ENUMERATION_LIMIT
+    given = (nights["condition"] != "").to_numpy() & (True if available is None else available)
+    n = int(given.sum())
+    floor = floor_of_few(n, n // 2) if n < MIN_NIGHTS else 0.0
     if available is None:
-        least = (2 if _has_mirror(mechanism) else 1) / n_schedules
+        least = max(floor, (2 if _has_mirror(mechanism) else 1) / n_schedules)
         return min(1.0, least if listed else max(least, 1 / (1 + n_draws)))
     draws = enumerate_all(mechanism, nights) if listed else redraw(mechanism, nights, n_draws, seed)
-    given = (nights["condition"] != "").to_numpy() & available
     followed = (nights["condition"] == mechanism.conditions[1]).to_numpy()[given]
     seen = draws[:, given]
     n_second = seen.sum(axis=1)
     same = (seen == followed).all(axis=1) | (seen == ~followed).all(axis=1)
     poor = (n_second < 2) | (seen.shape[1] - n_second < 2)
     extreme = int((same | poor).sum())
-    return extreme / len(draws) if listed else (1 + extreme) / (1 + n_draws)
+    return max(floor, extreme / len(draws) if listed else (1 + extreme) / (1 + n_draws))
 
 
 def _has_mirror(mechanism: Mechanism) -> bool:
@@ -243,16 +246,21 @@ def _has_mirror(mechanism: Mechanism) -> bool:
 
 
 def nights_to_reach(
-    mechanism: Mechanism, alpha: float, subjects: Sequence[str] = ("S01",), start: str = "2026-01-05"
+    mechanism: Mechanism,
+    alpha: float,
+    subjects: Sequence[str] = ("S01",),
+    start: str = "2026-01-05",
+    own_nights: int = 1,
 ) -> tuple[int, int] | None:
     """Return the fewest sleepers and nights of each whose smallest p is at most `alpha`, or None.
 
-    In a crossover or in parallel groups it is sleepers that are missing, and nights are given as 0.
+    In a crossover or in parallel groups it is sleepers (of `own_nights` each) that are missing, and nights are given
+    as 0.
     """
     for n in range(2, _MOST_NIGHTS + 1):
         by_sleepers = mechanism.kind in SUBJECT_KINDS
         names = [f"S{i:03d}" for i in range(n)] if by_sleepers else list(subjects)
-        n_nights = 1 if by_sleepers else n
+        n_nights = own_nights if by_sleepers else n
         try:
             nights = lay_out_nights(mechanism, n_nights, names, start, adaptation_nights=0)
             if smallest_p(mechanism, nights) <= alpha:

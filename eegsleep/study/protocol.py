@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import SettingsError
 from eegsleep.markers import CATALOGUE, FAMILIES, SPECTRUM_STAGES
+from eegsleep.study.leaks import is_telling
 from eegsleep.study.mechanisms import Mechanism
 from eegsleep.study.verdicts import expectations
 from eegsleep.tables import STUDY_NIGHTS, empty_table
@@ -40,7 +41,7 @@ _SCHEMA: dict[str, dict[str, tuple[type, ...]]] = {
         "nights_per_period": (int,), "balanced": (bool,), "strata": (str,), "schedule": (str,),
         "key_sha256": (str,), "concealed_by": (str,),
     },
-    "plan": {"start": (str,), "subjects": _LIST, "nights": (int,), "adaptation_nights": (int,)},
+    "plan": {"start": (str,), "subjects": _LIST, "strata": _LIST, "nights": (int,), "adaptation_nights": (int,)},
     "endpoints": {"primary": _LIST, "families": _LIST},
     "exclusion": {"rules": _LIST},
     "smallest_effects": {},
@@ -60,6 +61,7 @@ class Planned:
     subjects: tuple[str, ...] = ("S01",)
     nights: int = 28
     adaptation_nights: int = 2
+    strata: tuple[str, ...] = ()  # of each sleeper, where sleepers are drawn within strata
 
     @property
     def first_drawn(self) -> str:
@@ -76,6 +78,9 @@ class Planned:
         if not self.subjects or any(not re.fullmatch(r"\w[\w.\-]*", name) for name in self.subjects):
             raise SettingsError("the sleepers planned cannot name folders", found=repr(self.subjects),
                                 allowed="letters, digits, point, hyphen and underscore")  # fmt: skip
+        if any(not isinstance(value, str) or not re.fullmatch(r"\w[\w.\- ]*", value) for value in self.strata):
+            raise SettingsError("plan.strata is no list of words", found=repr(self.strata),
+                                allowed='one for each of subjects, like ["north", "south", "north"]')  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,7 @@ def read_protocol(path: str | Path) -> Study:
     planned = dict(content.get("plan", {}))
     if "subjects" in planned:
         planned["subjects"] = tuple(_texts(path.name, "plan.subjects", planned["subjects"]))
+    planned["strata"] = tuple(planned.get("strata", ()))
     made = Study(
         title=study["title"],
         compound=study["compound"],
@@ -264,6 +270,15 @@ def _check_protocol(study: Study) -> None:
     if study.active is not None and study.active not in study.conditions:
         raise SettingsError(f"{file}, study.active is no code of the study", found=study.active,
                             allowed=f"{' or '.join(study.conditions)}, or empty while masked")  # fmt: skip
+    telling = [code for code in study.conditions if is_telling(code, study.compound)]
+    if study.active is None and telling and study.mechanism.kind != "observational":
+        raise SettingsError(f"{file}, study.conditions tell which is the compound, and masking is lost",
+                            found=", ".join(telling), allowed='codes without a meaning, such as ["A", "B"]',
+                            remedy="rename the codes; a study whose label is open names the compound as study.active",
+                            )  # fmt: skip
+    if not study.half_life_h >= 0:
+        raise SettingsError(f"{file}, study.half_life_h is out of range", found=str(study.half_life_h),
+                            allowed="hours, 0 if not known")  # fmt: skip
     if study.compound_class and study.compound_class not in expectations():
         raise SettingsError(f"{file}, study.compound_class is unknown", found=study.compound_class,
                             allowed=f"{', '.join(expectations())}, or empty")  # fmt: skip

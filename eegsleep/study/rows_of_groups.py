@@ -64,13 +64,16 @@ def fill_group(
     if not math.isfinite(chosen.se):
         row["reason"] = "fewer than two sleepers with values in what is compared"
     n = row["n_control"] + row["n_compound"]
-    if tested and n < MIN_NIGHTS and not row["reason"]:
+    if tested and n < MIN_NIGHTS and math.isfinite(chosen.se):
         row["reason"] = f"only {n} nights with a value, {MIN_NIGHTS} needed for a finding"
     if tested:
         # equivalence is a finding as well, and a marker that never changes has no interval
         known = math.isfinite(chosen.low) and n >= MIN_NIGHTS
         half = stats.t.isf(0.05, chosen.df) * chosen.se if known else math.nan
         row |= {"p": chosen.p, "low_90": chosen.estimate - half, "high_90": chosen.estimate + half}
+        if n < MIN_NIGHTS or row["smallest_p"] > study.alpha:
+            # A model takes the sleepers for a sample and knows no floor; what was drawn has one, and keeps it.
+            row["p"] = float(np.fmax(chosen.p, row["smallest_p"]))
     else:
         row["reason"] = "no mechanism allocated the nights: described, not tested"
     line = arrangement.logarithms(pd.Series(row), values)

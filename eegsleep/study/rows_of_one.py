@@ -74,6 +74,11 @@ def fill_randomization(
     return drawn
 
 
+def floor_of_few(n: int, n_of_one: int) -> float:
+    """Return the smallest p-value of `n` nights, `n_of_one` of them of one condition, had their order been free."""
+    return min(1.0, 2 / math.comb(n, n_of_one))
+
+
 def exponential(end: float) -> float:
     """Return the ratio that a difference of logarithms is; NaN where it has no number."""
     return math.exp(end) if abs(end) < _LARGEST_LOGARITHM else math.nan
@@ -166,7 +171,7 @@ def fill_single(
         row |= dict.fromkeys(("low", "high", "low_90", "high_90"), math.nan)
         row["reason"] = "every night has the same value"
     if n < MIN_NIGHTS:
-        floor = 2 / math.comb(n, min(row["n_control"], row["n_compound"]))
+        floor = floor_of_few(n, min(row["n_control"], row["n_compound"]))
         row["p_randomization"] = max(row["p_randomization"], floor)
         row |= dict.fromkeys(("low", "high", "low_90", "high_90", "ratio_low", "ratio_high"), math.nan)
         row["reason"] = f"only {n} nights with a value, {MIN_NIGHTS} needed for an interval or a finding"

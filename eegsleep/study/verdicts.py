@@ -13,6 +13,7 @@ import pandas as pd
 
 from eegsleep.markers import CATALOGUE, FAMILIES
 from eegsleep.study.effects import is_equivalent
+from eegsleep.study.rows_of_one import MIN_NIGHTS
 from eegsleep.tables import FAMILY_VERDICTS, check_table
 
 if TYPE_CHECKING:
@@ -131,7 +132,9 @@ def _why_inconclusive(row: dict, alpha: float) -> str:
         return "it was not tested, since nothing was found before it in the declared order"
     if row["reason"] and not np.isfinite(row["low"]):
         return row["reason"]
-    if row["method"] == "re-randomisation" and row["smallest_p"] > alpha:
+    if row["n_control"] + row["n_compound"] < MIN_NIGHTS and row["reason"]:
+        return row["reason"]
+    if row["smallest_p"] > alpha:
         return f"the design cannot tell, for the smallest p-value its schedules can give is {row['smallest_p']:.3g}"
     if row["p"] <= alpha:
         return "taken alone it would count as a difference; with all that was tested beside it, it does not"

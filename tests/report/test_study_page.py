@@ -132,12 +132,33 @@ def test_what_changed_since_the_lock_is_listed(one):
     assert "This lock replaces 1 made before" in replaced
 
 
+def test_endpoints_are_said_to_be_named_before_only_where_a_lock_shows_it(one):
+    said = "named before the comparison was locked"
+    assert said in _words(render_study(*one, lock=LOCK))
+    assert said not in _words(render_study(*one))
+    assert said not in _words(render_study(*one, lock=LOCK, changes=(Change("protocol.primary", "[]", "[x]"),)))
+
+
+def test_what_is_said_of_many_markers_alike_is_said_once():
+    study = _study()
+    values = _values(study)
+    more = [
+        values[values["marker"] == FAST].assign(marker=name) for name in ("spindle_density_per_min", "sigma_power_uv2")
+    ]
+    values = pd.concat([values, *more], ignore_index=True)
+    values.loc[values["night"].map(study.nights.set_index("night")["condition"]) == "B", "clean_min"] *= 0.5
+    comparison = compare_nights(study, values, checks=_checks())
+    changed = comparison.markers.assign(verdict="changed")
+    page = _words(render_study(study, dataclasses.replace(comparison, markers=changed), lock=LOCK))
+    assert re.search(r"! clean minutes [^|]*, and \d+ more", page)
+
+
 def test_a_masked_study_shows_codes_only():
     study = _study(active=None)
     words = _words(render_study(study, compare_nights(study, _values(study), checks=_checks()), lock=LOCK))
     assert "The codes are masked: B minus A is shown" in words
     assert "Locked; codes masked" in words
-    body = words.split("Named before the first night")[1].split("Methods and caveats")[0]
+    body = words.split("The study was made for these")[1].split("Methods and caveats")[0]
     assert "compound" not in body.replace("what speaks for the compound", "").replace("which is the compound", "")
     assert "control" not in body
     assert "▲ better" not in words

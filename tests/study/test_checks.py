@@ -99,6 +99,15 @@ def test_c3_without_a_mechanism_there_is_no_p_value(study):
     assert check(open_study, "C2")["status"] == "warn"
 
 
+def test_c2_without_a_draw_a_condition_that_goes_with_the_weekend_fails(study):
+    weekend = pd.to_datetime(study.nights["date"]).dt.day_of_week.isin([4, 5])
+    nights = study.nights.assign(condition=np.where(weekend, "B", "A"), adaptation=False)
+    confounded = dataclasses.replace(study, mechanism=Mechanism("observational"), nights=nights)
+    row = check(confounded, "C2")
+    assert (row["status"], row["value"]) == ("fail", 1)
+    assert row["message"].endswith("What the weekend does cannot be told from what the condition does.")
+
+
 def test_c4_a_drift_is_measured_in_standard_deviations(study):
     rng = np.random.default_rng(1)
     row = check(study, "C4", marker_values(study, density=np.linspace(1, 3, 14) + rng.normal(0, 0.1, 14)))
@@ -114,6 +123,16 @@ def test_c5_carry_over_is_found_and_never_judged(study):
     assert row["value"] > 3
     assert row["status"] == "pass"
     assert np.isnan(row["limit"])
+
+
+def test_c5_where_carry_over_cannot_be_told_it_warns(study):
+    values = marker_values(study)
+    few = values["night"].isin(study.nights["night"].iloc[2:6])
+    assert check(study, "C5", values[few])["status"] == "warn"
+    later = [f"2026-02-{day:02d}" for day in range(1, 7)]
+    apart = changed(study, condition=["", "", *"AAAAAABBBBBB"], date=[*study.nights["date"][:8], *later])
+    row = check(apart, "C5", values)
+    assert (row["status"], row["message"]) == ("pass", "No night directly follows one of the other condition.")
 
 
 def test_c6_a_device_that_goes_with_the_condition_fails(study):
@@ -172,6 +191,14 @@ def test_c10_nights_without_enough_of_the_stage_are_told(study):
     row = check(study, "C10", marker_values(study, density=density, clean_min=clean))
     assert (row["status"], row["value"], row["limit"]) == ("warn", 4, 10)
     assert f"{DENSITY} is missing in 1 of 12 nights" in row["message"]
+
+
+def test_c10_a_primary_endpoint_without_a_value_in_any_night_fails(study):
+    values = marker_values(study)
+    values.loc[values["marker"] == "fast_spindle_density_per_min", "value"] = np.nan
+    row = check(study, "C10", values)
+    assert row["status"] == "fail"
+    assert "is missing in 12 of 12 nights" in row["message"]
 
 
 def test_c11_guesses_that_are_right_are_told_masked_or_not(study):

@@ -51,6 +51,27 @@ def test_a_lock_holds_everything_a_result_depends_on(study, made_alike):
     assert verify_lock(study, lock, made_alike, {"n_draws": 9999}) == ()
 
 
+def test_a_class_of_compounds_chosen_after_the_result_is_told(folder, study, made_alike):
+    """The literature to set beside a result must not be looked for after it."""
+    lock = lock_study(study, made_alike)
+    folder.toml = folder.toml.replace("seed = 7", 'seed = 7\ncompound_class = "melatonin"')
+    assert verify_lock(folder.read(), lock, made_alike) == (Change("protocol.compound_class", "", "melatonin"),)
+
+
+def test_what_an_earlier_version_did_not_freeze_has_not_changed(study, made_alike):
+    lock = lock_study(study, made_alike)
+    del lock["protocol"]["compound_class"], lock["active"]
+    assert verify_lock(study, lock, made_alike) == ()
+
+
+def test_one_recording_under_two_names_is_refused(study, made_alike):
+    for night in made_alike:
+        made_alike[night]["input"] = {"sha256": f"hash of {night}"}
+    made_alike["S01-007"]["input"] = {"sha256": "hash of S01-004"}
+    with pytest.raises(EegSleepError, match="one recording stands for two nights; found S01-004 and S01-007"):
+        lock_study(study, made_alike)
+
+
 def test_a_lock_is_the_same_for_the_same_study(study, made_alike, tmp_path):
     one = lock_study(study, made_alike, path=tmp_path / "one.json", now=MOMENT)
     two = lock_study(study, made_alike, path=tmp_path / "two.json", now=MOMENT)

@@ -38,6 +38,29 @@ def test_a_file_with_semicolons_is_read_as_spreadsheets_write_it(folder):
     assert len(read_study(folder.path).nights) == 14
 
 
+@pytest.mark.parametrize("change", [
+    lambda text: text.replace(",", "\t"),
+    lambda text: "sep=;\n" + text.replace(",", ";"),
+    lambda text: text.replace("\n", ",,\n"),
+    lambda text: "".join(line + ",\n" * (i > 0) + "\n" * (i == 0) for i, line in enumerate(text.splitlines())),
+    lambda text: text + "," * 16 + "\n",
+    lambda text: text.replace("\n", "\r\n"),
+])  # fmt: skip
+def test_what_a_spreadsheet_adds_on_saving_changes_nothing(folder, change):
+    expected = folder.read().nights
+    file = folder.folder / "nights.csv"
+    file.write_bytes(change(file.read_text()).encode())
+    assert read_study(folder.path).nights.equals(expected)
+
+
+def test_a_cell_beyond_the_header_is_not_dropped(folder):
+    folder.write()
+    file = folder.folder / "nights.csv"
+    file.write_text(file.read_text().replace("2026-01-08,", "2026-01-08,x,", 1))
+    with pytest.raises(TableError, match="row 5 does not have as many cells"):
+        read_study(folder.path)
+
+
 def _set(row, column, value):
     def change(folder):
         folder.rows[row][column] = value
@@ -80,6 +103,7 @@ WRONG = {
     "missing column": (_rename("condition", "cov_condition"), "row 1, column condition", "missing"),
     "duplicate night": (_set(5, "night", "S01-003"), "row 7, column night", "S01-003, as in row 4"),
     "duplicate date": (_set(5, "date", "2026-01-07"), "row 7, column date", "as in row 4"),
+    "duplicate recording by another path": (_set(5, "file", "./S01-003.edf"), "row 7, column file", "as in row 4"),
     "duplicate recording": (_set(5, "file", "S01-003.edf"), "row 7, column file", "as in row 4"),
     "one arm only": (_one_arm, "no night has the condition B", "a comparison needs both"),
     "unknown code": (_set(4, "condition", "C"), "row 6, column condition", "found 'C'; allowed: empty, A, B"),
@@ -185,6 +209,10 @@ def folder_mechanism(folder):
         ("seed = 7", "seed = 7\nalpha = 5.0", "study.alpha"),
         ("seed = 7", 'seed = 7\ncompound_class = "tea"', "study.compound_class is unknown"),
         ("seed = 7", "seed = -7", "study.seed is negative"),
+        ("seed = 7", "seed = 7\nhalf_life_h = -1.0", "study.half_life_h is out of range"),
+        ('["A", "B"]', '["placebo", "B"]', "tell which is the compound, and masking is lost; found placebo"),
+        ('["A", "B"]', '["A", "Glycine3"]', "masking is lost; found Glycine3"),
+        ("nights = 12", 'strata = ["a,b"]', "plan.strata is no list of words"),
         ("nights = 12", "nights = 0", "nights planned are out of range"),
         ("nights = 12", 'subjects = ["../S01"]', "cannot name folders"),
     ],

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from eegsleep.study.compare import compare_nights
-from eegsleep.study.mechanisms import Mechanism
+from eegsleep.study.mechanisms import Mechanism, is_weekend
 from eegsleep.study.relations import MIN_NIGHTS, relate_next_day
 from eegsleep.study.schedule import draw_schedule
 from eegsleep.tables import RELATIONS, encode_table
@@ -123,6 +123,19 @@ def test_nothing_is_found_where_there_is_nothing(n_nights, phi):
         found += (table.loc[table["lag_nights"] == 0, "p"] <= 0.05).tolist()
     assert len(found) == 300
     assert 0.01 <= np.mean(found) <= 0.09
+
+
+def test_weekends_kept_otherwise_are_no_relation():
+    """A late Friday moves the night and the morning after; with nothing else in common they are not related."""
+    found = []
+    for seed in range(30):
+        study, rng = _study(n_nights=28), np.random.default_rng(seed)
+        weekend = 2.0 * is_weekend(study.nights["date"])
+        study.nights["day_pvt_speed"] = weekend + rng.standard_normal(len(weekend))
+        found.append(
+            _row(relate_next_day(study, _values(study, **{FAST: weekend + rng.standard_normal(len(weekend))})))
+        )
+    assert sum(row["p"] <= 0.05 for row in found) <= 5, "most of 30 without weekends as a covariate"
 
 
 def test_only_nights_of_one_person_are_set_against_each_other():

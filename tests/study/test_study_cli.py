@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 
@@ -181,6 +182,64 @@ def test_what_changed_after_the_lock_is_stamped_post_hoc(planned, capsys, tmp_pa
     assert trace["post_hoc"] == [{"what": "protocol.seed", "was": "7", "now": "8"}]
 
 
+def test_an_open_label_that_is_turned_around_afterwards_is_post_hoc(planned, capsys, tmp_path):
+    """Otherwise better and worse could be exchanged without a trace."""
+    study, _ = planned
+    study.write_text(study.read_text().replace('active = ""', 'active = "B"'))
+    run(capsys, "lock", study)
+    _, out, _ = run(capsys, "compare", study)
+    assert "higher with the compound" in out
+    study.write_text(study.read_text().replace('active = "B"', 'active = "A"'))
+    code, out, _ = run(capsys, "compare", study, "--output", tmp_path / "turned")
+    assert code == 0
+    assert out.startswith("Post hoc: 1 thing changed")
+    assert "study.active</b>: was B, is now A" in (tmp_path / "turned" / "report.html").read_text()
+
+
+def test_a_code_named_without_a_key_is_kept_from_when_it_was_first_opened(planned, capsys, tmp_path):
+    study, _ = planned
+    study.write_text(re.sub('key_sha256 = "[0-9a-f]+"', 'key_sha256 = ""', study.read_text()))
+    run(capsys, "lock", study)
+    study.write_text(study.read_text().replace('active = ""', 'active = "B"'))
+    assert not run(capsys, "compare", study)[1].startswith("Post hoc")
+    study.write_text(study.read_text().replace('active = "B"', 'active = "A"'))
+    _, out, _ = run(capsys, "compare", study, "--output", tmp_path / "turned")
+    assert out.startswith("Post hoc: 1 thing changed")
+
+
+def test_a_night_that_the_schedule_does_not_name_is_refused_as_that(planned, capsys):
+    study, _ = planned
+    nights = study.parent / "nights.csv"
+    nights.write_text(nights.read_text().replace("S01-005,", "S01-05,", 1))
+    code, _, aside = run(capsys, "lock", study)
+    assert code == 2
+    assert "row 6, column night: schedule.csv has no such night; found S01-05" in aside
+
+
+def test_a_score_without_a_recording_is_told_and_does_not_enter(planned, capsys):
+    study, key = planned
+    nights = study.parent / "nights.csv"
+    nights.write_text(nights.read_text().replace("S01-005.edf", "", 1))
+    run(capsys, "lock", study)
+    assert run(capsys, "compare", study, "--key", key)[0] == 0
+    assert "1 night without a recording has next-day scores" in (study.parent / "report.html").read_text()
+    markers = read_table(study.parent / "comparison.csv", COMPARISON).set_index("marker")
+    assert markers.loc["day_kss", ["n_control", "n_compound"]].sum() == 11
+
+
+@pytest.mark.parametrize(("endpoint", "said"), [
+    ("fast_spindle_density_per_min|NREM|C9", "allowed: fast_spindle_density_per_min|NREM|C3"),
+    ("day_pvt||", "has no column in nights.csv; allowed: day_kss"),
+])  # fmt: skip
+def test_an_endpoint_that_no_night_has_is_refused_while_it_can_be_put_right(planned, capsys, endpoint, said):
+    study, _ = planned
+    study.write_text(study.read_text().replace("fast_spindle_density_per_min|NREM|C3", endpoint))
+    code, _, aside = run(capsys, "lock", study)
+    assert code == 2
+    assert said in aside
+    assert not (study.parent / "lock.json").exists()
+
+
 def test_markers_written_in_afterwards_are_refused(planned, capsys):
     study, key = planned
     run(capsys, "lock", study)
@@ -299,8 +358,9 @@ def test_an_observational_study_has_nothing_drawn_and_no_p(tmp_path, capsys):
         writer.writerows(rows)
     make_nights(tmp_path / "eegsleep-nights", fill_nights(tmp_path / "nights.csv"), "B")
     assert run(capsys, "lock", study)[0] == 0
-    code, _, aside = run(capsys, "compare", study)
+    code, out, aside = run(capsys, "compare", study)
     assert (code, aside) == (0, "")
+    assert out.startswith("Primary endpoint: Fast spindle density in NREM is described only: no mechanism")
     markers = read_table(tmp_path / "comparison.csv", COMPARISON)
     assert markers["p"].isna().all()
     assert set(markers["verdict"]) == {"inconclusive"}
