@@ -27,6 +27,7 @@ app = App(
     name="eegsleep",
     help="Overnight EEG: stages, spindles and slow oscillations that can be compared between nights. "
     "Not a medical device.",
+    suppress_keyboard_interrupt=False,  # `main` says what became of the work
 )
 
 

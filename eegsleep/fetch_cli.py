@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -16,7 +16,7 @@ from eegsleep.errors import EegSleepError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from eegsleep.datasets.fetch import FetchReport
+    from eegsleep.datasets.fetch import FetchOptions, FetchReport
     from eegsleep.datasets.registry import DataFile, DataSet
 
 logger = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ def fetch(
     about: Annotated[bool, Parameter(negative="")] = False,
     base_url: Annotated[str, Parameter(name=["--base-url", "--mirror"])] = PHYSIONET,
     streams: int = 4,
+    checksums: Literal["package", "server"] = "package",
 ) -> tuple[list[str], int]:
     """Fetch a public data set from PhysioNet: sleep-edf-sc, sleep-edf-st, hmc, cap, ucddb, slpdb or cinc2018.
 
@@ -58,6 +59,9 @@ def fetch(
         Address of a mirror of PhysioNet's files, such as https://physionet-open.s3.amazonaws.com/.
     streams
         How many files are fetched at once, 1 to 8.
+    checksums
+        Whose word counts on what the files hold: the package's, and the server's own list only for sets whose
+        checksums the package does not know; or the server's list in any case, for a mirror of other files.
     """
     from eegsleep.datasets.fetch import data_folder
     from eegsleep.datasets.registry import DATASETS, find_dataset
@@ -71,7 +75,7 @@ def fetch(
         return _describe_card(dataset), 0
     if list_records:
         return _list_records(spec, words, folder), 0
-    return _fetch(spec, words, folder, base_url, streams)
+    return _fetch(spec, words, folder, {"base_url": base_url, "checksums": checksums}, streams)
 
 
 def _split(records: list[str] | None) -> list[str]:
@@ -88,7 +92,7 @@ def _describe_card(dataset: str) -> list[str]:
 
 
 def _list_records(spec: DataSet, words: Sequence[str], folder: Path) -> list[str]:
-    from eegsleep.datasets.fetch import list_files
+    from eegsleep.datasets.checksums import PACKAGE, list_files, tell_source
     from eegsleep.datasets.registry import select_records
 
     files = list_files(spec.name, folder)
@@ -104,7 +108,8 @@ def _list_records(spec: DataSet, words: Sequence[str], folder: Path) -> list[str
         nights.setdefault(file.record, []).append(file)
     lines = [_describe_record(record, own, folder) for record, own in nights.items()]
     n_there = sum(all((folder / file.name).is_file() for file in own) for own in nights.values())
-    known = "in the package" if all(file.digest for file in files) else "fetched with the first record"
+    is_packaged = tell_source(spec.name, folder) == PACKAGE
+    known = "in the package" if is_packaged else "the server's, fetched with the first record"
     return [
         *lines,
         f"{spec.name}: {spec.title}, {spec.extent}. {n_there} of {len(nights)} shown here are in {folder}. "
@@ -127,12 +132,14 @@ def _describe_record(record: str, files: Sequence[DataFile], folder: Path) -> st
     return ", ".join(fact for fact in facts if fact)
 
 
-def _fetch(spec: DataSet, words: Sequence[str], folder: Path, base_url: str, streams: int) -> tuple[list[str], int]:
+def _fetch(
+    spec: DataSet, words: Sequence[str], folder: Path, options: FetchOptions, streams: int
+) -> tuple[list[str], int]:
     from eegsleep.datasets.physionet import FETCHERS
     from eegsleep.datasets.transfer import Patience
 
     logger.info("fetching %s into %s", spec.name, folder)
-    report = FETCHERS[spec.name](words, folder, base_url=base_url, patience=Patience(streams=streams))
+    report = FETCHERS[spec.name](words, folder, patience=Patience(streams=streams), **options)
     n_there = len(report.fetched) + len(report.kept)
     if report.failed and not n_there:
         raise _sum_up(report)
@@ -145,7 +152,7 @@ def _fetch(spec: DataSet, words: Sequence[str], folder: Path, base_url: str, str
         lines.append(
             f"This is {report.n_records} of {spec.n_records} records; name others with --records, or all ({spec.size})."
         )
-    lines += _tell_needs(spec)
+    lines += _tell_list(spec, report, options["checksums"]) + _tell_needs(spec)
     lines.append(f"Licence and whom to cite: eegsleep fetch {spec.name} --about")
     return [*lines, str(folder)], 1 if report.failed else 0
 
@@ -176,6 +183,21 @@ def _tell_failures(report: FetchReport) -> list[str]:
     ]
     if len(reasons) > _SHOWN:
         lines.append(f"… and {len(reasons) - _SHOWN} more reasons of this kind.")
+    return lines
+
+
+def _tell_list(spec: DataSet, report: FetchReport, checksums: str) -> list[str]:
+    """Return what must be known of the server's own list: that it was believed, and that it lacks records."""
+    from eegsleep.datasets.checksums import SERVER, is_in_package
+
+    lines = []
+    if checksums == SERVER and is_in_package(spec.name):
+        lines.append(
+            "Checked against the server's own list, as --checksums server asks, and not against the checksums in the "
+            "package: these need not be the published recordings."
+        )
+    if report.n_listed < spec.n_records:
+        lines.append(f"The server's list names only {report.n_listed} of {spec.n_records} records.")
     return lines
 
 

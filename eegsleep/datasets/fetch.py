@@ -17,16 +17,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
-from eegsleep.datasets.registry import (
-    SUMS_FILE,
-    DataFile,
-    DataSet,
-    check_name,
-    find_dataset,
-    read_registry,
-    read_sums,
-    select_records,
-)
+from eegsleep.datasets.checksums import PACKAGE, SERVER, are_complete, check_source, is_in_package, keep_list
+from eegsleep.datasets.registry import SUMS_FILE, DataFile, check_name, find_dataset, read_registry, select_records
 from eegsleep.datasets.transfer import (
     InterruptedFetchError,
     Patience,
@@ -34,11 +26,11 @@ from eegsleep.datasets.transfer import (
     check_base_url,
     complete_part,
     fetch_text,
+    hide_login,
     open_connection,
 )
 from eegsleep.datasets.verified import find_whole, remember
 from eegsleep.errors import EegSleepError
-from eegsleep.provenance import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -50,6 +42,7 @@ FOLDER_VARIABLE = "EEGSLEEP_DATA"
 _DEFAULT_FOLDER = "eegsleep-data"
 _PARTIAL = ".partial"
 _SAY_EVERY_S = 0.5
+_OTHER_FILES = "; if the mirror is meant to hold other files than PhysioNet, --checksums server takes its own word"
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +51,8 @@ class FetchReport(NamedTuple):
     """What became of the files that were asked for.
 
     `fetched` and `kept` (whole already) are names below `folder`; `failed` says of each missing file why;
-    `n_bytes` arrived in this fetch; `n_records` of the set's records were asked for.
+    `n_bytes` arrived in this fetch; `n_records` of the set's records were asked for, and `n_listed` are known to the
+    list that was checked against.
     """
 
     dataset: str
@@ -68,6 +62,7 @@ class FetchReport(NamedTuple):
     failed: dict[str, EegSleepError]
     n_bytes: int
     n_records: int
+    n_listed: int
 
 
 class FetchOptions(TypedDict, total=False):
@@ -76,6 +71,7 @@ class FetchOptions(TypedDict, total=False):
     base_url: str
     patience: Patience
     registry: Sequence[DataFile]
+    checksums: str
 
 
 class _Job(NamedTuple):
@@ -87,20 +83,12 @@ class _Job(NamedTuple):
     connections: SimpleQueue[requests.Session]
     stop: threading.Event
     say: Callable[[int], None]
+    hint: str
 
 
 def data_folder(dataset: str) -> Path:
     """Return where a set is kept unless another folder is named: below EEGSLEEP_DATA, or below this folder."""
     return Path(os.environ.get(FOLDER_VARIABLE) or _DEFAULT_FOLDER).expanduser() / find_dataset(dataset).name
-
-
-def list_files(dataset: str, folder: Path) -> list[DataFile]:
-    """Return what is known of a set's files without a network: from its own list if it was fetched, or the package."""
-    known = read_registry(dataset)
-    sums = folder / SUMS_FILE
-    if _is_checked_by_package(known) or not sums.is_file():
-        return known
-    return read_sums(find_dataset(dataset), sums.read_text(encoding="utf-8", errors="replace"))
 
 
 def fetch_files(
@@ -111,6 +99,7 @@ def fetch_files(
     base_url: str = PHYSIONET,
     patience: Patience | None = None,
     registry: Sequence[DataFile] | None = None,
+    checksums: str = PACKAGE,
 ) -> FetchReport:
     """Fetch records of a data set; those that lie whole in the folder are not fetched again.
 
@@ -127,6 +116,9 @@ def fetch_files(
     patience : Patience, optional
     registry : sequence of DataFile, optional
         The set's files with checksums, in place of those the package or the server knows.
+    checksums : str
+        `package`: as the package knows them, and by the server's own list where it knows none. `server`: by that
+        list in any case, for a mirror that holds other files under the names of the set.
 
     Returns
     -------
@@ -135,7 +127,8 @@ def fetch_files(
     Raises
     ------
     SettingsError
-        If there is no such set or record, before anything is asked of the server.
+        If there is no such set or record, or the folder was checked by other checksums, before anything is asked of
+        the server; or if the server's list does not name a record.
     EegSleepError
         If the list of the set's checksums cannot be fetched, or cannot be trusted.
     """
@@ -143,43 +136,34 @@ def fetch_files(
     url = f"{check_base_url(base_url)}{spec.project}/"
     folder = Path(folder) if folder else data_folder(dataset)
     words = tuple(records) or spec.starter
-    known = list(registry) if registry is not None else read_registry(dataset)
+    known, label = list(registry) if registry is not None else read_registry(dataset), dataset
+    if registry is None:
+        check_source(dataset, folder, checksums)
     if known:
-        select_records(known, words, dataset)  # a slip is found before anything is asked of a server
+        select_records(known, words, label)  # a slip is found before anything is asked of a server
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder), _open_streams(patience) as (connections, stop):
-        if not _is_checked_by_package(known):
-            known = _know_list(spec, url, folder, patience, connections, stop)
-        files = select_records(known, words, dataset)
+        if checksums == SERVER or not are_complete(known):
+
+            def fetch_list() -> str:
+                with _borrow(connections) as connection:
+                    return fetch_text(url + SUMS_FILE, folder / _PARTIAL / SUMS_FILE, connection, patience, stop)
+
+            known, label = keep_list(spec, folder, fetch_list), f"{SUMS_FILE} of {dataset}"
+        files = select_records(known, words, label)
         for file in files:
             check_name(file.name)
         whole = find_whole(folder, files)
         missing = [file for file in files if file.name not in whole]
         said, count = _count_bytes(len(missing))
-        job = _Job(url + spec.subfolder, folder, patience, connections, stop, said)
+        is_mirror = base_url != PHYSIONET and registry is None and checksums == PACKAGE and is_in_package(dataset)
+        hint = _OTHER_FILES if is_mirror else ""
+        job = _Job(url + spec.subfolder, folder, patience, connections, stop, said, hint)
         failed = _fetch_all(missing, job)
     kept = tuple(file.name for file in files if file.name in whole)
     fetched = tuple(file.name for file in missing if file.name not in failed)
-    return FetchReport(dataset, folder, fetched, kept, failed, count(), len({file.record for file in files}))
-
-
-def _is_checked_by_package(files: Sequence[DataFile]) -> bool:
-    return bool(files) and all(file.digest for file in files)
-
-
-def _know_list(
-    spec: DataSet, url: str, folder: Path, patience: Patience, connections: SimpleQueue, stop: threading.Event
-) -> list[DataFile]:
-    """Return the set's own list of checksums: the one kept beside the data, else the server's, which is kept."""
-    kept = folder / SUMS_FILE
-    if kept.is_file():
-        return read_sums(spec, kept.read_text(encoding="utf-8", errors="replace"))
-    logger.info("fetching the list of %s", spec.name)
-    with _borrow(connections) as connection:
-        text = fetch_text(url + SUMS_FILE, folder / _PARTIAL / SUMS_FILE, connection, patience, stop)
-    files = read_sums(spec, text)
-    write_file(kept, text.encode())
-    return files
+    n_records, n_listed = (len({file.record for file in some}) for some in (files, known))
+    return FetchReport(dataset, folder, fetched, kept, failed, count(), n_records, n_listed)
 
 
 def _fetch_all(files: Sequence[DataFile], job: _Job) -> dict[str, EegSleepError]:
@@ -230,12 +214,13 @@ def _fetch_file(file: DataFile, job: _Job) -> None:
             if chance == 1:
                 logger.info("%s came damaged, once more", file.name)
                 continue
-            got = re.search(r"got '?([0-9a-f]{32,})", str(error))
+            match = re.search(r"got '?([0-9a-f]{32,})", str(error))
+            got = match[1] if match else "of another file"
             raise EegSleepError(
                 f"{file.name} did not arrive as it should be, twice",
-                found=f"{file.algorithm} {got[1] if got else 'of another file'}, from {job.url}{file.name}",
+                found=f"{file.algorithm} {got}, from {hide_login(job.url + file.name)}",
                 allowed=f"{file.algorithm} {file.digest}",
-                remedy="nothing was kept of it; fetch again later, or from another server with --mirror",
+                remedy=f"nothing was kept of it; fetch again later, or from another server with --mirror{job.hint}",
             ) from error
         break
     target = job.folder / file.name

@@ -10,7 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from eegsleep.datasets.fetch import FetchOptions, FetchReport, data_folder, fetch_files, list_files
+from eegsleep.datasets.checksums import list_files, tell_source
+from eegsleep.datasets.fetch import FetchOptions, FetchReport, data_folder, fetch_files
 from eegsleep.datasets.registry import find_dataset
 from eegsleep.datasets.verified import find_whole
 
@@ -24,7 +25,8 @@ class DatasetNight(NamedTuple):
     """One night of a public set that lies whole in a folder.
 
     `condition` is what was taken or what the sleeper suffers from, `device` a preset's name or empty, `coding`
-    what integers in the scoring mean; lights are clock times; what is not known is empty or None.
+    what integers in the scoring mean; lights are clock times; what is not known is empty or None. `checked_by` is
+    `package` or `server`: by whose checksums the file is what it should be.
     """
 
     id: str
@@ -39,6 +41,7 @@ class DatasetNight(NamedTuple):
     lights_on: str
     age: str
     sex: str
+    checked_by: str = "package"
 
 
 def list_nights(
@@ -64,7 +67,7 @@ def list_nights(
     spec = find_dataset(dataset)
     folder = Path(folder) if folder else data_folder(dataset)
     files = list(registry) if registry is not None else list_files(dataset, folder)
-    whole = find_whole(folder, files)
+    whole, source = find_whole(folder, files), tell_source(dataset, folder)
     scorings = {file.record: file for file in files if file.kind == "hypnogram" and file.name in whole}
     has_signals = {file.record for file in files if file.kind == "signals" and file.name not in whole}
     nights = []
@@ -76,7 +79,7 @@ def list_nights(
         nights.append(
             DatasetNight(
                 file.record, file.subject, file.night, file.condition, recording, scoring,
-                spec.coding or None if scoring else None, spec.device, file.lights_off, "", file.age, file.sex,
+                spec.coding or None if scoring else None, spec.device, file.lights_off, "", file.age, file.sex, source,
             )
         )  # fmt: skip
     return nights
@@ -99,7 +102,7 @@ def fetch_sleep_edf_sc(
     count the day; the lights-off times of the registry are the set's own. The EMG is a rectified envelope at
     1 Hz, which is no EMG to a stager.
 
-    Checksums: SHA-1 of every file, in the package.
+    Checksums: SHA-1 of every file, in the package. A mirror of other files is only taken with --checksums server.
 
     Licence: Open Data Commons Attribution License 1.0, as PhysioNet prints it.
 
@@ -126,7 +129,7 @@ def fetch_sleep_edf_st(
     Known faults: some hypnograms have gaps, which count as unscored. MNE's own fetcher brings only the placebo
     nights. Who trains on this set must not test on it.
 
-    Checksums: SHA-1 of every file, in the package.
+    Checksums: SHA-1 of every file, in the package. A mirror of other files is only taken with --checksums server.
 
     Licence: Open Data Commons Attribution License 1.0, as PhysioNet prints it.
 
@@ -197,7 +200,8 @@ def fetch_ucddb(
     Labels: one integer an epoch of 30 s: 0 wake, 1 REM, 2 to 5 stages 1 to 4, 6 artefact, 7 indeterminate; 8 occurs
     and is not explained. Read with --coding ucddb.
 
-    Known faults: MNE does not open the suffix .rec, eegsleep does.
+    Known faults: MNE does not open the suffix .rec, eegsleep does. Eyes and chin are sampled too slowly for a stager,
+    so our stages come from the EEG alone.
 
     Checksums: the set's own list, fetched first; it guards against a broken transfer, not a changed server.
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SUMS_FILE = "SHA256SUMS.txt"
 ALL = "all"
+_KINDS = ("psg", "hypnogram", "signals")
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ _SETS = (
     DataSet(
         "ucddb", "St. Vincent's / University College Dublin Sleep Apnea Database", "ucddb/1.0.0", "",
         {"psg": r"(?P<record>ucddb\d{3})\.rec", "hypnogram": r"(?P<record>ucddb\d{3})_stage\.txt"},
-        ("ucddb002",), "0.76 GB", 25, coding="ucddb",
+        ("ucddb002",), "0.76 GB", 25, device="ucddb", coding="ucddb",
     ),
     DataSet(
         "slpdb", "MIT-BIH Polysomnographic Database", "slpdb/1.0.0", "",
@@ -141,26 +142,27 @@ def read_sums(dataset: DataSet, text: str) -> list[DataFile]:
         If a line is no checksum, a name leads out of the folder, or no file of the set is listed.
     """
     known = {file.name: file for file in read_registry(dataset.name)}
-    files = []
+    files: dict[str, DataFile] = {}  # a name that is listed twice is one file, and its last line counts
     for line in text.splitlines():
         if not line.strip():
             continue
         row = re.fullmatch(r"([0-9a-fA-F]{64}) [ *]?(\S.*)", line.rstrip())
         if row is None:
             raise TableError(f"{SUMS_FILE} of {dataset.name} holds a line that is no checksum", found=line[:80],
-                             remedy="delete it and fetch again")  # fmt: skip
+                             remedy="delete it if it is in the folder, then fetch again")  # fmt: skip
         check_name(row[2])
         name = row[2].removeprefix("./")
         if not name.startswith(dataset.subfolder):
             continue
         file = _describe(dataset, name.removeprefix(dataset.subfolder), known)
         if file is not None:
-            files.append(DataFile(**{**vars(file), "algorithm": "sha256", "digest": row[1].lower()}))
+            files[file.name] = DataFile(**{**vars(file), "algorithm": "sha256", "digest": row[1].lower()})
     if not files:
         raise TableError(f"{SUMS_FILE} of {dataset.name} lists none of its recordings",
                          remedy="check that the address is a mirror of PhysioNet's files")  # fmt: skip
-    order, kinds = {name: i for i, name in enumerate(known)}, list(dataset.patterns)
-    return sorted(files, key=lambda file: (order.get(file.name, len(order)), file.record, kinds.index(file.kind)))
+    order = {name: i for i, name in enumerate(known)}
+    found = sorted(files.values(), key=lambda file: (file.record, _KINDS.index(file.kind)))
+    return sorted(found, key=lambda file: order.get(file.name, len(order)))
 
 
 def check_name(name: str) -> None:
@@ -221,4 +223,5 @@ def _suggest(word: str, files: Sequence[DataFile]) -> str:
     records = list(dict.fromkeys(file.record for file in files))
     near = get_close_matches(word.upper(), [record.upper() for record in records], n=3, cutoff=0.5)
     similar = [record for record in records if record.upper() in near]
-    return ", ".join(similar or [records[0], "…", records[-1]]) + ", or all"
+    few = records if len(records) <= 3 else [records[0], "…", records[-1]]
+    return ", ".join(similar or few) + ", or all"

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from eegsleep.errors import EegSleepError, SettingsError
 
@@ -28,16 +28,19 @@ PROGRESS_BYTES = 1_000_000
 # Timeout, too early, too many requests, and the errors of a server that may be well again.
 _BUSY_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 MAX_STREAMS = 8
+# The longest list of checksums, that of CinC 2018, has less than 1 MB.
+_MAX_LIST_BYTES = 20_000_000
 # Who is offline should not have to wait for a server that might be well again.
 _TRIES_TO_CONNECT = 3
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How many files are asked for at once, and how long an unwilling server is waited for.
+    """How many files are asked for at once, how long an unwilling server is waited for, and how much is taken of it.
 
     `streams` is 1 to 8; `tries` is how often in a row a file may fail without progress; the pause begins with
     `pause_s`, doubles, and is never longer than `max_pause_s`, whatever the server's `Retry-After` says.
+    `max_bytes` is more than any file of the sets has: a server that never ends would fill the disk.
     """
 
     streams: int = 4
@@ -46,11 +49,19 @@ class Patience:
     max_pause_s: float = 120.0
     connect_timeout_s: float = 15.0
     read_timeout_s: float = 60.0
+    max_bytes: int = 4_000_000_000
 
     def __post_init__(self) -> None:
         if not 1 <= self.streams <= MAX_STREAMS:
             raise SettingsError("the number of streams is out of range", found=str(self.streams),
                                 allowed=f"1 to {MAX_STREAMS}: PhysioNet is a shared server")  # fmt: skip
+
+
+class _Delay(NamedTuple):
+    """How many seconds to wait at least before a file is asked for again, and why."""
+
+    wait_s: float
+    reason: str
 
 
 class UnreachableError(EegSleepError):
@@ -79,6 +90,11 @@ def check_base_url(base_url: str) -> str:
         raise SettingsError("the base address is not understood", found=base_url[:100],
                             allowed="an address such as https://physionet.org/files/")  # fmt: skip
     return base_url.rstrip("/") + "/"
+
+
+def hide_login(url: str) -> str:
+    """Return an address without a name and password in it, to be shown."""
+    return re.sub(r"(?<=://)[^/@]*@", "", url)
 
 
 def complete_part(
@@ -112,12 +128,14 @@ def complete_part(
     failures, most, connected = 0, _size(part), False
     while not stop.is_set():
         try:
-            wait_s = _ask(url, part, connection, patience, stop, say)
-            if wait_s is None:
+            delay = _ask(url, part, connection, patience, stop, say)
+            if delay is None:
                 _tag(part).unlink(missing_ok=True)
                 return
-            reason, connected = "the server is busy", True
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            (wait_s, reason), connected = delay, True
+        except requests.exceptions.ChunkedEncodingError as error:  # it had begun to answer
+            wait_s, reason, connected = 0.0, f"the connection broke: {_reason(error)}", True
+        except (requests.ConnectionError, requests.Timeout) as error:
             connected = connected or _size(part) > most
             wait_s, reason = 0.0, _reason(error)
         except requests.RequestException as error:
@@ -134,7 +152,7 @@ def fetch_text(url: str, part: Path, connection: requests.Session, patience: Pat
     """Return a small text of the server; nothing of an earlier try is used, for no checksum would tell."""
     part.unlink(missing_ok=True)
     _tag(part).unlink(missing_ok=True)
-    complete_part(url, part, connection, patience, stop, lambda _: None)
+    complete_part(url, part, connection, replace(patience, max_bytes=_MAX_LIST_BYTES), stop, lambda _: None)
     text = part.read_text(encoding="utf-8", errors="replace")
     part.unlink()
     return text
@@ -142,23 +160,25 @@ def fetch_text(url: str, part: Path, connection: requests.Session, patience: Pat
 
 def _ask(
     url: str, part: Path, connection: requests.Session, patience: Patience, stop: Event, say: Callable[[int], None]
-) -> float | None:
-    """Ask for the rest of a file and write it; return None when it is whole, or for how long to wait."""
+) -> _Delay | None:
+    """Ask for the rest of a file and write it; return None when it is whole, or why to ask again."""
     arrived = _size(part)
     headers = {}
     if arrived:
         headers["Range"] = f"bytes={arrived}-"
-        if _tag(part).is_file():
-            headers["If-Range"] = _tag(part).read_text(encoding="latin-1")
+        tag = _tag(part).read_text(encoding="latin-1") if _tag(part).is_file() else ""
+        if tag and tag.isprintable():  # a power cut may leave zeros in it
+            headers["If-Range"] = tag
     timeout = (patience.connect_timeout_s, patience.read_timeout_s)
     with connection.get(url, headers=headers, stream=True, timeout=timeout) as response:
         if url.startswith("https:") and not response.url.startswith("https:"):
-            raise _refuse(url, f"a redirection to {response.url}, which is not encrypted")
+            raise _refuse(url, f"a redirection to {hide_login(response.url)}, which is not encrypted")
         if response.status_code in _BUSY_STATUSES:
-            return _retry_after_s(response.headers.get("Retry-After", ""))
+            wait_s = _retry_after_s(response.headers.get("Retry-After", ""))
+            return _Delay(wait_s, f"the server is busy (HTTP {response.status_code})")
         if response.status_code == 416 and _range_total(response) != arrived:
             _restart(part, arrived, say)  # more has arrived than there is: another file
-            return 0.0
+            return _Delay(0.0, "the file on the server is shorter than what had arrived")
         if response.status_code == 416:
             return None
         if response.status_code not in {200, 206}:
@@ -166,12 +186,12 @@ def _ask(
         if not _continues(response, arrived):  # everything again: Range was ignored, or the file is another
             _restart(part, arrived, say)
             if response.status_code == 206:
-                return 0.0
-        _append(response, part, stop, say)
+                return _Delay(0.0, "the server sent another part of the file than was asked for")
+        _append(response, part, patience.max_bytes, stop, say)
     return None
 
 
-def _append(response: requests.Response, part: Path, stop: Event, say: Callable[[int], None]) -> None:
+def _append(response: requests.Response, part: Path, max_bytes: int, stop: Event, say: Callable[[int], None]) -> None:
     """Write what comes behind what has arrived; requests raises if it ends before its announced length."""
     validator = response.headers.get("ETag", "")
     if not validator or validator.startswith("W/"):  # a weak tag does not promise the same bytes
@@ -180,6 +200,9 @@ def _append(response: requests.Response, part: Path, stop: Event, say: Callable[
         _tag(part).write_text(validator, encoding="latin-1")
     with part.open("ab") as file:
         for piece in response.iter_content(CHUNK_BYTES):
+            if file.tell() + len(piece) > max_bytes:
+                file.truncate(0)
+                raise _refuse(response.url, f"more than {max_bytes / 1e6:g} MB, which no file of these sets has")
             file.write(piece)
             say(len(piece))
             if stop.is_set():
@@ -195,6 +218,9 @@ def _restart(part: Path, arrived: int, say: Callable[[int], None]) -> None:
 
 
 def _continues(response: requests.Response, arrived: int) -> bool:
+    """Tell whether an answer goes on where the part ends; the bytes of a compressed one are counted otherwise."""
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return False
     return response.headers.get("Content-Range", "").startswith(f"bytes {arrived}-")
 
 
@@ -228,14 +254,14 @@ def _reason(error: Exception) -> str:
 
 
 def _refuse(url: str, reason: str) -> EegSleepError:
-    return EegSleepError("a file cannot be fetched", found=f"{reason}, from {url}",
+    return EegSleepError("a file cannot be fetched", found=f"{reason}, from {hide_login(url)}",
                          remedy="try again later, or another server with --mirror")  # fmt: skip
 
 
 def _miss(url: str, reason: str) -> UnreachableError:
     return UnreachableError(
         "the server cannot be reached",
-        found=f"{reason}, from {url}",
+        found=f"{reason}, from {hide_login(url)}",
         remedy="what was fetched is kept; check the connection, then fetch again to continue, or name another "
         "server with --mirror",
     )

@@ -170,7 +170,9 @@ def _load(path: Path, signals: Sequence[WfdbSignal], n_frames: int, labels: Sequ
 
 def _decode(path: Path, channels: list[int], first: int, stop: int) -> list[np.ndarray]:
     """Return the digital values of some signals in some frames, one array of integers a signal."""
-    import wfdb
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own import, where warnings are errors
+        import wfdb
 
     name = str(path.absolute().with_suffix(""))
     try:

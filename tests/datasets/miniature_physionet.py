@@ -18,6 +18,7 @@ the hashes of its mirror: `registry_of`. Fetching with the other sets needs noth
 
 import contextlib
 import datetime as dt
+import gzip
 import hashlib
 import threading
 import time
@@ -247,13 +248,17 @@ class MiniaturePhysioNet:
     url : str
         Base address, with the slash at its end.
     requests : list of (name, Range header or None)
-        What was asked, in order.
+        What was asked, in order; `validators` has the If-Range of each, or None.
     cut_after_bytes : dict of name to list of int
         The next answers for this name end after so many bytes, one a number.
     busy : Counter of name
         How many of the next requests are answered 503 with Retry-After; `busy_status` for 429.
     wrong_bodies : Counter of name
         How many of the next answers hold other bytes of the same length.
+    wrong_ranges : Counter of name
+        How many of the next answers to Range begin one byte later than asked, and say so.
+    compresses : bool
+        Whether everything comes as gzip, although nobody asked; a Range counts the compressed bytes.
     throttle_bytes_per_s : float or None
         Speed of each connection.
     ignores_range, sends_etags : bool
@@ -266,10 +271,11 @@ class MiniaturePhysioNet:
 
     def __init__(self, root):
         self.root = root
-        self.requests = []
+        self.requests, self.validators = [], []
         self.cut_after_bytes = {}
         self.busy, self.busy_status, self.retry_after_s = Counter(), 503, 0
-        self.wrong_bodies = Counter()
+        self.wrong_bodies, self.wrong_ranges = Counter(), Counter()
+        self.compresses = False
         self.throttle_bytes_per_s = None
         self.ignores_range, self.sends_etags = False, True
         self.redirects = {}
@@ -317,6 +323,7 @@ def _answer(site, handler):
     path = site.root / handler.path.lstrip("/")
     name, asked = path.name, handler.headers.get("Range")
     site.requests.append((name, asked))
+    site.validators.append(handler.headers.get("If-Range"))
     if name in site.redirects:
         handler.send_response(302)
         handler.send_header("Location", site.redirects[name])
@@ -335,7 +342,10 @@ def _answer(site, handler):
     etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
     if site.take(site.wrong_bodies, name):
         body = bytes(255 - byte for byte in body[:1000]) + body[1000:]
-    _send(site, handler, body, etag, 0 if site.ignores_range else _wanted_start(handler, etag, asked))
+    if site.compresses:
+        body = gzip.compress(body, mtime=0)
+    start = 0 if site.ignores_range else _wanted_start(handler, etag, asked)
+    _send(site, handler, body, etag, start + (start > 0 and site.take(site.wrong_ranges, name)))
 
 
 def _wanted_start(handler, etag, asked):
@@ -355,6 +365,8 @@ def _send(site, handler, body, etag, start):
     handler.send_response(206 if start else 200)
     if start:
         handler.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+    if site.compresses:
+        handler.send_header("Content-Encoding", "gzip")
     if site.sends_etags:
         handler.send_header("ETag", etag)
     handler.send_header("Content-Length", str(len(body) - start))

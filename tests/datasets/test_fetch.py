@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from datasets.miniature_physionet import MiniaturePhysioNet, registry_of, write_lists
 
+from eegsleep.datasets import transfer
 from eegsleep.datasets.fetch import data_folder, fetch_files
-from eegsleep.datasets.physionet import fetch_hmc, fetch_sleep_edf_sc, fetch_sleep_edf_st
+from eegsleep.datasets.physionet import fetch_hmc, fetch_sleep_edf_sc, fetch_sleep_edf_st, list_nights
 from eegsleep.datasets.registry import SUMS_FILE
 from eegsleep.datasets.transfer import (
     CHUNK_BYTES,
@@ -26,7 +27,7 @@ from eegsleep.datasets.transfer import (
     complete_part,
     open_connection,
 )
-from eegsleep.errors import SettingsError, TableError
+from eegsleep.errors import EegSleepError, SettingsError, TableError
 
 QUICK = Patience(tries=3, pause_s=0.01, max_pause_s=0.05, connect_timeout_s=2, read_timeout_s=5)
 SC4001 = ["SC4001E0-PSG.edf", "SC4001EC-Hypnogram.edf"]
@@ -136,6 +137,9 @@ def test_a_connection_that_is_always_cut_at_once_is_given_up(fetch_sc, server):
     report = fetch_sc()
     assert list(report.fetched) == ["SC4001EC-Hypnogram.edf"]
     assert server.names().count("SC4001E0-PSG.edf") == QUICK.tries
+    error = report.failed["SC4001E0-PSG.edf"]
+    assert "the connection broke" in error.found
+    assert not isinstance(error, UnreachableError), "it did answer"
 
 
 def test_a_server_that_ignores_range_sends_everything_again(fetch_sc, server, mirror, tmp_path):
@@ -166,6 +170,17 @@ def test_a_part_of_another_version_of_the_file_is_not_continued(fetch_sc, server
     assert (tmp_path / "sc" / "SC4001E0-PSG.edf").read_bytes() == content(mirror, "SC4001E0-PSG.edf")
 
 
+def test_what_a_power_cut_left_of_a_part_does_not_stop_the_next_fetch(fetch_sc, server, mirror, tmp_path):
+    """Zeros in the file and in the note of its version: not sent to the server, and found by the checksum."""
+    partial = tmp_path / "sc" / ".partial"
+    partial.mkdir(parents=True)
+    (partial / "SC4001E0-PSG.edf.part").write_bytes(bytes(3000))
+    (partial / "SC4001E0-PSG.edf.part.tag").write_bytes(bytes(18))
+    assert not fetch_sc().failed
+    assert server.validators == [None] * 3
+    assert (tmp_path / "sc" / "SC4001E0-PSG.edf").read_bytes() == content(mirror, "SC4001E0-PSG.edf")
+
+
 def test_a_part_longer_than_the_file_is_thrown_away(fetch_sc, server, mirror, tmp_path):
     partial = tmp_path / "sc" / ".partial"
     partial.mkdir(parents=True)
@@ -181,6 +196,22 @@ def test_a_part_that_had_all_arrived_is_only_checked(fetch_sc, server, mirror, t
     report = fetch_sc()
     assert report.n_bytes == len(content(mirror, "SC4001EC-Hypnogram.edf"))
     assert list(report.fetched) == SC4001
+
+
+def test_an_answer_that_begins_elsewhere_than_asked_is_not_appended(fetch_sc, server, mirror, tmp_path):
+    server.cut_after_bytes["SC4001E0-PSG.edf"], server.wrong_ranges["SC4001E0-PSG.edf"] = [100_000], 1
+    assert not fetch_sc().failed
+    asked = [wanted is None for name, wanted in server.requests if name == "SC4001E0-PSG.edf"]
+    assert asked == [True, False, True], "from the beginning, and no second chance was needed"
+    assert (tmp_path / "sc" / "SC4001E0-PSG.edf").read_bytes() == content(mirror, "SC4001E0-PSG.edf")
+
+
+def test_a_server_that_compresses_unasked_is_not_continued_but_read(fetch_sc, server, mirror, tmp_path):
+    """Its byte positions are those of the compressed file, and what arrived was unpacked."""
+    server.compresses = True
+    server.cut_after_bytes["SC4001E0-PSG.edf"] = [100_000]
+    assert not fetch_sc().failed
+    assert all((tmp_path / "sc" / name).read_bytes() == content(mirror, name) for name in SC4001)
 
 
 @pytest.mark.parametrize("status", [503, 429])
@@ -227,6 +258,7 @@ def test_a_file_that_stays_wrong_is_not_kept_and_costs_no_other(fetch_sc, server
     )
     assert hashlib.sha1(wrong).hexdigest() in error.found  # noqa: S324
     assert "--mirror" in error.remedy
+    assert "--checksums" not in error.remedy, "the list it was checked against was the caller's"
 
 
 def test_a_file_the_server_does_not_have_costs_no_other(mirror, server, fetch_sc):
@@ -248,6 +280,17 @@ def test_offline_is_one_clear_sentence(tmp_path):
     assert len(report.failed) == 38
     assert len({str(error) for error in report.failed.values()}) <= QUICK.streams, "the rest was not tried"
     assert visible(tmp_path) == []
+
+
+def test_a_password_in_the_address_is_not_told(server, tmp_path):
+    address = server.url.replace("//", "//somebody:secret@")
+    report = fetch_sleep_edf_st((), tmp_path, base_url=address, patience=QUICK)
+    server.busy[SUMS_FILE] = 9
+    with pytest.raises(EegSleepError, match="busy") as caught:
+        fetch_hmc((), tmp_path, base_url=address, patience=QUICK)
+    said = [str(error) for error in (*report.failed.values(), caught.value)]
+    assert len(said) == 5
+    assert not any("secret" in text for text in said)
 
 
 def test_a_server_that_goes_away_leaves_what_was_fetched(mirror, fetch_sc, tmp_path):
@@ -314,6 +357,50 @@ def test_a_killed_fetch_goes_on_where_it_stopped(server, mirror, tmp_path):
     assert not (tmp_path / ".partial").exists()
 
 
+# ---- whose checksums -------------------------------------------------------------------------------------------------
+
+
+def test_the_packages_checksums_refuse_other_files_and_say_how_a_mirror_of_others_is_taken(server, tmp_path):
+    report = fetch_sleep_edf_st((), tmp_path, base_url=server.url, patience=QUICK)
+    assert len(report.failed) == 4
+    assert SUMS_FILE not in server.names()
+    assert all("--checksums server" in error.remedy for error in report.failed.values())
+    assert visible(tmp_path) == []
+
+
+def test_the_servers_list_is_taken_when_asked_for_and_stays_with_the_files(server, tmp_path):
+    """The mirror's own checksums judge, the package still knows the nights, and that is kept in the folder."""
+    options = {"base_url": server.url, "patience": QUICK, "checksums": "server"}
+    server.wrong_bodies["ST7012J0-PSG.edf"] = 2
+    report = fetch_sleep_edf_st(["all"], tmp_path, **options)
+    assert list(report.failed) == ["ST7012J0-PSG.edf"], "a wrong file is refused as ever"
+    assert (report.n_records, report.n_listed) == (2, 2)
+    assert not fetch_sleep_edf_st((), tmp_path, **options).failed
+    assert [(night.id, night.condition, night.checked_by) for night in list_nights("sleep-edf-st", tmp_path)] == [
+        ("ST7011J0", "placebo", "server"), ("ST7012J0", "temazepam", "server")
+    ]  # fmt: skip
+
+
+def test_the_files_of_one_folder_are_not_judged_now_by_one_list_and_now_by_another(server, mirror, tmp_path):
+    options = {"base_url": server.url, "patience": QUICK}
+    fetch_sleep_edf_st((), tmp_path / "server", checksums="server", **options)
+    server.requests.clear()
+    with pytest.raises(SettingsError, match=r"a server's own list.*found SHA256SUMS.txt.*--checksums server"):
+        fetch_sleep_edf_st((), tmp_path / "server", **options)
+    (tmp_path / "package").mkdir()
+    shutil.copy(next(mirror.rglob("ST7011J0-PSG.edf")), tmp_path / "package")
+    with pytest.raises(SettingsError, match=r"the package's checksums.*--output"):
+        fetch_sleep_edf_st((), tmp_path / "package", checksums="server", **options)
+    with pytest.raises(SettingsError, match=r"found mine; allowed: package or server"):
+        fetch_sleep_edf_st((), tmp_path / "x", checksums="mine", **options)
+    assert server.requests == []
+
+
+def test_a_record_that_the_servers_list_lacks_is_told_from_one_that_does_not_exist(server, tmp_path):
+    with pytest.raises(SettingsError, match=r"SHA256SUMS\.txt of hmc has no record 'SN003'; allowed: SN001, SN002, or"):
+        fetch_hmc(["SN003"], tmp_path, base_url=server.url, patience=QUICK)
+
+
 # ---- a hostile server ------------------------------------------------------------------------------------------------
 
 
@@ -348,6 +435,18 @@ def test_a_page_in_place_of_the_list_is_refused_and_not_kept(own_server, tmp_pat
     (own_server.root / "hmc-sleep-staging" / "1.1" / SUMS_FILE).write_text("<html>Welcome to our network</html>")
     with pytest.raises(TableError, match=r"no checksum.*Welcome"):
         fetch_hmc((), tmp_path / "to", base_url=own_server.url, patience=QUICK)
+    assert visible(tmp_path / "to") == []
+
+
+def test_a_server_that_never_ends_does_not_fill_the_disk(server, tmp_path, monkeypatch):
+    url, part = server.url + "hmc-sleep-staging/1.1/recordings/SN001.edf", tmp_path / "x.part"
+    patience = replace(QUICK, max_bytes=50_000)
+    with open_connection() as connection, pytest.raises(EegSleepError, match=r"more than 0\.05 MB, which no file"):
+        complete_part(url, part, connection, patience, threading.Event(), lambda _: None)
+    assert part.stat().st_size == 0
+    monkeypatch.setattr(transfer, "_MAX_LIST_BYTES", 100)
+    with pytest.raises(EegSleepError, match=r"SHA256SUMS"):
+        fetch_hmc((), tmp_path / "to", base_url=server.url, patience=QUICK)
     assert visible(tmp_path / "to") == []
 
 

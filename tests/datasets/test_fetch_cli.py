@@ -1,10 +1,15 @@
 """`eegsleep fetch` as people use it: what it says, where things go, and its exit code."""
 
+import signal
 import subprocess
 import sys
+import time
+from functools import partial
 
 import pytest
 
+from eegsleep.cli import main
+from eegsleep.datasets import transfer
 from eegsleep.fetch_cli import fetch
 
 
@@ -33,6 +38,31 @@ def test_some_missing_is_exit_1_and_says_which_and_why(server, tmp_path):
     assert "Missing: SN002.edf: SN002.edf did not arrive as it should be" in done.stdout
 
 
+def test_what_a_mirror_of_other_files_needs_is_said_before_and_after(server, tmp_path):
+    done = run("sleep-edf-st", "--mirror", server.url, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--checksums server takes its own word" in done.stderr
+    done = run("sleep-edf-st", "--mirror", server.url, "--checksums", "server", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "not against the checksums in the package: these need not be the published recordings" in done.stdout
+    assert "The server's list names only 2 of 44 records." in done.stdout
+
+
+def test_ctrl_c_is_one_sentence_and_keeps_what_arrived(server, tmp_path):
+    server.throttle_bytes_per_s = 2e5
+    command = [sys.executable, "-m", "eegsleep", "fetch", "hmc", "--output", tmp_path, "--mirror", server.url]
+    fetching = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    part, until = tmp_path / ".partial" / "SN001.edf.part", time.monotonic() + 30
+    while not (part.is_file() and part.stat().st_size):
+        assert time.monotonic() < until, "the fetch never began"
+        time.sleep(0.02)
+    fetching.send_signal(signal.SIGINT)
+    assert fetching.communicate(timeout=30) == ("", "eegsleep: interrupted; nothing half-written was left.\n")
+    assert fetching.returncode == 130
+    assert part.stat().st_size > 0
+    assert not (tmp_path / "SN001.edf").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -41,17 +71,21 @@ def test_some_missing_is_exit_1_and_says_which_and_why(server, tmp_path):
         (["no-such-set"], "sleep-edf-st"),
         (["hmc", "--records", "SN155"], "--list"),
         (["hmc", "--streams", "99"], "1 to 8"),
+        (["hmc", "--checksums", "mine"], "server"),
         (["--records", "SN001"], "no data set is named"),
         (["hmc", "--output", "taken"], "taken"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence_and_exit_2(arguments, words, tmp_path):
+def test_what_cannot_be_done_is_one_sentence_and_exit_2(arguments, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(transfer, "Patience", partial(transfer.Patience, pause_s=0.01))
     (tmp_path / "taken").write_text("a file")
-    done = run(*arguments, cwd=tmp_path)
-    assert done.returncode == 2, done.stdout
-    assert words in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert "Traceback" not in done.stderr
+    with pytest.raises(SystemExit, match="2"):
+        main(["fetch", *arguments])
+    said = capsys.readouterr()
+    assert words in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_no_broken_file(server, tmp_path):

@@ -126,6 +126,16 @@ def test_a_list_may_be_written_by_physionet_or_by_sha256sum():
     for form in ("{} n1.edf", "{}  n1.edf", "{} *n1.edf", "{}  ./n1.edf"):
         (file,) = read_sums(DATASETS["cap"], form.format("AB" * 32))
         assert (file.name, file.digest, file.condition) == ("n1.edf", "ab" * 32, "no pathology")
+    sleep_edf = "".join(f"{'0' * 64} sleep-telemetry/{name}\n" for name in ("ST7011JP-Hypnogram.edf",
+                        "ST7012J0-PSG.edf", "ST7011J0-PSG.edf", "ST9999J0-PSG.edf"))  # fmt: skip
+    files = read_sums(DATASETS["sleep-edf-st"], sleep_edf)
+    assert [file.name[:9] + file.algorithm for file in files] == [
+        "ST7011J0-sha256",
+        "ST7011JP-sha256",
+        "ST7012J0-sha256",
+    ]
+    (file,) = read_sums(DATASETS["cap"], f"{'0' * 64} n1.edf\n{'1' * 64} ./n1.edf\n")
+    assert file.digest == "1" * 64, "listed twice, fetched once"
     with pytest.raises(TableError, match="none of its recordings"):
         read_sums(DATASETS["cap"], f"{'0' * 64} RECORDS\n")
 

@@ -1,0 +1,88 @@
+"""Whose word counts on what a file should hold: the package's, or the list the server keeps beside its files.
+
+What the package knows does not change with the server, so it comes first. The server's list is taken where the
+package knows no checksums, or where it is asked for: a mirror of other files under the same names has no other.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from eegsleep.datasets.registry import SUMS_FILE, find_dataset, read_registry, read_sums
+from eegsleep.errors import SettingsError
+from eegsleep.provenance import write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from eegsleep.datasets.registry import DataFile, DataSet
+
+PACKAGE, SERVER = "package", "server"
+
+logger = logging.getLogger(__name__)
+
+
+def are_complete(files: Sequence[DataFile]) -> bool:
+    """Return whether the checksum of every file is known."""
+    return bool(files) and all(file.digest for file in files)
+
+
+def is_in_package(dataset: str) -> bool:
+    """Return whether the package knows the checksums of a set."""
+    return are_complete(read_registry(dataset))
+
+
+def tell_source(dataset: str, folder: Path) -> str:
+    """Return by whose checksums the files in a folder are judged, `package` or `server`."""
+    return PACKAGE if is_in_package(dataset) and not (folder / SUMS_FILE).is_file() else SERVER
+
+
+def list_files(dataset: str, folder: Path) -> list[DataFile]:
+    """Return what is known of a set's files without a network: from the list kept in the folder, or the package."""
+    kept = folder / SUMS_FILE
+    return _read_kept(find_dataset(dataset), kept) if kept.is_file() else read_registry(dataset)
+
+
+def check_source(dataset: str, folder: Path, asked: str) -> None:
+    """Refuse to judge the files of one folder now by the server's list and now by the package.
+
+    Raises
+    ------
+    SettingsError
+        If `asked` is neither, or the folder holds a server's list where the package's checksums are asked for, or
+        files that were checked by the package where the server's are.
+    """
+    if asked not in {PACKAGE, SERVER}:
+        raise SettingsError("it is not known whose checksums are meant", found=asked, allowed=f"{PACKAGE} or {SERVER}")
+    if not is_in_package(dataset):
+        return
+    has_list = (folder / SUMS_FILE).is_file()
+    if asked == PACKAGE and has_list:
+        raise SettingsError(
+            f"{folder} holds files that were checked against a server's own list, not by the package's checksums",
+            found=SUMS_FILE,
+            remedy="go on with --checksums server, or take another folder with --output, or remove that list",
+        )
+    if asked == SERVER and not has_list and any((folder / file.name).is_file() for file in read_registry(dataset)):
+        raise SettingsError(
+            f"{folder} holds files that go by the package's checksums, not by a server's own list",
+            remedy="take another folder with --output",
+        )
+
+
+def keep_list(spec: DataSet, folder: Path, fetch_text: Callable[[], str]) -> list[DataFile]:
+    """Return the set's own list of checksums: the one kept beside the data, else the server's, which is kept."""
+    kept = folder / SUMS_FILE
+    if kept.is_file():
+        return _read_kept(spec, kept)
+    logger.info("fetching the list of %s", spec.name)
+    text = fetch_text()
+    files = read_sums(spec, text)
+    write_file(kept, text.encode())
+    return files
+
+
+def _read_kept(spec: DataSet, kept: Path) -> list[DataFile]:
+    return read_sums(spec, kept.read_text(encoding="utf-8", errors="replace"))
