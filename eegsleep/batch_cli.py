@@ -6,9 +6,10 @@ Nothing heavy is imported before it runs. `eegsleep.cli` registers it.
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -114,11 +115,13 @@ def batch(
 
 def run_and_tell(jobs: list[Job], folder: Path, settings: Settings, resources: Resources, time_limit_s: float) -> int:
     """Work the nights out, show how far it is, sum up at the end, and return the exit code."""
+    from eegsleep.batch.gather import check_output
     from eegsleep.batch.run import run_batch
     from eegsleep.batch.task import FULL
 
+    check_output(folder)
     try:
-        with _progress() as tell:
+        with _interrupted_once(), _progress() as tell:
             table = run_batch(jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, tell=tell)
     except KeyboardInterrupt:
         _say("eegsleep: interrupted; what is finished is kept, and the same command goes on from there.")
@@ -132,7 +135,9 @@ def run_and_tell(jobs: list[Job], folder: Path, settings: Settings, resources: R
     if (failed["error"] == FULL).any():
         _say("The disk is full. Make room and run the same command again; what is finished is kept.")
         return 1
-    sys.stdout.write(f"{_write_summary(folder)}\n")
+    page = _write_summary(folder)
+    if sys.stdout:
+        sys.stdout.write(f"{page}\n")
     return 1 if len(failed) else 0
 
 
@@ -163,12 +168,52 @@ def parse_units(units: list[str] | None) -> dict[str, str]:
 def _check_asked(asked: Job) -> None:
     """Refuse before the first night what would fail in every one."""
     from eegsleep.recording.presets import find_device
+    from eegsleep.recording.units import parse_unit
+    from eegsleep.staging.stage_codings import check_coding
 
     if asked.device:
         find_device(asked.device)
+    for label, unit in asked.units:
+        if parse_unit(unit) is None:
+            raise SettingsError(f"there is no unit for {label!r}", found=repr(unit), allowed="V, mV, uV and nV")
+    for clock in (asked.lights_off, asked.lights_on):
+        _check_clock(clock)
+    check_coding(asked.coding)
     if asked.calibration and not asked.calibration.is_file():
         raise SettingsError("there is no such calibration", found=str(asked.calibration),
                             remedy="`eegsleep calibrate` writes one")  # fmt: skip
+
+
+def _check_clock(clock: str | None) -> None:
+    from datetime import time
+
+    try:
+        time.fromisoformat(clock or "00:00")
+    except ValueError as error:
+        raise SettingsError("a clock time is not understood", found=clock or "", allowed="such as 23:15") from error
+
+
+@contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Let the first interrupt, of a keyboard, a queue or a terminal that goes, end the run, and pass over more of them.
+
+    The workers are being stopped then: who breaks that off has to wait for them all the same.
+    """
+    known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    names = [name for name in known if signal.getsignal(name) not in {signal.SIG_IGN, None}]
+
+    def interrupt(*_: object) -> None:
+        for name in names:
+            signal.signal(name, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {name: signal.signal(name, interrupt) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            if signal.getsignal(name) is interrupt:  # else all that is left to do is to end
+                signal.signal(name, handler)
 
 
 @contextmanager
@@ -184,8 +229,10 @@ def _progress() -> Iterator[Callable[[Standing], None]]:
     started_s = said_s = time.monotonic()
 
     def tell(standing: Standing) -> None:
-        nonlocal said_s
+        nonlocal started_s, said_s
         now_s = time.monotonic()
+        if standing.last is None:  # to look for fresh nights is no part of the rate
+            started_s = now_s
         if standing.last and standing.last["status"] == "failed":
             _say(f"{standing.last['night']} failed: {standing.last['reason']}")
         if standing.last is None or now_s - said_s >= _SILENCE_S:
@@ -208,6 +255,9 @@ def _bar(console: Console) -> Iterator[Callable[[Standing], None]]:
         started_s = time.monotonic()
 
         def tell(standing: Standing) -> None:
+            nonlocal started_s
+            if standing.last is None:
+                started_s = time.monotonic()
             if standing.last and standing.last["status"] == "failed":
                 console.print(Text(_printable(f"{standing.last['night']} failed: {standing.last['reason']}")))
             ended = standing.n_fresh + standing.n_done + standing.n_failed
@@ -234,8 +284,11 @@ def describe_standing(standing: Standing, elapsed_s: float) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"{_printable(text)}\n")
-    sys.stderr.flush()
+    """Say a line, or nothing where nobody listens any more: the nights go on."""
+    if sys.stderr:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"{_printable(text)}\n")
+            sys.stderr.flush()
 
 
 def _printable(text: str) -> str:

@@ -96,12 +96,10 @@ def score(
             units=tuple(batch_cli.parse_units(units).items()), start=start, lights_off=lights_off, lights_on=lights_on,
             hypnogram=hypnogram, reference=reference, coding=coding, calibration=calibration,
         )  # fmt: skip
-        night, folder, notes = score_file(job, settings, output)
-    for note in notes:
-        _say_aside(f"Note: {_printable(note)}")
+        night, folder = score_file(job, settings, output)
     _say_aside(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
     for warning in night.warnings:
-        _say_aside(f"Note: {warning}")
+        _say_aside(f"Note: {_printable(warning)}")
     print(folder / "report.html")
 
 

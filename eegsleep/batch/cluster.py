@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from eegsleep.batch.task import JOBS_FOLDER
 from eegsleep.errors import EegSleepError, SettingsError
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 # What a long night takes at its peak, with the libraries: ten hours of four channels at 512 Hz took 3.2 GB.
 NIGHT_BYTES = 3_300_000_000
+# Less than the libraries take before the night.
+_LEAST_BYTES = 100_000_000
 # A queue of a cluster may take its time; who waits longer starts the workers first.
 _WAIT_S = 600.0
 _CONNECT_S = 20.0
@@ -71,8 +74,6 @@ def open_client(resources: Resources, n_nights: int) -> Iterator[tuple[Client, i
     ------
     EegSleepError
         If the scheduler cannot be reached.
-    SettingsError
-        If the resources asked for make no sense.
     """
     if resources.scheduler:
         with _quiet(), _connect(resources.scheduler) as client:
@@ -99,23 +100,56 @@ def _quiet() -> Iterator[None]:
             each.setLevel(level)
 
 
+def check_resources(resources: Resources) -> None:
+    """Refuse resources that make no sense, before anything is begun.
+
+    Raises
+    ------
+    SettingsError
+        If one of them does not.
+    """
+    if resources.workers is not None and resources.workers < 0:
+        raise SettingsError("there is no such number of workers", found=str(resources.workers), allowed="0 and more")
+    if resources.memory_limit is not None:
+        _parse_memory(resources.memory_limit)
+    if resources.scheduler is not None:
+        _find_address(resources.scheduler)
+
+
+def _find_address(scheduler: str) -> str:
+    """Return the address of a scheduler; what is in its file is read here, for Dask waits long for a damaged one."""
+    address = scheduler
+    if Path(scheduler).is_file():
+        try:
+            address = str(json.loads(Path(scheduler).read_bytes())["address"])
+        except (OSError, ValueError, LookupError, TypeError):
+            address = ""
+    if ":" not in address:
+        raise SettingsError("there is no such scheduler", found=scheduler or "no name",
+                            allowed="an address such as tcp://host:8786, or the file a scheduler wrote")  # fmt: skip
+    return address
+
+
+def _parse_memory(limit: str) -> int:
+    from dask.utils import parse_bytes
+
+    try:
+        memory_bytes = parse_bytes(limit)
+    except ValueError:
+        memory_bytes = 0
+    if memory_bytes < _LEAST_BYTES:
+        raise SettingsError("the memory limit is not understood, or too little to begin with",
+                            found=limit, allowed="such as 2GB")  # fmt: skip
+    return memory_bytes
+
+
 def share_machine(resources: Resources, n_nights: int) -> tuple[int, int]:
     """Return how many workers this machine takes, and the memory of each in bytes."""
     from dask.system import CPU_COUNT
-    from dask.utils import parse_bytes
     from distributed.system import MEMORY_LIMIT
 
-    n_workers, memory_bytes = resources.workers, 0
-    if n_workers is not None and n_workers < 1:
-        raise SettingsError("there is no such number of workers", found=str(n_workers), allowed="0 and more")
-    if resources.memory_limit:
-        try:
-            memory_bytes = parse_bytes(resources.memory_limit)
-        except ValueError:
-            memory_bytes = 0
-        if memory_bytes < 100_000_000:
-            raise SettingsError("the memory limit is not understood, or too little to begin with",
-                                found=resources.memory_limit, allowed="such as 2GB")  # fmt: skip
+    n_workers = resources.workers
+    memory_bytes = _parse_memory(resources.memory_limit) if resources.memory_limit else 0
     if n_workers is None:
         n_workers = max(1, min(CPU_COUNT, MEMORY_LIMIT // (memory_bytes or NIGHT_BYTES)))
     n_workers = min(n_workers, n_nights)
@@ -153,16 +187,13 @@ def _start_cluster(n_workers: int, memory_bytes: int) -> Iterator[Client]:
 @contextmanager
 def _connect(scheduler: str) -> Iterator[Client]:
     from distributed import Client
+    from distributed.comm import get_address_host_port
 
     logger.info("connecting to the scheduler")
-    where: dict[str, Any] = {"address": scheduler}
-    if Path(scheduler).is_file():
-        where = {"scheduler_file": scheduler}
-    elif "://" not in scheduler and ":" not in scheduler:
-        raise SettingsError("there is no such scheduler", found=scheduler,
-                            allowed="an address such as tcp://host:8786, or the file a scheduler wrote")  # fmt: skip
+    address = _find_address(scheduler)
     try:
-        client = Client(**where, timeout=_CONNECT_S, set_as_default=False)
+        get_address_host_port(address)  # a client that was given no address takes long to go away
+        client = Client(address, timeout=_CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise EegSleepError(f"the scheduler {scheduler} does not answer", found=str(error) or type(error).__name__,
                             remedy="check that it runs and can be reached from here") from error  # fmt: skip

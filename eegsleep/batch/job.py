@@ -69,11 +69,10 @@ class Job:
 
 
 class Scored(NamedTuple):
-    """A night that was worked out, the folder it is kept in, and what did not fit in a hypnogram."""
+    """A night that was worked out, and the folder it is kept in."""
 
     night: Night
     folder: Path
-    notes: tuple[str, ...]
 
 
 def score_file(job: Job, settings: Settings, output: Path, *, share: bool = False) -> Scored:
@@ -122,7 +121,9 @@ def score_file(job: Job, settings: Settings, output: Path, *, share: bool = Fals
     # sums in several threads add in another order: one thread gives the same digits everywhere
     with threadpool_limits(limits=1):
         night = analyze_night(recording, settings, stages, lights, own)
-    return Scored(night, _save(night, recording, job, settings, output, expert, share=share), (*notes, *more))
+    # what did not fit in a hypnogram is kept with the night: in a batch nobody is there to read it
+    night = replace(night, warnings=(*night.warnings, *notes, *more))
+    return Scored(night, _save(night, recording, job, settings, output, expert, share=share))
 
 
 def _align(hypnogram: Path, recording: Recording, coding: str | None) -> tuple[pd.DataFrame, Lights | None, list[str]]:

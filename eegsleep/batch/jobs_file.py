@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from eegsleep.batch.job import Job
 
 JOBS_FILE = f"{JOBS.name}.csv"
+_OWN_HEADER = b"night,subject,file,status,"
 _NAN = float("nan")
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # as `write_file` calls them
 
@@ -55,9 +56,26 @@ def lock_output(output: Path) -> Iterator[None]:
 
 
 def read_rows(output: Path) -> dict[str, dict[str, Any]]:
-    """Return the rows of `jobs.csv` by night; none if there is no such table, or not one we wrote."""
+    """Return the rows of `jobs.csv` by night; none if there is no such table, or it was damaged.
+
+    Raises
+    ------
+    EegSleepError
+        If there is a file of that name that no batch wrote.
+    """
+    path = output / JOBS_FILE
     try:
-        table = read_table(output / JOBS_FILE, JOBS)
+        with path.open("rb") as file:
+            head = file.read(len(_OWN_HEADER))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise EegSleepError(f"{path} cannot be read", found=str(error.strerror)) from error
+    if head and head != _OWN_HEADER:
+        raise EegSleepError(f"{path} is not the account of a batch, and is not written over",
+                            remedy="rename it, or give another folder with --output")  # fmt: skip
+    try:
+        table = read_table(path, JOBS)
     except TableError:
         return {}
     return {row["night"]: row for row in table.to_dict("records")}
@@ -65,16 +83,23 @@ def read_rows(output: Path) -> dict[str, dict[str, Any]]:
 
 def make_row(job: Job, output: Path, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - as the table declares
     """Return a row of table `JOBS`."""
-    return {"night": job.night, "subject": job.subject, "file": name_file(job.file, output), "status": "",
-            "seconds": _NAN, "memory_mb": _NAN, "error": "", "reason": ""} | values  # fmt: skip
+    row = {"night": job.night, "subject": job.subject, "file": name_file(job.file, output), "status": "",
+           "seconds": _NAN, "memory_mb": _NAN, "error": "", "reason": ""} | values  # fmt: skip
+    return row | {"reason": _as_text(row["reason"])}
 
 
 def name_file(file: Path, output: Path) -> str:
     """Return the path of a recording from the folder of the table, which holds when both are moved together."""
     try:
-        return Path(os.path.relpath(file, output)).as_posix()
+        path = Path(os.path.relpath(file, output))
     except ValueError:  # another drive
-        return file.as_posix()
+        path = file
+    return _as_text(path.as_posix())
+
+
+def _as_text(name: str) -> str:
+    """Return a text that a file can hold: names from other systems may have bytes that are no letters here."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def make_table(rows: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:

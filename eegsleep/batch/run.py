@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from eegsleep.batch.cluster import Resources
+from eegsleep.batch.cluster import Resources, check_resources
 from eegsleep.batch.freshness import find_fresh
 from eegsleep.batch.job import do_job
 from eegsleep.batch.jobs_file import clean_output, lock_output, make_row, make_table, name_file, read_rows, write_rows
@@ -89,6 +89,7 @@ def run_batch(
     output, settings = Path(output).absolute(), settings or Settings()
     resources = resources or Resources()
     _check_asked(jobs, time_limit_s)
+    check_resources(resources)
     with lock_output(output):
         clean_output(output)
         earlier = read_rows(output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from dataclasses import replace
@@ -75,7 +76,7 @@ def find_jobs(sources: Sequence[str | Path], asked: Job | None = None, output: P
     if not jobs:
         raise SettingsError("there is no recording", found=f"none in {', '.join(map(str, sources))}",
                             allowed="EDF, BDF, ZMax folders, text of headbands")  # fmt: skip
-    return Found(_name_apart(jobs, paths), output)
+    return Found(_name_apart(jobs, paths, output), output)
 
 
 def _find_study(path: Path) -> Path | None:
@@ -172,8 +173,9 @@ def _jobs_of_path(path: Path, asked: Job, output: Path) -> list[Job]:
 def _walk(folder: Path, output: Path) -> Iterator[Path]:
     """Yield the recordings below a folder, in order of their names; a folder of one-signal files is one."""
     entries = sorted(folder.iterdir())
+    names = {path.name.lower() for path in entries}
     for path in entries:
-        if path.name.startswith(".") or path.absolute() == output:
+        if path.name.startswith(".") or path.absolute() == output or _is_twin(path.name.lower(), names):
             continue
         if path.is_dir():
             if (path / "provenance.json").exists() or path.is_symlink():
@@ -184,6 +186,14 @@ def _walk(folder: Path, output: Path) -> Iterator[Path]:
                 yield from _walk(path, output)
         elif path.is_file() and _is_recording(path):
             yield path
+
+
+def _is_twin(name: str, names: set[str]) -> bool:
+    """Return whether a file is another form of a recording beside it: packed, or a header for WFDB."""
+    if name.endswith(".gz"):
+        return name.removesuffix(".gz") in names
+    stem = name.removesuffix(".hea")
+    return stem != name and any(form in names for form in (stem, *(stem + end for end in (".edf", ".bdf", ".rec"))))
 
 
 def _is_recording(path: Path) -> bool:
@@ -240,26 +250,38 @@ def _is_one_night(folder: Path) -> bool:
     return True
 
 
-def _name_apart(jobs: list[Job], roots: Sequence[Path]) -> list[Job]:
+def _find_parts(file: Path, roots: Sequence[Path]) -> tuple[str, ...]:
+    """Return the folders of a recording and its name, from the folder that all that was asked for lies in."""
+    homes = [os.path.abspath(root if root.is_dir() else root.parent) for root in roots]  # noqa: PTH100 - links stay
+    try:
+        return Path(os.path.relpath(file, os.path.commonpath(homes))).parts
+    except ValueError:  # on several drives
+        return (file.name,)
+
+
+def _name_apart(jobs: list[Job], roots: Sequence[Path], output: Path) -> list[Job]:
     """Return jobs with names of their own: recordings of one name in several folders are named by their folders too.
+
+    A recording that is in the account of an earlier batch keeps the name it has there, or it would be there twice
+    once another of its name has come.
 
     Raises
     ------
     SettingsError
         If that does not tell two apart.
     """
+    from eegsleep.batch.jobs_file import name_file, read_rows
     from eegsleep.recording.read import make_id
 
-    jobs = list({job.file: job for job in jobs}.values())
+    jobs = list({os.path.abspath(job.file): job for job in jobs}.values())  # noqa: PTH100 - `..` is to go, links stay
     n_of = Counter(job.night.casefold() for job in jobs)
-    bases = [root.absolute() for root in roots]
+    known = {row["file"]: night for night, row in read_rows(output).items() if make_id(Path(night)) == night}
     named = []
     for job in jobs:
-        if n_of[job.night.casefold()] > 1:
-            base = max((b for b in bases if b in job.file.parents), key=lambda b: len(b.parts), default=None)
-            within = job.file.relative_to(base).as_posix() if base else job.file.name
-            job = replace(job, night=make_id(Path(within.replace("/", "-"))))  # noqa: PLW2901 - the same, renamed
-        named.append(job)
+        night = known.get(name_file(job.file, output.absolute()))
+        if not night and n_of[job.night.casefold()] > 1:
+            night = make_id(Path("-".join(_find_parts(job.file, roots))))
+        named.append(replace(job, night=night or job.night))
     by_name: dict[str, Job] = {}
     for job in named:
         other = by_name.setdefault(job.night.casefold(), job)

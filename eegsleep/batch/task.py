@@ -114,7 +114,11 @@ def attempt_here(job: Job, settings: Settings, order: Order, work: Work) -> dict
             try:
                 work(job, settings, output)
             except Exception as error:  # noqa: BLE001 - whatever it is, it costs this night alone
-                row = fail_row(job, *_tell(error))
+                kind, reason = _tell(error)
+                # an account that is passed on should not tell where somebody keeps things
+                for path in (job.file, output):
+                    reason = reason.replace(str(path), path.name) if path.name else reason
+                row = fail_row(job, kind, reason)
             seconds = time.monotonic() - started_s
     except Timeout:
         return fail_row(job, KILLED, "a process that an earlier run left behind still works on it; try again later.")

@@ -36,6 +36,9 @@ def run(*arguments, **options):
     ((".", "--device", "toaster"), "no such device"),
     ((".", "--calibration", "none.json"), "no such calibration"),
     ((".", "--units", "C4"), "--units is not understood"),
+    ((".", "--units", "C4=furlong"), "no unit for 'C4'"),
+    ((".", "--lights-off", "25:00"), "clock time is not understood"),
+    ((".", "--coding", "cuneiform"), "no stage coding"),
     ((".", "--config", "none.toml"), "none.toml"),
     ((".", "--workers", "many"), "many"),
     ((".",), "there is no recording"),
@@ -85,21 +88,43 @@ def test_a_run_that_finds_another_at_work_says_so(write_edf, tmp_path):
     assert not (tmp_path / "out" / "jobs.csv").exists()
 
 
-def test_an_interrupt_ends_the_workers_too_and_leaves_nothing_half_written(nights, tmp_path):
-    """As from the keyboard, to every process of the terminal: exit 130, one sentence, no traceback of any of them."""
+def test_a_summary_that_could_not_be_written_is_found_out_before_the_nights(write_edf, tmp_path):
+    write_edf(["C4-M1"], name="one.edf")
+    (tmp_path / "nights.csv").write_text("subject,night,condition\n")
+    done = run(".", "--output", ".", cwd=tmp_path, capture_output=True)
+    assert done.returncode == 2
+    assert "nights.csv is not the summary of a batch" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["nights.csv", "one.edf"]
+
+
+def test_nights_go_on_where_nobody_listens(write_edf, tmp_path):
+    """With stdout and stderr closed, as a service may start it, a batch does its work."""
+    write_edf(["ECG"], name="one.edf")
+    command = [sys.executable, "-m", "eegsleep", "batch", ".", "--output", "out"]
+    done = subprocess.run(["sh", "-c", '"$@" >&- 2>&-', "sh", *command], cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert (tmp_path / "out" / "index.html").is_file()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_workers_too_and_leaves_nothing_half_written(number, nights, tmp_path):
+    """To every process of the terminal, and more than once: exit 130, one sentence, no traceback of any of them."""
     command = [sys.executable, "-m", "eegsleep", "batch", str(nights), "--output", str(tmp_path), "--workers", "2"]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     until = time.monotonic() + 60
     while not list(tmp_path.glob(".jobs/*.log")):
         assert time.monotonic() < until, "no night was begun"
         time.sleep(0.01)
-    os.killpg(running.pid, signal.SIGINT)
+    for _ in range(3):
+        os.killpg(running.pid, number)
+        time.sleep(0.1)
     said = running.communicate(timeout=60)[1]  # comes back when no process is left that could say something
     assert running.returncode == 130
     assert said.splitlines()[1:] == [
         "eegsleep: interrupted; what is finished is kept, and the same command goes on from there."
     ], "after the line of progress, one sentence"
-    assert not list(tmp_path.glob("n*"))
+    assert not list(tmp_path.rglob(".*.partial")) + list(tmp_path.rglob("*.tmp"))
+    assert all((night / "provenance.json").is_file() for night in tmp_path.glob("n*")), "whole, or not there"
 
 
 def test_what_a_killed_run_left_is_removed_but_not_what_somebody_still_writes(tmp_path):

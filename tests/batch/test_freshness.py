@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from eegsleep.batch.freshness import describe_request, find_fresh, hash_inputs, list_inputs
+from eegsleep.batch.freshness import describe_request, find_fresh, hash_inputs, list_inputs, read_provenance
 from eegsleep.batch.job import Job, score_file
 from eegsleep.config import Settings
 from eegsleep.events.spindles import SpindleSettings
-from eegsleep.provenance import package_versions
+from eegsleep.provenance import hash_file, package_versions
 
 VERSIONS = {"eegsleep": "1"}
 
@@ -45,6 +45,29 @@ def test_other_settings_make_another_night(scored):
         settings, spindles=SpindleSettings(min_sigma_ratio=settings.spindles.min_sigma_ratio + 1)
     )
     assert not find_fresh([job], output, changed)
+
+
+def test_another_question_needs_no_reading_of_the_recording(scored, monkeypatch):
+    """Nights may be large and many: what was asked for is compared first, then what was written, then the recording."""
+    from eegsleep.batch import freshness
+
+    job, settings, output = scored
+    read = []
+    monkeypatch.setattr(freshness, "hash_file", lambda path: read.append(path) or hash_file(path))
+    assert not find_fresh([dataclasses.replace(job, device="generic")], output, settings)
+    assert read == []
+    assert find_fresh([job], output, settings) == {"n1"}
+    assert read[-1] == job.file
+
+
+def test_what_did_not_fit_in_an_experts_stages_is_kept_with_the_night(nights, tmp_path):
+    """In a batch nobody reads what is said: the report and provenance.json have it."""
+    stages = tmp_path / "expert.csv"
+    stages.write_text("onset_s,duration_s,stage\n" + "".join(f"{30 * i},30,N2\n" for i in range(90)))
+    night, folder = score_file(Job(nights / "n1.edf", night="n1", reference=stages), Settings(), tmp_path)
+    said = [warning for warning in night.warnings if warning.startswith("expert.csv: ")]
+    assert said, "90 epochs do not fit in 72"
+    assert read_provenance(folder)["warnings"] == list(night.warnings)
 
 
 def test_every_output_must_be_what_was_written(scored, tmp_path):

@@ -1,6 +1,7 @@
 """A batch as a whole: what happens to one night costs that night alone, and nothing finished is ever lost."""
 
 import dataclasses
+import os
 import random
 import signal
 import subprocess
@@ -162,7 +163,9 @@ def test_a_killed_worker_costs_nothing(make_jobs, tmp_path):
         (("a", "b"), {"resources": Resources(workers=-1)}, "number of workers"),
         (("a", "b"), {"resources": Resources(memory_limit="much")}, "memory limit"),
         (("a", "b"), {"resources": Resources(scheduler="nowhere")}, "no such scheduler"),
+        (("a", "b"), {"resources": Resources(scheduler=stand_in.__file__)}, "no such scheduler"),
         (("a", "b"), {"resources": Resources(scheduler="tcp://127.0.0.1:1")}, "does not answer"),
+        (("a", "b"), {"resources": Resources(scheduler="http://127.0.0.1:1")}, "does not answer"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(nights, options, words, make_jobs, tmp_path, monkeypatch):
@@ -171,6 +174,36 @@ def test_what_cannot_be_meant_is_refused(nights, options, words, make_jobs, tmp_
     monkeypatch.setattr(cluster, "_CONNECT_S", 0.5)
     with pytest.raises(EegSleepError, match=words):
         run_batch(make_jobs(*nights), tmp_path / "out", work=stand_in.pretend, **options)
+
+
+def test_an_account_of_somebody_else_is_not_written_over(make_jobs, tmp_path):
+    """One of ours that was damaged is written anew; a table that only has its name is not touched."""
+    account = tmp_path / "jobs.csv"
+    account.write_text("employer,salary\n")
+    with pytest.raises(EegSleepError, match=r"jobs\.csv is not the account of a batch"):
+        run_batch(make_jobs("a"), tmp_path, resources=HERE, work=stand_in.pretend)
+    assert account.read_text() == "employer,salary\n"
+    for damaged in ("", "night,subject,file,status,seconds,memory_mb,error,reason\na,,recordings/a.edf,do"):
+        account.write_text(damaged)
+        run_batch(make_jobs("a"), tmp_path, resources=HERE, work=stand_in.pretend)
+        assert set(read_rows(tmp_path)) == {"a"}
+
+
+def test_names_that_are_no_text_and_paths_of_this_machine_stay_out_of_the_account(make_jobs, tmp_path):
+    """A name from another system may have bytes that are no letters here: its night is done all the same."""
+    jobs = make_jobs("a", "broken")
+    odd = Path(os.fsdecode(os.fsencode(jobs[0].file.parent) + b"/n\xe4cht.edf"))
+    try:
+        jobs[0].file.rename(odd)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "inway").write_text("a file where the folder of a night should be\n")
+    jobs = [dataclasses.replace(jobs[0], file=odd), jobs[1], *make_jobs("inway")]
+    table = run_batch(jobs, tmp_path / "out", resources=HERE, work=stand_in.pretend).set_index("night")
+    assert table.loc["a", ["status", "file"]].tolist() == ["done", "../recordings/n\ufffdcht.edf"]
+    assert "out/inway" in table.loc["inway", "reason"]
+    assert str(tmp_path) not in (tmp_path / "out" / "jobs.csv").read_text(encoding="utf-8")
 
 
 def test_a_worker_does_not_work_where_the_command_stands(make_jobs, tmp_path, monkeypatch):

@@ -54,8 +54,39 @@ def test_nights_of_one_name_are_named_by_their_folders_too(nights, tmp_path):
     shutil.copy(nights / "n2.edf", tmp_path / "S01" / "other.edf")
     found = find_jobs([tmp_path], ASKED)
     assert names(found) == ["S01-night", "other", "S02-night"]
-    with pytest.raises(EegSleepError, match=r"S01.night\.edf and .*S02.night\.edf"):
-        find_jobs([job.file for job in found.jobs], ASKED)
+    assert names(find_jobs([job.file for job in found.jobs], ASKED)) == names(found), "however they are asked for"
+    assert names(find_jobs([tmp_path / "S02", tmp_path / "S01" / ".." / "S01"], ASKED)) == [
+        "S02-night", "S01-night", "other",
+    ]  # fmt: skip
+    shutil.copy(nights / "n1.edf", tmp_path / "S01-night.edf")
+    with pytest.raises(EegSleepError, match=r"S01.night\.edf and .*S01-night\.edf"):
+        find_jobs([tmp_path], ASKED)
+
+
+def test_a_recording_keeps_the_name_it_has_in_the_account(nights, tmp_path):
+    """Another of its name that comes later is named by its folder; else the first would be there twice."""
+    from eegsleep.batch.jobs_file import make_row, write_rows
+
+    data, output = tmp_path / "data", tmp_path / "out"
+    for sleeper in ("S01", "S02"):
+        (data / sleeper).mkdir(parents=True)
+        shutil.copy(nights / "n1.edf", data / sleeper / "night.edf")
+    output.mkdir()
+    first = find_jobs([data / "S01"], ASKED, output).jobs[0]
+    assert first.night == "night"
+    write_rows(output, {"night": make_row(first, output, status="done")})
+    assert names(find_jobs([data], ASKED, output)) == ["night", "S02-night"]
+    assert names(find_jobs([data], ASKED, tmp_path / "elsewhere")) == ["S01-night", "S02-night"]
+
+
+def test_another_form_of_a_recording_beside_it_is_not_taken_twice(nights, tmp_path):
+    """A header for WFDB or a packed copy beside an EDF is the same night; alone, each is a night."""
+    shutil.copy(nights / "n1.edf", tmp_path / "n1.edf")
+    for name in ("n1.edf.gz", "n1.hea", "n2.edf.gz", "n3.hea"):
+        (tmp_path / name).write_bytes(b"x")
+    shutil.copy(nights / "n1.edf", tmp_path / "n4.edf")
+    (tmp_path / "n4.edf.hea").write_bytes(b"x")
+    assert [job.file.name for job in find_jobs([tmp_path], ASKED).jobs] == ["n1.edf", "n2.edf.gz", "n3.hea", "n4.edf"]
 
 
 def test_the_same_recording_named_twice_is_one_night(nights):

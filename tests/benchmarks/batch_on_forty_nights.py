@@ -62,9 +62,9 @@ COMMAND = [sys.executable, "-m", "eegsleep", "batch"]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return every file of a batch but its account and its lock."""
+    """Return every file of a batch but its lock, and what tells the nights of this run from earlier ones."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*")
-            if p.is_file() and ".jobs" not in p.parts and p.name != "jobs.csv"}  # fmt: skip
+            if p.is_file() and ".jobs" not in p.parts and p.name not in {"jobs.csv", "index.html"}}  # fmt: skip
 
 
 def measure(folder: Path, n_nights: int) -> list[tuple[str, bool]]:
@@ -79,7 +79,7 @@ def measure(folder: Path, n_nights: int) -> list[tuple[str, bool]]:
     started_s = time.monotonic()
     table = run_batch(jobs, folder / "first", resources=Resources(workers=2), time_limit_s=TIME_LIMIT_S,
                       work=work_or_misbehave)  # fmt: skip
-    counts = dict(table["status"].value_counts())
+    counts = table["status"].value_counts().to_dict()
     said.append((f"{counts} in {time.monotonic() - started_s:.0f} s",
                  counts == {"done": n_nights - n_failing, "failed": n_failing}))  # fmt: skip
     said += [(f"  {row.night}: {row.error}: {row.reason}", True) for row in table.itertuples() if row.error]
