@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     )
     from eegsleep.events.spindle_candidates import find_spindle_candidates
     from eegsleep.events.spindles import SpindleSettings, detect_spindles, select_spindles
-    from eegsleep.markers import CATALOGUE, FAMILIES
+    from eegsleep.markers.catalogue import CATALOGUE, FAMILIES
     from eegsleep.night import Night, analyze_night, load_night, save_night
     from eegsleep.quality import Verdict, judge_night, measure_quality
     from eegsleep.recording.anonymize import anonymize_recording
@@ -75,10 +75,10 @@ if TYPE_CHECKING:
 # Public name: where it lives. Nothing is imported until it is asked for (PEP 562).
 _HOMES = {
     "ARTEFACT_KINDS": "eegsleep.datasets.simulated_artefacts",
-    "CATALOGUE": "eegsleep.markers",
+    "CATALOGUE": "eegsleep.markers.catalogue",
     "CODINGS": "eegsleep.staging.stage_codings",
     "DATASETS": "eegsleep.datasets.registry",
-    "FAMILIES": "eegsleep.markers",
+    "FAMILIES": "eegsleep.markers.catalogue",
     "FETCHERS": "eegsleep.datasets.physionet",
     "Agreement": "eegsleep.staging.agreement",
     "Calibration": "eegsleep.events.calibration",

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eegsleep.catalogue import CATALOGUE
 from eegsleep.errors import EegSleepError
-from eegsleep.marker_rows import SPECTRUM_STAGES
+from eegsleep.markers.catalogue import CATALOGUE
+from eegsleep.markers.rows import SPECTRUM_STAGES
 from eegsleep.provenance import hash_file, write_file
 from eegsleep.report.hypnogram_strip import LETTERS
 from eegsleep.report.index_page import Glance, render_index

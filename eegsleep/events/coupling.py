@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from eegsleep.band_filter import analytic_band, thin
 from eegsleep.quality import usable_epochs
+from eegsleep.recording.band_filter import analytic_band, thin
 from eegsleep.staging.hypnogram import EPOCH_S
 from eegsleep.tables import COUPLING, COUPLING_SUMMARY, check_table, empty_table
 

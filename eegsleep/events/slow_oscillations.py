@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from eegsleep.band_filter import filter_band, thin
 from eegsleep.errors import SettingsError
 from eegsleep.events.yasa_slow_waves import detect_as_yasa
 from eegsleep.quality import usable_epochs
+from eegsleep.recording.band_filter import filter_band, thin
 from eegsleep.staging.hypnogram import EPOCH_S
 from eegsleep.tables import SLOW_OSCILLATION_CANDIDATES, SLOW_OSCILLATIONS, check_table, empty_table
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from eegsleep.catalogue import CATALOGUE
+from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.report.hypnogram_strip import draw_strip, longest_night
 from eegsleep.report.night_figures import FONT, INK, MUTED, RULE, Figure, plain_label
 from eegsleep.report.pages import MISSING, VERDICTS, compose_page, encode_figure, format_number, with_json

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from eegsleep.catalogue import FAMILIES
+from eegsleep.markers.catalogue import FAMILIES
 from eegsleep.provenance import package_versions
 from eegsleep.report.next_day import describe_next_day, number_range, p_value, signed_number
 from eegsleep.report.pages import ARROWS, MISSING, compose_page, format_number, with_json

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from eegsleep.batch.gather import check_output, gather_nights, write_summary
-from eegsleep.catalogue import CATALOGUE
 from eegsleep.errors import EegSleepError
+from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.night import save_night
 from eegsleep.study.nights_file import read_nights
 from eegsleep.tables import HYPNOGRAM, JOBS, MARKERS, NIGHT_TABLES, empty_table, encode_table

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eegsleep.catalogue import CATALOGUE
+from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.study.arrangement import arrange_nights
 from eegsleep.study.nuisance import Arms, explain_away
 from eegsleep.study.recall import compare_recall, counted_kind, recall_of_nights

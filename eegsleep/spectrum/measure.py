@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from eegsleep.aperiodic import Aperiodic, fit_aperiodic, part_spectrum
 from eegsleep.errors import SettingsError
-from eegsleep.eye_movements import count_eye_movements
 from eegsleep.quality import usable_epochs
 from eegsleep.recording.read import ANALYSIS_RATE_HZ
+from eegsleep.spectrum.aperiodic import Aperiodic, fit_aperiodic, part_spectrum
+from eegsleep.spectrum.eye_movements import count_eye_movements
 from eegsleep.staging.statistics import find_cycles
 from eegsleep.tables import SPECTRUM, check_table
 

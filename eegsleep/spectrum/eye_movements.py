@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegsleep.band_filter import filter_band, thin
 from eegsleep.quality import usable_epochs
+from eegsleep.recording.band_filter import filter_band, thin
 from eegsleep.staging.hypnogram import EPOCH_S
 
 if TYPE_CHECKING:

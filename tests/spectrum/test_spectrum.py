@@ -6,12 +6,12 @@ import pytest
 from benchmarks.slow_oscillation_fairness import simulate
 
 from eegsleep import read_recording
-from eegsleep.aperiodic import fit_aperiodic, part_spectrum
 from eegsleep.errors import SettingsError
-from eegsleep.eye_movements import count_eye_movements, find_eye_movements
 from eegsleep.quality import measure_quality
 from eegsleep.recording.read import Recording
 from eegsleep.spectrum import SpectrumSettings, measure_spectrum
+from eegsleep.spectrum.aperiodic import fit_aperiodic, part_spectrum
+from eegsleep.spectrum.eye_movements import count_eye_movements, find_eye_movements
 from eegsleep.staging.hypnogram import make_stages
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from eegsleep.catalogue import CATALOGUE
 from eegsleep.errors import SettingsError
+from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.staging.confidence import Uncertainty
 
 EVENT_STAGES = {"N2": ("N2",), "N3": ("N3",), "NREM": ("N2", "N3")}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from eegsleep.catalogue import BANDS, CATALOGUE, FAMILIES
-from eegsleep.event_markers import (
+from eegsleep.markers.catalogue import BANDS, CATALOGUE, FAMILIES
+from eegsleep.markers.events import (
     audit_rows,
     chance_rows,
     clean_events,
@@ -19,7 +19,7 @@ from eegsleep.event_markers import (
     view_rows,
     yasa_rows,
 )
-from eegsleep.marker_rows import EVENT_STAGES, SPECTRUM_STAGES, MarkerSettings, Place, make_row, spoken
+from eegsleep.markers.rows import EVENT_STAGES, SPECTRUM_STAGES, MarkerSettings, Place, make_row, spoken
 from eegsleep.staging.confidence import measure_uncertainty
 from eegsleep.staging.lights import Lights
 from eegsleep.staging.statistics import EPOCH_MIN, EPOCH_S, measure_sleep

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegsleep.catalogue import COUPLING_KINDS, SPINDLE_KINDS
 from eegsleep.events.audit import correct_for_recall
-from eegsleep.marker_rows import EVENT_STAGES, Place, make_row
+from eegsleep.markers.catalogue import COUPLING_KINDS, SPINDLE_KINDS
+from eegsleep.markers.rows import EVENT_STAGES, Place, make_row
 from eegsleep.staging.statistics import EPOCH_S
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from eegsleep.marker_rows import MarkerSettings
+    from eegsleep.markers.rows import MarkerSettings
 
 
 def clean_events(

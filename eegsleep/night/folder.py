@@ -1,0 +1,164 @@
+"""The folder a night is kept in: every file whole and vouched for, or absent."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from eegsleep.errors import EegSleepError
+from eegsleep.events.slow_oscillations import main_slow_oscillations
+from eegsleep.night.analyze import Night
+from eegsleep.provenance import encode_json, hash_bytes, hash_file, write_file
+from eegsleep.quality import Verdict
+from eegsleep.staging.lights import Lights
+from eegsleep.tables import NIGHT_TABLES, encode_sidecar, encode_table, read_table
+
+
+def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None = None) -> Path:
+    """Write a night folder and return its path.
+
+    A new folder appears whole. In a folder that is already there each file is replaced whole, and
+    `provenance.json`, which holds the hash of every file, comes last.
+
+    Parameters
+    ----------
+    night : Night
+    output : path
+        The folder in which the night folder `<id>/` is made.
+    pages : dict of str to bytes, optional
+        More files to keep in it, such as `report.html`.
+
+    Raises
+    ------
+    EegSleepError
+        If it cannot be written, or the folder holds the night of another recording of the same name.
+    """
+    folder = Path(output) / night.id
+    _refuse_other_night(folder, night)
+    files: dict[str, bytes] = {}
+    for table in NIGHT_TABLES:
+        files[f"{table.name}.csv"] = encode_table(night.tables()[table.name], table)
+        files[f"{table.name}.json"] = encode_sidecar(table)
+    files["events.edf"] = encode_events(night)
+    files.update(pages or {})
+    provenance = {
+        **night.provenance,
+        "quality": {"verdict": night.verdict.verdict, "reasons": list(night.verdict.reasons)},
+        "warnings": list(night.warnings),
+        "outputs": {name: hash_bytes(content) for name, content in sorted(files.items())},
+    }
+    files["provenance.json"] = encode_json(provenance)
+    staging = folder.with_name(f".{night.id}.partial")
+    try:
+        target = folder if folder.is_dir() else staging
+        target.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            write_file(target / name, content)
+        if target is staging:
+            staging.replace(folder)
+    except OSError as error:
+        raise EegSleepError(f"{folder} cannot be written", found=str(error)) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return folder
+
+
+def _refuse_other_night(folder: Path, night: Night) -> None:
+    """Raise if a folder holds another recording's night: two files may have one name in two places."""
+    try:
+        kept = json.loads((folder / "provenance.json").read_bytes())["input"]["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    mine = night.provenance.get("input", {}).get("sha256", "")
+    if kept and mine and kept != mine:
+        raise EegSleepError(
+            f"{folder} holds the night of another recording of the same name",
+            remedy="give another folder with --output, or rename the recording",
+        )
+
+
+def load_night(folder: str | Path) -> Night:
+    """Read a night folder back, after checking that its tables are the ones its provenance vouches for.
+
+    Raises
+    ------
+    EegSleepError
+        If the folder is unfinished, or a table was changed since it was written.
+    """
+    from datetime import datetime
+
+    folder = Path(folder)
+    try:
+        provenance = json.loads((folder / "provenance.json").read_bytes())
+        outputs = provenance["outputs"]
+    except (OSError, ValueError, KeyError) as error:
+        raise EegSleepError(f"{folder} is not a finished night folder", found=str(error)) from error
+    # A default would be a verdict nobody came to, and the tables of that time lack what it rests on.
+    if "quality" not in provenance:
+        raise EegSleepError(
+            f"{folder} was written by an earlier version of eegsleep",
+            found="no verdict on its quality",
+            remedy="score the night again",
+        )
+    for table in NIGHT_TABLES:
+        name = f"{table.name}.csv"
+        if not (folder / name).is_file() or hash_file(folder / name) != outputs.get(name):
+            raise EegSleepError(
+                f"{folder / name} is not the file that was written",
+                remedy="score the night again; give a corrected hypnogram with --hypnogram",
+            )
+    tables = {table.name: read_table(folder / f"{table.name}.csv", table) for table in NIGHT_TABLES}
+    start = provenance["start"]
+    return Night(
+        id=provenance["id"],
+        start=datetime.fromisoformat(start) if start else None,
+        duration_s=provenance["input"]["duration_s"],
+        device=provenance["device"],
+        roles=provenance["roles"],
+        lights=Lights(**provenance["lights"]),
+        stages=tables.pop("hypnogram"),
+        verdict=Verdict(provenance["quality"]["verdict"], tuple(provenance["quality"]["reasons"])),
+        warnings=tuple(provenance["warnings"]),
+        methods=(),
+        provenance={k: v for k, v in provenance.items() if k not in {"quality", "warnings", "outputs"}},
+        **tables,
+    )
+
+
+def encode_events(night: Night) -> bytes:
+    """Return stages, spindles and slow oscillations as EDF+ annotations without a signal."""
+    from io import BytesIO
+
+    import edfio
+
+    names = dict.fromkeys(("W", "N1", "N2", "N3", "R"), "") | {"UNS": "?"}
+    annotations = [
+        edfio.EdfAnnotation(row.onset_s, 30.0, f"Sleep stage {names[row.stage] or row.stage}")
+        for row in night.stages.itertuples()
+    ]
+    for kind, events in (
+        ("Spindle", night.spindles),
+        ("Slow oscillation", main_slow_oscillations(night.slow_oscillations)),
+    ):
+        annotations += [
+            edfio.EdfAnnotation(
+                round(row.onset_s, 3),
+                round(row.duration_s, 3),
+                f"{kind} {re.sub('[^ -~]', '?', row.channel)}",
+            )
+            for row in events.itertuples()
+        ]
+    annotations.sort(key=lambda annotation: annotation.onset)
+    # the header of an EDF has two digits for the year
+    start = night.start if night.start and 1985 <= night.start.year <= 2084 else None
+    file = edfio.Edf(
+        [],
+        starttime=night.start.time() if night.start else None,
+        recording=edfio.Recording(startdate=start.date()) if start else None,
+        annotations=annotations,
+    )
+    buffer = BytesIO()
+    file.write(buffer)
+    return buffer.getvalue()

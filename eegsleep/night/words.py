@@ -1,0 +1,124 @@
+"""What is said of a night: what its reader must know first, and how its numbers came about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eegsleep.events.spindles import describe_method
+from eegsleep.provenance import package_versions
+from eegsleep.recording.presets import find_device
+from eegsleep.staging.lights import OFF_ALONE, Lights
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from eegsleep.config import Settings
+    from eegsleep.events.calibration import Calibration
+    from eegsleep.recording.read import Recording
+
+_LIGHTS_WORDS = {
+    "user": "as given",
+    "annotations": "as annotated in the file",
+    "hypnogram": "as given with the hypnogram",
+    "whole recording": "the first and the last epoch of the recording",
+    "sleep": "not known; 30 min before and after the longest sleep of the recording",
+    OFF_ALONE: "off as given; on is not known, and 30 min after the longest sleep was taken for it",
+}
+
+
+def collect_warnings(
+    recording: Recording, stages: pd.DataFrame, lights: Lights, staged: dict[str, float]
+) -> tuple[str, ...]:
+    """Return what the reader must know first, but for the verdict on the signals, which stands by itself."""
+    found = list(recording.notes)
+    unscored = int((stages["stage"].iloc[lights.epochs(len(stages))] == "UNS").sum())
+    if unscored:
+        found.append(f"{unscored / 2:g} min are unscored; they count neither as wake nor as sleep.")
+    left_out = [label for label in recording.derivations if staged and label not in staged]
+    if left_out:
+        found.append(f"{', '.join(left_out)}: mostly not usable, and left out of the staging.")
+    if not lights.known:
+        found.append(
+            "Nobody says when the lights went out. The longest sleep of the recording was taken as the night, with "
+            "30 min on both sides; latencies and efficiency are not known. Give --lights-off and --lights-on."
+        )
+    elif not lights.on_known:
+        found.append(
+            "Nobody says when the lights went on, and the recording goes on for long. The night was taken to end 30 "
+            "min after its longest sleep; time in bed, efficiency and wake after sleep onset are not known. Give "
+            "--lights-on."
+        )
+    return tuple(found)
+
+
+def tell_uncalibrated(recording: Recording, calibration: Calibration | None) -> list[str]:
+    """Return a warning for each derivation a calibration says nothing of: it is counted in another way."""
+    if calibration is None:
+        return []
+    limits = {"spindles": calibration.sigma_amplitude_uv, "slow oscillations": calibration.so_amplitude_uv}
+    return [
+        f"{label}: the calibration has no threshold for {spoken} on this derivation; they are counted as without one, "
+        "and cannot be compared with calibrated nights."
+        for label in recording.derivations
+        for spoken, known in limits.items()
+        if label not in known
+    ]
+
+
+def tell_views_apart(markers: pd.DataFrame) -> list[str]:
+    """Return a warning for each channel on which the absolute and the relative view count differently."""
+    names = {
+        "spindles": ("spindle_absolute_density_per_min", "spindle_relative_density_per_min"),
+        "slow oscillations": ("slow_oscillation_density_per_min", "slow_oscillation_relative_density_per_min"),
+    }
+    found = []
+    nrem = markers[markers["stage"] == "NREM"]
+    for spoken, (absolute, relative) in names.items():
+        values = nrem[nrem["marker"].isin([absolute, relative])].pivot_table("value", "channel", "marker")
+        for label, row in values.dropna().iterrows() if {absolute, relative} <= set(values.columns) else ():
+            low, high = sorted((row[absolute], row[relative]))
+            if high > 2 * low:
+                found.append(
+                    f"{label}: {row[absolute]:.2g} {spoken} a minute by microvolts and {row[relative]:.2g} by "
+                    "multiples of the night's own signal. Amplitudes here are unlike those the limits were made for; "
+                    "compare only nights of the same electrode, and trust neither view alone."
+                )
+    return found
+
+
+def describe_methods(
+    recording: Recording, settings: Settings, lights: Lights, staged: dict[str, float]
+) -> tuple[str, ...]:
+    """Return how each number came about, with settings and sources, paragraph by paragraph."""
+    versions = package_versions()
+    preset = find_device(recording.device)
+    s, w = settings, settings.slow_oscillations
+    scored = (
+        f"Stages: YASA {versions['yasa']} (doi:10.7554/eLife.70092) on {', '.join(staged)}, 30 s epochs, "
+        "unfiltered signal; the probabilities of several derivations are averaged, each weighted by how much of it is "
+        "usable. Epochs in which none is usable are unscored. Confidence is calibrated on simulated nights and one "
+        "real recording; the 95 % intervals of sleep statistics say what unsure stages leave open, not whether YASA "
+        "suits this device. "
+        f"On this device ({preset.title}): {preset.validation}"
+        if staged
+        else "Stages: given by the user."
+    )
+    return (
+        f"Signals: {', '.join(recording.derivations)} and the other channels named above, resampled to 100 Hz. "
+        "An epoch is left out where samples are missing or clipped, more than "
+        f"{100 * s.quality.max_lost_fraction:g} % of it is flat, or, in an EEG, moving or without contact, or where "
+        f"an EEG swings over {s.quality.max_ptp_uv:g} µV.",
+        scored,
+        f"Sleep statistics follow AASM definitions. Lights off and on: {_LIGHTS_WORDS[lights.source]}.",
+        describe_method(s.spindles),
+        f"Slow oscillations: waves of {w.band_hz[0]:g}–{w.band_hz[1]:g} Hz by their zero crossings, negative peak "
+        f"over {w.negative_uv[0]:g} µV, peak to peak over {w.ptp_uv[0]:g} µV (or what was calibrated). Fixed "
+        "microvolts follow electrode fit as well as sleep; the relative view, in multiples of the night's own waves in "
+        "N2, does not. Isolated K-complexes of N2 are counted apart.",
+        "Audit: spindles and slow oscillations of known size were planted into the night's own N2 and N3 and detected "
+        "with the same settings; audit.csv holds how many were found.",
+        f"Coupling: a spindle is coupled when its peak lies within {s.coupling.window_s:g} s of a negative peak; "
+        "strength is corrected for the number of events.",
+        "Spectra: multitaper over 30 s epochs; aperiodic exponent by IRASA. Densities and powers rest on usable "
+        "epochs only.",
+    )

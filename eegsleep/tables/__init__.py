@@ -1,0 +1,103 @@
+"""Every table eegsleep writes, declared once: its columns, their types, units and meanings.
+
+A table is a plain `pandas.DataFrame`. `check_table` is called where a table is made, so that a
+missing column or a wrong type is found there and not by a reader of the file.
+"""
+
+from eegsleep.tables.agreement import (
+    AGREEMENT_CONFUSION,
+    AGREEMENT_MINUTES,
+    AGREEMENT_NIGHTS,
+    AGREEMENT_POOLED,
+    AGREEMENT_STATISTICS,
+    AGREEMENT_TABLES,
+)
+from eegsleep.tables.declared import (
+    Column,
+    Kind,
+    Table,
+    check_table,
+    empty_table,
+    encode_sidecar,
+    encode_table,
+    read_table,
+)
+from eegsleep.tables.jobs import (
+    JOBS,
+)
+from eegsleep.tables.night import (
+    AUDIT,
+    COUPLING,
+    COUPLING_SUMMARY,
+    HYPNOGRAM,
+    MARKERS,
+    NIGHT_TABLES,
+    QUALITY,
+    SIMULATED_ARTEFACTS,
+    SIMULATED_SLOW_OSCILLATIONS,
+    SIMULATED_SPINDLES,
+    SIMULATED_STAGES,
+    SLOW_OSCILLATION_CANDIDATES,
+    SLOW_OSCILLATIONS,
+    SPECTRUM,
+    SPINDLE_CANDIDATES,
+    SPINDLES,
+)
+from eegsleep.tables.study import (
+    CHECKS,
+    COMPARISON,
+    COMPARISON_MODELS,
+    COMPARISON_NIGHTS,
+    COMPARISON_TABLES,
+    FAMILY_VERDICTS,
+    NUISANCE,
+    POWER,
+    RELATIONS,
+    SCHEDULE,
+    STUDY_NIGHTS,
+)
+
+__all__ = [
+    "AGREEMENT_CONFUSION",
+    "AGREEMENT_MINUTES",
+    "AGREEMENT_NIGHTS",
+    "AGREEMENT_POOLED",
+    "AGREEMENT_STATISTICS",
+    "AGREEMENT_TABLES",
+    "AUDIT",
+    "CHECKS",
+    "COMPARISON",
+    "COMPARISON_MODELS",
+    "COMPARISON_NIGHTS",
+    "COMPARISON_TABLES",
+    "COUPLING",
+    "COUPLING_SUMMARY",
+    "FAMILY_VERDICTS",
+    "HYPNOGRAM",
+    "JOBS",
+    "MARKERS",
+    "NIGHT_TABLES",
+    "NUISANCE",
+    "POWER",
+    "QUALITY",
+    "RELATIONS",
+    "SCHEDULE",
+    "SIMULATED_ARTEFACTS",
+    "SIMULATED_SLOW_OSCILLATIONS",
+    "SIMULATED_SPINDLES",
+    "SIMULATED_STAGES",
+    "SLOW_OSCILLATIONS",
+    "SLOW_OSCILLATION_CANDIDATES",
+    "SPECTRUM",
+    "SPINDLES",
+    "SPINDLE_CANDIDATES",
+    "STUDY_NIGHTS",
+    "Column",
+    "Kind",
+    "Table",
+    "check_table",
+    "empty_table",
+    "encode_sidecar",
+    "encode_table",
+    "read_table",
+]

@@ -1,0 +1,283 @@
+"""The tables of one night, and of what a simulated night holds."""
+
+from __future__ import annotations
+
+from eegsleep.tables.declared import Column, Table
+
+
+def _onset(what: str) -> Column:
+    return Column("onset_s", "float", f"Start of the {what}, from the first sample of the recording.", "s")
+
+
+_EPOCH = Column("epoch", "int", "Number of the 30 s epoch, counted from 0.")
+_CHANNEL = Column("channel", "str", "Label of the derivation, as the recording calls it.")
+_STAGE = Column("stage", "str", "Sleep stage by AASM name: W, N1, N2, N3, R; UNS where unscored.")
+_DURATION = Column("duration_s", "float", "From first to last sample of the event.", "s")
+_FREQUENCY = Column("frequency_hz", "float", "Median instantaneous frequency.", "Hz")
+_SPINDLE_CLASS = Column("spindle_class", "str", "slow or fast, by the spindle's own frequency.")
+_CLEAN = Column("clean_min", "float", "Usable minutes of that stage and channel that the value rests on.", "min")
+_REASON = Column("reason", "str", "Why the value is missing, or empty.")
+
+HYPNOGRAM = Table(
+    "hypnogram",
+    "one 30 s epoch",
+    (
+        _EPOCH,
+        _onset("epoch"),
+        _STAGE,
+        Column("p_wake", "float", "Probability of wake; missing where the stages were given, not scored."),
+        Column("p_n1", "float", "Probability of N1."),
+        Column("p_n2", "float", "Probability of N2."),
+        Column("p_n3", "float", "Probability of N3."),
+        Column("p_rem", "float", "Probability of REM."),
+        Column("confidence", "float", "The largest of the five probabilities."),
+        Column("usable", "bool", "Whether at least one staged derivation could be believed."),
+        Column("agreement", "float", "Share of the usable derivations that give this stage by themselves; missing "
+               "where fewer than two are usable."),
+    ),
+)  # fmt: skip
+
+QUALITY = Table(
+    "quality",
+    "one 30 s epoch of one channel",
+    (
+        _EPOCH,
+        _onset("epoch"),
+        _CHANNEL,
+        Column("role", "str", "eeg, eog or emg."),
+        Column("rms_uv", "float", "Root mean square about the epoch's mean.", "µV"),
+        Column("ptp_uv", "float", "Largest minus smallest sample.", "µV"),
+        Column("flat_fraction", "float", "Share of one-second pieces with no signal in them."),
+        Column("clipped_fraction", "float", "Share of samples held at the recorder's end of range."),
+        Column("nonfinite_fraction", "float", "Share of samples that are missing."),
+        Column("high_frequency_uv", "float", "Root mean square of 25–45 Hz: muscle, movement, bad contact.", "µV"),
+        Column("movement_fraction", "float", "Share of seconds that burst out of the five minutes around."),
+        Column("drift_uv", "float", "Range of the means of its seconds.", "µV"),
+        Column("mains_uv", "float", "Amplitude of the stronger of 50 and 60 Hz at the recorded rate; missing where "
+               "the rate does not reach them.", "µV"),
+        Column("relative_gain", "float", "Size at 20–30 Hz over ten minutes against the other EEG derivations, 1 being "
+               "its usual; missing for one alone and for other channels."),
+        Column("usable", "bool", "Whether the epoch of this channel is believed."),
+        Column("reason", "str", "Why it is not, or empty."),
+    ),
+)  # fmt: skip
+
+_SPINDLE_MEASURES = (
+    _CHANNEL,
+    _STAGE,
+    _onset("spindle"),
+    _DURATION,
+    Column("peak_s", "float", "Where the envelope at its own frequency is largest.", "s"),
+    _FREQUENCY,
+    Column("amplitude_uv", "float", "Peak to peak of the signal filtered within 2 Hz of its frequency.", "µV"),
+    Column("amplitude_broadband_uv", "float", "Peak to peak of the broadband signal, trend removed.", "µV"),
+    Column("n_oscillations", "int", "Positive peaks within the spindle."),
+    Column("symmetry", "float", "Place of the largest peak, 0 at the onset to 1 at the end."),
+)  # fmt: skip
+_SPINDLE_JUDGEMENTS = (
+    Column("chirp_hz_per_s", "float", "Change of its frequency; negative where it slows.", "Hz/s"),
+    Column("envelope_uv", "float", "Largest peak-to-peak amplitude in the 2 Hz about its frequency.", "µV"),
+    Column("sigma_ratio", "float", "That over the median of the channel's sigma (11–16 Hz) in the night's NREM."),
+    Column("contrast", "float", "That over the median of the same frequency, within six seconds around or in the "
+           "night's NREM, whichever is larger."),
+    Column("concentration", "float", "How far it stands out above its frequency's median, over how far the "
+           "frequencies 3–6 Hz above do."),
+)  # fmt: skip
+
+SPINDLES = Table(
+    "spindles",
+    "one spindle on one channel",
+    (
+        *_SPINDLE_MEASURES,
+        _SPINDLE_CLASS,
+        *_SPINDLE_JUDGEMENTS,
+        Column("found_absolute", "bool", "Whether it is a spindle by amplitude in µV: follows effect and fit."),
+        Column("found_relative", "bool", "Whether it is one by multiples of the night's own sigma: immune to fit."),
+    ),
+)
+
+SPINDLE_CANDIDATES = Table(
+    "spindle_candidates",
+    "one rise of sigma on one channel that could be called a spindle",
+    (
+        *_SPINDLE_MEASURES,
+        *_SPINDLE_JUDGEMENTS,
+        Column("baseline_uv", "float", "Median of the channel's sigma in the night's NREM, peak to peak.", "µV"),
+    ),
+)
+
+_WAVE_MEASURES = (
+    _CHANNEL,
+    _STAGE,
+    _onset("slow oscillation, a crossing from positive to negative"),
+    _DURATION,
+    Column("neg_peak_s", "float", "Time of the negative peak (down state).", "s"),
+    Column("mid_crossing_s", "float", "Time of the crossing from negative to positive.", "s"),
+    Column("pos_peak_s", "float", "Time of the positive peak (up state).", "s"),
+    Column("neg_peak_uv", "float", "Voltage at the negative peak.", "µV"),
+    Column("pos_peak_uv", "float", "Voltage at the positive peak.", "µV"),
+    Column("ptp_uv", "float", "From negative to positive peak.", "µV"),
+    Column("slope_uv_per_s", "float", "Rise from the negative peak to the mid crossing.", "µV/s"),
+    Column("frequency_hz", "float", "One over the duration.", "Hz"),
+    Column("fall_slope_uv_per_s", "float", "Fall from the onset to the negative peak, as a positive number.", "µV/s"),
+    Column("reference_uv", "float", "Median height of all waves of the band in usable N2 of this channel and night, "
+           "which the relative view divides by; missing where there is too little N2.", "µV"),
+    Column("ptp_relative", "float", "Height over that reference; a change of gain cancels."),
+    Column("isolation_s", "float", "Time to the nearest wave at least half as high; missing if none is near.", "s"),
+)  # fmt: skip
+
+SLOW_OSCILLATION_CANDIDATES = Table(
+    "slow_oscillation_candidates", "one wave on one channel that may be a slow oscillation", _WAVE_MEASURES
+)
+
+SLOW_OSCILLATIONS = Table(
+    "slow_oscillations",
+    "one slow oscillation on one channel, found by at least one of two definitions",
+    (
+        *_WAVE_MEASURES,
+        Column("kind", "str", "slow_oscillation, or k_complex: large, sharp and alone in N2."),
+        Column("found_absolute", "bool", "Whether it exceeds fixed microvolts, published or the person's own: the "
+               "main definition, which follows electrode fit as well as sleep."),
+        Column("found_relative", "bool", "Whether it exceeds a multiple of the reference: immune to electrode fit, "
+               "nearly blind to a change of all amplitudes."),
+    ),
+)  # fmt: skip
+
+COUPLING = Table(
+    "coupling",
+    "one spindle and the slow oscillation nearest to it on the same channel",
+    (
+        _CHANNEL,
+        _STAGE,
+        _SPINDLE_CLASS,
+        Column("spindle_peak_s", "float", "Where the spindle's sigma envelope is largest.", "s"),
+        Column("neg_peak_s", "float", "Negative peak of the nearest slow oscillation; missing if none.", "s"),
+        Column("delay_s", "float", "Spindle peak minus negative peak.", "s"),
+        Column("phase_rad", "float", "Phase of the slow oscillation at the spindle peak; 0 is the positive peak "
+               "(up state), ±π the negative peak; missing for an uncoupled spindle.", "rad"),
+        Column("coupled", "bool", "Whether the spindle peak lies in the window around the negative peak."),
+    ),
+)  # fmt: skip
+
+COUPLING_SUMMARY = Table(
+    "coupling_summary",
+    "the coupling of one class of spindles in one stage on one channel",
+    (
+        _CHANNEL,
+        Column("stage", "str", "N2, N3, or NREM (both)."),
+        Column("spindle_class", "str", "slow, fast, or all."),
+        Column("n", "int", "Spindles."),
+        Column("n_coupled", "int", "Spindles whose peak lies in the window around a negative peak."),
+        Column("percent", "float", "Coupled share of the spindles.", "%"),
+        Column("expected_percent", "float", "The share that chance alone couples: the mean over random shifts of the "
+               "spindles within their bouts of a stage.", "%"),
+        Column("excess_percent", "float", "Coupled share minus the share expected by chance.", "%"),
+        Column("phase_rad", "float", "Circular mean of the phases of coupled spindles; 0 is the up state.", "rad"),
+        Column("strength", "float", "Squared resultant length of those phases without its bias."),
+        Column("modulation_index", "float", "How unevenly the sigma envelope spreads over the phases of the slow "
+               "oscillations, less what random shifts give; one value for all spindles, missing for a class."),
+        _REASON,
+    ),
+)  # fmt: skip
+
+SPECTRUM = Table(
+    "spectrum",
+    "one spectral measure of one channel in one stage",
+    (
+        _CHANNEL,
+        Column("stage", "str", "W, N1, N2, N3, R, NREM (N2 and N3), or TIB (every scored epoch, whatever its stage)."),
+        Column("cycle", "int", "NREM–REM cycle, counted from 1; 0 is the whole night."),
+        Column("measure", "str", "Name of the measure."),
+        Column("low_hz", "float", "Lower edge of its band.", "Hz"),
+        Column("high_hz", "float", "Upper edge of its band.", "Hz"),
+        Column("value", "float", "The measure, in the unit beside it."),
+        Column("unit", "str", "Unit of the value."),
+        Column("n_epochs", "int", "Usable epochs it rests on."),
+        _CLEAN,
+        _REASON,
+    ),
+)
+
+MARKERS = Table(
+    "markers",
+    "one marker of one stage and channel",
+    (
+        Column("marker", "str", "Name of the marker; the catalogue gives its meaning."),
+        Column("family", "str", "Family of the marker: A to E, or context."),
+        Column("stage", "str", "Stage it was measured in; empty for the whole night."),
+        Column("channel", "str", "Derivation it was measured on; empty if it belongs to none."),
+        Column("value", "float", "The marker, in the unit beside it; missing is not zero."),
+        Column("unit", "str", "Unit of the value."),
+        Column("n", "int", "Events or epochs the value rests on."),
+        _CLEAN,
+        _REASON,
+        Column("expected", "float", "Minutes by the probabilities of the stages, where the value is minutes counted; "
+               "in the same unit."),
+        Column("low", "float", "Lower end of the 95 % interval that unsure stages leave, in the same unit; missing "
+               "where that was not worked out."),
+        Column("high", "float", "Upper end of that interval."),
+    ),
+)  # fmt: skip
+
+SIMULATED_STAGES = Table("stages", "one simulated 30 s epoch", (_EPOCH, _onset("epoch"), _STAGE))
+
+SIMULATED_SPINDLES = Table(
+    "spindles",
+    "one planted spindle",
+    (
+        _STAGE,
+        _onset("spindle"),
+        _DURATION,
+        Column("peak_s", "float", "Where its envelope is largest.", "s"),
+        Column("frequency_hz", "float", "Mean frequency planted.", "Hz"),
+        Column("amplitude_uv", "float", "Largest peak to peak planted, before the channel's gain.", "µV"),
+        _SPINDLE_CLASS,
+        Column("coupled", "bool", "Whether it was placed on a slow oscillation."),
+        Column("phase_rad", "float", "Phase of that slow oscillation at the spindle's peak; missing if uncoupled.",
+               "rad"),
+    ),
+)  # fmt: skip
+
+SIMULATED_SLOW_OSCILLATIONS = Table(
+    "slow_oscillations",
+    "one planted slow oscillation or K-complex",
+    (
+        _STAGE,
+        _onset("event"),
+        _DURATION,
+        Column("neg_peak_s", "float", "Time of the negative peak.", "s"),
+        Column("pos_peak_s", "float", "Time of the positive peak.", "s"),
+        Column("ptp_uv", "float", "Peak to peak planted, before the channel's gain.", "µV"),
+        Column("kind", "str", "slow_oscillation or k_complex."),
+    ),
+)
+
+SIMULATED_ARTEFACTS = Table(
+    "artefacts",
+    "one planted artefact",
+    (_CHANNEL, Column("kind", "str", "What was planted."), _onset("artefact"), _DURATION),
+)
+
+AUDIT = Table(
+    "audit",
+    "planted events of one kind, stage and amplitude on one channel",
+    (
+        _CHANNEL,
+        Column("kind", "str", "spindle or slow_oscillation."),
+        _STAGE,
+        Column("planted_uv", "float", "Peak to peak of the events planted.", "µV"),
+        Column("n_planted", "int", "How many were planted."),
+        Column("n_found", "int", "How many of these the detector found."),
+        Column("recall", "float", "Share that was found."),
+        Column("recall_low", "float", "Lower end of its 95 % interval (Wilson)."),
+        Column("recall_high", "float", "Upper end of that interval."),
+        Column("amplitude_bias_percent", "float", "Median of amplitude found over amplitude planted, less 100."),
+        Column("frequency_bias_hz", "float", "Median of frequency found less frequency planted.", "Hz"),
+        Column("chance_percent", "float", "How often a random moment of the stage has a native event near."),
+    ),
+)
+
+NIGHT_TABLES = (
+    HYPNOGRAM, QUALITY, SPINDLES, SLOW_OSCILLATIONS, SPINDLE_CANDIDATES, SLOW_OSCILLATION_CANDIDATES, COUPLING,
+    COUPLING_SUMMARY, AUDIT, SPECTRUM, MARKERS,
+)  # fmt: skip
