@@ -192,13 +192,24 @@ def _connect(scheduler: str) -> Iterator[Client]:
     logger.info("connecting to the scheduler")
     address = _find_address(scheduler)
     try:
-        get_address_host_port(address)  # a client that was given no address takes long to go away
+        host, port = get_address_host_port(address)  # a client that was given no address takes long to go away
+        if address.partition("://")[0] in {"tcp", address}:
+            _await_greeting(host, port)
         client = Client(address, timeout=_CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise EegSleepError(f"the scheduler {scheduler} does not answer", found=str(error) or type(error).__name__,
                             remedy="check that it runs and can be reached from here") from error  # fmt: skip
     with client:
         yield client
+
+
+def _await_greeting(host: str, port: int) -> None:
+    """Raise where no Dask scheduler is: it speaks first, and a client waits for ever on a server that does not."""
+    import socket
+
+    with socket.create_connection((host, port), timeout=_CONNECT_S) as connection:
+        if not connection.recv(1):
+            raise OSError("it hangs up without a word")
 
 
 def check_workers(client: Client, output: Path) -> None:

@@ -1,6 +1,7 @@
 """Serial, on this machine's workers, on a cluster that was there before: the same nights, byte by byte."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -125,6 +126,15 @@ def test_workers_that_do_not_see_the_folder_are_refused(make_jobs, scheduler, tm
     monkeypatch.chdir(tmp_path)
     with pytest.raises(EegSleepError, match="does not see the folder"):
         run_batch(make_jobs("a", "b"), Path("/proc/self/cwd/out"), resources=Resources(scheduler=scheduler))
+
+
+def test_a_server_that_is_no_scheduler_is_not_waited_for(make_jobs, tmp_path, monkeypatch):
+    """Dask's own client would wait for ever on one that waits to be spoken to, as a web server does."""
+    monkeypatch.setattr(cluster, "_CONNECT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(EegSleepError, match="does not answer"):
+            run_batch(make_jobs("a", "b"), tmp_path / "out", resources=Resources(scheduler=address))
 
 
 def test_a_scheduler_that_goes_away_ends_the_run_and_loses_nothing(make_jobs, tmp_path, tmp_path_factory):
