@@ -261,7 +261,8 @@ def _spec(records: Sequence[Mapping[str, Any]], first: Mapping[str, Any], *, dat
     axis = {"gridcolor": RULE, "zeroline": False, "tickfont": {"size": 11, "color": MUTED}}
     verdicts = [row["verdict"] for row in records]
     trace = {
-        "type": "scatter", "mode": "lines+markers" if dated else "markers", "y": first["y"],
+        # a line is a course through the nights of one sleeper; without a name they may be of several
+        "type": "scatter", "mode": "lines+markers" if dated and records[0]["subject"] else "markers", "y": first["y"],
         "x": [_evening(row["start"]) for row in records] if dated else list(range(1, len(records) + 1)),
         "text": [f"{plain_label(row['night'])}, {_date(row['start']) or 'date not known'}" for row in records],
         "hovertemplate": "%{text}<br>%{y}<extra></extra>", "line": {"color": "#AEB8C1", "width": 1},

@@ -141,6 +141,12 @@ def test_a_folder_without_a_night_is_a_page_that_says_so():
     assert "No night has a value to draw." in page
 
 
+@pytest.mark.parametrize(("subject", "mode"), [("S1", "lines+markers"), ("", "markers")])
+def test_only_nights_of_one_named_sleeper_are_joined_by_a_line(subject, mode):
+    page = _render([_night("a", subject=subject), _night("b", subject=subject, start="2026-03-15T23:00:00")])
+    assert f'"mode":"{mode}"' in page
+
+
 def test_nights_without_a_date_are_drawn_in_order():
     figure = re.search(r'id="figure-nights">(.*?)</script>', _render([_night("a", start=""), _night("b")]), re.DOTALL)
     assert json.loads(figure.group(1))["data"][0]["x"] == [1, 2]
