@@ -1,9 +1,6 @@
-"""Hypnograms as tables: made, read back, and handed to YASA."""
+"""Hypnograms as tables, and the stage of a sample or of a moment."""
 
 from __future__ import annotations
-
-import logging
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,14 +8,6 @@ import pandas as pd
 from eegsleep.errors import TableError
 from eegsleep.recording.read import ANALYSIS_RATE_HZ
 from eegsleep.tables import HYPNOGRAM, check_table
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from pathlib import Path
-
-    import yasa
-
-logger = logging.getLogger(__name__)
 
 STAGES = ("W", "N1", "N2", "N3", "R", "UNS")
 PROBABILITY_COLUMNS = ["p_wake", "p_n1", "p_n2", "p_n3", "p_rem"]
@@ -59,72 +48,6 @@ def make_stages(
     frame["usable"] = usable
     frame["agreement"] = agreement
     return check_table(frame, HYPNOGRAM)
-
-
-def read_stages(
-    path: Path,
-    n_epochs: int,
-    recording_start: datetime | None = None,
-    *,
-    coding: str | None = None,
-    epoch_s: float | None = None,
-) -> pd.DataFrame:
-    """Read any hypnogram we know and lay it on a recording; what had to be cut or moved is logged.
-
-    See `import_stages`, which returns the notes instead.
-    """
-    stages, notes = import_stages(path, n_epochs, recording_start, coding=coding, epoch_s=epoch_s)
-    for note in notes:
-        logger.warning("%s: %s", path.name, note)
-    return stages
-
-
-def import_stages(
-    path: Path,
-    n_epochs: int,
-    recording_start: datetime | None = None,
-    *,
-    coding: str | None = None,
-    epoch_s: float | None = None,
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Read any hypnogram we know and lay it on the 30 s epochs of a recording.
-
-    Parameters
-    ----------
-    path : path
-        See `hypnogram_files.read_hypnogram`; a corrected `hypnogram.csv` can be given back.
-    n_epochs : int
-        Whole epochs of the recording.
-    recording_start : datetime, optional
-        Naive local time of the recording's first sample, for files that go by the clock.
-    coding : str, optional
-        What integers mean, a name in `stage_codings.CODINGS`.
-    epoch_s : float, optional
-        Length of the epochs in seconds, for files that do not say.
-
-    Returns
-    -------
-    stages : pandas.DataFrame
-        Table `HYPNOGRAM` with `n_epochs` rows and no probabilities.
-    notes : tuple of str
-        What was left out, cut, moved or taken for granted.
-
-    Raises
-    ------
-    TableError
-        If the file is no hypnogram, or not that of the recording.
-    """
-    # These modules make their tables with this one.
-    from eegsleep.staging.hypnogram_files import align_scoring, read_hypnogram
-
-    return align_scoring(read_hypnogram(path, coding=coding, epoch_s=epoch_s), recording_start, n_epochs)
-
-
-def to_yasa(stages: pd.DataFrame) -> yasa.Hypnogram:
-    """Return the table as a `yasa.Hypnogram`, for whatever else YASA can do with one."""
-    import yasa
-
-    return yasa.Hypnogram(stages["stage"].to_list(), freq="30s", scorer="eegsleep")
 
 
 def sample_stages(stages: pd.DataFrame, usable: np.ndarray, n_samples: int) -> np.ndarray:

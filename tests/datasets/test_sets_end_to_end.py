@@ -11,6 +11,7 @@ from pathlib import Path
 import edfio
 import numpy as np
 import pytest
+from aligned_hypnogram import read_aligned
 from datasets.miniature_physionet import CINC_STAGES, SLPDB_STAGES, spread
 
 from eegsleep import cli, read_recording, study_cli
@@ -22,7 +23,6 @@ from eegsleep.datasets.registry import read_registry
 from eegsleep.datasets.simulate import SimulationSettings, simulate_night
 from eegsleep.errors import RecordingError
 from eegsleep.night import load_night
-from eegsleep.staging.hypnogram import import_stages
 from eegsleep.study.folder import NIGHTS_FOLDER
 from eegsleep.tables import CHECKS, COMPARISON, HYPNOGRAM, read_table
 
@@ -177,7 +177,7 @@ def test_stages_of_rechtschaffen_and_kales_with_a_gap_become_ours(tmp_path, cass
              (180, 30, "Movement time"), (210, 30, "Sleep stage ?"), (240, 30, "Sleep stage R")]  # fmt: skip
     annotations = [edfio.EdfAnnotation(*text) for text in texts]
     edfio.Edf([], annotations=annotations).write(tmp_path / "gap.edf")
-    stages, notes = import_stages(tmp_path / "gap.edf", 12, read_recording(cassette[0]).start)
+    stages, notes = read_aligned(tmp_path / "gap.edf", 12, read_recording(cassette[0]).start)
     assert stages["stage"].tolist() == [
         "W", "W", "N1", "UNS", "N3", "N3", "UNS", "UNS", "R", "UNS", "UNS", "UNS"
     ]  # fmt: skip
@@ -195,7 +195,7 @@ def test_a_record_of_physionet_is_read_with_its_scoring(mirror, record, device, 
     pytest.importorskip("wfdb", reason="the extra eegsleep[wfdb] is not installed")
     recording = read_recording((mirror / record).with_suffix(".hea"))
     assert recording.device == device
-    stages, _ = import_stages(mirror / record, recording.n_epochs, recording.start)
+    stages, _ = read_aligned(mirror / record, recording.n_epochs, recording.start)
     ours = {"1": "N1", "2": "N2", "3": "N3", "4": "N3", "MT": "UNS"}
     expected = [ours.get(text, text) for text in spread(texts, 6)]
     if device == "cinc2018":  # of the last stage only the beginning is written

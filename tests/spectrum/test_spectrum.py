@@ -3,6 +3,7 @@
 import mne
 import numpy as np
 import pytest
+from aligned_hypnogram import read_aligned
 from benchmarks.slow_oscillation_fairness import simulate
 
 from eegsleep import read_recording
@@ -146,10 +147,9 @@ def test_aperiodic_exponent_is_that_of_yasa_on_a_simulated_night():
 
 
 def test_aperiodic_exponent_is_that_of_yasa_on_a_real_recording(real_data):
-    from eegsleep.staging.hypnogram import read_stages
 
     recording = read_recording(real_data / "segment" / "segment.edf")
-    stages = read_stages(real_data / "segment" / "segment_stages.csv", recording.n_epochs, recording.start)
+    stages = read_aligned(real_data / "segment" / "segment_stages.csv", recording.n_epochs, recording.start)[0]
     usable = measure_quality(recording)["usable"].to_numpy()
     ours, theirs = compare_with_yasa(recording, stages, usable, recording.derivations[0]).T
     assert ours == pytest.approx(theirs, abs=0.03)

@@ -8,9 +8,10 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 import pytest
+from aligned_hypnogram import read_aligned
 
 from eegsleep.errors import EegSleepError, TableError
-from eegsleep.staging.hypnogram import STAGES, import_stages, make_stages
+from eegsleep.staging.hypnogram import STAGES, make_stages
 from eegsleep.staging.hypnogram_export import write_hypnogram
 from eegsleep.staging.hypnogram_files import read_hypnogram
 
@@ -35,7 +36,7 @@ def random_hypnogram(seed):
 def test_round_trip_is_exact(tmp_path, name, seed):
     stages = random_hypnogram(seed)
     path = write_hypnogram(stages, tmp_path / name, start=START)
-    back, notes = import_stages(path, len(stages), START)
+    back, notes = read_aligned(path, len(stages), START)
     pd.testing.assert_frame_equal(back, stages)
     assert [note for note in notes if "do not say" not in note] == []
 
@@ -51,7 +52,7 @@ def test_start_is_kept_to_the_second_where_the_format_has_one(tmp_path, name, ke
 @pytest.mark.parametrize("name", [name for name in FILES if name != "a.xml"])
 def test_without_a_start_the_first_sample_is_the_origin(tmp_path, name):
     stages = random_hypnogram(3)
-    back, notes = import_stages(write_hypnogram(stages, tmp_path / name), len(stages))
+    back, notes = read_aligned(write_hypnogram(stages, tmp_path / name), len(stages))
     pd.testing.assert_frame_equal(back, stages)
     assert notes == ()
 
@@ -91,7 +92,7 @@ def test_probabilities_stay_in_the_csv(tmp_path):
     stages[["p_wake", "p_n1", "p_n2", "p_n3", "p_rem"]] = [0.1, 0.1, 0.6, 0.1, 0.1]
     path = write_hypnogram(stages, tmp_path / "a.csv")
     assert pd.read_csv(path)["p_n2"].tolist() == [0.6, 0.6]
-    assert import_stages(path, 2)[0]["p_n2"].isna().all()
+    assert read_aligned(path, 2)[0]["p_n2"].isna().all()
 
 
 def test_what_cannot_be_written_is_refused_and_leaves_nothing(tmp_path):

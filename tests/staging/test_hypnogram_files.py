@@ -10,9 +10,10 @@ from datetime import datetime
 
 import numpy as np
 import pytest
+from aligned_hypnogram import read_aligned
 
 from eegsleep.errors import TableError
-from eegsleep.staging.hypnogram import STAGES, import_stages, read_stages
+from eegsleep.staging.hypnogram import STAGES
 from eegsleep.staging.hypnogram_files import CODINGS, align_scoring, read_hypnogram
 from eegsleep.staging.scoring import Scoring
 from eegsleep.staging.stage_codings import name_stage
@@ -83,7 +84,7 @@ def test_sleep_edf_gives_the_minutes_its_own_bytes_hold(real_data, name):
 
 def test_sleep_edf_night_by_hand(real_data):
     """SC4001: 2650 epochs are recorded; asleep first at 30630 s, worked out from the annotations by hand."""
-    stages, notes = import_stages(
+    stages, notes = read_aligned(
         real_data / "sleep-edf" / "SC4001EC-Hypnogram.edf", 2650, datetime(1989, 4, 24, 16, 13)
     )
     assert stages["stage"].value_counts().to_dict() == {"W": 1997, "N2": 250, "N3": 220, "R": 125, "N1": 58}
@@ -93,8 +94,8 @@ def test_sleep_edf_night_by_hand(real_data):
 
 def test_first_minutes_of_a_night_take_their_part_of_its_scoring(real_data):
     path = real_data / "sleep-edf" / "SC4001EC-Hypnogram.edf"
-    assert set(read_stages(path, 10, datetime(1989, 4, 24, 16, 13))["stage"]) == {"W"}
-    later = import_stages(path, 4, datetime(1989, 4, 25, 0, 43, 30))[0]  # 30630 s after 16:13
+    assert set(read_aligned(path, 10, datetime(1989, 4, 24, 16, 13))[0]["stage"]) == {"W"}
+    later = read_aligned(path, 4, datetime(1989, 4, 25, 0, 43, 30))[0]  # 30630 s after 16:13
     assert list(later["stage"]) == ["N1"] * 4
 
 
@@ -106,14 +107,14 @@ def test_noxturnal_night(real_data):
     assert scoring.start == datetime(2016, 1, 15, 22, 30)
     assert scoring.alternative is None  # there is no 15th month
     gap = 1497 - 1358  # 22:30 to 10:58:30, of which 1358 epochs are scored
-    stages, notes = import_stages(real_data / "nox" / "noxturnal-events.csv", 1497, datetime(2016, 1, 15, 22, 30))
+    stages, notes = read_aligned(real_data / "nox" / "noxturnal-events.csv", 1497, datetime(2016, 1, 15, 22, 30))
     assert (stages["stage"] == "UNS").sum() == gap
     assert any("53 events" in note for note in notes)
 
 
 def test_segment_is_scored_off_our_grid(real_data):
     """Its epochs start 10.01 s after the first sample: N2 from 100.01 s on fills most of the epoch from 90 s on."""
-    stages, notes = import_stages(real_data / "segment" / "segment_stages.csv", 167)
+    stages, notes = read_aligned(real_data / "segment" / "segment_stages.csv", 167)
     assert list(stages["stage"][:5]) == ["R", "W", "N1", "N2", "N2"]
     assert any("10.01 s after ours" in note for note in notes)
 
@@ -217,7 +218,7 @@ SHAPES = {
 def test_common_shapes_of_text(save, shape, encoding):
     text = SHAPES[shape].replace("\n", "\r\n") if encoding == "crlf" else SHAPES[shape]
     path = save(text, "utf-8" if encoding == "crlf" else encoding)
-    assert list(import_stages(path, 4, EVENING)[0]["stage"]) == ["W", "N1", "N1", "N2"]
+    assert list(read_aligned(path, 4, EVENING)[0]["stage"]) == ["W", "N1", "N1", "N2"]
 
 
 def test_repeated_rows_are_epochs_and_a_hole_stays_unscored(save):
@@ -227,7 +228,7 @@ def test_repeated_rows_are_epochs_and_a_hole_stays_unscored(save):
         ["N2"] * 8 + ["UNS"] * 4 + ["N2"] * 8
     )
     changes = save("onset_s,stage\n0,W\n90,N1\n300,N2\n330,R\n1200,W\n")
-    stages, notes = import_stages(changes, 41)
+    stages, notes = read_aligned(changes, 41)
     assert Counter(stages["stage"]) == {"W": 4, "N1": 7, "N2": 1, "R": 29}
     assert any("last stage ends" in note for note in notes)
 
@@ -395,7 +396,7 @@ def test_our_own_events_are_read_without_spindles(sample_night, save):
     from eegsleep.night import encode_events
 
     path = save(encode_events(sample_night))
-    stages, notes = import_stages(path, len(sample_night.stages), sample_night.start)
+    stages, notes = read_aligned(path, len(sample_night.stages), sample_night.start)
     assert list(stages["stage"]) == list(sample_night.stages["stage"])
     n_events = len(sample_night.spindles) + len(main_slow_oscillations(sample_night.slow_oscillations))
     assert any(f"{n_events} events" in note for note in notes)
@@ -405,7 +406,7 @@ def test_remarks_beside_marked_stages_are_no_stages(save):
     """A technician's R, or an artefact of two seconds, changes no epoch; movement time is scored."""
     rows = [(0, 30, b"Sleep stage N2"), (5, 2, b"R"), (9, 2, b"Artifact"), (30, 30, b"Movement time"),
             (60, 30, b"Sleep stage N2"), (70, 9, "geöffnet".encode("latin-1"))]  # fmt: skip
-    stages, notes = import_stages(save(edf(rows)), 3)
+    stages, notes = read_aligned(save(edf(rows)), 3)
     assert list(stages["stage"]) == ["N2", "UNS", "N2"]
     assert any("3 events" in note for note in notes)
     with pytest.raises(TableError, match="Sleep stage 7"):
@@ -482,26 +483,26 @@ def test_other_epoch_lengths_are_noted(save, epoch_s, expected):
 def test_a_scoring_of_another_night_is_refused(save):
     path = save(edf([(0, 28800, b"Sleep stage N2")]))
     with pytest.raises(TableError, match="not that of this recording"):
-        import_stages(path, 960, datetime(2016, 3, 9, 22, 0))
+        read_aligned(path, 960, datetime(2016, 3, 9, 22, 0))
     with pytest.raises(TableError, match="not that of this recording"):
-        import_stages(path, 960, datetime(2016, 3, 9, 2, 30))
-    stages, notes = import_stages(path, 960, datetime(2016, 3, 9, 1, 30))
+        read_aligned(path, 960, datetime(2016, 3, 9, 2, 30))
+    stages, notes = read_aligned(path, 960, datetime(2016, 3, 9, 1, 30))
     assert Counter(stages["stage"]) == {"N2": 540, "UNS": 420}
     assert len(notes) == 2
 
 
 def test_a_list_without_times_must_have_the_length_of_the_recording(save):
     path = save("W\n" * 300)
-    assert len(import_stages(path, 305)[0]) == 305
+    assert len(read_aligned(path, 305)[0]) == 305
     for n_epochs in (200, 400):
         with pytest.raises(TableError, match="not as long"):
-            import_stages(path, n_epochs)
-    assert set(import_stages(path, 200, epoch_s=20)[0]["stage"]) == {"W"}
+            read_aligned(path, n_epochs)
+    assert set(read_aligned(path, 200, epoch_s=20)[0]["stage"]) == {"W"}
 
 
 def test_two_stages_at_once_are_unscored(save):
     """As in CAP record n12, where 07:00:40 is S2 and S0."""
-    stages, notes = import_stages(save("onset,duration,stage\n0,30,N2\n30,30,N2\n30,30,W\n60,30,N2\n"), 3)
+    stages, notes = read_aligned(save("onset,duration,stage\n0,30,N2\n30,30,N2\n30,30,W\n60,30,N2\n"), 3)
     assert list(stages["stage"]) == ["N2", "UNS", "N2"]
     assert any("two different stages" in note for note in notes)
 

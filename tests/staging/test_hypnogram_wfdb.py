@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from aligned_hypnogram import read_aligned
 
 from eegsleep.errors import TableError
-from eegsleep.staging.hypnogram import import_stages
 from eegsleep.staging.hypnogram_files import align_scoring, read_hypnogram
 
 wfdb = pytest.importorskip("wfdb", reason="the extra eegsleep[wfdb] is not installed")
@@ -87,6 +87,6 @@ def test_what_is_no_chain_of_annotations_is_told_apart(tmp_path):
 
 
 def test_a_hypnogram_of_slpdb_is_laid_on_a_recording(tmp_path):
-    table, notes = import_stages(write(tmp_path, [(30 * i, "2") for i in range(10)]), 10)
+    table, notes = read_aligned(write(tmp_path, [(30 * i, "2") for i in range(10)]), 10)
     assert table["stage"].tolist() == ["N2"] * 10
     assert not notes

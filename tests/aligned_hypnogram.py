@@ -1,0 +1,9 @@
+"""A hypnogram file on the epochs of a recording, as `eegsleep score --hypnogram` takes it."""
+
+from eegsleep.staging.hypnogram_files import read_hypnogram
+from eegsleep.staging.scoring import align_scoring
+
+
+def read_aligned(path, n_epochs, recording_start=None, *, coding=None, epoch_s=None):
+    """Return the stages of a file for each epoch of a recording, and notes on what did not fit."""
+    return align_scoring(read_hypnogram(path, coding=coding, epoch_s=epoch_s), recording_start, n_epochs)
