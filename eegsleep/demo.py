@@ -12,8 +12,8 @@ from eegsleep.provenance import write_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from eegsleep.batch.job import Job
     from eegsleep.config import Settings
+    from eegsleep.workflows.score import Job
 
 logger = logging.getLogger(__name__)
 
@@ -67,13 +67,13 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> list[str]:
     """
     from functools import partial
 
-    from eegsleep import study_cli
     from eegsleep.batch.gather import write_summary
-    from eegsleep.batch.job import Job
     from eegsleep.batch.run import run_batch
     from eegsleep.batch.sources import jobs_of_study
+    from eegsleep.cli import study as study_cli
     from eegsleep.errors import EegSleepError
     from eegsleep.study.folder import NIGHTS_FOLDER
+    from eegsleep.workflows.score import Job
 
     study, key = folder / "study.toml", folder / "simulated-key.json"
     if study.exists():
@@ -119,8 +119,8 @@ def _make_night(
     """Simulate and score one night; `numbers` are the nights in order, and `compound` those of the compound."""
     from datetime import datetime, timedelta
 
-    from eegsleep.batch.job import do_job
-    from eegsleep.datasets.simulate import SimulationSettings, simulate_night, write_simulated_night
+    from eegsleep.simulation.night import SimulationSettings, simulate_night, write_simulated_night
+    from eegsleep.workflows.score import do_job
 
     number = numbers.index(job.night) + 1
     start = datetime(2026, 1, 5, 23) + timedelta(days=number - 1)  # noqa: DTZ001 - local time

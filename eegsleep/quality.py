@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.read import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
 from eegsleep.tables import QUALITY, check_table
 
 if TYPE_CHECKING:
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """A hypnogram file on the epochs of a recording, as `eegsleep score --hypnogram` takes it."""
 
-from eegsleep.staging.hypnogram_files import read_hypnogram
-from eegsleep.staging.scoring import align_scoring
+from eegsleep.hypnograms.read import read_hypnogram
+from eegsleep.hypnograms.scoring import align_scoring
 
 
 def read_aligned(path, n_epochs, recording_start=None, *, coding=None, epoch_s=None):

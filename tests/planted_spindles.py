@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 
 import eegsleep as es
-from eegsleep.recording.read import Recording
-from eegsleep.staging.hypnogram import make_stages
+from eegsleep.hypnograms.table import make_stages
+from eegsleep.recording.recording import Recording
 
 RATE_HZ = 100
 

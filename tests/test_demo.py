@@ -5,9 +5,9 @@ import pytest
 
 import eegsleep as es
 from eegsleep.batch.freshness import find_fresh
-from eegsleep.batch.job import Job
 from eegsleep.batch.sources import find_jobs
 from eegsleep.demo import run_demo
+from eegsleep.workflows.score import Job
 
 
 def test_demo_is_a_whole_study_and_four_nights_find_nothing(tmp_path):

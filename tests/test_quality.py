@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from eegsleep.quality import QualitySettings, judge_night, measure_quality, reason_kind
-from eegsleep.recording.read import Recording
+from eegsleep.recording.recording import Recording
 from eegsleep.tables import QUALITY, check_table
 
 RATE_HZ = 128

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from eegsleep.batch.task import JOBS_FOLDER
+from eegsleep.batch.jobs_file import JOBS_FOLDER
 from eegsleep.errors import EegSleepError, SettingsError
 from eegsleep.provenance import package_versions
 

@@ -134,8 +134,8 @@ def _sort_out(declared: _Declared, nights: Sequence[DatasetNight]) -> tuple[list
 
 def _find_evenings(nights: Sequence[DatasetNight], first: date) -> tuple[tuple[date, ...], bool]:
     """Return the evening on which each night began, by the recordings' headers, and whether that had to be made up."""
+    from eegsleep.hypnograms.scoring import is_invented
     from eegsleep.recording.read import open_source
-    from eegsleep.staging.scoring import is_invented
 
     starts = [open_source(night.file).start for night in nights]
     if all(start is not None and not is_invented(start) for start in starts):
@@ -189,7 +189,7 @@ def _relative(file: Path, folder: Path) -> str:
 
 def _tell_unlisted(listed: Path, subjects: Sequence[_Subject]) -> None:
     """Log which complete sleepers an earlier nights.csv lacks; it is the user's, and stays as it is."""
-    from eegsleep.study.nights_file import read_nights
+    from eegsleep.study.declared.nights_file import read_nights
 
     try:
         known = set(read_nights(listed)[0]["subject"])

@@ -5,61 +5,23 @@ Nothing that computes is imported here: asking again for a thousand finished nig
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import EegSleepError
-from eegsleep.provenance import fingerprint, hash_bytes, hash_file, package_versions
+from eegsleep.night.folder import read_provenance
+from eegsleep.provenance import hash_file, package_versions
+from eegsleep.workflows.score import describe_request, hash_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from eegsleep.batch.job import Job
     from eegsleep.config import Settings
+    from eegsleep.workflows.score import Job
 
-# Of a job: these are files, and what counts is what is in them; those change no number of a night.
-_FILES = ("hypnogram", "reference", "calibration")
-_NAMES = ("file", "night", "subject", "replaces")
 # Reading waits for the disk, and hashing lets go of the interpreter.
 _READERS = 4
-
-
-def describe_request(job: Job, inputs: str, settings: Settings, versions: Mapping[str, str]) -> str:
-    """Return one hash for everything a night was asked for, as provenance.json keeps it.
-
-    The fingerprint beside it says what a result rests on, and is known only once the recording was read: which
-    channels were chosen, where the lights were found. This one is known before.
-
-    Parameters
-    ----------
-    job : Job
-    inputs : str
-        Hash of the recording, as `hash_inputs` gives it.
-    settings : Settings
-    versions : mapping of str to str
-        As `package_versions` gives them.
-
-    Raises
-    ------
-    OSError
-        If a file of the job cannot be read.
-    """
-    asked = {
-        field.name: getattr(job, field.name) for field in dataclasses.fields(job) if field.name not in _FILES + _NAMES
-    }
-    asked["start"] = job.start.isoformat() if job.start else None
-    files = {name: hash_file(path) if (path := getattr(job, name)) else "" for name in _FILES}
-    return fingerprint(inputs, asked, files, settings.to_dict(), dict(versions))
-
-
-def hash_inputs(paths: Sequence[Path]) -> str:
-    """Return the hash of a recording: of its one file, or of the names and hashes of several."""
-    if len(paths) == 1 and paths[0].is_file():
-        return hash_file(paths[0])
-    return hash_bytes(json.dumps([[path.name, hash_file(path)] for path in paths]).encode())
 
 
 def list_inputs(file: Path) -> list[Path]:
@@ -72,9 +34,9 @@ def list_inputs(file: Path) -> list[Path]:
     OSError
         If it cannot be opened.
     """
-    from eegsleep.recording.delimited import sniff_text
-    from eegsleep.recording.header import is_edf
+    from eegsleep.recording.edf.header import is_edf
     from eegsleep.recording.read import open_source
+    from eegsleep.recording.text.open import sniff_text
 
     if file.is_file():
         with file.open("rb") as opened:
@@ -82,15 +44,6 @@ def list_inputs(file: Path) -> list[Path]:
         if is_edf(head) or head[:2] == b"\x1f\x8b" or sniff_text(head):
             return [file]
     return list(open_source(file).files)
-
-
-def read_provenance(folder: Path) -> dict[str, Any]:
-    """Return provenance.json of a night folder, empty where there is none that can be read."""
-    try:
-        found = json.loads((folder / "provenance.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def is_fresh(job: Job, output: Path, settings: Settings, versions: Mapping[str, str]) -> bool:

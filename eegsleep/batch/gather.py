@@ -13,11 +13,11 @@ from eegsleep.errors import EegSleepError
 from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.markers.rows import SPECTRUM_STAGES
 from eegsleep.provenance import hash_file, write_file
+from eegsleep.report.compose import share_plotly
 from eegsleep.report.hypnogram_strip import LETTERS
 from eegsleep.report.index_page import Glance, render_index
-from eegsleep.report.night_figures import main_channel
-from eegsleep.report.pages import share_plotly
-from eegsleep.study.lock import agree_provenance
+from eegsleep.report.looks import main_channel
+from eegsleep.study.masking.lock import agree_provenance
 from eegsleep.tables import (
     HYPNOGRAM,
     JOBS,

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eegsleep.batch.task import JOBS_FOLDER
 from eegsleep.errors import EegSleepError, TableError
 from eegsleep.provenance import write_file
 from eegsleep.tables import JOBS, encode_sidecar, encode_table, read_table
@@ -19,7 +18,18 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from eegsleep.batch.job import Job
+    from eegsleep.workflows.score import Job
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from eegsleep.config import Settings
+    from eegsleep.workflows.score import Job
+
+    Work = Callable[[Job, Settings, Path], object]
+
+JOBS_FOLDER = ".jobs"
 
 JOBS_FILE = f"{JOBS.name}.csv"
 _OWN_HEADER = b"night,subject,file,status,"

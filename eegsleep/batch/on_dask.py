@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
     from eegsleep.batch.cluster import Resources
-    from eegsleep.batch.job import Job
     from eegsleep.batch.task import Order, Work
     from eegsleep.config import Settings
+    from eegsleep.workflows.score import Job
 
 logger = logging.getLogger(__name__)
 

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eegsleep.batch.cluster import Resources, check_resources
 from eegsleep.batch.freshness import find_fresh
-from eegsleep.batch.job import do_job
 from eegsleep.batch.jobs_file import clean_output, lock_output, make_row, make_table, name_file, read_rows, write_rows
 from eegsleep.batch.on_dask import work_on_dask
 from eegsleep.batch.task import FULL, Order, attempt_here, fail_row, is_full
 from eegsleep.errors import SettingsError
 from eegsleep.provenance import package_versions
+from eegsleep.workflows.score import do_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
-    from eegsleep.batch.job import Job
     from eegsleep.batch.task import Work
     from eegsleep.config import Settings
+    from eegsleep.workflows.score import Job
 
 TIME_LIMIT_S, _MAX_TIME_S = 1800.0, 1e6
 # What a job names of files; a worker stands in another folder than the command.

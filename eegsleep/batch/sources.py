@@ -15,7 +15,7 @@ from eegsleep.errors import SettingsError, TableError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from eegsleep.batch.job import Job
+    from eegsleep.workflows.score import Job
 
 # By its name a recording, whatever is in it: one that cannot be read is told, not passed over.
 _RECORDINGS = (".edf", ".bdf", ".rec", ".edf.gz", ".bdf.gz")
@@ -58,7 +58,7 @@ def find_jobs(sources: Sequence[str | Path], asked: Job | None = None, output: P
     EegSleepError
         If there is no night, or two would have one name.
     """
-    from eegsleep.batch.job import Job
+    from eegsleep.workflows.score import Job
 
     asked = asked or Job(Path())
     if not sources:
@@ -90,8 +90,8 @@ def jobs_of_study(file: Path, asked: Job) -> list[Job]:
 
     A recording that is not there costs its own night, so it is not looked for here.
     """
-    from eegsleep.recording.presets import load_devices
-    from eegsleep.study.manifest import read_study
+    from eegsleep.recording.channels.presets import load_devices
+    from eegsleep.study.declared.manifest import read_study
 
     nights = read_study(file, check_files=False).nights
     home = file.resolve().parent
@@ -198,8 +198,8 @@ def _is_twin(name: str, names: set[str]) -> bool:
 
 def _is_recording(path: Path) -> bool:
     """Return whether a file is to be worked out: annotations alone are not, a broken recording is."""
-    from eegsleep.recording.delimited import sniff_text
-    from eegsleep.recording.header import is_edf
+    from eegsleep.recording.edf.header import is_edf
+    from eegsleep.recording.text.open import sniff_text
 
     name = path.name.lower()
     if name.endswith(_OTHERS):
@@ -219,7 +219,7 @@ def _is_recording(path: Path) -> bool:
 
 
 def _only_annotations(path: Path) -> bool:
-    from eegsleep.recording.header import HeaderRefusedError, inspect_header
+    from eegsleep.recording.edf.header import HeaderRefusedError, inspect_header
 
     try:
         with path.open("rb") as file:
@@ -233,8 +233,8 @@ def _only_annotations(path: Path) -> bool:
 
 def _is_one_night(folder: Path) -> bool:
     """Return whether a folder is what the ZMax converter writes: files of one signal, each named by it."""
-    from eegsleep.recording.channels import guess_role
-    from eegsleep.recording.header import HeaderRefusedError, inspect_header
+    from eegsleep.recording.channels.labels import guess_role
+    from eegsleep.recording.edf.header import HeaderRefusedError, inspect_header
 
     paths = [path for path in folder.iterdir() if path.suffix.lower() == ".edf" and path.is_file()]
     if len(paths) < 2 or not any(guess_role(path.stem) == "eeg" for path in paths):

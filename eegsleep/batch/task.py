@@ -19,18 +19,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
+from eegsleep.batch.jobs_file import JOBS_FOLDER
 from eegsleep.errors import EegSleepError
 from eegsleep.provenance import package_versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from eegsleep.batch.job import Job
     from eegsleep.config import Settings
+    from eegsleep.workflows.score import Job
 
     Work = Callable[[Job, Settings, Path], object]
 
-JOBS_FOLDER = ".jobs"
 # What the column `error` calls ends that no exception tells.
 TIME_LIMIT, CRASHED, KILLED, FULL = "TimeLimitError", "NativeCrashError", "WorkerKilledError", "DiskFullError"
 # A process that a killed run left behind ends within seconds.

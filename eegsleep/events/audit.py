@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.quality import usable_epochs
-from eegsleep.recording.read import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
 from eegsleep.tables import AUDIT, check_table, empty_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
 logger = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from eegsleep.recording.read import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
 
 if TYPE_CHECKING:
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
 HALF_WIDTH_S = 1.5
 

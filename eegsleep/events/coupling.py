@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.quality import usable_epochs
-from eegsleep.recording.band_filter import analytic_band, thin
-from eegsleep.staging.hypnogram import EPOCH_S
+from eegsleep.signals.band_filter import analytic_band, thin
+from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.tables import COUPLING, COUPLING_SUMMARY, check_table, empty_table
 
 if TYPE_CHECKING:
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from eegsleep.events.audit import AuditSettings, audit_events
-from eegsleep.events.calibration import gain_reference_uv
 from eegsleep.events.coupling import CouplingSettings, couple_events, summarize_coupling
+from eegsleep.events.gain_reference import gain_reference_uv
 from eegsleep.events.slow_oscillations import (
     SlowOscillationSettings,
     detect_slow_oscillations,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from eegsleep.events.calibration import Calibration
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ import pandas as pd
 from eegsleep.errors import SettingsError
 from eegsleep.events.yasa_slow_waves import detect_as_yasa
 from eegsleep.quality import usable_epochs
-from eegsleep.recording.band_filter import filter_band, thin
-from eegsleep.staging.hypnogram import EPOCH_S
+from eegsleep.signals.band_filter import filter_band, thin
+from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.tables import SLOW_OSCILLATION_CANDIDATES, SLOW_OSCILLATIONS, check_table, empty_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Protocol
 
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
     class Calibration(Protocol):
         """What of a person's calibration is asked for here: thresholds from peak to peak in µV by channel."""

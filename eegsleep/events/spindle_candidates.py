@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.quality import usable_epochs
-from eegsleep.recording.read import ANALYSIS_RATE_HZ
-from eegsleep.staging.hypnogram import sample_stages, stage_at
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, sample_stages, stage_at
 from eegsleep.tables import SPINDLE_CANDIDATES, check_table, empty_table
 
 if TYPE_CHECKING:
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
 logger = logging.getLogger(__name__)
 

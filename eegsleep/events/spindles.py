@@ -17,13 +17,12 @@ from eegsleep.events.spindle_candidates import (
     silence_unusable,
 )
 from eegsleep.quality import usable_epochs
-from eegsleep.recording.read import ANALYSIS_RATE_HZ
-from eegsleep.staging.hypnogram import sample_stages, stage_at
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, sample_stages, stage_at
 from eegsleep.tables import SPINDLE_CANDIDATES, SPINDLES, check_table, empty_table
 
 if TYPE_CHECKING:
     from eegsleep.events.calibration import Calibration
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
 logger = logging.getLogger(__name__)
 

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.quality import usable_epochs
-from eegsleep.recording.read import ANALYSIS_RATE_HZ
-from eegsleep.staging.hypnogram import sample_stages, stage_at
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, sample_stages, stage_at
 from eegsleep.tables import SLOW_OSCILLATIONS, check_table, empty_table
 
 if TYPE_CHECKING:
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
 # YASA's integers of N2 and N3.
 _NREM = (2, 3)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from eegsleep.events.calibration import Calibration
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
 
 @dataclass(frozen=True)

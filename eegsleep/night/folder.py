@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from eegsleep.errors import EegSleepError
 from eegsleep.events.slow_oscillations import main_slow_oscillations
@@ -162,3 +163,12 @@ def encode_events(night: Night) -> bytes:
     buffer = BytesIO()
     file.write(buffer)
     return buffer.getvalue()
+
+
+def read_provenance(folder: Path) -> dict[str, Any]:
+    """Return provenance.json of a night folder, empty where there is none that can be read."""
+    try:
+        found = json.loads((folder / "provenance.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from eegsleep.events.spindles import describe_method
 from eegsleep.provenance import package_versions
-from eegsleep.recording.presets import find_device
+from eegsleep.recording.channels.presets import find_device
 from eegsleep.staging.lights import OFF_ALONE, Lights
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from eegsleep.config import Settings
     from eegsleep.events.calibration import Calibration
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
 _LIGHTS_WORDS = {
     "user": "as given",

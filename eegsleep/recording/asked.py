@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import SettingsError
-from eegsleep.recording.channels import find_channels, split_derivation
+from eegsleep.recording.channels.choose import find_channels, split_derivation
 from eegsleep.recording.units import parse_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from eegsleep.recording.channels import Derivation
+    from eegsleep.recording.channels.choose import Derivation
     from eegsleep.recording.source import Source, SourceChannel
 
 

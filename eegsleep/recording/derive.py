@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.channels import guess_role
+from eegsleep.recording.channels.labels import guess_role
 from eegsleep.recording.faults import Fault
 from eegsleep.recording.pieces import memory_refused
 from eegsleep.recording.rates import at_rate, carry_over, find_held
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import mne
     import numpy as np
 
-    from eegsleep.recording.channels import Derivation
+    from eegsleep.recording.channels.choose import Derivation
     from eegsleep.recording.source import Source, SourceChannel
 
 # Signals are read in groups of about this size, or of a quarter of all that are asked for, and taken over one
@@ -60,7 +60,7 @@ class _Reading:
         import mne
         import numpy as np
 
-        from eegsleep.recording import plausibility
+        from eegsleep.recording import doubts
 
         rate_hz, data, number = self.channels[self.derivations[0].plus].rate_hz, None, 0
         for group in self.groups():
@@ -76,7 +76,7 @@ class _Reading:
                 for name in set(self.signals) - set(names_of(self.derivations[number:])):
                     del self.signals[name]
         eeg = [self.channels[name] for name in self.eeg]
-        scale = plausibility.doubt_scale(eeg, _alike(eeg, self.source.channels), self.reached, self.doubts)
+        scale = doubts.doubt_scale(eeg, _alike(eeg, self.source.channels), self.reached, self.doubts)
         info = mne.create_info([d.label for d in self.derivations], rate_hz, [d.role for d in self.derivations])
         raw = mne.io.RawArray(data, info, verbose="ERROR")
         raw.set_annotations(_annotations(self.source), emit_warning=False, verbose="ERROR")
@@ -114,16 +114,16 @@ class _Reading:
 
     def doubt(self, name: str) -> None:
         """Note what is implausible about a channel that an EEG derivation is made of."""
-        from eegsleep.recording import plausibility
+        from eegsleep.recording import doubts
 
         if name not in self.eeg:
             return
         channel, signal = self.channels[name], self.signals[name]
-        extremes = plausibility.find_extremes(signal)
-        self.reached[name] = plausibility.reached_ends(channel, signal, extremes)
-        found = plausibility.doubt_range(channel, signal, extremes)
-        found += plausibility.doubt_joints(name, signal, channel.rate_hz * self.source.record_s)
-        found += plausibility.doubt_amplitude(channel, signal, self.scales[name] * 1e6)
+        extremes = doubts.find_extremes(signal)
+        self.reached[name] = doubts.reached_ends(channel, signal, extremes)
+        found = doubts.doubt_range(channel, signal, extremes)
+        found += doubts.doubt_joints(name, signal, channel.rate_hz * self.source.record_s)
+        found += doubts.doubt_amplitude(channel, signal, self.scales[name] * 1e6)
         told = {fault.code for fault in self.source.faults if fault.channel == name}
         self.doubts += [fault for fault in found if not (fault.code == "offset" and "dc-offset" in told)]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import RecordingError
 from eegsleep.recording.asked import as_path, check_asked, name_units
-from eegsleep.recording.channels import choose_derivations
+from eegsleep.recording.channels.choose import choose_derivations
+from eegsleep.recording.channels.presets import detect_device, find_device
 from eegsleep.recording.faults import Fault, clean_text
-from eegsleep.recording.presets import detect_device, find_device
 from eegsleep.recording.read import doubt_choice, doubt_clock, doubt_units, open_source, read_derivations
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from eegsleep.recording.channels import Derivation
-    from eegsleep.recording.presets import Device
+    from eegsleep.recording.channels.choose import Derivation
+    from eegsleep.recording.channels.presets import Device
     from eegsleep.recording.source import Source
 
 

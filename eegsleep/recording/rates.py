@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-# Staging, events and spectra all work at this rate, as YASA's classifiers do (doi:10.7554/eLife.70092).
-ANALYSIS_RATE_HZ = 100.0
-
 
 def bridge_gaps(signal: np.ndarray) -> np.ndarray:
     """Return the signal with missing samples bridged by a straight line, for filters that cannot bear NaN."""

@@ -5,133 +5,37 @@ from __future__ import annotations
 import logging
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.provenance import hash_bytes, hash_file
 from eegsleep.recording.asked import as_path, check_asked, name_units, refuse_unused
-from eegsleep.recording.channels import MIN_RATE_HZ, choose_derivations, guess_role, tell_unsubtracted
-from eegsleep.recording.delimited import open_text, sniff_text
+from eegsleep.recording.channels.choose import MIN_RATE_HZ, choose_derivations, tell_unsubtracted
+from eegsleep.recording.channels.labels import guess_role
+from eegsleep.recording.channels.presets import detect_device, find_device
 from eegsleep.recording.derive import names_of, read_derivations
-from eegsleep.recording.edf import open_edf
+from eegsleep.recording.edf.header import HeaderRefusedError, is_edf
+from eegsleep.recording.edf.open import open_edf
+from eegsleep.recording.edf.zmax_folder import open_folder
 from eegsleep.recording.faults import Fault
-from eegsleep.recording.folder import open_folder
-from eegsleep.recording.foreign import open_foreign
-from eegsleep.recording.header import HeaderRefusedError, is_edf
 from eegsleep.recording.pieces import memory_refused
-from eegsleep.recording.presets import detect_device, find_device
-from eegsleep.recording.rates import ANALYSIS_RATE_HZ, at_rate, bridge_gaps  # noqa: F401 - bridge_gaps is used from here
+from eegsleep.recording.rates import at_rate, bridge_gaps  # noqa: F401 - bridge_gaps is used from here
+from eegsleep.recording.recording import Recording, refuse_changed
+from eegsleep.recording.text.open import open_text, sniff_text
+from eegsleep.recording.through_mne.open import open_foreign
 from eegsleep.recording.units import volts_per_unit
-from eegsleep.recording.wfdb_header import is_wfdb_header
-from eegsleep.recording.wfdb_record import open_wfdb
+from eegsleep.recording.wfdb.header import is_wfdb_header
+from eegsleep.recording.wfdb.record import open_wfdb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    import mne
-    import numpy as np
-
-    from eegsleep.recording.channels import Derivation
-    from eegsleep.recording.presets import Device
+    from eegsleep.recording.channels.choose import Derivation
+    from eegsleep.recording.channels.presets import Device
     from eegsleep.recording.source import Source
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One night's signals.
-
-    Attributes
-    ----------
-    id : str
-        Made from the file's name; names a night folder.
-    raw : mne.io.BaseRaw
-        The chosen channels, loaded, in volts, with channel types by role. NaN where nothing was
-        recorded, with `BAD_GAP` annotations.
-    roles : dict of str to str
-        Channel label to `eeg`, `eog` or `emg`, EEG first in order of trust.
-    start : datetime or None
-        Naive local time of the first sample as the file says; None if it says nothing.
-    device : str
-        Name of the preset that was used.
-    notes : tuple of str
-        What was found odd while reading, in sentences.
-    faults : tuple of Fault
-        The same, entry by entry.
-    units : dict of str to str
-        The user's word on units, by label: it changes numbers as a setting does.
-    files : tuple of (path, size in bytes, time of change in ns)
-        Where the signals came from; empty for a recording that was not read from a file.
-    """
-
-    id: str
-    raw: mne.io.BaseRaw
-    roles: dict[str, str]
-    start: datetime | None = None
-    device: str = "generic"
-    notes: tuple[str, ...] = field(default=())
-    faults: tuple[Fault, ...] = field(default=())
-    files: tuple[tuple[Path, int, int], ...] = field(default=())
-    units: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def channels(self) -> list[str]:
-        """Labels of all channels, in the order of the rows of `microvolts`."""
-        return list(self.roles)
-
-    @property
-    def derivations(self) -> list[str]:
-        """Labels of the EEG channels, most trusted first."""
-        return [label for label, role in self.roles.items() if role == "eeg"]
-
-    @property
-    def duration_s(self) -> float:
-        """Length of the recording in seconds."""
-        return float(self.raw.n_times / self.raw.info["sfreq"])
-
-    @property
-    def n_epochs(self) -> int:
-        """Number of whole 30 s epochs."""
-        return int(self.microvolts.shape[1] // (30 * ANALYSIS_RATE_HZ))
-
-    @cached_property
-    def sha256(self) -> str:
-        """Hash of the file; of several files, the hash of their hashes; empty if there is none.
-
-        Worked out when it is asked for: hashing a large file takes longer than reading two of its
-        channels. A file that was changed since it was read is refused.
-        """
-        try:
-            refuse_changed(self.files)
-            hashes = [hash_file(path) for path, _, _ in self.files]
-        except OSError as error:
-            raise RecordingError("the file was taken away since it was read", found=str(error),
-                                 remedy="put it back, or read it again") from error  # fmt: skip
-        return hashes[0] if len(hashes) == 1 else hash_bytes("".join(hashes).encode()) if hashes else ""
-
-    @cached_property
-    def microvolts(self) -> np.ndarray:
-        """All channels at `ANALYSIS_RATE_HZ` in µV, float64, shape (n_channels, n_samples).
-
-        Samples that are missing in the recording are NaN here too, and only those.
-        """
-        import numpy as np
-
-        rate_hz = self.raw.info["sfreq"]
-        data = np.empty((len(self.channels), round(self.raw.n_times * ANALYSIS_RATE_HZ / rate_hz)))
-        for row, label in zip(data, self.channels, strict=True):
-            signal = self.raw.get_data(picks=[label])[0]
-            np.multiply(at_rate(signal, rate_hz, ANALYSIS_RATE_HZ, row.size), 1e6, out=row)
-        return data
-
-    def signal(self, label: str) -> np.ndarray:
-        """Return one channel at `ANALYSIS_RATE_HZ` in µV, shape (n_samples,)."""
-        return self.microvolts[self.channels.index(label)]
 
 
 def read_recording(
@@ -210,14 +114,6 @@ def _stamp_files(source: Source) -> tuple[tuple[Path, int, int], ...]:
     except OSError as error:
         raise RecordingError(f"{source.path.name} was taken away while it was read", found=str(error),
                              remedy="read it again") from error  # fmt: skip
-
-
-def refuse_changed(files: Iterable[tuple[Path, int, int]]) -> None:
-    """Raise `RecordingError` if one of the files is not what it was."""
-    for path, size, changed_ns in files:
-        stat = path.stat()
-        if (stat.st_size, stat.st_mtime_ns) != (size, changed_ns):
-            raise RecordingError(f"{path.name} was changed while it was worked on", remedy="read it again")
 
 
 def _concerns(fault: Fault, derivations: Sequence[Derivation], preset: Device) -> bool:

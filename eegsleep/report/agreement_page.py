@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eegsleep.provenance import package_versions
-from eegsleep.report.night_figures import FONT, INK, MUTED, RULE, STAGE_COLOURS, STAGE_NAMES, Figure, plain_label
-from eegsleep.report.pages import MISSING, compose_page, format_number, with_json
+from eegsleep.report.compose import compose_page, with_json
+from eegsleep.report.looks import FONT, INK, MUTED, RULE, STAGE_COLOURS, STAGE_NAMES, Figure, plain_label
+from eegsleep.report.numbers import MISSING, format_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from eegsleep.staging.agreement import Agreement
+    from eegsleep.agreement.measure import Agreement
 
 STAGES = ("W", "N1", "N2", "N3", "R")
 # Cesari et al. 2021, doi:10.5664/jcsm.9174 (PMC8314654): two centres scored 1,066 nights; mean and SD over nights.

@@ -11,9 +11,10 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from eegsleep.markers.catalogue import CATALOGUE
+from eegsleep.report.compose import compose_page, encode_figure, with_json
 from eegsleep.report.hypnogram_strip import draw_strip, longest_night
-from eegsleep.report.night_figures import FONT, INK, MUTED, RULE, Figure, plain_label
-from eegsleep.report.pages import MISSING, VERDICTS, compose_page, encode_figure, format_number, with_json
+from eegsleep.report.looks import FONT, INK, MUTED, RULE, Figure, plain_label
+from eegsleep.report.numbers import MISSING, VERDICTS, format_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

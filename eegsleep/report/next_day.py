@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from eegsleep.report.pages import MISSING, format_number
-from eegsleep.study.relations import MIN_NIGHTS
-from eegsleep.study.verdicts import FALSE_DISCOVERY_RATE
+from eegsleep.report.numbers import format_number, number_range, p_value, signed_number
+from eegsleep.study.comparison.relations import MIN_NIGHTS
+from eegsleep.study.comparison.verdicts import FALSE_DISCOVERY_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,24 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = 6  # relations beside those of the primary endpoints
-
-
-def signed_number(value: float) -> str:
-    """Return a number for reading with its sign."""
-    text = format_number(value)
-    return f"+{text}" if value > 0 else text
-
-
-def number_range(low: float, high: float) -> str:
-    """Return both ends of an interval, or a dash if one of them is missing."""
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return MISSING
-    return f"{format_number(low)} to {format_number(high)}"
-
-
-def p_value(value: float) -> str:
-    """Return a p-value with as many digits as it can bear."""
-    return "< 0.0001" if value < 0.0001 else format_number(value, 3 if value >= 0.001 else 4)
 
 
 def describe_next_day(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,21 @@ import numpy as np
 
 from eegsleep.events.slow_oscillations import main_slow_oscillations
 from eegsleep.quality import reason_kind
+from eegsleep.report.looks import (
+    FONT,
+    INK,
+    MUTED,
+    RULE,
+    STAGE_COLOURS,
+    STAGE_NAMES,
+    Figure,
+    Panel,
+    main_channel,
+    plain_label,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
 
@@ -33,43 +45,12 @@ MIN_COUPLED = 10
 MAX_FREQUENCIES, MAX_COLUMNS = 160, 1200  # finer than a screen draws; keeps a long night under 7 MB
 LOW_HZ, HIGH_HZ = 0.5, 30.0
 
-STAGE_NAMES = {"W": "Wake", "R": "REM", "N1": "N1", "N2": "N2", "N3": "N3"}
 STAGE_LEVELS = {"N3": 0, "N2": 1, "N1": 2, "R": 3, "W": 4}
-# Hues a colour-blind reader can part, and five steps of lightness for who sees or prints only greys.
-STAGE_COLOURS = {"W": "#EFB13C", "R": "#BE3D0A", "N1": "#BFDFF2", "N2": "#4A97CC", "N3": "#0B3866"}
 PROBABILITIES = {"N3": "p_n3", "N2": "p_n2", "N1": "p_n1", "R": "p_rem", "W": "p_wake"}
 FAST, SLOW, WAVE = "#0072B2", "#D98200", "#00694E"  # after Okabe and Ito, darkened for thin lines
 # Kinds of `reason_kind` in the order they are drawn in, with colour and meaning; usable is the ground.
 QUALITY_KINDS = {"": ("#DCE5EA", "usable"), "missing": ("#8A949C", "missing"), "dead": ("#1B2733", "flat or clipped"),
                  "movement": ("#D98200", "movement"), "noise": ("#A3201A", "noise or lost contact")}  # fmt: skip
-INK, MUTED, RULE = "#1B2733", "#5A6875", "#E4E8EC"
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One panel of the stacked figure: what it draws, and how to read it."""
-
-    title: str
-    caption: str
-    height: int
-    traces: tuple[dict[str, Any], ...]
-    yaxis: Mapping[str, Any]
-    key: tuple[tuple[str, str], ...] = ()  # (colour, meaning) pairs shown beside the caption
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure and its caption, or, when there is nothing to draw, the reason why."""
-
-    name: str
-    title: str
-    caption: str
-    spec: dict[str, Any] | None = None
-    reason: str = ""
-    key: tuple[tuple[str, str], ...] = ()
-    panels: tuple[Panel, ...] = field(default=())
-    omitted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,17 +74,6 @@ class Clock:
     def hover(self) -> str:
         """The piece of a hover template that tells the time."""
         return "%{x:.2f} h" if self.start is None else "%{x|%H:%M:%S}"
-
-
-def plain_label(text: object, longest: int = 40) -> str:
-    """Return `text` fit for plotly, which reads <a> and <b> in labels: no angle brackets, not endless."""
-    label = "".join(c for c in str(text) if c not in "<>" and c.isprintable())
-    return label if len(label) <= longest else label[: longest - 1] + "…"
-
-
-def main_channel(roles: Mapping[str, str]) -> str | None:
-    """Return the label of the first EEG derivation, which cards and event panels show."""
-    return next((label for label, role in roles.items() if role == "eeg"), None)
 
 
 def draw_overview(night: Night) -> Figure:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eegsleep.report.night_figures import FONT, INK, MUTED, RULE, Figure, plain_label
+from eegsleep.report.looks import FONT, INK, MUTED, RULE, Figure, plain_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,19 +10,20 @@ import numpy as np
 
 from eegsleep.markers.catalogue import FAMILIES
 from eegsleep.provenance import package_versions
-from eegsleep.report.next_day import describe_next_day, number_range, p_value, signed_number
-from eegsleep.report.pages import ARROWS, MISSING, compose_page, format_number, with_json
+from eegsleep.report.compose import compose_page, with_json
+from eegsleep.report.next_day import describe_next_day
+from eegsleep.report.numbers import ARROWS, MISSING, format_number, number_range, p_value, signed_number
 from eegsleep.report.study_figures import draw_forest, draw_nights
-from eegsleep.study.verdicts import FALSE_DISCOVERY_RATE
+from eegsleep.study.comparison.verdicts import FALSE_DISCOVERY_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from eegsleep.study.compare import Comparison
-    from eegsleep.study.lock import Change
-    from eegsleep.study.protocol import Study
+    from eegsleep.study.comparison.compare import Comparison
+    from eegsleep.study.declared.protocol import Study
+    from eegsleep.study.masking.lock import Change
 
 # A sign beside the word and the colour, for who does not see it or prints in grey.
 SIGNS = {"better": "▲", "worse": "▼", "changed": "◆", "equivalent": "■", "inconclusive": "○", "masked": "◆"}

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from eegsleep.recording.read import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
 
 # Of the power of noise, which is distributed as chi square with two degrees of freedom.
 _MEDIAN_OVER_MEAN = np.log(2)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegsleep.quality import usable_epochs
-from eegsleep.recording.band_filter import filter_band, thin
-from eegsleep.staging.hypnogram import EPOCH_S
+from eegsleep.signals.band_filter import filter_band, thin
+from eegsleep.signals.epochs import EPOCH_S
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
 # YASA's band for rapid eye movements; the waves of the EEG that an EOG sees as well are mostly above it.
 BAND_HZ = (0.5, 5.0)

@@ -11,14 +11,14 @@ import pandas as pd
 
 from eegsleep.errors import SettingsError
 from eegsleep.quality import usable_epochs
-from eegsleep.recording.read import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
 from eegsleep.spectrum.aperiodic import Aperiodic, fit_aperiodic, part_spectrum
 from eegsleep.spectrum.eye_movements import count_eye_movements
 from eegsleep.staging.statistics import find_cycles
 from eegsleep.tables import SPECTRUM, check_table
 
 if TYPE_CHECKING:
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from eegsleep.staging.hypnogram import EPOCH_S, PROBABILITY_COLUMNS
+from eegsleep.hypnograms.table import PROBABILITY_COLUMNS
+from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.staging.statistics import measure_codes
 
 if TYPE_CHECKING:

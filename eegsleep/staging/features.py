@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import EegSleepError
-from eegsleep.recording.read import ANALYSIS_RATE_HZ, bridge_gaps
+from eegsleep.recording.rates import bridge_gaps
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
 _TIME_FEATURES = ("time_hour", "time_norm")
 

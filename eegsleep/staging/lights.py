@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegsleep.errors import RecordingError
-from eegsleep.staging.hypnogram import EPOCH_S
+from eegsleep.signals.epochs import EPOCH_S
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
 # Nobody lies in bed longer for one night; a longer file holds a day as well.
 MAX_NIGHT_H = 14.0

@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import RecordingError
+from eegsleep.hypnograms.table import make_stages
 from eegsleep.quality import usable_epochs
-from eegsleep.recording.read import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_S
 from eegsleep.staging.confidence import calibrate
 from eegsleep.staging.features import leave_out, measure_features, predict_stages
-from eegsleep.staging.hypnogram import EPOCH_S, make_stages
 from eegsleep.staging.lights import MARGIN_S, MAX_NIGHT_H, Lights, complete_lights, keep_night
 
 if TYPE_CHECKING:
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
 # Below five minutes YASA's features, which are smoothed over 7.5 min, mean nothing.
 MIN_DURATION_S = 300.0

@@ -12,7 +12,7 @@ import pandas as pd
 
 from eegsleep.errors import TableError
 from eegsleep.markers import CATALOGUE
-from eegsleep.study.circular import circular_sd
+from eegsleep.statistics.circular import circular_sd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.markers import MarkerSettings
-from eegsleep.study.mechanisms import is_weekend, subject_rows
 from eegsleep.study.night_values import Line, endpoint_values, fit_line, long_values, previous_night
-from eegsleep.study.power import lag_one_autocorrelation, smallest_p
-from eegsleep.study.schedule import find_violation
+from eegsleep.study.planning.power import lag_one_autocorrelation, smallest_p
+from eegsleep.study.schedules.mechanisms import is_weekend, subject_rows
+from eegsleep.study.schedules.schedule import find_violation
 from eegsleep.tables import CHECKS, check_table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from eegsleep.study.protocol import Study
+    from eegsleep.study.declared.protocol import Study
 
 MIN_ADAPTATION_NIGHTS = 2
 _CORRELATION_LIMIT = 0.5

@@ -10,7 +10,7 @@ import pandas as pd
 
 from eegsleep.errors import EegSleepError, SettingsError
 from eegsleep.provenance import encode_json, hash_bytes, hash_file, package_versions, write_file
-from eegsleep.study.lock import agree_provenance
+from eegsleep.study.masking.lock import agree_provenance
 from eegsleep.tables import (
     AUDIT,
     CHECKS,
@@ -29,8 +29,8 @@ from eegsleep.tables import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from eegsleep.study.compare import Comparison
-    from eegsleep.study.protocol import Study
+    from eegsleep.study.comparison.compare import Comparison
+    from eegsleep.study.declared.protocol import Study
     from eegsleep.tables import Table
 
 NIGHTS_FOLDER = "eegsleep-nights"  # beside study.toml, unless another is named

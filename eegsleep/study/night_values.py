@@ -12,7 +12,7 @@ from eegsleep.errors import TableError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from eegsleep.study.protocol import Study
+    from eegsleep.study.declared.protocol import Study
 
 _COLUMNS = ("night", "marker", "stage", "channel", "value", "clean_min")
 

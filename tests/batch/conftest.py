@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture
 def make_jobs(tmp_path):
     """Return a function that makes jobs of the names given, each with a file of its own."""
-    from eegsleep.batch.job import Job
+    from eegsleep.workflows.score import Job
 
     def make(*nights):
         folder = tmp_path / "recordings"

@@ -7,9 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-from eegsleep.batch.freshness import describe_request, hash_inputs
 from eegsleep.errors import RecordingError
 from eegsleep.provenance import encode_json, hash_bytes, package_versions, write_file
+from eegsleep.workflows.score import describe_request, hash_inputs
 
 _SECONDS = 0.0
 
@@ -82,8 +82,8 @@ _WRONGS = {
 def main():
     """Run a batch as a command does, so that it can be killed; arguments are recordings, output and workers."""
     from eegsleep.batch.cluster import Resources
-    from eegsleep.batch.job import Job
     from eegsleep.batch.run import run_batch
+    from eegsleep.workflows.score import Job
 
     recordings, output, workers = sys.argv[1:]
     jobs = [Job(file, night=file.stem) for file in sorted(Path(recordings).glob("*.edf"))]

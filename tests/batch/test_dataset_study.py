@@ -13,7 +13,7 @@ import pytest
 
 from eegsleep.batch.dataset_study import has_study, write_dataset_study
 from eegsleep.errors import SettingsError, TableError
-from eegsleep.study.manifest import read_study
+from eegsleep.study.declared.manifest import read_study
 
 
 class Fetched(NamedTuple):

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from eegsleep.batch.freshness import describe_request, find_fresh, hash_inputs, list_inputs, read_provenance
-from eegsleep.batch.job import Job, score_file
+from eegsleep.batch.freshness import find_fresh, list_inputs
 from eegsleep.config import Settings
 from eegsleep.events.spindles import SpindleSettings
+from eegsleep.night.folder import read_provenance
 from eegsleep.provenance import hash_file, package_versions
+from eegsleep.workflows.score import Job, describe_request, hash_inputs, score_file
 
 VERSIONS = {"eegsleep": "1"}
 
@@ -117,7 +118,7 @@ def test_asking_for_finished_nights_loads_nothing_that_computes(scored):
         "import sys\n"
         "from pathlib import Path\n"
         "from eegsleep.batch.freshness import find_fresh\n"
-        "from eegsleep.batch.job import Job\n"
+        "from eegsleep.workflows.score import Job\n"
         "from eegsleep.batch.run import run_batch\n"
         "jobs = [Job(Path(sys.argv[1]), night='n1', lights_off='23:00', eeg=('C4-M1',))]\n"
         "assert list(run_batch(jobs, sys.argv[2])['status']) == ['fresh']\n"

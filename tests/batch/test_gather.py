@@ -12,7 +12,7 @@ from eegsleep.batch.gather import check_output, gather_nights, write_summary
 from eegsleep.errors import EegSleepError
 from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.night import save_night
-from eegsleep.study.nights_file import read_nights
+from eegsleep.study.declared.nights_file import read_nights
 from eegsleep.tables import HYPNOGRAM, JOBS, MARKERS, NIGHT_TABLES, empty_table, encode_table
 
 JOB = {"night": "", "subject": "", "file": "", "status": "done", "seconds": 1.0, "memory_mb": 1.0, "error": "",
@@ -137,7 +137,7 @@ def test_a_folder_without_a_night_gives_a_table_without_a_row(tmp_path):
 
 
 def test_the_nights_of_a_study_are_never_written_over(nights_folder, tmp_path):
-    from eegsleep.study.manifest import write_template
+    from eegsleep.study.declared.manifest import write_template
 
     for path in write_template(tmp_path / "study"):
         shutil.copy(path, nights_folder)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from eegsleep.batch.job import Job
 from eegsleep.batch.sources import find_jobs
 from eegsleep.errors import EegSleepError
+from eegsleep.workflows.score import Job
 
 ASKED = Job(Path())
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "sample-night.edf"

@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 
 from eegsleep.batch.cluster import Resources
-from eegsleep.batch.job import Job, do_job
 from eegsleep.batch.run import run_batch
 from eegsleep.batch.sources import find_jobs
+from eegsleep.workflows.score import Job, do_job
 
 N_BROKEN, N_KILLS = 4, 10
 TIME_LIMIT_S = 60.0

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eegsleep.study import circular, groups, multiplicity, resampling
+from eegsleep.statistics import circular, groups, multiplicity, resampling
 
 BASELINE = Path(__file__).with_suffix(".json")
 ALPHA = 0.05

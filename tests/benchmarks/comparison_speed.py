@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from study.test_compare import _study, _values
 
-from eegsleep.study.compare import compare_nights
+from eegsleep.study.comparison.compare import compare_nights
 
 
 def main() -> None:

@@ -17,10 +17,9 @@ import numpy as np
 import pandas as pd
 
 from eegsleep import read_recording
-from eegsleep.datasets.simulate import simulate_night, write_simulated_night
-from eegsleep.datasets.simulated_artefacts import ARTEFACT_KINDS
-from eegsleep.datasets.simulation_settings import SimulationSettings
 from eegsleep.quality import QualitySettings, judge_night, measure_quality
+from eegsleep.simulation.night import simulate_night, write_simulated_night
+from eegsleep.simulation.settings import ARTEFACT_KINDS, SimulationSettings
 
 SEEDS = range(12)
 DURATION_H = 2.0

@@ -14,7 +14,7 @@ import numpy as np
 
 OURS = """
 import eegsleep as es, mne, numpy
-import eegsleep.recording.plausibility
+import eegsleep.recording.doubts
 def read(path):
     return es.read_recording(path, eeg=LABELS).raw
 """

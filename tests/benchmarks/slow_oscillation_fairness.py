@@ -13,8 +13,8 @@ import pandas as pd
 
 import eegsleep as es
 from eegsleep.events.slow_oscillations import SlowOscillationSettings, detect_slow_oscillations
-from eegsleep.recording.read import Recording
-from eegsleep.staging.hypnogram import make_stages
+from eegsleep.hypnograms.table import make_stages
+from eegsleep.recording.recording import Recording
 
 TOLERANCE_S = 0.4
 YASA = SlowOscillationSettings(method="yasa")

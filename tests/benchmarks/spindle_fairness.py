@@ -31,10 +31,11 @@ from planted_spindles import (
     tilt,
 )
 
-from eegsleep.events.calibration import calibrate, gain_reference_uv
+from eegsleep.events.calibrate import calibrate
+from eegsleep.events.gain_reference import gain_reference_uv
 from eegsleep.events.spindle_candidates import find_spindle_candidates
 from eegsleep.events.spindles import SpindleSettings, select_spindles
-from eegsleep.staging.hypnogram import sample_stages
+from eegsleep.signals.epochs import sample_stages
 
 YASA = {
     "YASA": {},

@@ -13,7 +13,7 @@ import mne
 import numpy as np
 
 import eegsleep as es
-from eegsleep.recording.read import Recording
+from eegsleep.recording.recording import Recording
 from eegsleep.staging.confidence import measure_uncertainty
 from eegsleep.staging.score import score_stages
 from eegsleep.staging.statistics import measure_codes

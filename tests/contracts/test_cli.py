@@ -79,7 +79,7 @@ def test_bad_input_is_one_sentence_and_exit_2(arguments, words, tmp_path, write_
 def test_help_imports_nothing_heavy():
     """`eegsleep --help` answers at once because no scientific library is loaded for it."""
     code = (
-        "import sys, eegsleep, eegsleep.cli\n"
+        "import sys, eegsleep, eegsleep.cli.main\n"
         "heavy = {'numpy', 'pandas', 'mne', 'yasa', 'scipy', 'plotly', 'jinja2', 'edfio'} & set(sys.modules)\n"
         "sys.exit(', '.join(sorted(heavy)) or 0)"
     )

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 from datasets.miniature_physionet import registry_of
 
-from eegsleep.batch.job import Job
 from eegsleep.batch.sources import find_jobs
+from eegsleep.cli.fetch import fetch
 from eegsleep.datasets.pairs import find_expert
 from eegsleep.datasets.physionet import FETCHERS, list_nights
 from eegsleep.datasets.transfer import Patience
-from eegsleep.fetch_cli import fetch
+from eegsleep.hypnograms.read import read_hypnogram
+from eegsleep.hypnograms.scoring import align_scoring
 from eegsleep.recording.read import read_recording
-from eegsleep.staging.hypnogram_files import read_hypnogram
-from eegsleep.staging.scoring import align_scoring
+from eegsleep.workflows.score import Job
 
 
 @pytest.fixture

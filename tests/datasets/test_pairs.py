@@ -5,7 +5,7 @@ from datasets.miniature_physionet import PROJECTS
 
 from eegsleep.datasets.pairs import find_expert
 from eegsleep.errors import RecordingError
-from eegsleep.staging.hypnogram_files import read_hypnogram
+from eegsleep.hypnograms.read import read_hypnogram
 
 
 @pytest.mark.parametrize(

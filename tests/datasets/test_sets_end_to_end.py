@@ -14,17 +14,19 @@ import pytest
 from aligned_hypnogram import read_aligned
 from datasets.miniature_physionet import CINC_STAGES, SLPDB_STAGES, spread
 
-from eegsleep import cli, read_recording, study_cli
+from eegsleep import read_recording
 from eegsleep.batch.dataset_study import write_dataset_study
-from eegsleep.batch.job import Job, score_file
+from eegsleep.cli import main as cli
+from eegsleep.cli import study as study_cli
 from eegsleep.config import Settings
 from eegsleep.datasets.physionet import list_nights
 from eegsleep.datasets.registry import read_registry
-from eegsleep.datasets.simulate import SimulationSettings, simulate_night
 from eegsleep.errors import RecordingError
 from eegsleep.night import load_night
+from eegsleep.simulation.night import SimulationSettings, simulate_night
 from eegsleep.study.folder import NIGHTS_FOLDER
 from eegsleep.tables import CHECKS, COMPARISON, HYPNOGRAM, read_table
+from eegsleep.workflows.score import Job, score_file
 
 SLEEPERS = ("ST701", "ST702", "ST704", "ST705", "ST706", "ST707")
 MINUTES = 20

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 from benchmarks.slow_oscillation_fairness import simulate
 
-from eegsleep.datasets.simulate import SimulationSettings, simulate_night
 from eegsleep.events.coupling import (
     CouplingSettings,
     _chance_of_coupling,
@@ -16,7 +15,8 @@ from eegsleep.events.coupling import (
     summarize_coupling,
 )
 from eegsleep.events.slow_oscillations import detect_slow_oscillations
-from eegsleep.recording.read import Recording
+from eegsleep.recording.recording import Recording
+from eegsleep.simulation.night import SimulationSettings, simulate_night
 from eegsleep.tables import COUPLING_SUMMARY, SLOW_OSCILLATIONS, SPINDLES, check_table, empty_table
 
 

@@ -14,8 +14,8 @@ from eegsleep.events.slow_oscillations import (
     find_slow_oscillation_candidates,
     select_slow_oscillations,
 )
-from eegsleep.recording.read import Recording
-from eegsleep.staging.hypnogram import make_stages
+from eegsleep.hypnograms.table import make_stages
+from eegsleep.recording.recording import Recording
 from eegsleep.tables import SLOW_OSCILLATIONS
 
 

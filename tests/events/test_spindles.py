@@ -8,7 +8,9 @@ import pytest
 from planted_spindles import RATE_HZ, given_stages, plant, record
 
 import eegsleep as es
-from eegsleep.events.calibration import Calibration, calibrate, gain_reference_uv
+from eegsleep.events.calibrate import calibrate
+from eegsleep.events.calibration import Calibration
+from eegsleep.events.gain_reference import gain_reference_uv
 from eegsleep.events.spindle_candidates import find_spindle_candidates
 from eegsleep.events.spindles import SpindleSettings, detect_spindles, select_spindles
 from eegsleep.tables import SPINDLE_CANDIDATES, SPINDLES, empty_table

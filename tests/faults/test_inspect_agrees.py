@@ -9,7 +9,7 @@ import pytest
 from faults.broken_files import CASES
 
 import eegsleep as es
-from eegsleep.cli import main
+from eegsleep.cli.main import main
 
 
 @pytest.fixture(scope="module")

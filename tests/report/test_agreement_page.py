@@ -8,9 +8,9 @@ import re
 import numpy as np
 import pytest
 
+from eegsleep.agreement.measure import measure_agreement
+from eegsleep.hypnograms.table import make_stages
 from eegsleep.report.agreement_page import render_agreement
-from eegsleep.staging.agreement import measure_agreement
-from eegsleep.staging.hypnogram import make_stages
 
 STAGES = np.array(["W", "N1", "N2", "N3", "R"], dtype=object)
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eegsleep.report.compose import share_plotly
 from eegsleep.report.hypnogram_strip import draw_strip
 from eegsleep.report.index_page import Glance, render_index
-from eegsleep.report.pages import share_plotly
 
 CHANNEL = "Fpz-Cz"
 VALUES = {

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eegsleep.report.pages import format_number
+from eegsleep.report.numbers import format_number
 from eegsleep.report.study_page import render_study
-from eegsleep.study.compare import Comparison, compare_nights
-from eegsleep.study.lock import Change
-from eegsleep.study.mechanisms import Mechanism
-from eegsleep.study.protocol import Study
-from eegsleep.study.schedule import draw_schedule
+from eegsleep.study.comparison.compare import Comparison, compare_nights
+from eegsleep.study.declared.protocol import Study
+from eegsleep.study.masking.lock import Change
+from eegsleep.study.schedules.mechanisms import Mechanism
+from eegsleep.study.schedules.schedule import draw_schedule
 from eegsleep.tables import CHECKS, COMPARISON, NUISANCE, check_table, empty_table
 
 FAST, TST, WAVE = "fast_spindle_density_per_min", "tst_min", "swa_power_uv2"

@@ -8,12 +8,12 @@ from benchmarks.slow_oscillation_fairness import simulate
 
 from eegsleep import read_recording
 from eegsleep.errors import SettingsError
+from eegsleep.hypnograms.table import make_stages
 from eegsleep.quality import measure_quality
-from eegsleep.recording.read import Recording
+from eegsleep.recording.recording import Recording
 from eegsleep.spectrum import SpectrumSettings, measure_spectrum
 from eegsleep.spectrum.aperiodic import fit_aperiodic, part_spectrum
 from eegsleep.spectrum.eye_movements import count_eye_movements, find_eye_movements
-from eegsleep.staging.hypnogram import make_stages
 
 
 def measure(signal_uv, stages):

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eegsleep.hypnograms.table import make_stages
 from eegsleep.staging.confidence import calibrate, measure_uncertainty
-from eegsleep.staging.hypnogram import make_stages
 
 NAMES = np.array(["W", "N1", "N2", "N3", "R"])
 

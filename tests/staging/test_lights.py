@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import eegsleep as es
+from eegsleep.hypnograms.table import make_stages
 from eegsleep.markers import measure_markers
-from eegsleep.staging.hypnogram import make_stages
 from eegsleep.staging.lights import Lights, find_lights, keep_night, lights_from_hypnogram, lights_from_sleep
 from eegsleep.tables import COUPLING, QUALITY, SLOW_OSCILLATIONS, SPECTRUM, SPINDLES, empty_table
 

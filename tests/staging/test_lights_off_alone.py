@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import eegsleep as es
+from eegsleep.hypnograms.table import make_stages
 from eegsleep.staging import lights as lights_of
 from eegsleep.staging import score
-from eegsleep.staging.hypnogram import make_stages
 from eegsleep.staging.lights import OFF_ALONE, complete_lights, find_lights, lights_from_sleep
 
 

@@ -14,7 +14,7 @@ def simulated():
     """Return a simulated half night at 100 Hz as a recording, and its true stages."""
     import mne
 
-    from eegsleep.recording.read import Recording
+    from eegsleep.recording.recording import Recording
 
     night = es.simulate_night(es.SimulationSettings(duration_h=4, rate_hz=100, eeg=("C4-M1", "F3-M2")), seed=31)
     roles = {"C4-M1": "eeg", "F3-M2": "eeg", "E1-M2": "eog", "EMG chin": "emg"}

@@ -68,7 +68,7 @@ class StudyFolder:
 
     def read(self):
         """Write and read the study."""
-        from eegsleep.study.manifest import read_study
+        from eegsleep.study.declared.manifest import read_study
 
         return read_study(self.write())
 

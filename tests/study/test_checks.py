@@ -8,7 +8,7 @@ import pytest
 
 from eegsleep.errors import TableError
 from eegsleep.study.checks import run_checks
-from eegsleep.study.mechanisms import Mechanism
+from eegsleep.study.schedules.mechanisms import Mechanism
 from eegsleep.tables import CHECKS
 
 DENSITY = "fast_spindle_density_per_min|NREM|C3"
@@ -229,7 +229,7 @@ def test_values_that_stand_twice_are_refused(study):
 
 @pytest.mark.parametrize("kind", ["crossover", "parallel"])
 def test_checks_hold_for_groups(study, kind):
-    from eegsleep.study.schedule import draw_schedule
+    from eegsleep.study.schedules.schedule import draw_schedule
 
     mechanism = Mechanism(kind, nights_per_period=3)
     nights = draw_schedule(mechanism, 3, 1, [f"S{i}" for i in range(8)])

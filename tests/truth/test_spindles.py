@@ -16,7 +16,8 @@ from planted_spindles import (
     tilt,
 )
 
-from eegsleep.events.calibration import calibrate, gain_reference_uv
+from eegsleep.events.calibrate import calibrate
+from eegsleep.events.gain_reference import gain_reference_uv
 from eegsleep.events.spindle_candidates import find_spindle_candidates
 from eegsleep.events.spindles import SpindleSettings, detect_spindles, select_spindles
 

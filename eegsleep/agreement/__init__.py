@@ -1,0 +1,1 @@
+"""How well two scorings of a night agree."""

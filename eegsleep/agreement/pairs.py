@@ -1,0 +1,151 @@
+"""Two scorings of one night, laid on the same epochs: files, night folders, and folders of night folders."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eegsleep.errors import TableError
+from eegsleep.hypnograms.read import read_hypnogram
+from eegsleep.hypnograms.scoring import align_scoring
+from eegsleep.tables import HYPNOGRAM, JOBS, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The name under which an expert's stages are kept in a night folder, laid on its epochs.
+REFERENCE_FILE = "reference.csv"
+
+Pair = tuple[str, str, "pd.DataFrame", "pd.DataFrame"]
+
+
+def pair_scorings(reference: str | Path, observed: str | Path, *, coding: str | None = None) -> Pair:
+    """Lay two scorings of one night on the epochs of the second.
+
+    Parameters
+    ----------
+    reference, observed : path
+        Each a hypnogram of any kind that `read_hypnogram` takes, or a night folder.
+    coding : str, optional
+        How integers in them are read.
+
+    Returns
+    -------
+    tuple of night, subject, reference, observed
+        As `measure_agreement` takes them.
+
+    Raises
+    ------
+    TableError
+        If one of them cannot be read, or they do not lie in the same night.
+    """
+    observed = Path(observed)
+    stages, start = _read_observed(observed, coding)
+    against, _ = _read_scoring(Path(reference), coding)
+    table, _ = align_scoring(against, start, len(stages))
+    return observed.stem, observed.stem, table, stages
+
+
+def collect_pairs(folder: str | Path) -> list[Pair]:
+    """Return the pairs of all night folders in a folder that hold an expert's stages (`reference.csv`).
+
+    Whose a night is comes from `jobs.csv`, which a batch leaves in the folder, or from the night's provenance; a
+    night that neither knows is its own sleeper. `find_unpaired` names the nights that are left out.
+
+    Raises
+    ------
+    TableError
+        If there is none.
+    """
+    folder = Path(folder)
+    candidates = _find_folders(folder)
+    nights = [path for path in candidates if not _why_unpaired(path)]
+    if not nights:
+        raise TableError(
+            f"{folder} holds no night with an expert's stages",
+            found=f"{len(candidates)} folders" if candidates else "no such folder",
+            allowed=f"night folders with a {REFERENCE_FILE}",
+            remedy="score nights with --reference HYPNOGRAM, or give two hypnograms",
+        )
+    subjects = {row["night"]: row["subject"] for row in _read_jobs(folder)}
+    return [
+        (
+            night.name,
+            subjects.get(night.name) or _subject_of(night) or night.name,
+            read_table(night / REFERENCE_FILE, HYPNOGRAM),
+            read_table(night / "hypnogram.csv", HYPNOGRAM),
+        )
+        for night in nights
+    ]
+
+
+def find_unpaired(folder: str | Path) -> dict[str, str]:
+    """Return the nights of a folder that `collect_pairs` leaves out, each with the reason.
+
+    They are nights without an expert's stages, and those that a batch could not make (`jobs.csv`): what is measured
+    on the others says nothing of them.
+    """
+    folder = Path(folder)
+    nights = [path for path in _find_folders(folder) if path != folder and (path / "provenance.json").is_file()]
+    found = {path.name: _why_unpaired(path) for path in nights}
+    made = set(found)
+    failed = {
+        row["night"]: f"it was not made: {row['reason'] or row['error']}"
+        for row in _read_jobs(folder)
+        if row["status"] == "failed" and row["night"] not in made
+    }
+    return dict(sorted(({night: reason for night, reason in found.items() if reason} | failed).items()))
+
+
+def _find_folders(folder: Path) -> list[Path]:
+    """Return the folder itself, which may be a night, and those in it but the hidden ones, which are unfinished."""
+    if not folder.is_dir():
+        return []
+    return [folder, *sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))]
+
+
+def _why_unpaired(night: Path) -> str:
+    missing = [name for name in (REFERENCE_FILE, "hypnogram.csv") if not (night / name).is_file()]
+    words = {REFERENCE_FILE: "no expert's stages came with it", "hypnogram.csv": "it holds no stages of ours"}
+    return words[missing[0]] if missing else ""
+
+
+def _read_jobs(folder: Path) -> list[dict[str, Any]]:
+    path = folder / f"{JOBS.name}.csv"
+    return read_table(path, JOBS).to_dict("records") if path.is_file() else []
+
+
+def _subject_of(night: Path) -> str:
+    try:
+        return str(json.loads((night / "provenance.json").read_bytes()).get("subject") or "")
+    except (OSError, ValueError, AttributeError):
+        return ""
+
+
+def _read_observed(path: Path, coding: str | None) -> tuple[pd.DataFrame, datetime | None]:
+    """Return stages on their own epochs, and the clock time of the first."""
+    if path.is_dir():
+        return read_table(path / "hypnogram.csv", HYPNOGRAM), _start_of(path)
+    scoring, start = _read_scoring(path, coding)
+    end_s = float((scoring.onsets_s + scoring.durations_s).max())
+    return align_scoring(scoring, start, max(1, int(end_s // 30)))[0], start
+
+
+def _read_scoring(path: Path, coding: str | None):  # noqa: ANN202 - Scoring and a time
+    if path.is_dir():
+        scoring, start = read_hypnogram(path / "hypnogram.csv"), _start_of(path)
+        # by the clock, so that it finds its place in a scoring that begins elsewhere
+        return (replace(scoring, relative=False, start=start) if start else scoring), start
+    scoring = read_hypnogram(path, coding=coding)
+    return scoring, None if scoring.relative else scoring.start
+
+
+def _start_of(folder: Path) -> datetime | None:
+    try:
+        start = json.loads((folder / "provenance.json").read_bytes())["start"]
+    except (OSError, ValueError, KeyError) as error:
+        raise TableError(f"{folder} is not a finished night folder", found=str(error)) from error
+    return datetime.fromisoformat(start) if start else None

@@ -1,0 +1,1 @@
+"""Hypnograms: as tables, and in the files that other programs write."""

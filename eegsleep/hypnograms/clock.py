@@ -1,0 +1,136 @@
+"""Times as hypnogram files write them: seconds, times of day that pass midnight, and dates of either order.
+
+`08/03/2016` is a day in March or in August. Nothing in the file may tell, so both are kept and the date of
+the recording decides.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from eegsleep.errors import TableError
+from eegsleep.hypnograms.scoring import MAX_SPAN_S, Clock
+
+_TIME = r"(\d{1,2})[:.h](\d\d)(?:[:.m](\d\d))?(?:[.,](\d{1,9}))?s?\s*([AaPp]\.?[Mm]\.?)?"
+TIME_OF_DAY = re.compile(_TIME)
+_YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
+_YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})[-/.](\d{4}|\d\d)")
+# An offset behind local time is left aside; `Z` is not, because UTC is not the clock of the bedroom.
+_DATE_TIME = re.compile(rf"(\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}})(?:[T ,]\s*|\s+){_TIME}(?:[+-]\d\d:?\d\d)?")
+_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d{1,2})?")
+
+
+def is_number(cell: str) -> bool:
+    """Tell whether a cell is a plain number, with a decimal point or comma."""
+    return bool(_NUMBER.fullmatch(cell))
+
+
+def is_clock(cell: str) -> bool:
+    """Tell whether a cell is a time of day, or a date and time."""
+    return ":" in cell and bool(TIME_OF_DAY.fullmatch(cell) or _DATE_TIME.fullmatch(cell))
+
+
+def read_number(cell: str) -> float:
+    """Return a number written with a decimal point or comma.
+
+    Raises
+    ------
+    TableError
+        If it is none.
+    """
+    if not is_number(cell):
+        raise TableError("a time of the hypnogram is no number", found=repr(cell[:40]), allowed="seconds")
+    return float(cell[:40].replace(",", "."))
+
+
+def read_clock(cells: list[str]) -> tuple[np.ndarray, Clock]:
+    """Return seconds from the first cell, shape (n_cells,), and when that was.
+
+    Parameters
+    ----------
+    cells : list of str
+        All times of day, which may pass midnight, or all dates with times.
+
+    Raises
+    ------
+    TableError
+        If a cell is no time, or the dates span more than one recording however they are read.
+    """
+    if TIME_OF_DAY.fullmatch(cells[0]):
+        seconds = np.array([_time_of_day(cell) for cell in cells])
+        # only a step back by more than half a day is midnight; a smaller one is told below
+        seconds = seconds + 86400.0 * np.concatenate([[0], np.cumsum(np.diff(seconds) < -43200)])
+        back = np.flatnonzero(np.diff(seconds) < -3600)
+        if back.size:  # a clock of twelve hours without AM and PM, or rows in another order
+            raise TableError(
+                "the times of day of the hypnogram go back", found=f"{cells[back[0]]!r}, then {cells[back[0] + 1]!r}",
+                allowed="times in order, of 24 hours or with AM and PM",
+            )  # fmt: skip
+        start = datetime(1900, 1, 1) + timedelta(seconds=round(float(seconds[0]), 6))  # noqa: DTZ001 - local time
+        return seconds - seconds[0], Clock(start, dated=False)
+    readings = []
+    for day_first in (True, False):
+        moments = [_date_and_time(cell, day_first=day_first) for cell in cells]
+        if None not in moments and (max(moments) - min(moments)).total_seconds() <= MAX_SPAN_S:
+            readings.append(moments)
+    if not readings:
+        raise TableError(
+            "the dates of the hypnogram are impossible, or lie more than 72 h apart",
+            found=f"{cells[0][:40]!r} to {cells[-1][:40]!r}",
+            allowed="day/month/year, month/day/year or year-month-day, with hh:mm:ss",
+        )
+    first = readings[0][0]
+    other = readings[-1][0]
+    onsets_s = np.array([(moment - first).total_seconds() for moment in readings[0]])
+    return onsets_s, Clock(first, alternative=other if other != first else None)
+
+
+def _time_of_day(cell: str) -> float:
+    match = TIME_OF_DAY.fullmatch(cell)
+    seconds = _seconds(match.groups()) if match else None
+    if seconds is None:
+        raise TableError("a time of the hypnogram is no time of day", found=repr(cell[:40]), allowed="hh:mm:ss")
+    return seconds
+
+
+def _date_and_time(cell: str, *, day_first: bool) -> datetime | None:
+    """Return a moment, or None if the date does not exist when read in this order."""
+    match = _DATE_TIME.fullmatch(cell)
+    seconds = _seconds(match.groups()[1:]) if match else None
+    if seconds is None:
+        raise TableError(
+            "a time of the hypnogram is no date and time", found=repr(cell[:40]), allowed="2016-01-15 22:30:00"
+        )
+    day = read_date(match[1], day_first=day_first)
+    return None if day is None else day + timedelta(seconds=round(seconds, 6))
+
+
+def read_date(written: str, *, day_first: bool) -> datetime | None:
+    """Return midnight of a written date; with dots between, the day always comes first."""
+    if match := _YEAR_FIRST.fullmatch(written):
+        year, month, day = map(int, match.groups())
+    elif match := _YEAR_LAST.fullmatch(written):
+        first, mark, second, year = int(match[1]), match[2], int(match[3]), int(match[4])
+        day, month = (first, second) if day_first or mark == "." else (second, first)
+        year += (1900 if year >= 85 else 2000) if len(match[4]) == 2 else 0
+    else:
+        return None
+    try:
+        return datetime(year, month, day) if 1900 <= year < 2200 else None  # noqa: DTZ001 - local time
+    except ValueError:
+        return None
+
+
+def _seconds(parts: tuple[str | None, ...]) -> float | None:
+    hour, minute, second, fraction, half = parts
+    hours, minutes, seconds = int(hour), int(minute), int(second or 0)
+    if half:
+        if not 1 <= hours <= 12:
+            return None
+        hours = hours % 12 + 12 * (half[0] in "Pp")
+    if hours > 23 or minutes > 59 or seconds > 59:
+        return None
+    return 3600.0 * hours + 60 * minutes + seconds + (float(f"0.{fraction}") if fraction else 0.0)

@@ -1,0 +1,385 @@
+"""A scoring: what a hypnogram file says before it is laid on a recording, and how it is laid there.
+
+Files score epochs of 10 to 60 s, or list changes, or begin at another time than the recording. All of it
+comes to stage periods in time, and each 30 s epoch of the recording takes the stage that fills most of it.
+Where nobody scored stays unscored: nothing is stretched, repeated or filled.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eegsleep.errors import TableError
+from eegsleep.hypnograms.table import make_stages
+from eegsleep.recording.faults import clean_text
+from eegsleep.signals.epochs import EPOCH_S, STAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+MAX_PERIODS = 100_000
+MAX_SPAN_S = 72 * 3600.0
+# A list without times is believed to belong to a recording whose length it has, to 5 %: scorers stop a few
+# epochs early, while another epoch length or another night differs by more.
+_LENGTH_TOLERANCE = 0.05
+_DAY_S = 86400.0
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What a hypnogram file says, before it is laid on a recording.
+
+    Attributes
+    ----------
+    kind : str
+        What the file is: `EDF+`, `CSV`, `NSRR XML`, ….
+    stages : tuple of str
+        AASM names W, N1, N2, N3, R and UNS, one a scored period.
+    onsets_s, durations_s : array of float, shape (n_periods,)
+        In seconds from the recording's first sample if `relative`, else from `start`. Periods do not overlap.
+    start : datetime or None
+        Naive local time of onset 0, if the file says.
+    relative : bool
+        Whether onsets count from the recording's first sample.
+    lights_off_s, lights_on_s : float or None
+        First time lights went off and last time they went on, on the same axis, if the file says.
+    notes : tuple of str
+        What the reader of the file should know.
+    dated : bool
+        False if only the time of day of `start` means anything.
+    alternative : datetime or None
+        The other start the file allows, where it leaves open whether the day or the month comes first.
+    timed : bool
+        False if the file is a bare list of epochs.
+    """
+
+    kind: str
+    stages: tuple[str, ...]
+    onsets_s: np.ndarray
+    durations_s: np.ndarray
+    start: datetime | None = None
+    relative: bool = True
+    lights_off_s: float | None = None
+    lights_on_s: float | None = None
+    notes: tuple[str, ...] = ()
+    dated: bool = True
+    alternative: datetime | None = None
+    timed: bool = True
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When onset 0 of a scoring was, as far as its file says; see `Scoring` for the fields."""
+
+    start: datetime | None = None
+    dated: bool = True
+    alternative: datetime | None = None
+
+
+def build_scoring(
+    kind: str,
+    events: Iterable[tuple[float, float | None, str]],
+    meanings: dict[str, str],
+    *,
+    clock: Clock | None = None,
+    epoch_s: float | None = None,
+    timed: bool = True,
+    notes: tuple[str, ...] = (),
+) -> Scoring:
+    """Return a scoring from the events of a file.
+
+    Parameters
+    ----------
+    kind : str
+    events : iterable of (onset_s, duration_s or None, label)
+        A stage without duration lasts one epoch where the file has a row an epoch, else until the next stage.
+    meanings : dict of str to str
+        What each label means, from `stage_codings.read_labels`.
+    clock : Clock, optional
+        When onset 0 was; without it onsets count from the recording's first sample.
+    epoch_s : float, optional
+        Length of the epochs, where the file does not say.
+    timed : bool
+        See `Scoring`.
+    notes : tuple of str
+
+    Raises
+    ------
+    TableError
+        If there is no stage, or times are impossible.
+    """
+    events = sorted(events, key=lambda event: event[0])
+    rows = [event for event in events if meanings[event[2]] in STAGES]
+    _check_times(rows, kind)
+    rows, remarks = _drop_remarks(rows, meanings)
+    lights = {m: [e[0] for e in events if meanings[e[2]] == m] for m in ("lights off", "lights on")}
+    onsets_s = np.array([row[0] for row in rows])
+    labels = [row[2] for row in rows]
+    durations_s, more = _fill_durations(onsets_s, [row[1] for row in rows], labels, epoch_s)
+    more = remarks + more
+    stages, onsets_s, durations_s, clashes = _untangle([meanings[x] for x in labels], onsets_s, durations_s)
+    ignored = Counter(event[2] for event in events if meanings[event[2]] == "")
+    if ignored:
+        names = ", ".join(clean_text(name, 40) for name, _ in ignored.most_common(5))
+        more.append(f"{ignored.total()} events that are no stages were left out: {names}")
+    scoring = Scoring(
+        kind, tuple(stages), onsets_s, durations_s, relative=clock is None, timed=timed,
+        lights_off_s=min(lights["lights off"], default=None), lights_on_s=max(lights["lights on"], default=None),
+        notes=(*notes, *more, *clashes),
+    )  # fmt: skip
+    if clock is None:
+        return scoring
+    return replace(scoring, start=clock.start, dated=clock.dated, alternative=clock.alternative)
+
+
+def _check_times(rows: list[tuple[float, float | None, str]], kind: str) -> None:
+    if not rows:
+        raise TableError(f"the file is read as {kind} and holds no sleep stage")
+    if len(rows) > MAX_PERIODS:
+        raise TableError("the hypnogram has too many rows for one recording", allowed=f"{MAX_PERIODS}")
+    times = np.array([(onset, duration or 0.0) for onset, duration, _ in rows])
+    if not np.isfinite(times).all() or (times[:, 1] < 0).any():
+        raise TableError("an onset or duration of the hypnogram is no time", allowed="seconds, durations not negative")
+    if np.abs(times).max() > MAX_SPAN_S:
+        raise TableError(
+            "the hypnogram does not lie in one recording",
+            found=f"an onset or duration of {np.abs(times).max():g} s",
+            allowed=f"up to {MAX_SPAN_S:g} s (72 h)",
+        )
+
+
+def _drop_remarks(
+    rows: list[tuple[float, float | None, str]], meanings: dict[str, str]
+) -> tuple[list[tuple[float, float | None, str]], list[str]]:
+    """Leave out artefacts and movements that lie within a stage: they are marked on it, not scored instead."""
+    kept, last_end_s = [], -np.inf
+    for row in rows:
+        onset_s, duration_s, label = row
+        if meanings[label] == "UNS" and kept and kept[-1][0] + 1e-3 < onset_s < last_end_s - 1e-3:
+            continue
+        kept.append(row)
+        last_end_s = onset_s + (duration_s or 0.0) if meanings[label] != "UNS" else -np.inf
+    n_remarks = len(rows) - len(kept)
+    return kept, [f"{n_remarks} artefacts or movements within a stage were left out"] if n_remarks else []
+
+
+def _fill_durations(
+    onsets_s: np.ndarray, durations: list[float | None], labels: list[str], epoch_s: float | None
+) -> tuple[np.ndarray, list[str]]:
+    """Return durations in seconds where the file may give none, and what had to be taken for granted."""
+    given = np.array([duration or np.nan for duration in durations], dtype=float)
+    if np.isfinite(given).all():
+        return given, []
+    steps = np.append(np.diff(onsets_s), np.nan)
+    lasting = steps[:-1][steps[:-1] > 0]
+    if epoch_s or not lasting.size:
+        usual_s, is_epochs = epoch_s or EPOCH_S, True
+    else:
+        values, counts = np.unique(np.round(lasting, 3), return_counts=True)
+        usual_s = float(values[counts.argmax()])
+        repeats = np.mean([a == b for a, b in zip(labels[1:], labels[:-1], strict=True)])
+        # A list of changes repeats no stage and has no usual step; a row an epoch does and has.
+        is_epochs = counts.max() >= 0.8 * lasting.size or repeats >= 0.5
+    notes = []
+    filled = np.fmin(steps, usual_s) if is_epochs else steps
+    if np.isnan(filled[-1]):
+        filled[-1] = usual_s if is_epochs else EPOCH_S
+        if not is_epochs and np.isnan(given[-1]):
+            notes.append("the file does not say where its last stage ends; it was taken to last one epoch of 30 s")
+    return np.where(np.isfinite(given), given, filled), notes
+
+
+def _untangle(
+    stages: list[str], onsets_s: np.ndarray, durations_s: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    """Return periods that do not overlap: a stage ends where the next begins, two at once are unscored."""
+    names = np.array(stages, dtype=object)
+    first = np.append(True, np.diff(onsets_s) > 1e-3)
+    group = np.cumsum(first) - 1
+    notes, kept = [], names[first]
+    differing = np.unique(group[names != kept[group]])
+    if differing.size:
+        kept[differing] = "UNS"
+        notes.append(f"{differing.size} periods have two different stages and count as unscored")
+    longest = np.maximum.reduceat(durations_s, np.flatnonzero(first))
+    onsets_s = onsets_s[first]
+    room = np.append(np.diff(onsets_s), np.inf)
+    cut = longest - room
+    if (cut > 1.0).any():
+        notes.append(f"{int((cut > 1.0).sum())} periods reach into the next one and were ended where it begins")
+    return kept, onsets_s, np.minimum(longest, room), notes
+
+
+def align_scoring(
+    scoring: Scoring, recording_start: datetime | None, n_epochs: int
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Lay a scoring on the 30 s epochs of a recording.
+
+    An epoch takes the stage that fills most of it, of two that fill it equally the earlier, and is unscored
+    where less than half of it was scored.
+
+    Parameters
+    ----------
+    scoring : Scoring
+    recording_start : datetime or None
+        Naive local time of the recording's first sample.
+    n_epochs : int
+        Whole epochs of the recording.
+
+    Returns
+    -------
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM` with `n_epochs` rows.
+    notes : tuple of str
+        Those of the scoring, and what was cut, left open or moved.
+
+    Raises
+    ------
+    TableError
+        If the scoring overlaps less than half of the shorter of the two, or cannot be placed without guessing.
+    """
+    shift_s, notes = _find_shift(scoring, recording_start, n_epochs)
+    onsets_s = scoring.onsets_s + shift_s
+    ends_s, length_s = onsets_s + scoring.durations_s, n_epochs * EPOCH_S
+    overlap_s = _overlap(onsets_s, ends_s, length_s)
+    scored_s = float(scoring.durations_s.sum())
+    if overlap_s < 0.5 * min(length_s, scored_s):
+        raise TableError(
+            "the hypnogram is not that of this recording",
+            found=f"{overlap_s / 60:.4g} min of the recording are scored, {scored_s / 60:.4g} min of stages lie in "
+            f"the file and {length_s / 60:.4g} min in the recording",
+            allowed="an overlap of at least half of the shorter of the two",
+            remedy="check that the two belong together, and their start times",
+        )
+    if not scoring.timed and abs(scored_s - length_s) > max(2 * EPOCH_S, _LENGTH_TOLERANCE * length_s):
+        raise TableError(
+            "the hypnogram gives no times and is not as long as the recording",
+            found=f"{scored_s / 60:.4g} min of stages for {length_s / 60:.4g} min",
+            remedy="give the length of its epochs if it is not 30 s, or a file with the onset of each stage",
+        )
+    names, covered_s = _vote(scoring.stages, onsets_s, ends_s, n_epochs)
+    notes += _describe_fit(scoring, onsets_s, ends_s, covered_s)
+    return make_stages(names, None, np.ones(n_epochs, dtype=bool)), (*scoring.notes, *notes)
+
+
+def place_lights(
+    scoring: Scoring, recording_start: datetime | None, n_epochs: int
+) -> tuple[float | None, float | None]:
+    """Return lights off and on of a scoring in seconds from the recording's first sample, None where not said."""
+    shift_s, _ = _find_shift(scoring, recording_start, n_epochs)
+    moments = (scoring.lights_off_s, scoring.lights_on_s)
+    off_s, on_s = (None if moment is None else moment + shift_s for moment in moments)
+    return off_s, on_s
+
+
+def _find_shift(scoring: Scoring, recording_start: datetime | None, n_epochs: int) -> tuple[float, list[str]]:
+    """Return seconds from the recording's first sample to the scoring's origin."""
+    if scoring.relative:
+        return 0.0, []
+    if scoring.start is None or recording_start is None:
+        missing = "hypnogram" if scoring.start is None else "recording"
+        return 0.0, [f"the {missing} does not say when it started; the scoring was laid from the first sample on"]
+    ends_s, length_s = scoring.onsets_s + scoring.durations_s, n_epochs * EPOCH_S
+
+    def overlap(shift_s: float) -> float:
+        return _overlap(scoring.onsets_s + shift_s, ends_s + shift_s, length_s)
+
+    shift_s = (scoring.start - recording_start).total_seconds()
+    if not scoring.dated or is_invented(scoring.start) or is_invented(recording_start):
+        days = shift_s // _DAY_S
+        turns = [shift_s - (days + turn) * _DAY_S for turn in (1, 0, -1)]
+        note = [] if not scoring.dated else ["one of the two dates is not real; placed by the time of day"]
+        return max(turns, key=lambda turn: (overlap(turn), -abs(turn))), note
+    if scoring.alternative:
+        other_s = (scoring.alternative - recording_start).total_seconds()
+        fitting = [shift for shift in (shift_s, other_s) if overlap(shift) > 0]
+        if len(fitting) != 1:
+            raise TableError(
+                "the date of the hypnogram can be read in two ways, and neither is that of the recording",
+                found=f"{scoring.start:%Y-%m-%d} or {scoring.alternative:%Y-%m-%d}",
+                allowed=f"a date near {recording_start:%Y-%m-%d %H:%M}",
+            )
+        return fitting[0], []
+    return shift_s, []
+
+
+def is_invented(start: datetime) -> bool:
+    """Tell whether a date is the one anonymised EDF files carry, 1 January 1985, or none at all."""
+    return (start.month, start.day) == (1, 1) and start.year in {1900, 1985}
+
+
+def _overlap(onsets_s: np.ndarray, ends_s: np.ndarray, length_s: float) -> float:
+    return float((np.clip(ends_s, 0, length_s) - np.clip(onsets_s, 0, length_s)).sum())
+
+
+def _vote(
+    stages: tuple[str, ...], onsets_s: np.ndarray, ends_s: np.ndarray, n_epochs: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the stage of each epoch and the seconds of it that were scored, both of shape (n_epochs,)."""
+    names = np.array(stages, dtype=object)
+    borders = EPOCH_S * np.arange(n_epochs + 1)
+    shares = np.zeros((len(STAGES), n_epochs))
+    for row, stage in enumerate(STAGES):
+        mine = names == stage
+        if mine.any():
+            # Seconds of this stage before any time: rises within its periods, stays between them.
+            times = np.column_stack([onsets_s[mine], ends_s[mine]]).ravel()
+            totals = np.repeat(np.append(0.0, np.cumsum((ends_s - onsets_s)[mine])), 2)[1:-1]
+            shares[row] = np.diff(np.interp(borders, times, totals))
+    shares = np.round(shares, 6)
+    covered_s = shares.sum(axis=0)
+    winners = np.array(STAGES, dtype=object)[shares.argmax(axis=0)]
+    tied = np.flatnonzero((shares == shares.max(axis=0)).sum(axis=0) > 1)
+    for epoch in tied[covered_s[tied] > 0]:
+        best = {STAGES[i] for i in np.flatnonzero(shares[:, epoch] == shares[:, epoch].max())}
+        at = int(np.searchsorted(ends_s, borders[epoch] + 1e-6))
+        winners[epoch] = next(stage for stage in names[at:] if stage in best)
+    winners[covered_s < EPOCH_S / 2] = "UNS"
+    return winners, covered_s
+
+
+def _describe_fit(scoring: Scoring, onsets_s: np.ndarray, ends_s: np.ndarray, covered_s: np.ndarray) -> list[str]:
+    notes, length_s = [], len(covered_s) * EPOCH_S
+    inside = (ends_s > 0) & (onsets_s < length_s)
+    past = scoring.durations_s[:-1] if len(scoring.durations_s) > 1 else scoring.durations_s
+    off = np.mod(past + 0.05, EPOCH_S) > 0.1
+    if off.mean() > 0.1:
+        notes.append(f"the hypnogram is not scored in epochs of 30 s (median period {np.median(past):g} s); each of "
+                     "our epochs has the stage that fills most of it")  # fmt: skip
+    values, counts = np.unique(np.round(np.mod(onsets_s[inside], EPOCH_S), 2), return_counts=True)
+    late_s = float(values[counts.argmax()]) if counts.size else 0.0
+    late_s -= EPOCH_S * (late_s > EPOCH_S / 2)
+    if off.mean() <= 0.1 and abs(late_s) >= 1:
+        notes.append(f"the epochs of the hypnogram start {abs(late_s):g} s {'after' if late_s > 0 else 'before'} ours; "
+                     "each of ours has the stage that fills most of it")  # fmt: skip
+    for outside_s, where in ((max(0.0, -onsets_s[0]), "before"), (max(0.0, ends_s[-1] - length_s), "after")):
+        if outside_s >= EPOCH_S:
+            notes.append(f"{outside_s / 60:.4g} min of the hypnogram lie {where} the recording and were cut")
+    open_epochs = int((covered_s < EPOCH_S / 2).sum())
+    if open_epochs:
+        notes.append(f"{open_epochs} epochs of the recording are not scored in the hypnogram and count as unscored")
+    return notes
+
+
+def begin_at_first_stage(scoring: Scoring) -> Scoring:
+    """Return a scoring placed by the clock with onset 0 at its first stage."""
+    first_s = float(scoring.onsets_s[0])
+
+    def earlier(value: float | None) -> float | None:
+        return None if value is None else value - first_s
+
+    def later(value: datetime | None) -> datetime | None:
+        return value + timedelta(seconds=first_s) if value else None
+
+    return replace(
+        scoring, onsets_s=scoring.onsets_s - first_s,
+        start=later(scoring.start), alternative=later(scoring.alternative),
+        lights_off_s=earlier(scoring.lights_off_s), lights_on_s=earlier(scoring.lights_on_s),
+    )  # fmt: skip

@@ -1,0 +1,164 @@
+"""Our hypnogram out, in the formats other programs read; every one is read back by `read_hypnogram` as it was."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eegsleep.errors import EegSleepError, TableError
+from eegsleep.provenance import encode_json, write_file
+from eegsleep.signals.epochs import EPOCH_S, STAGES
+from eegsleep.tables import HYPNOGRAM, check_table, encode_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    import pandas as pd
+
+_SUFFIXES = {".csv": "csv", ".edf": "edf", ".tsv": "bids", ".json": "yasa", ".xml": "edfbrowser", ".txt": "edfbrowser"}
+_MEANINGS = {
+    "W": "Wake",
+    "N1": "NREM stage 1",
+    "N2": "NREM stage 2",
+    "N3": "NREM stage 3",
+    "R": "REM sleep",
+    "UNS": "Unscored: nobody scored the epoch, or it could not be scored",
+}
+
+
+def write_hypnogram(
+    stages: pd.DataFrame, path: Path | str, *, start: datetime | None = None, kind: str | None = None
+) -> Path:
+    """Write a hypnogram for another program, whole or not at all.
+
+    Parameters
+    ----------
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM`.
+    path : path
+    start : datetime, optional
+        Naive local time of the first sample. `edf` and `yasa` keep it, to the second; EDFbrowser's XML needs
+        it; the other formats count from the first sample and have no place for it.
+    kind : str, optional
+        By default the suffix decides.
+
+        - `csv` (.csv): our own table, with probabilities.
+        - `edf` (.edf): EDF+ annotations `Sleep stage W`; opens in EDFbrowser.
+        - `bids` (.tsv): `events.tsv` with onset, duration and trial_type, and its JSON sidecar
+          (bids-specification, modality-agnostic files, events).
+        - `yasa` (.json): what `yasa.Hypnogram.from_json` reads.
+        - `edfbrowser` (.txt): Onset,Duration,Annotation in seconds, as EDFbrowser exports it and, with data from
+          line 2, onset, duration and description in columns 1, 2 and 3, imports it as ASCII. With suffix .xml
+          the annotation list EDFbrowser imports as XML, which knows only dates and times.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    TableError
+        If the table is not a hypnogram, the kind is not known, or a start is missing.
+    EegSleepError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    kind = kind or _SUFFIXES.get(path.suffix.lower())
+    if kind not in _WRITERS:
+        raise TableError(f"there is no hypnogram format for {path.name}", found=kind or path.suffix or "no suffix",
+                         allowed=", ".join(f"{name} ({suffix})" for suffix, name in _SUFFIXES.items()))  # fmt: skip
+    stages = check_table(stages, HYPNOGRAM)
+    unknown = sorted(set(stages["stage"]) - set(STAGES))
+    if unknown or not len(stages):
+        raise TableError("the table is no hypnogram", found=", ".join(unknown) or "no epoch", allowed=", ".join(STAGES))
+    if kind == "edfbrowser" and path.suffix.lower() == ".xml":
+        content = _encode_edfbrowser_xml(stages, start)
+    else:
+        content = _WRITERS[kind](stages, start.replace(microsecond=0, tzinfo=None) if start else None)
+    try:
+        if kind == "bids":
+            write_file(path.with_suffix(".json"), encode_json(_describe_bids()))
+        write_file(path, content)
+    except OSError as error:
+        raise EegSleepError(f"{path} cannot be written", found=str(error)) from error
+    return path
+
+
+def _encode_csv(stages: pd.DataFrame, _start: datetime | None) -> bytes:
+    return encode_table(stages, HYPNOGRAM)
+
+
+def _encode_edf(stages: pd.DataFrame, start: datetime | None) -> bytes:
+    """Return an EDF+ file of annotations alone, in the standard texts of EDF+ (www.edfplus.info, standard texts)."""
+    import edfio
+
+    annotations = [
+        edfio.EdfAnnotation(float(row.onset_s), EPOCH_S, _standard_text(row.stage)) for row in stages.itertuples()
+    ]
+    file = edfio.Edf(
+        [],
+        starttime=start.time() if start else None,
+        recording=edfio.Recording(startdate=start.date()) if start else None,
+        annotations=annotations,
+    )
+    buffer = io.BytesIO()
+    file.write(buffer)
+    return buffer.getvalue()
+
+
+def _standard_text(stage: str) -> str:
+    return f"Sleep stage {'?' if stage == 'UNS' else stage}"
+
+
+def _encode_bids(stages: pd.DataFrame, _start: datetime | None) -> bytes:
+    rows = [f"{row.onset_s:.10g}\t{EPOCH_S:g}\t{row.stage}\n" for row in stages.itertuples()]
+    return "".join(["onset\tduration\ttrial_type\n", *rows]).encode()
+
+
+def _describe_bids() -> dict[str, dict[str, object]]:
+    return {
+        "onset": {"Description": "Start of the epoch, from the first sample of the recording.", "Units": "s"},
+        "duration": {"Description": "Length of the epoch.", "Units": "s"},
+        "trial_type": {"LongName": "Sleep stage", "Description": "Sleep stage by AASM name.", "Levels": _MEANINGS},
+    }
+
+
+def _encode_yasa(stages: pd.DataFrame, start: datetime | None) -> bytes:
+    """Return what `yasa.Hypnogram.to_json` would write, made by YASA itself so that it follows its version."""
+    import yasa
+
+    freq = f"{EPOCH_S:g}s"
+    return encode_json(yasa.Hypnogram(stages["stage"].to_list(), freq=freq, start=start, scorer="eegsleep").to_dict())
+
+
+def _encode_edfbrowser(stages: pd.DataFrame, _start: datetime | None) -> bytes:
+    rows = [f"{row.onset_s:+.7f},{EPOCH_S:g},{_standard_text(row.stage)}\n" for row in stages.itertuples()]
+    return "".join(["Onset,Duration,Annotation\n", *rows]).encode()
+
+
+def _encode_edfbrowser_xml(stages: pd.DataFrame, start: datetime | None) -> bytes:
+    if start is None:
+        raise TableError("EDFbrowser's XML gives every epoch by date and time, and the start is not known",
+                         remedy="give the start, or write .txt or .edf, which count in seconds")  # fmt: skip
+    start = start.replace(microsecond=0, tzinfo=None)
+    rows = [
+        f"  <annotation>\n    <onset>{(start + timedelta(seconds=row.onset_s)).isoformat(timespec='milliseconds')}"
+        f"</onset>\n    <duration>{EPOCH_S:g}</duration>\n    <description>{_standard_text(row.stage)}</description>\n"
+        "  </annotation>\n"
+        for row in stages.itertuples()
+    ]
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n<annotationlist>\n'
+    return "".join([head, *rows, "</annotationlist>\n"]).encode()
+
+
+_WRITERS: dict[str, Callable[[pd.DataFrame, datetime | None], bytes]] = {
+    "csv": _encode_csv,
+    "edf": _encode_edf,
+    "bids": _encode_bids,
+    "yasa": _encode_yasa,
+    "edfbrowser": _encode_edfbrowser,
+}

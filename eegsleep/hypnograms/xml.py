@@ -1,0 +1,141 @@
+"""Hypnograms in XML and JSON: NSRR, Compumedics Profusion, EDFbrowser's annotation list, and YASA."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from eegsleep.errors import TableError
+from eegsleep.hypnograms.clock import is_clock, read_clock, read_number
+from eegsleep.hypnograms.codings import is_marked, read_labels
+from eegsleep.hypnograms.scoring import MAX_PERIODS, MAX_SPAN_S, Clock, Scoring, begin_at_first_stage, build_scoring
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from xml.etree.ElementTree import Element
+
+_KINDS = "NSRR (PSGAnnotation), Profusion (CMPStudyConfig) and EDFbrowser (annotationlist)"
+
+
+def read_xml(text: str, epoch_s: float | None) -> Scoring:
+    """Read a scoring in XML.
+
+    Raises
+    ------
+    TableError
+        If the file declares entities, is no XML, or none of the three kinds.
+    """
+    root = _parse(text)
+    if root.tag == "PSGAnnotation":
+        return _read_nsrr(root)
+    if root.tag == "CMPStudyConfig":
+        return _read_profusion(root, epoch_s)
+    if root.tag == "annotationlist":
+        return _read_edfbrowser(root)
+    raise TableError("the XML is no hypnogram we know", found=f"<{root.tag[:40]}>", allowed=_KINDS)
+
+
+def _parse(text: str) -> Element:
+    # Entities can grow a kilobyte to gigabytes or name other files; no scoring declares any.
+    if re.search(r"<!\s*(DOCTYPE|ENTITY)", text, re.IGNORECASE):
+        raise TableError("the XML declares a document type or entities, and is not read", allowed=_KINDS,
+                         remedy="export it again, or remove the declaration")  # fmt: skip
+    try:
+        return ET.fromstring(text.lstrip("\ufeff \r\n\t"))  # noqa: S314 - entities were refused above
+    except (ET.ParseError, ValueError) as error:
+        raise TableError("the file looks like XML and cannot be parsed", found=str(error)) from error
+
+
+def _text(element: Element, name: str) -> str:
+    return (element.findtext(name) or "").strip()
+
+
+def _read_nsrr(root: Element) -> Scoring:
+    """Read sleepdata.org's XML: stages count from the start of the EDF, and say what their integers mean."""
+    events = list(root.iter("ScoredEvent"))
+    stages = [event for event in events if _text(event, "EventType").split("|")[0].casefold() == "stages"]
+    labels = [_text(event, "EventConcept") for event in stages]
+    rows = [
+        (read_number(_text(event, "Start")), read_number(_text(event, "Duration")), label)
+        for event, label in zip(stages, labels, strict=True)
+    ]
+    left_out = len(events) - len(stages)
+    notes = (f"{left_out} entries that are no stages were left out",) if left_out else ()
+    return build_scoring("NSRR XML", rows, read_labels(labels), notes=notes)
+
+
+def _read_profusion(root: Element, epoch_s: float | None) -> Scoring:
+    """Read Compumedics Profusion's XML: a list of epochs in its own integers (nsrr/edf-editor-translator, wiki)."""
+    labels = [(stage.text or "").strip() for stage in root.iter("SleepStage")]
+    written = _text(root, "EpochLength")
+    length_s = epoch_s or (read_number(written) if written else math.nan)
+    if not 1 <= length_s <= 120:
+        raise TableError("the Profusion XML does not give the length of its epochs", found=written[:20] or "nothing",
+                         allowed="an EpochLength of 1 to 120 s", remedy="give the length of its epochs")  # fmt: skip
+    rows = [(length_s * i, length_s, label) for i, label in enumerate(labels)]
+    return build_scoring("Profusion XML", rows, read_labels(labels, "nsrr"), timed=False)
+
+
+def _read_edfbrowser(root: Element) -> Scoring:
+    """Read EDFbrowser's annotation list, whose onsets are dates and times or, from older versions, seconds."""
+    found = list(root.iter("annotation"))
+    labels = [_text(annotation, "description") for annotation in found]
+    durations = [read_number(_text(a, "duration")) if _text(a, "duration") else None for a in found]
+    onsets = [_text(annotation, "onset") for annotation in found]
+    meanings = read_labels(labels, events=True, marked=any(map(is_marked, labels)))
+    if onsets and is_clock(onsets[0]):
+        onsets_s, clock = read_clock(onsets)
+        rows = zip(onsets_s.tolist(), durations, labels, strict=True)
+        return begin_at_first_stage(build_scoring("EDFbrowser XML", rows, meanings, clock=clock))
+    rows = [(read_number(onset), duration, x) for onset, duration, x in zip(onsets, durations, labels, strict=True)]
+    return build_scoring("EDFbrowser XML", rows, meanings)
+
+
+def read_yasa_json(text: str) -> Scoring:
+    """Read what `yasa.Hypnogram.to_json` writes; its start, where it has a zone, is taken as local time.
+
+    Raises
+    ------
+    TableError
+        If it is not such a file, or scores fewer stages than the five of AASM.
+    """
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TableError("the file looks like JSON and cannot be parsed", found=str(error)) from error
+    if not (isinstance(content, dict) and isinstance(content.get("values"), list) and "freq" in content):
+        raise TableError("the JSON is no hypnogram we know", allowed="what yasa.Hypnogram.to_json writes")
+    labels = content["values"]
+    if not all(isinstance(label, str) for label in labels) or len(labels) > MAX_PERIODS:
+        raise TableError("the values of the YASA JSON are no stage names", allowed="WAKE, N1, N2, N3, REM, ART, UNS")
+    epoch_s, start = _frequency(content["freq"]), _start(content.get("start"))
+    rows = [(epoch_s * i, epoch_s, label) for i, label in enumerate(labels)]
+    return build_scoring(
+        "YASA JSON", rows, read_labels(labels), clock=Clock(start) if start else None, timed=start is not None
+    )
+
+
+def _frequency(written: object) -> float:
+    import pandas as pd
+
+    try:
+        seconds = pd.Timedelta(str(written)).total_seconds()
+    except ValueError as error:
+        raise TableError("the YASA JSON does not give its epoch", found=repr(written)[:40]) from error
+    if not 0 < seconds <= MAX_SPAN_S:
+        raise TableError("the YASA JSON does not give its epoch", found=repr(written)[:40], allowed="such as 30s")
+    return seconds
+
+
+def _start(written: object) -> datetime | None:
+    from datetime import datetime
+
+    if written is None:
+        return None
+    try:
+        return datetime.fromisoformat(str(written)).replace(tzinfo=None)
+    except ValueError as error:
+        raise TableError("the YASA JSON does not start at a time", found=repr(written)[:40]) from error

@@ -1,0 +1,1 @@
+"""Which channels are used, and as what."""

@@ -1,0 +1,233 @@
+"""Labels to roles: which channels are EEG derivations, EOG and EMG, by device, by label or by the user's word."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from eegsleep.errors import RecordingError
+from eegsleep.recording.channels.labels import _ABOUT, _TWIN, _bare, _electrode, _fold, guess_role, rank_derivations
+from eegsleep.recording.faults import Fault
+from eegsleep.recording.units import parse_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from eegsleep.recording.channels.presets import Device
+    from eegsleep.recording.source import SourceChannel
+
+# YASA's features need a spectrum up to 30 Hz and more; it refuses 80 Hz and less.
+MIN_RATE_HZ = 80.0
+# Without the user's word: more derivations cost time and add little to one night's report.
+MAX_DERIVATIONS = 2
+
+# Units of what is no voltage. Blank and odd units (`ADC`) may still be one: there the user is asked.
+_NOT_A_VOLTAGE = re.compile(
+    r"ohm|\u03a9|\u2126|%|°|/|bpm|deg|h2o|hg|hz|lux|^(?:g|lx|s|ms|h|k?pa|db|k|c|l|m|cm|mm)$", re.IGNORECASE
+)
+
+# Made by subtraction where electrodes and mastoids share one reference (AASM's derivations, both namings).
+_CENTRAL_TO_MASTOID = ("C4-M1", "C4-A1", "C3-M2", "C3-A2")
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """One signal to be used: channel `plus` as recorded, or less channel `minus` if that is not empty."""
+
+    label: str
+    role: str
+    plus: str
+    minus: str = ""
+
+
+def choose_derivations(
+    channels: Sequence[SourceChannel],
+    device: Device,
+    *,
+    eeg: Sequence[str] | None = None,
+    eog: str | None = None,
+    emg: str | None = None,
+) -> tuple[Derivation, ...]:
+    """Choose what is staged: the user's word first, then the device's list, then the 10-20 rule.
+
+    Parameters
+    ----------
+    channels : sequence of SourceChannel
+        All channels of the file, with unique labels; two of one name arrive as `EEG [1]` and `EEG [2]`.
+    device : Device
+        The preset.
+    eeg : sequence of str, optional
+        Labels, or `plus-minus` of two channels to be subtracted; all are taken. By default up to two
+        derivations from different electrodes.
+    eog, emg : str, optional
+        The same for an eye and a chin channel; by default one each if there is one.
+
+    Returns
+    -------
+    tuple of Derivation
+        EEG in order of trust, then EOG, then EMG. The guesses are faster than `MIN_RATE_HZ`, and their
+        unit may be a voltage.
+
+    Raises
+    ------
+    RecordingError
+        If what was named is missing, ambiguous, too slow or cannot be subtracted, or no EEG is found.
+    """
+    asked = {"eeg": [eeg] if isinstance(eeg, str) else list(eeg or ()), "eog": [eog], "emg": [emg]}
+    chosen = {role: [_take(name, role, channels) for name in names if name] for role, names in asked.items()}
+    _refuse_two_roles(chosen)
+    shared = _twins(channels)
+    usable = [
+        c
+        for c in channels
+        if c.rate_hz > MIN_RATE_HZ
+        and not _NOT_A_VOLTAGE.search(c.unit.strip())
+        and not _ABOUT.search(c.label)
+        and c.label not in shared
+    ]
+    for role, count in (("eeg", MAX_DERIVATIONS), ("eog", 1), ("emg", 1)):
+        if not chosen[role]:
+            taken = [derivation for derivations in chosen.values() for derivation in derivations]
+            chosen[role] = _guess(role, usable, device, taken, count)
+    if not chosen["eeg"]:
+        raise _no_eeg(channels, shared)
+    # naming one channel twice is a slip, not two derivations
+    return tuple(dict.fromkeys(derivation for derivations in chosen.values() for derivation in derivations))
+
+
+def _guess(
+    role: str, usable: Sequence[SourceChannel], device: Device, taken: Sequence[Derivation], count: int
+) -> list[Derivation]:
+    """Return up to so many derivations, each from another electrode."""
+    listed = []
+    for spellings in getattr(device, role):
+        found = (_resolve(name, role, usable) for name in spellings)
+        listed.extend([d for d in found if isinstance(d, Derivation)][:1])
+    labels = {derivation.label for derivation in taken}
+    used = {derivation.plus for derivation in taken} if role != "eeg" else set()
+    chosen: dict[str, Derivation] = {}
+    for derivation in _free(listed, labels, used) or _free(_by_rule(role, usable), labels, used):
+        chosen.setdefault(_electrode(derivation.label), derivation)
+    return list(chosen.values())[:count]
+
+
+def _free(candidates: Iterable[Derivation], labels: set[str], used: set[str]) -> list[Derivation]:
+    return [d for d in candidates if d.label not in labels and d.plus not in used]
+
+
+def _by_rule(role: str, usable: Sequence[SourceChannel]) -> list[Derivation]:
+    """Return all channels of a role by label, and the central derivations that can be made, most trusted first."""
+    names = [channel.label for channel in usable if guess_role(channel.label) == role]
+    if role == "eeg":
+        names += _CENTRAL_TO_MASTOID
+    found = [d for d in (_resolve(name, role, usable) for name in names) if isinstance(d, Derivation)]
+    by_label = {derivation.label: derivation for derivation in found}
+    return [by_label[label] for label in (rank_derivations(list(by_label)) if role == "eeg" else by_label)]
+
+
+def _take(name: str, role: str, channels: Sequence[SourceChannel]) -> Derivation:
+    """Return what the user named, or say why it cannot be used."""
+    derivation = _resolve(name, role, channels)
+    if isinstance(derivation, Derivation):
+        return derivation
+    raise RecordingError(
+        f"channel {name!r} cannot be used",
+        found=derivation,
+        allowed=", ".join(c.label for c in channels if c.rate_hz > MIN_RATE_HZ) or "none: no channel is fast enough",
+        remedy=f"name a label of the file, or two as PLUS-MINUS, with --{role}",
+    )
+
+
+def _resolve(name: str, role: str, channels: Sequence[SourceChannel]) -> Derivation | str:
+    """Return the derivation of that name, recorded or made by subtraction, or the reason why there is none."""
+    found = find_channels(name, channels)
+    if len(found) == 1:
+        slow = _too_slow(found[0])
+        return slow or Derivation(found[0].label, role, found[0].label)
+    if found:
+        return _several(found)
+    parts = split_derivation(name, channels)
+    return _subtract(*parts, role) if parts else "no such channel"
+
+
+def split_derivation(
+    name: str, channels: Sequence[SourceChannel]
+) -> tuple[str, list[SourceChannel], list[SourceChannel]] | None:
+    """Return a name as `PLUS-MINUS`, and the channels of that name on either side; None if one side has none."""
+    for place in (i for i, character in enumerate(name) if character in "-:"):
+        plus, minus = find_channels(name[:place], channels), find_channels(name[place + 1 :], channels)
+        if plus and minus:
+            return f"{name[:place].strip()}-{name[place + 1 :].strip()}", plus, minus
+    return None
+
+
+def _subtract(label: str, plus: Sequence[SourceChannel], minus: Sequence[SourceChannel], role: str) -> Derivation | str:
+    if len(plus) > 1 or len(minus) > 1:
+        return _several(plus if len(plus) > 1 else minus)
+    one, other = plus[0], minus[0]
+    if one.label == other.label:
+        return f"{one.label} on both sides of a subtraction"
+    are_volts = parse_unit(one.unit) is not None and parse_unit(other.unit) is not None
+    if one.rate_hz != other.rate_hz or not (are_volts or one.unit.strip() == other.unit.strip()):
+        each = (f"{c.label} at {c.rate_hz:g} Hz in {c.unit.strip() or 'no unit'}" for c in (one, other))
+        return f"channels that cannot be subtracted ({', '.join(each)})"
+    return _too_slow(one) or Derivation(label, role, one.label, other.label)
+
+
+def tell_unsubtracted(channels: Sequence[SourceChannel], derivations: Iterable[Derivation]) -> Iterable[Fault]:
+    """Yield a fault for each central electrode that is staged alone though its mastoid is there.
+
+    Against the recorder's own reference its amplitude and stages are others than those of the derivation.
+    """
+    for derivation in derivations:
+        for name in _CENTRAL_TO_MASTOID if derivation.role == "eeg" and not derivation.minus else ():
+            parts = split_derivation(name, channels) if _bare(derivation.label) == _bare(name[:2]) else None
+            found = _subtract(*parts, "eeg") if parts else ""
+            if isinstance(found, str) and found:
+                said = f"{name} could not be made: {found}; it is used against the recorder's own reference"
+                remedy = f'name what is to be used with --eeg, or the units for "{name}" with --units'
+                yield Fault("not-subtracted", "needs the user", said, remedy=remedy, channel=derivation.plus)
+
+
+def find_channels(name: str, channels: Sequence[SourceChannel]) -> list[SourceChannel]:
+    """Return the channels of that name: exactly, else in another spelling, else those of one name in the file."""
+    for spell in (str.strip, _fold, _bare):
+        if found := [channel for channel in channels if spell(channel.label) == spell(name)]:
+            return found
+    return [c for c in channels if (twin := _TWIN.match(c.label)) and _fold(twin["name"]) == _fold(name)]
+
+
+def _twins(channels: Sequence[SourceChannel]) -> list[str]:
+    """Return the labels that carry a number because the file has several of that name."""
+    names = [twin["name"] for channel in channels if (twin := _TWIN.match(channel.label))]
+    return [c.label for c in channels if (twin := _TWIN.match(c.label)) and names.count(twin["name"]) > 1]
+
+
+def _too_slow(channel: SourceChannel) -> str:
+    slow = channel.rate_hz <= MIN_RATE_HZ
+    return f"a rate of {channel.rate_hz:g} Hz, where more than {MIN_RATE_HZ:g} Hz is needed" if slow else ""
+
+
+def _several(found: Sequence[SourceChannel]) -> str:
+    return "several channels of that name: " + ", ".join(channel.label for channel in found)
+
+
+def _refuse_two_roles(chosen: dict[str, list[Derivation]]) -> None:
+    roles: dict[str, str] = {}
+    for derivation in (derivation for derivations in chosen.values() for derivation in derivations):
+        if roles.setdefault(derivation.label, derivation.role) != derivation.role:
+            raise RecordingError(
+                f"channel {derivation.label!r} cannot be both {roles[derivation.label]} and {derivation.role}",
+                remedy="name it for one of them",
+            )
+
+
+def _no_eeg(channels: Sequence[SourceChannel], shared: Sequence[str]) -> RecordingError:
+    same = [c for c in channels if c.label in shared and guess_role(_TWIN.sub(r"\g<name>", c.label)) == "eeg"]
+    return RecordingError(
+        "no EEG derivation was recognised in this file",
+        found=_several(same) if same else ", ".join(channel.label for channel in channels) or "no channel",
+        allowed=f"10-20 names such as C4-M1, at more than {MIN_RATE_HZ:g} Hz",
+        remedy=f'name the derivation with --eeg "{same[0].label}"' if same else "name the derivation with --eeg LABEL",
+    )

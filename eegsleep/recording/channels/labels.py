@@ -1,0 +1,77 @@
+"""What a channel's label says of it: its role, its electrode, and how far a derivation is trusted."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+_ELECTRODE = r"(?:Fp|AF|FC|FT|F|CP|C|TP|T|PO|P|O|I)(?:z|\d{1,2})"
+_REFERENCE = rf"(?:{_ELECTRODE}|[AM][12]|A1A2|M1M2|REF|AVG?|LE|LER|Ref)"
+_EEG = re.compile(rf"^(?:EEG\d*\b.*|{_ELECTRODE}(?:\s*[-:/_ ]?\s*{_REFERENCE})?(?:-\d)?)$", re.IGNORECASE)
+_EOG = re.compile(r"^(?:.*\bEOG\b.*|[LR]EOG.*|E[12](?:\s*[-:/ ].*)?|[LR]OC(?:\b.*|[-:/ ].*))$", re.IGNORECASE)
+_EMG = re.compile(r"^(?:.*\bEMG.*|.*\bchin.*)$", re.IGNORECASE)
+_LEG = re.compile(r"leg|tib|\b[RL]AT\b", re.IGNORECASE)
+# Channels about a channel: `C4-M1 (Imp)`, `E1 Impédance`, `EOG-L_Off`.
+_ABOUT = re.compile(r"\bimp|_off$|quality", re.IGNORECASE)
+# The order in which derivations are staged. YASA's models were trained on a central electrode against
+# the opposite mastoid (doi:10.7554/eLife.70092). A lone electrode has an unknown reference and comes after
+# those that name theirs; a posterior derivation is the last choice.
+_TRUST = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\b(?:C4\s*[-:/_ ]?\s*[AM]1|C3\s*[-:/_ ]?\s*[AM]2)",
+        r"\bC[34]\s*[-:/_ ]?\s*[AM][12]",
+        r"\bC[34z]\s*[-:/_ ]\s*\w|[-:/]\s*C[34z]\b",
+        r"\bF[34z]\s*[-:/_ ]?\s*[AM][12]",
+        r"\bC[34z]",
+        r"\bF[34z]",
+        r"\b(?:Fp|AF|F)",
+    )
+)
+_SITE = re.compile(_ELECTRODE, re.IGNORECASE)
+_KIND_BEFORE_SITE = re.compile(rf"^(?:EEG|EOG|EMG)[-:/_]?(?={_ELECTRODE}|[AM][12]|E[12])", re.IGNORECASE)
+_TWIN = re.compile(r"^(?P<name>.+) \[\d+\]$")
+
+
+def guess_role(label: str) -> str:
+    """Return `eeg`, `eog`, `emg` or an empty string for a channel label.
+
+    Leg muscles are not taken as EMG: they say nothing of chin tone, which is what staging needs.
+    """
+    text = label.strip()
+    if _ABOUT.search(text):
+        return ""
+    if _EOG.match(text):
+        return "eog"
+    if _EMG.match(text):
+        return "" if _LEG.search(text) else "emg"
+    return "eeg" if _EEG.match(text) else ""
+
+
+def rank_derivations(labels: Sequence[str]) -> list[str]:
+    """Return EEG labels in the order in which they are trusted for staging; ties keep the file's order."""
+
+    def rank(label: str) -> int:
+        return next((i for i, pattern in enumerate(_TRUST) if pattern.search(label)), len(_TRUST))
+
+    return sorted(labels, key=rank)
+
+
+def _fold(label: str) -> str:
+    return "".join(label.split()).casefold()
+
+
+def _bare(label: str) -> str:
+    """Return a label without what writers add or vary: `EEG C4-M1`, `C4:M1` and `C4M1` are one derivation."""
+    return re.sub(r"[-:/_]", "", re.sub(r"[-:/_]ref$", "", _KIND_BEFORE_SITE.sub("", _fold(label))))
+
+
+def _electrode(label: str) -> str:
+    """Return the electrode a derivation looks from, so that none is chosen twice."""
+    bare = _bare(label)
+    site = _SITE.match(bare)
+    return site.group() if site else bare

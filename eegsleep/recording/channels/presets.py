@@ -1,0 +1,137 @@
+"""Device presets: what each recorder writes, read from `devices.toml`, and which of them a file fits."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import TYPE_CHECKING
+
+from eegsleep.errors import SettingsError
+from eegsleep.recording.channels.labels import guess_role
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a preset is recognised by; everything stated must hold. See `devices.toml` for the patterns."""
+
+    labels: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    only: bool = False
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a device writes; the fields are described at the top of `devices.toml`.
+
+    Attributes
+    ----------
+    name, title : str
+        As the user writes it, and as people call it.
+    recognised : tuple of Signature
+        One of them is enough.
+    eeg, eog, emg : tuple of tuple of str
+        Derivations in order of trust, each with its spellings.
+    filter, validation : str
+        What the maker filters; what is known about staging on this device.
+    faults, source : tuple of str
+        Known faults of its files; where all this comes from.
+    twelve_hour_clock : bool
+        Whether its writer stores the start by a 12-hour clock.
+    """
+
+    name: str
+    title: str
+    recognised: tuple[Signature, ...]
+    eeg: tuple[tuple[str, ...], ...]
+    eog: tuple[tuple[str, ...], ...]
+    emg: tuple[tuple[str, ...], ...]
+    filter: str
+    validation: str
+    faults: tuple[str, ...]
+    source: tuple[str, ...]
+    twelve_hour_clock: bool = False
+
+
+def load_devices() -> dict[str, Device]:
+    """Return all presets by name, in the order of `devices.toml`."""
+    return dict(_read_presets())
+
+
+@cache
+def _read_presets() -> dict[str, Device]:
+    import tomllib
+    from importlib.resources import files
+
+    tables = tomllib.loads(files("eegsleep.recording.channels").joinpath("devices.toml").read_text(encoding="utf-8"))
+    return {name: _make_device(name, table) for name, table in tables.items()}
+
+
+def _make_device(name: str, table: dict) -> Device:
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    values["recognised"] = tuple(
+        Signature(**{key: tuple(value) if isinstance(value, list) else value for key, value in signature.items()})
+        for signature in table["recognised"]
+    )
+    for role in ("eeg", "eog", "emg"):
+        values[role] = tuple((entry,) if isinstance(entry, str) else tuple(entry) for entry in table[role])
+    return Device(name=name, **values)
+
+
+def find_device(name: str) -> Device:
+    """Return a preset by its name, whatever its case.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such preset.
+    """
+    devices = load_devices()
+    try:
+        return devices[name.strip().casefold().replace("_", "-")]
+    except KeyError:
+        raise SettingsError("there is no such device", found=repr(name), allowed=", ".join(devices)) from None
+
+
+def detect_device(labels: Sequence[str], kind: str, identity: str) -> Device:
+    """Return the preset that fits a file most specifically, or `generic`.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Labels of all channels.
+    kind : str
+        The container, as in `Source.kind`.
+    identity : str
+        Text of the header, as in `Source.identity`. File names take no part: they name people and conditions.
+    """
+    devices = load_devices()
+    matches = [
+        ((bool(signature.text), len(signature.labels)), device)
+        for device in devices.values()
+        for signature in device.recognised
+        if _fits(signature, labels, kind, identity)
+    ]
+    return max(matches, key=lambda match: match[0])[1] if matches else devices["generic"]
+
+
+def _fits(signature: Signature, labels: Sequence[str], kind: str, identity: str) -> bool:
+    wanted = [pattern.casefold() for pattern in signature.labels]
+    held = [[fnmatchcase(label.strip().casefold(), pattern) for pattern in wanted] for label in labels]
+    if not all(any(row[i] for row in held) for i in range(len(wanted))):
+        return False
+    if signature.only and any(
+        guess_role(label) == "eeg" and not any(row) for label, row in zip(labels, held, strict=True)
+    ):
+        return False
+    if signature.kinds and not any(fnmatchcase(kind, pattern) for pattern in signature.kinds):
+        return False
+    # a word must begin there: a sleeper called Knoxon is no recorder
+    return not signature.text or any(
+        re.search(rf"(?<![^\W_]){re.escape(text)}", identity, re.IGNORECASE) for text in signature.text
+    )

@@ -1,0 +1,1 @@
+"""EDF, EDF+ and BDF, checked before they are believed."""

@@ -1,0 +1,395 @@
+"""A copy of an EDF or BDF file without what names the sleeper, every sample as it was.
+
+A file names people in more places than its patient field: staff and equipment in the recording field,
+serial numbers among the transducers, words in annotations, bytes left behind the last annotation of a
+record and behind the last record. So the copy is built the other way round: a field is written anew, or
+it must look like one of the few things that stay.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from eegsleep.errors import EegSleepError, RecordingError, SettingsError
+from eegsleep.recording.edf.annotations import TAL
+from eegsleep.recording.edf.header import DECIMAL, FIELD_WIDTHS, Header, HeaderRefusedError, Signal, inspect_header
+from eegsleep.recording.edf.open import open_bytes
+from eegsleep.recording.edf.start_time import MONTHS
+from eegsleep.recording.faults import decode_text
+from eegsleep.recording.units import VOLTS_PER_UNIT
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from datetime import date
+
+# Records are copied in pieces of about this size: a night of gigabytes needs no more memory than this.
+_PIECE_BYTES = 4_000_000
+_PADDING = b" \0\t\r\n"
+# EDF's own date for a start that is not known, or not told.
+_NO_DATE = b"01.01.85"
+
+_CLOCK = re.compile(rb"[0-9]{1,2}[.:/\- ][0-9]{1,2}[.:/\- ][0-9]{2}")
+_FILTERS = re.compile(
+    rb"(?:(?:HP|LP|BP|N): ?(?:DC|[0-9]{1,5}(?:\.[0-9]{1,5})? ?Hz)(?:[ ;,]+|\Z))+", re.IGNORECASE
+)  # fmt: skip
+# The words of the field that say nothing about a person; EDF+ and the AASM's stages spell them so.
+_STAGE_WORDS = re.compile(
+    r"sleep stage (?:w|r|n[1-4]?|[1-4]|\?)|movement time|lights (?:off|on)|recording (?:starts|ends)",
+    re.IGNORECASE | re.ASCII,
+)
+_LABEL = re.compile(r"[\w \-:()+./]+")
+# A date of birth or a number of a patient is made of a label's characters too.
+_NUMBER = re.compile(r"\d{5}|\d+[./-]\d+[./-]\d+")
+# Words of a channel: that the patient field says them too does not make them a name.
+_CHANNEL_WORDS = frozenset({
+    "eeg", "eog", "emg", "ecg", "ekg", "erg", "meg", "eit", "chin", "leg", "arm", "left", "right", "resp",
+    "flow", "nasal", "temp", "light", "sound", "event", "marker", "pulse", "snore", "sao2", "spo2", "status",
+    "body", "position", "channel", "signal", "ref",
+})  # fmt: skip
+# Voltages we would not read, yet a person can make out what is meant.
+_VOLTS = re.compile(r"[0-9.]{0,4}[mun\N{MICRO SIGN}\N{GREEK SMALL LETTER MU}kp]{0,2}V", re.IGNORECASE)
+_UNITS = frozenset({
+    "%", "deg", "degc", "degf", "°c", "°f", "rad", "bpm", "1/min", "/min", "hz", "s", "ms", "min", "mmhg",
+    "cmh2o", "kpa", "hpa", "pa", "mbar", "l/s", "l/min", "ml/s", "ml/min", "ml", "l", "g", "mg", "m/s2",
+    "m/s^2", "m/s²", "cm", "mm", "m", "ohm", "kohm", "mohm", "ω", "kω", "lux", "lx", "db", "a", "ma", "ua",
+    "µa", "μa", "na", "v2", "uv2", "uv^2", "bool", "boolean", "count", "counts", "bit", "bits", "adc", "raw",
+    "none", "n/a", "-", "a.u.", "au", "arb", "arb.", "°", "h",
+    "v/s", "g/s", "tr/min", "rpm", "unit", "units", "unknown",
+})  # fmt: skip
+# What the limits of an annotation signal are by EDF+; they mean nothing, so nothing is lost.
+_ANNOTATION_LIMITS = {
+    "physical minimum": b"-1", "physical maximum": b"1", "digital minimum": b"-32768", "digital maximum": b"32767",
+}  # fmt: skip
+
+_SAID = {
+    "prefiltering": "what is no filter in the prefiltering", "unit": "a unit that does not look like one",
+    "reserved": "the reserved field",
+}  # fmt: skip
+
+
+def anonymize_recording(
+    path: str | Path, output: str | Path, *, keep_annotations: Collection[str] = (), shift_to: date | None = None
+) -> tuple[str, ...]:
+    """Write a copy of an EDF or BDF file without the words and dates that may tell who slept.
+
+    Removed are the patient and recording fields, the start date, the transducers, what is not a plain
+    filter among the prefilterings, all reserved fields, labels and units that do not look like ones,
+    every annotation but sleep stages and a few marks beside them, and all bytes that belong to no
+    record or annotation. Samples, gains, rates, times of records, and onset and duration of the annotations
+    that stay are those of the input. Anonymizing the copy again changes nothing.
+
+    The time of day stays, because sleep cannot be judged without it. **The EEG itself may identify a
+    person**, to someone who has another recording of theirs: an anonymized file is not an anonymous one,
+    and who may have it is still to be decided with care. The name of the output is the caller's to choose
+    and is not looked at; nor can a program tell a short name from a label of a channel, so the labels
+    that stay are listed.
+
+    Parameters
+    ----------
+    path : path
+        The recording, EDF, EDF+, BDF or BDF+, gzipped or not. It is only read.
+    output : path
+        The file to write, which must not exist; it is written unpacked.
+    keep_annotations : collection of str
+        Further annotation texts to keep, whole, as someone has read them; capitals do not matter.
+    shift_to : date, optional
+        Date to write as the start; by default EDF's own for an unknown one, 1985-01-01. With it, nights of
+        one sleeper can keep their order, counted from a made-up day.
+
+    Returns
+    -------
+    tuple of str
+        What was removed, one sentence each, then what stays. No removed word is in them.
+
+    Raises
+    ------
+    RecordingError
+        If the recording cannot be read.
+    EegSleepError
+        If the output exists or cannot be written; nothing is left of it then.
+    """
+    path, output = Path(path), Path(output)
+    _check_output(path, output)
+    date_fields = _dates(shift_to)
+    texts = frozenset(_comparable(text) for text in keep_annotations)
+    tally = _Tally()
+    try:
+        opener, size_bytes = open_bytes(path)
+        # an unpacked file is handed over open, so it is entered twice to be closed in either case
+        with opener() as source, source:
+            header = inspect_header(source, size_bytes)
+            source.seek(0)
+            start, removed = _clean_header(source.read(header.header_bytes), header, *date_fields)
+            with _whole_file(output) as file:
+                file.write(start)
+                for piece in _clean_records(source, header, texts, tally):
+                    file.write(piece)
+    except HeaderRefusedError as error:
+        raise error.faults[-1].as_error(path.name) from None
+    except OSError as error:
+        found = "no such file" if isinstance(error, FileNotFoundError) else str(error)
+        raise EegSleepError(f"{path.name} cannot be copied to {output}", found=found,
+                            remedy="check both paths and the room on the disk") from error  # fmt: skip
+    if size_bytes > header.header_bytes + header.n_records * header.record_bytes:
+        removed.append("What follows the last whole record was removed.")
+    return (*removed, *tally.sentences(), _what_stays(start, header))
+
+
+def _check_output(path: Path, output: Path) -> None:
+    if path.exists() and output.exists() and path.samefile(output):
+        raise EegSleepError("a recording cannot be anonymized onto itself", found=str(output),
+                            remedy="name another file for the copy")  # fmt: skip
+    if os.path.lexists(output):
+        raise EegSleepError("the anonymized copy would overwrite a file", found=str(output),
+                            remedy="name a file that does not exist, or move this one away")  # fmt: skip
+    if not output.parent.is_dir():
+        raise EegSleepError("the anonymized copy has no folder to go to", found=str(output.parent),
+                            remedy="make the folder first")  # fmt: skip
+    if output.suffix.lower() == ".gz":
+        raise EegSleepError("the anonymized copy is written unpacked", found=output.name,
+                            remedy="name it without .gz")  # fmt: skip
+
+
+def _dates(shift_to: date | None) -> tuple[bytes, bytes]:
+    """Return the start date for the main field, and for the recording field of EDF+."""
+    if shift_to is None:
+        return _NO_DATE, b"X"
+    if not 1985 <= shift_to.year <= 2084:
+        raise SettingsError("EDF has no such start date", found=shift_to.isoformat(), allowed="1985 to 2084")
+    day, month, year = shift_to.day, shift_to.month, shift_to.year
+    return f"{day:02}.{month:02}.{year % 100:02}".encode(), f"{day:02}-{MONTHS[month - 1]}-{year}".encode()
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Give a temporary file beside `path`, and put it in place when all was written; else remove it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+# -- header ------------------------------------------------------------------------------------------
+
+
+def _clean_header(old: bytes, header: Header, short_date: bytes, long_date: bytes) -> tuple[bytes, list[str]]:
+    """Return the new header, of the same size, and what was removed from the old one."""
+    main, removed = _clean_main(old[:256], header, short_date, long_date)
+    signals, more = _clean_signals(old[256:], header, _naming_words(old))
+    return main + signals, removed + more
+
+
+def _clean_main(old: bytes, header: Header, short_date: bytes, long_date: bytes) -> tuple[bytes, list[str]]:
+    family = header.kind[:3].encode()
+    plus = re.match(family + rb"\+[CD]", old[192:236].upper())
+    clock = old[176:184].strip(_PADDING)
+    fields = (
+        (8, b"\xffBIOSEMI" if family == b"BDF" else b"0", ""),
+        (80, b"X X X X" if plus else b"X", "The patient field was emptied."),
+        (80, b"Startdate " + long_date + b" X X X" if plus else b"X", "The recording field was emptied: dates, staff, "
+         "equipment. If the device was known by it, name the device when the copy is read."),
+        (8, short_date, "The start date was replaced, by EDF's own for an unknown one." if short_date == _NO_DATE
+         else "The start date was replaced by the one asked for."),
+        (8, clock if _CLOCK.fullmatch(clock) else b"", "The start time was no time and was removed."),
+        (8, b"%d" % header.header_bytes, ""),
+        (44, plus[0] if plus else b"24BIT" if family == b"BDF" else b"", "The reserved field was emptied."),
+        (8, b"%d" % header.n_records, "The number of records was set to that of the whole records in the file."),
+        (8, old[244:252].strip(_PADDING), ""),
+        (4, b"%d" % len(header.signals), ""),
+    )  # fmt: skip
+    new, removed, place = b"", [], 0
+    for width, content, sentence in fields:
+        if sentence and old[place : place + width].strip(_PADDING) != content:
+            removed.append(sentence)
+        new += content.ljust(width)
+        place += width
+    return new, removed
+
+
+def _naming_words(old: bytes) -> frozenset[str]:
+    """Return the words of the header that name people: a label that holds one of them is no label.
+
+    In the recording field of EDF+ the two words after the date are the hospital's number and the technician.
+    """
+    words = [decode_text(old[8:88])]
+    recording = decode_text(old[88:168]).split()
+    if recording and recording[0].casefold() == "startdate":
+        words += recording[2:4]
+    found = re.findall(r"[^\W_]{3,}", " ".join(words).casefold())
+    return frozenset(found) - _CHANNEL_WORDS
+
+
+def _clean_signals(old: bytes, header: Header, naming_words: frozenset[str]) -> tuple[bytes, list[str]]:
+    new, place = b"", 0
+    changed: dict[str, list[int]] = {}
+    for name, width in FIELD_WIDTHS.items():
+        for i, signal in enumerate(header.signals):
+            written = old[place : place + width].strip(_PADDING)
+            cleaned = (
+                _clean_label(written, signal, i, naming_words) if name == "label" else _clean(name, written, signal)
+            )
+            if cleaned != written:
+                changed.setdefault(name, []).append(i + 1)
+            new += cleaned.ljust(width)
+            place += width
+    renamed = changed.pop("label", [])
+    removed = [
+        f"Removed from {len(n)} of the signals: {_SAID.get(name, f'the {name}')}." for name, n in changed.items()
+    ]
+    if renamed:
+        told = ", ".join(map(str, renamed))
+        said = (
+            "Labels that do not look like a channel's, or hold a word that names someone, became their signal's number"
+        )
+        removed.insert(0, f"{said}: {told}.")
+    return new, removed
+
+
+def _clean(name: str, written: bytes, signal: Signal) -> bytes:
+    """Return what stays of a signal's field other than its label."""
+    match name:
+        case "transducer" | "reserved":
+            return b""
+        case "prefiltering":
+            filters = _FILTERS.match(written)
+            return filters[0].rstrip(b" ;,") if filters else b""
+        case "unit":
+            text = decode_text(written)
+            is_unit = text in VOLTS_PER_UNIT or _VOLTS.fullmatch(text) or text.casefold() in _UNITS
+            return written if is_unit else b""
+        case "samples per record":
+            return written  # the inspector takes nothing but a whole number
+        case _:
+            return written if DECIMAL.fullmatch(written) else _ANNOTATION_LIMITS[name] if signal.is_annotation else b""
+
+
+def _clean_label(written: bytes, signal: Signal, i: int, naming_words: frozenset[str]) -> bytes:
+    if signal.is_annotation:
+        return decode_text(written).encode()
+    text = unicodedata.normalize("NFC", _decode(written))
+    parts = re.findall(r"[^\W_]+", text.casefold())
+    names_someone = any(w in text.casefold() if len(w) > 3 else w in parts for w in naming_words)
+    is_label = parts and _LABEL.fullmatch(text) and not _NUMBER.search(text) and not names_someone
+    return written if is_label or not written else b"signal %d" % (i + 1)
+
+
+def _what_stays(start: bytes, header: Header) -> str:
+    labels = [decode_text(start[256 + 16 * i : 272 + 16 * i]) for i in range(len(header.signals))]
+    told = ", ".join(label for label, s in zip(labels, header.signals, strict=True) if label and not s.is_annotation)
+    return (
+        "What stays: the time of day; the signals, which may identify a person by themselves; and their labels, among "
+        f"which no name should be: {told}."
+    )
+
+
+# -- records -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Tally:
+    """What became of the annotations."""
+
+    kept: int = 0
+    removed: int = 0
+    stray: int = 0
+
+    def sentences(self) -> Iterator[str]:
+        if self.removed:
+            yield (
+                f"Annotations removed: {self.removed}; kept: {self.kept}, which are sleep stages, the usual marks "
+                "beside them, or texts that were asked for."
+            )
+        if self.stray:
+            yield f"Pieces of text among the annotations that are no annotation, removed: {self.stray}."
+
+
+def _clean_records(source: BinaryIO, header: Header, texts: frozenset[str], tally: _Tally) -> Iterator[bytes]:
+    """Yield the whole records in pieces; only the bytes of annotation signals differ from the input's."""
+    width, size = header.sample_bytes, header.record_bytes
+    places = [
+        slice(s.start_sample * width, (s.start_sample + s.samples_per_record) * width)
+        for s in header.signals
+        if s.is_annotation
+    ]
+    step = max(1, _PIECE_BYTES // size)
+    source.seek(header.header_bytes)
+    for first in range(0, header.n_records, step):
+        expected = min(step, header.n_records - first) * size
+        piece = bytearray(source.read(expected))
+        if len(piece) < expected:
+            raise RecordingError(
+                "the recording became shorter while it was read", remedy="let the recorder finish first"
+            )
+        record = memoryview(piece)
+        for at in range(0, expected if places else 0, size):
+            for place in places:
+                content = record[at : at + size][place]
+                content[:] = _clean_annotations(bytes(content), texts, tally)
+        yield record
+
+
+def _clean_annotations(content: bytes, texts: frozenset[str], tally: _Tally) -> bytes:
+    """Return one record of an annotation signal, in its size, with the lists that stay one after the other.
+
+    The first list of a record says when the record began. A list without text stays there, and must not
+    come to stand there by the removal of those before it.
+    """
+    lists: list[bytes] = []
+    for number, tal in enumerate(tal for tal in content.split(b"\0") if tal):
+        cleaned = _clean_list(tal, texts, tally, may_keep_time=number == 0 or bool(lists))
+        if cleaned:
+            lists.append(cleaned)
+    return b"\0".join(lists).ljust(len(content), b"\0")
+
+
+def _clean_list(tal: bytes, texts: frozenset[str], tally: _Tally, *, may_keep_time: bool) -> bytes:
+    """Return a time-stamped list with the texts that stay, never longer than it was; empty if none stays."""
+    match = TAL.match(tal)
+    if not match:
+        tally.stray += 1
+        return b""
+    written = tal[match.end() :].split(b"\x14")
+    kept = [_kept_text(text, texts) for text in written]
+    stay = [text for text in kept if text]
+    tally.kept += len(stay)
+    tally.removed += sum(1 for text in written if text.strip()) - len(stay)
+    keeps_time = may_keep_time and not written[0]
+    if not stay and not keeps_time:
+        return b""
+    # Some writers leave the last end mark out; adding it might need a byte that is not there.
+    ends = b"" if kept[-1] or not stay else b"\x14"
+    mark = b"\x14" if keeps_time and len(written) > 1 else b""
+    return match[0] + mark + b"\x14".join(stay) + ends
+
+
+def _kept_text(raw: bytes, texts: frozenset[str]) -> bytes:
+    """Return what may stay of an annotation's text: all, the part before its channel, or nothing."""
+    whole = raw.strip(_PADDING)
+    if whole and _comparable(_decode(whole)) in texts:
+        return whole
+    before = whole.partition(b"@@")[0].strip(_PADDING)
+    text = _decode(before)
+    return before if _STAGE_WORDS.fullmatch(text) or (before and _comparable(text) in texts) else b""
+
+
+def _comparable(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _decode(raw: bytes) -> str:
+    """Return the exact text, where `decode_text` would take out what does not print."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

@@ -1,0 +1,122 @@
+"""The signals of one night, in volts, with what is known of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from eegsleep.errors import RecordingError
+from eegsleep.provenance import hash_bytes, hash_file
+from eegsleep.recording.rates import at_rate, bridge_gaps  # noqa: F401 - bridge_gaps is used from here
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from pathlib import Path
+
+    import mne
+    import numpy as np
+
+    from eegsleep.recording.faults import Fault
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One night's signals.
+
+    Attributes
+    ----------
+    id : str
+        Made from the file's name; names a night folder.
+    raw : mne.io.BaseRaw
+        The chosen channels, loaded, in volts, with channel types by role. NaN where nothing was
+        recorded, with `BAD_GAP` annotations.
+    roles : dict of str to str
+        Channel label to `eeg`, `eog` or `emg`, EEG first in order of trust.
+    start : datetime or None
+        Naive local time of the first sample as the file says; None if it says nothing.
+    device : str
+        Name of the preset that was used.
+    notes : tuple of str
+        What was found odd while reading, in sentences.
+    faults : tuple of Fault
+        The same, entry by entry.
+    units : dict of str to str
+        The user's word on units, by label: it changes numbers as a setting does.
+    files : tuple of (path, size in bytes, time of change in ns)
+        Where the signals came from; empty for a recording that was not read from a file.
+    """
+
+    id: str
+    raw: mne.io.BaseRaw
+    roles: dict[str, str]
+    start: datetime | None = None
+    device: str = "generic"
+    notes: tuple[str, ...] = field(default=())
+    faults: tuple[Fault, ...] = field(default=())
+    files: tuple[tuple[Path, int, int], ...] = field(default=())
+    units: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def channels(self) -> list[str]:
+        """Labels of all channels, in the order of the rows of `microvolts`."""
+        return list(self.roles)
+
+    @property
+    def derivations(self) -> list[str]:
+        """Labels of the EEG channels, most trusted first."""
+        return [label for label, role in self.roles.items() if role == "eeg"]
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the recording in seconds."""
+        return float(self.raw.n_times / self.raw.info["sfreq"])
+
+    @property
+    def n_epochs(self) -> int:
+        """Number of whole 30 s epochs."""
+        return int(self.microvolts.shape[1] // (30 * ANALYSIS_RATE_HZ))
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the file; of several files, the hash of their hashes; empty if there is none.
+
+        Worked out when it is asked for: hashing a large file takes longer than reading two of its
+        channels. A file that was changed since it was read is refused.
+        """
+        try:
+            refuse_changed(self.files)
+            hashes = [hash_file(path) for path, _, _ in self.files]
+        except OSError as error:
+            raise RecordingError("the file was taken away since it was read", found=str(error),
+                                 remedy="put it back, or read it again") from error  # fmt: skip
+        return hashes[0] if len(hashes) == 1 else hash_bytes("".join(hashes).encode()) if hashes else ""
+
+    @cached_property
+    def microvolts(self) -> np.ndarray:
+        """All channels at `ANALYSIS_RATE_HZ` in µV, float64, shape (n_channels, n_samples).
+
+        Samples that are missing in the recording are NaN here too, and only those.
+        """
+        import numpy as np
+
+        rate_hz = self.raw.info["sfreq"]
+        data = np.empty((len(self.channels), round(self.raw.n_times * ANALYSIS_RATE_HZ / rate_hz)))
+        for row, label in zip(data, self.channels, strict=True):
+            signal = self.raw.get_data(picks=[label])[0]
+            np.multiply(at_rate(signal, rate_hz, ANALYSIS_RATE_HZ, row.size), 1e6, out=row)
+        return data
+
+    def signal(self, label: str) -> np.ndarray:
+        """Return one channel at `ANALYSIS_RATE_HZ` in µV, shape (n_samples,)."""
+        return self.microvolts[self.channels.index(label)]
+
+
+def refuse_changed(files: Iterable[tuple[Path, int, int]]) -> None:
+    """Raise `RecordingError` if one of the files is not what it was."""
+    for path, size, changed_ns in files:
+        stat = path.stat()
+        if (stat.st_size, stat.st_mtime_ns) != (size, changed_ns):
+            raise RecordingError(f"{path.name} was changed while it was worked on", remedy="read it again")

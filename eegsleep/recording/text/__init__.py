@@ -1,0 +1,1 @@
+"""Text that headbands write: Muse, Mind Monitor, OpenBCI, BrainBit."""

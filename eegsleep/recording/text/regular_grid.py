@@ -1,0 +1,356 @@
+"""Time stamps as they were written become places on a regular grid; what is missing stays missing.
+
+A stamp is the time a sample reached the writing program: its own time, and a delay that is never
+negative and comes and goes (packets share a stamp, Bluetooth stalls and catches up). A lost sample
+makes all later ones late for good. So the earliest arrival among all that follow, compared with a
+clock of the true rate, rises only where samples were lost: late packets leave no trace in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from eegsleep.errors import RecordingError
+from eegsleep.recording.text.device_counter import count_by_counter
+from eegsleep.signals.epochs import find_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# No night is longer; more is a broken clock, and would be asked of the memory.
+MAX_DURATION_S = 72 * 3600.0
+MAX_GAPS_S = 24 * 3600.0
+MAX_LOST = 0.5
+# A crystal is right to 0.01 %, a program's stamps to 1 %; beyond this stamps and samples contradict each other.
+MAX_RATE_ERROR = 0.05
+# Bluetooth hands on late packets by the tenth of a second; a second back is another clock or another session.
+MAX_STEP_BACK_S = 1.0
+# Below this a rate cannot be told from a slow start, so the nominal one is kept unless it is plainly wrong.
+MIN_RATE_SPAN_S = 60.0
+RATE_TOLERANCE = 0.005
+# Of a sample: more than stamps rounded to a millisecond can do at 256 Hz, less than one lost sample.
+_STEP = 0.75
+_BLOCK_S = 10.0
+# Of a step: a millisecond's rounding gives 0.11 at 256 Hz; above 0.15 single steps cannot be counted by rounding.
+_CLEAN = 0.15
+
+
+class RateError(RecordingError):
+    """Stamps that speak of another rate than the device has."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where each row of a file lies on a regular grid.
+
+    Attributes
+    ----------
+    rows : ndarray of int, shape (n_kept,)
+        The rows that are kept, in order of time.
+    positions : ndarray of int, shape (n_kept,)
+        The sample each of them is, strictly rising, the first 0.
+    rate_hz : float
+        Of the grid: the measured rate, or the nominal one where they cannot be told apart.
+    origin_s : float
+        Time of sample 0 on the clock of the stamps, freed from its delay.
+    duplicates : int
+        Rows dropped because they repeat another.
+    reordered : int
+        Stretches of the file that were put back in order of time.
+    max_delay_s : float
+        The longest a row came late and was caught up with.
+    """
+
+    rows: np.ndarray
+    positions: np.ndarray
+    rate_hz: float
+    origin_s: float
+    duplicates: int = 0
+    reordered: int = 0
+    max_delay_s: float = 0.0
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of the grid, gaps included."""
+        return int(self.positions[-1]) + 1
+
+    @property
+    def lost(self) -> int:
+        """Samples of the grid that no row of the file fills."""
+        return self.n_samples - len(self.positions)
+
+    def fill(self, values: np.ndarray) -> np.ndarray:
+        """Return one value a row of the file as float64, shape (n_samples,), NaN where none was recorded."""
+        filled = np.full(self.n_samples, np.nan)
+        filled[self.positions] = values[self.rows]
+        return filled
+
+
+def lay_on_grid(
+    stamps_s: np.ndarray,
+    rate_hz: float,
+    *,
+    packet: int = 1,
+    counter: np.ndarray | None = None,
+    values: Sequence[np.ndarray] | None = None,
+) -> Grid:
+    """Find the place of each row on a regular grid, never closing a gap.
+
+    Parameters
+    ----------
+    stamps_s : ndarray, shape (n_rows,)
+        Time of arrival in seconds, finite, in the order of the file.
+    rate_hz : float
+        Samples a second by the maker's word; the stamps may differ from it by 5 %.
+    packet : int
+        Samples that travel, and are lost, together.
+    counter : ndarray, shape (n_rows,), optional
+        The device's own sample number, which starts again and again; counts small losses exactly.
+    values : sequence of ndarray, each of shape (n_rows,), optional
+        What tells a repeated row from another one with the same stamp.
+
+    Returns
+    -------
+    Grid
+
+    Raises
+    ------
+    RecordingError
+        If the stamps cover more than 72 h, belong to another rate, overlap, or leave more than half of
+        the samples or 24 h unrecorded.
+    """
+    stamps_s = np.asarray(stamps_s, dtype=float)
+    if len(stamps_s) < 2 or not np.isfinite(stamps_s).all():
+        raise RecordingError("time stamps cannot be laid on a grid", found=f"{len(stamps_s)}, or some not finite")
+    _check_span(stamps_s)
+    keep = np.flatnonzero(~_repeated(stamps_s, counter, values))
+    duplicates = len(stamps_s) - len(keep)
+    order, reordered = _order_stretches(stamps_s[keep])
+    rows = keep if order is None else keep[order]
+    origin_s = float(stamps_s[rows[0]])
+    since_s = stamps_s[rows] - origin_s
+    if len(since_s) < 2 or since_s[-1] <= 0:
+        raise RecordingError("time stamps do not advance", found=f"{len(since_s)} different rows")
+    # No row arrives before the one above it: a stamp that says so is wrong, and would pull all before it along.
+    latest_s = np.maximum.accumulate(since_s)
+    since_s = np.where(since_s < latest_s - 1 / rate_hz, latest_s + 1 / rate_hz, since_s)
+    del latest_s
+    _check_rate(since_s, rate_hz)
+    counted, cycle = count_by_counter(counter[rows], since_s, rate_hz) if counter is not None else (None, 0)
+    positions = np.arange(len(rows)) if counted is None else np.arange(len(rows)) + counted
+    rate_hz = refine_rate(since_s, positions, rate_hz, packet, counted=counted is not None)
+    lost, base_s, max_delay_s = _count_by_stamps(since_s, positions, rate_hz, packet, cycle)
+    positions += lost
+    grid = Grid(rows, positions, rate_hz, origin_s + base_s, duplicates, reordered, max_delay_s)
+    _check_losses(grid)
+    return grid
+
+
+def guess_rate(stamps_s: np.ndarray) -> float:
+    """Return the rate in Hz that stamps, shape (n,), speak of where nothing was lost; NaN if they do not advance."""
+    step, noise = _usual_step(stamps_s)
+    if noise < _CLEAN:
+        return 1 / step
+    # Jitter: over 32 steps it hardly counts. Bursts: over long windows. The fullest are those without loss.
+    long = max(len(stamps_s) // 10, min((len(stamps_s) - 1) // 2, 2560), 1)
+    window, share = (32, 0.25) if step and len(stamps_s) > 320 else (long, 0.1)
+    spans = np.diff(stamps_s[::window])
+    spans = spans[spans > 0]
+    return float(window / np.quantile(spans, share, method="lower")) if len(spans) else float("nan")
+
+
+def _usual_step(stamps_s: np.ndarray) -> tuple[float, float]:
+    """Return time from sample to sample, losses apart, and its noise as a share of it; 0 and 1 for bursts."""
+    steps = np.diff(stamps_s)
+    middle = np.median(steps)
+    usual = steps[(steps > 0.5 * middle) & (steps < 1.5 * middle)]
+    if middle <= 0 or len(usual) < 0.55 * len(steps):
+        return 0.0, 1.0
+    return float(usual.mean()), float(usual.std() / usual.mean())
+
+
+def refine_rate(
+    since_s: np.ndarray, positions: np.ndarray, rate_hz: float, packet: int = 1, *, counted: bool = False
+) -> float:
+    """Return the rate in Hz at which samples really came, or `rate_hz` if the stamps cannot tell the two apart.
+
+    Parameters
+    ----------
+    since_s, positions : ndarray, shape (n,)
+        Arrival in seconds and number of each sample as far as known.
+    rate_hz : float
+        Nominal.
+    packet : int
+        Samples that are lost together.
+    counted : bool
+        Whether the device itself counted, which is better than rounding stamps.
+    """
+    size = max(1, int(_BLOCK_S * rate_hz))
+    if len(since_s) < 4 * size:
+        size = max(1, len(since_s) // 8)
+    starts = np.arange(0, len(since_s) - size + 1, size)
+    half = max(1, len(starts) // 2)
+    if len(starts) < 2:
+        return rate_hz
+    step, noise = _usual_step(since_s)
+    clean = noise < _CLEAN
+    measured = 1 / step if clean else rate_hz
+    for _ in range(3):
+        if clean and not counted:
+            places = _count_steps(since_s, measured)
+        else:
+            places = positions + _count_rises(since_s, positions, measured, packet)
+        late = (since_s - places / measured)[: starts[-1] + size]
+        floor = np.minimum.reduceat(late, starts)
+        # Each block against one half the night away: the median is blind to the few losses counted wrongly.
+        slope = np.median((floor[half:] - floor[:-half]) / (places[starts[half:]] - places[starts[:-half]]))
+        measured = 1 / (1 / measured + slope)
+    error = abs(measured / rate_hz - 1)
+    # Where stamps are noisy and losses many, the crystal is believed: it is right to 0.01 %.
+    blurred = not clean and places[-1] - positions[-1] > 0.005 * len(positions)
+    short = since_s[-1] < MIN_RATE_SPAN_S and error <= RATE_TOLERANCE
+    return rate_hz if blurred or short or error * len(since_s) < 0.5 else round(float(measured), 6)
+
+
+def _check_span(stamps_s: np.ndarray) -> None:
+    span = float(stamps_s.max() - stamps_s.min())
+    if span > MAX_DURATION_S:
+        raise RecordingError(
+            "the time stamps cover more than any night", found=f"{span / 3600:.1f} h", allowed="72 h",
+            remedy="cut the file into one file a night, or mend the clock of the stamps",
+        )  # fmt: skip
+
+
+def _check_rate(since_s: np.ndarray, rate_hz: float) -> None:
+    rate = guess_rate(since_s)
+    if not abs(rate / rate_hz - 1) <= MAX_RATE_ERROR:
+        raise RateError(
+            "the time stamps do not belong to raw samples of this device", found=f"{rate:.4g} samples a second",
+            allowed=f"{rate_hz:g} within 5 %",
+            remedy="record raw data at the device's full rate, with a recording program whose time stamps are sound",
+        )  # fmt: skip
+
+
+def _check_losses(grid: Grid) -> None:
+    share = grid.lost / grid.n_samples
+    if share > MAX_LOST or grid.lost / grid.rate_hz > MAX_GAPS_S:
+        raise RecordingError(
+            "too much of the recording is missing",
+            found=f"{100 * share:.0f} % of the samples, {grid.lost / grid.rate_hz / 3600:.1f} h in all",
+            allowed="half of the samples, 24 h", remedy="cut the file where it was interrupted",
+        )  # fmt: skip
+
+
+def _repeated(stamps_s: np.ndarray, counter: np.ndarray | None, values: Sequence[np.ndarray] | None) -> np.ndarray:
+    """Mark rows that were there before with the same stamp and the same values."""
+    nothing = np.zeros(len(stamps_s), dtype=bool)
+    if values is None or (np.diff(stamps_s) > 0).all():
+        return nothing
+    table = {"stamp": stamps_s} | ({} if counter is None else {"counter": counter})
+    repeated = pd.DataFrame(table | dict(enumerate(values)), copy=False).duplicated().to_numpy()
+    if not repeated.any():
+        return nothing
+    # An electrode at its rail repeats its value within a packet that shares a stamp: those are samples.
+    same = np.ones(len(stamps_s) - 1, dtype=bool)
+    for column in values:
+        same &= (column[1:] == column[:-1]) | (np.isnan(column[1:]) & np.isnan(column[:-1]))
+    heads = np.concatenate([[0], np.flatnonzero(~same) + 1])
+    moves = np.maximum.reduceat(stamps_s, heads) > np.minimum.reduceat(stamps_s, heads)
+    return repeated & ~np.repeat(moves, np.diff(heads, append=len(stamps_s)))
+
+
+def _order_stretches(stamps_s: np.ndarray) -> tuple[np.ndarray | None, int]:
+    """Sort stretches that follow each other in the wrong order; refuse those that overlap."""
+    heads = np.concatenate([[0], np.flatnonzero(np.diff(stamps_s) < -MAX_STEP_BACK_S) + 1])
+    if len(heads) == 1:
+        return None, 0
+    first, last = np.minimum.reduceat(stamps_s, heads), np.maximum.reduceat(stamps_s, heads)
+    turn = np.argsort(first, kind="stable")
+    if (first[turn][1:] <= last[turn][:-1]).any():
+        raise RecordingError(
+            "the time stamps run twice over the same time", found=f"{len(heads)} stretches that overlap",
+            remedy="split the file where its clock steps back, and keep the part that is right",
+        )  # fmt: skip
+    tails = np.append(heads[1:], len(stamps_s))
+    return np.concatenate([np.arange(heads[i], tails[i]) for i in turn]), int((turn != np.arange(len(turn))).sum())
+
+
+def _count_steps(since_s: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Count regular stamps; what is rounded up at one of them is rounded down at the next."""
+    return np.concatenate([[0.0], np.cumsum(np.rint(np.diff(since_s) * rate_hz))])
+
+
+def _count_rises(since_s: np.ndarray, positions: np.ndarray, rate_hz: float, packet: int) -> np.ndarray:
+    """Return samples lost before each row of bursty stamps, by the earliest arrival before and after it.
+
+    Looks no further than half a second, so that a rate wrong by a per cent hides nothing.
+    """
+    from scipy.ndimage import minimum_filter1d
+
+    late = since_s * rate_hz - positions
+    reach = int(rate_hz / 2)
+    size = 2 * reach + 1
+    before = minimum_filter1d(late, size, origin=reach, mode="nearest")[:-1]
+    after = minimum_filter1d(late, size, origin=-reach, mode="nearest")[1:]
+    rise = after - before
+    first, end = find_runs(rise > max(_STEP, packet / 2))
+    lost = np.zeros(len(late))
+    if len(first):
+        most = np.maximum.reduceat(
+            rise, np.stack([first, end], axis=1).ravel()[: 2 * len(first) - (end[-1] == len(rise))]
+        )[::2]
+        whole = packet * np.round(most / packet)
+        lost[first + 1] = np.where(most < 4 * packet, whole, most)
+    return np.cumsum(lost)
+
+
+def _count_by_stamps(
+    since_s: np.ndarray, positions: np.ndarray, rate_hz: float, packet: int, cycle: int
+) -> tuple[np.ndarray, float, float]:
+    """Return samples lost before each row, the delay of the origin and the longest delay, in s."""
+    late = since_s * rate_hz - positions
+    floor = np.minimum.accumulate(late[::-1])[::-1]
+    late -= floor  # now the delay of each row; every seventh tells the usual one
+    usual, longest, base = float(np.quantile(late[::7], 0.99)), float(late.max()), float(floor[0])
+    floor -= base
+    bursts = usual > _STEP
+    if cycle:
+        unit, reach, threshold, whole_below = cycle, int(rate_hz), cycle / 2, 0
+    elif bursts:
+        unit, reach, threshold, whole_below = packet, int(rate_hz), max(_STEP, packet / 2), 4 * packet
+    else:
+        unit, reach, threshold, whole_below = 1, 8, _STEP, 0
+    at, lost = _follow(floor, threshold, unit, whole_below, reach)
+    # The last packet may be late, or cut, for once: nothing follows to tell it from a loss.
+    while len(at) and len(floor) - at[-1] <= reach and lost[-1] < longest + unit / 2:
+        at, lost = at[:-1], lost[:-1]
+    counts = np.zeros(len(late), dtype=np.int64)
+    np.add.at(counts, at, lost)
+    return np.cumsum(counts), base / rate_hz, longest / rate_hz
+
+
+def _follow(
+    floor: np.ndarray, threshold: float, unit: int, whole_below: int, reach: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn a rising line, in samples, into losses: before which row, how many.
+
+    What was counted stays within `threshold` of the line, so errors do not add up. Jitter makes the line
+    creep up in the last rows before a loss; the loss then lies where the line takes its great step.
+    """
+    at, lost, counted = [], [], 0
+    while (k := int(np.searchsorted(floor, counted + threshold, side="right"))) < len(floor):
+        great = np.flatnonzero(np.diff(floor[max(k - 1, 0) : k + reach]) > threshold)
+        k += int(great[0]) if len(great) else 0
+        rise = floor[k] - counted
+        whole = unit * round(rise / unit)
+        # A new connection keeps no step: where the unit does not fit a long loss, the stamps are believed.
+        fits = whole > 0 and (abs(rise - whole) <= unit / 10 or rise < whole_below)
+        step = int(whole if fits else max(1, round(rise)))
+        at.append(k)
+        lost.append(step)
+        counted += step
+    return np.array(at, dtype=np.int64), np.array(lost, dtype=np.int64)

@@ -1,0 +1,192 @@
+"""Tables in text files, read block by block, and refused where a reader would take them wrongly without a word."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from eegsleep.errors import RecordingError
+from eegsleep.recording.faults import Fault, clean_text, decode_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from eegsleep.recording.text.clock import TextClock
+
+MAX_BYTES = 8_000_000_000
+_BLOCK_BYTES = 1 << 25
+_HEAD_BYTES = 1 << 16
+# Headbands write up to forty; a line of thousands is no recording, and takes minutes to read.
+_MAX_COLUMNS = 512
+
+
+@dataclass(frozen=True)
+class TextLayout:
+    """How the text is laid out: everything that stands before the first row of numbers."""
+
+    names: list[str]  # one a column; empty where the file has no row of names
+    first: list[str]  # the cells of the first row
+    comments: list[str]  # lines with a leading %
+    delimiter: str
+    header: bytes  # the row of names with its line end, which may come again
+    offset: int  # of the first row of numbers, in bytes
+
+
+def read_layout(path: Path) -> TextLayout:
+    """Find delimiter, comments and names; refuse an encoding in which nothing of this can be believed."""
+    if path.stat().st_size > MAX_BYTES:
+        raise RecordingError(f"{path.name} is too large for one night", allowed="8 GB")
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if codec := find_utf16(head) or ("NUL bytes" if b"\0" in head else ""):
+        found = codec.upper().replace("UTF-16-LE", "UTF-16").replace("UTF-16-BE", "UTF-16")
+        raise RecordingError(f"{path.name} is not plain text", found=found, remedy="save it again as CSV in UTF-8")
+    offset = 3 if head.startswith(b"\xef\xbb\xbf") else 0
+    comments: list[str] = []
+    lines = head[offset:].splitlines(keepends=True)
+    while lines and (not lines[0].strip() or lines[0].startswith(b"%")):
+        comments += [decode_text(lines[0])] if lines[0].strip() else []
+        offset += len(lines.pop(0))
+    if len(lines) < 2 or not lines[0].endswith(b"\n"):
+        raise RecordingError(f"{path.name} holds no rows", remedy="check that the recording was saved to its end")
+    delimiter = find_delimiter(lines[0].decode("utf-8", "replace"))
+    cells = split_line(lines[0].decode("utf-8", "replace"), delimiter)
+    if len(cells) > _MAX_COLUMNS:
+        raise RecordingError(
+            f"{path.name} has too many columns", found=str(len(cells)), allowed=f"{_MAX_COLUMNS}",
+            remedy="give the file as the recording program wrote it: a row for each sample",
+        )  # fmt: skip
+    if re.fullmatch(r"[-+\d.eE]*", cells[0]):  # numbers from the first row on
+        return TextLayout([], cells, comments, delimiter, b"", offset)
+    first = next((line for line in lines[1:] if line.strip()), b"")
+    return TextLayout(
+        cells,
+        split_line(first.decode("utf-8", "replace"), delimiter),
+        comments,
+        delimiter,
+        lines[0],
+        offset + len(lines[0]),
+    )
+
+
+def read_table(
+    path: Path, layout: TextLayout, columns: Sequence[int], clock: TextClock | None = None
+) -> tuple[dict[int, np.ndarray], list[Fault]]:
+    """Parse the columns asked for, block by block, so that never more than the numbers lies in memory.
+
+    A column of clock times, if one is named, becomes seconds by its `TextClock`.
+    """
+    import numpy as np
+    import pandas as pd
+
+    width = len(layout.names) or len(layout.first)
+    kinds = {i: str if clock and i == clock.column else float for i in columns}
+    parts: dict[int, list[np.ndarray]] = {i: [] for i in columns}
+    faults: list[Fault] = []
+    line = 1
+
+    for block in _blocks(path, layout, faults):
+        line = _check_block(block, layout, width, line)
+        table = pd.read_csv(
+            BytesIO(block), sep=layout.delimiter, header=None, names=range(width), usecols=sorted(kinds), dtype=kinds,
+            skipinitialspace=True, encoding="latin-1", na_values=["", "nan", "NaN"], engine="c",
+        )  # fmt: skip
+        for i, part in parts.items():
+            part.append(clock.seconds(table[i]) if kinds[i] is str else table[i].to_numpy(copy=True))
+        del table, block
+    faults += clock.faults() if clock else []
+    return {i: np.concatenate(parts.pop(i)) if parts[i] else np.empty(0) for i in list(parts)}, faults
+
+
+def _blocks(path: Path, layout: TextLayout, faults: list[Fault]) -> Iterator[bytes]:
+    """Give the rows in blocks of whole lines, without repeated rows of names and without a last line cut short."""
+    repeated, rest = 0, b""
+    with path.open("rb") as file:
+        file.seek(layout.offset)
+        while chunk := file.read(_BLOCK_BYTES):
+            lines, newline, rest = (rest + chunk).rpartition(b"\n")
+            if layout.header and layout.header in lines:  # a program that appends writes its names again
+                repeated += lines.count(layout.header)
+                lines = lines.replace(layout.header, b"")
+            if lines.strip():
+                yield lines + newline
+    if repeated:
+        faults.append(repaired("appended", f"the row of names comes {repeated} more times: recordings were appended"))
+    if rest.strip():  # even a full row may end in half a number, which nobody could tell
+        faults.append(repaired("last-line-cut", "the last row has no line end; it may be cut and is left out"))
+
+
+def _check_block(block: bytes, layout: TextLayout, width: int, line: int) -> int:
+    """Refuse what pandas would read without a word: rows too long or short, decimal commas, NUL bytes."""
+    import numpy as np
+
+    mark = layout.delimiter
+    remedy = "write the file again with a comma between columns and a point for the decimals"
+    if b"\0" in block:
+        raise RecordingError("the file holds NUL bytes", remedy="copy it again from the device; it was damaged")
+    if mark != "," and b"," in block:
+        raise RecordingError("numbers may have a decimal comma", found=f"commas between {mark!r}", remedy=remedy)
+    if not layout.names and mark == "," and b", " in block and block.count(b", ") != block.count(b","):
+        raise RecordingError("numbers may have a decimal comma", found="commas with and without a space", remedy=remedy)
+    buffer = np.frombuffer(block, dtype=np.uint8)
+    ends = np.flatnonzero(buffer == ord("\n"))
+    marks = np.diff(np.searchsorted(np.flatnonzero(buffer == ord(mark)), ends), prepend=0)
+    wrong = np.flatnonzero((marks != width - 1) & (np.diff(ends, prepend=-1) > 2))
+    if len(wrong):
+        raise RecordingError(
+            "rows are not of the same length", found=f"{marks[wrong[0]] + 1} cells in row {line + wrong[0]}",
+            allowed=f"{width} cells, divided by {mark!r}",
+            remedy=f"if it is a decimal comma, {remedy}; else remove that row",
+        )  # fmt: skip
+    return line + len(ends)
+
+
+def find_utf16(head: bytes) -> str:
+    """Return the codec if bytes from the beginning of a file are UTF-16 text, as Windows writes it; else nothing."""
+    if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return "utf-16"
+    pairs = max(1, len(head) // 2)
+    nul = (head[: 2 * pairs : 2].count(0) / pairs, head[1 : 2 * pairs : 2].count(0) / pairs)
+    if len(head) < 4 or max(nul) < 0.9 or min(nul) > 0.1:
+        return ""
+    return "utf-16-le" if nul[1] > nul[0] else "utf-16-be"
+
+
+def find_delimiter(line: str) -> str:
+    """Return what divides the cells of a line: comma, semicolon or tab."""
+    return max(",;\t", key=line.count)
+
+
+def split_line(line: str, delimiter: str) -> list[str]:
+    """Return the cells of a line without spaces and quotes around them."""
+    return [cell.strip().strip('"').strip() for cell in line.strip("\r\n").lstrip("# ").split(delimiter)]
+
+
+def unique_labels(names: Sequence[str]) -> list[str]:
+    """Return labels that can do no harm; of two alike none keeps the plain name: `AF7 [2]`, `AF7 [4]`, by number."""
+    labels: list[str] = []
+    texts = [clean_text(name) for name in names]
+    counts, used = Counter(texts), set()
+    for number, text in enumerate(texts, 1):
+        label = text if text and counts[text] == 1 else f"{text or 'unnamed'} [{number}]"
+        while label in used or (label != text and label in counts):
+            label += f" [{number}]"
+        used.add(label)
+        labels.append(label)
+    return labels
+
+
+def fold(name: str) -> str:
+    """Return a column's name as it is compared."""
+    return " ".join(name.casefold().split())
+
+
+def repaired(code: str, message: str) -> Fault:
+    """Return a fault of the whole file that reading could make good."""
+    return Fault(code, "repaired", message)

@@ -1,0 +1,1 @@
+"""Formats that MNE reads for us."""

@@ -1,0 +1,1 @@
+"""Records of PhysioNet's own format."""

@@ -1,0 +1,1 @@
+"""Signals in epochs and bands, before anything is known of sleep."""

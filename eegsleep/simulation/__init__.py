@@ -1,0 +1,1 @@
+"""Simulated nights whose stages and events are known."""

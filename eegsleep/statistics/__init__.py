@@ -1,0 +1,1 @@
+"""Statistics on arrays; a study is not known here."""

@@ -1,0 +1,351 @@
+"""Re-randomisation tests on nights: p-values and intervals that redraw the declared schedule.
+
+Every statistic here is linear in the night values, so that under a constant shift (values minus
+`delta` on the nights of the second condition) the statistic of draw `b` is `a_b - delta * c_b`. Each
+draw is then as extreme as the schedule that was followed on one stretch of `delta` around the
+estimate, and the ends of the interval are order statistics of those stretches: exact, without a
+search, and with the same draws for every marker.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from eegsleep.errors import SettingsError
+from eegsleep.statistics.multiplicity import score_by_rank
+from eegsleep.statistics.phase_means import difference_of_phase_means, enter_phase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+# Eight nights, four and four, are the fewest whose complete randomisation reaches p <= .05 (2 of 70);
+# a longer schedule with most nights missing must not pass for more than its nights.
+MIN_NIGHTS = 8
+
+Statistic = Literal["difference", "phase means"]
+Alternative = Literal["two-sided", "greater", "less"]
+MIN_PER_ARM = 2  # a draw that leaves an arm fewer values counts as extreme (De et al. 2020)
+_TIE = 1e-10  # relative; statistics that differ by rounding only are ties
+_SINGULAR = 1e-9
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The schedule that was followed, and those the declared mechanism could have drawn instead.
+
+    Attributes
+    ----------
+    assigned : ndarray of bool, shape (n_nights,)
+        True on nights of the second condition; nights without a value keep their place.
+    draws : ndarray of bool, shape (n_draws, n_nights)
+        Schedules from the declared mechanism.
+    complete : bool
+        Whether `draws` holds every schedule of the mechanism once (the one followed included), so that
+        p is a share of all; otherwise the one followed is counted with the draws, and p is never 0.
+    covariates : ndarray of float, shape (n_nights, n_covariates)
+        What values and schedules are adjusted for beside the constant: pairs, subjects, time.
+    statistic : {"difference", "phase means"}
+        The adjusted difference, or the mean of phase means.
+    wash_out_nights : int
+        Nights dropped at the start of each phase, in every redrawn schedule too; "phase means" only.
+    centred : bool
+        Whether extreme is what lies far from the mean over the schedules, or far from 0; "phase means" only.
+        With a first condition that is fixed, time alone moves that mean away from 0.
+    """
+
+    assigned: Bools
+    draws: Bools
+    _: KW_ONLY
+    complete: bool = False
+    covariates: Floats | None = None
+    statistic: Statistic = "difference"
+    wash_out_nights: int = 0
+    centred: bool = True
+
+    def __post_init__(self) -> None:
+        n_nights = len(self.assigned)
+        if self.assigned.dtype != bool or self.draws.dtype != bool:
+            raise SettingsError("schedules are arrays of bool", found=f"{self.assigned.dtype}, {self.draws.dtype}")
+        if self.draws.ndim != 2 or self.draws.shape[1] != n_nights or not len(self.draws):
+            raise SettingsError(
+                "each redrawn schedule has one entry a night",
+                found=f"draws of shape {self.draws.shape} for {n_nights} nights",
+            )
+        if self.covariates is not None and len(self.covariates) != n_nights:
+            raise SettingsError("covariates have one row a night", found=f"{len(self.covariates)} for {n_nights}")
+        if self.complete and not (self.draws == self.assigned).all(axis=1).any():
+            raise SettingsError(
+                "the schedule that was followed is not one the mechanism could have drawn",
+                remedy="declare the mechanism that produced the schedule",
+            )
+
+    @property
+    def n_counted(self) -> int:
+        """How many schedules a p-value is a share of."""
+        return len(self.draws) + (not self.complete)
+
+    @property
+    def stacked(self) -> Bools:
+        """The schedule that was followed, then the draws."""
+        return np.vstack([self.assigned[np.newaxis], self.draws])
+
+
+@dataclass(frozen=True)
+class ShiftStatistics:
+    """The statistic of every schedule for every marker, as a line in the shift: `a - delta * c`.
+
+    `a`, `c` and `extreme` have shape (n_markers, n_schedules); `observed_a` and `observed_c` (n_markers,)
+    are the schedule that was followed. `extreme` marks draws that count whatever the values are.
+    `estimate` is second minus first condition in the unit of the values, NaN where there is none;
+    `n_first` and `n_second` count the nights that inform it.
+    """
+
+    a: Floats
+    c: Floats
+    extreme: Bools
+    observed_a: Floats
+    observed_c: Floats
+    estimate: Floats
+    n_first: NDArray[np.int64]
+    n_second: NDArray[np.int64]
+
+
+def _basis(covariates: Floats | None, available: Bools) -> Floats:
+    """Return an orthonormal basis of the constant and the covariates over the available nights."""
+    n_nights = len(available)
+    columns = [np.ones((n_nights, 1))] + ([] if covariates is None else [np.asarray(covariates, dtype=float)])
+    u, s, _ = np.linalg.svd(np.hstack(columns)[available], full_matrices=False)
+    basis = np.zeros((n_nights, int(np.sum(s > _SINGULAR * s[0])) if s.size and s[0] > 0 else 0))
+    basis[available] = u[:, : basis.shape[1]]
+    return basis
+
+
+def _adjusted(values: Floats, schedule: Schedule) -> tuple:
+    """Return lines in the shift, poor draws and nights used, for the adjusted difference.
+
+    With values and schedules freed of the covariates and schedules scaled to unit length, their product
+    orders schedules as the t statistic of the condition in a regression on the covariates does, since
+    the residual sum of squares is shared.
+    """
+    patterns, member = np.unique(np.isfinite(values), axis=0, return_inverse=True)
+    member = member.ravel()
+    zeros_and_ones = schedule.stacked.astype(float)
+    bases = [_basis(schedule.covariates, available) for available in patterns]
+    used = np.array([
+        available & (1 - (basis**2).sum(axis=1) > _SINGULAR)
+        for available, basis in zip(patterns, bases, strict=True)
+    ])  # fmt: skip
+    followed = np.array([_free(np.where(p, schedule.assigned, 0.0), b) for p, b in zip(patterns, bases, strict=True)])
+    c = followed @ zeros_and_ones.T
+    n_second = used.astype(float) @ zeros_and_ones.T
+    poor = (n_second < MIN_PER_ARM) | (used.sum(axis=1, keepdims=True) - n_second < MIN_PER_ARM)
+    scale = patterns.astype(float) @ zeros_and_ones.T
+    for place, basis in enumerate(bases):
+        inside = zeros_and_ones @ basis
+        scale[place] -= np.einsum("ij,ij->i", inside, inside)
+    poor |= scale < 1e-12
+    scale = 1 / np.sqrt(np.where(scale < 1e-12, np.inf, scale))
+    free = np.array([_free(row, bases[m]) for row, m in zip(np.nan_to_num(values, nan=0.0), member, strict=True)])
+    a = (free @ zeros_and_ones.T) * scale[member]
+    return a, (c * scale)[member], poor[member], used[member]
+
+
+def _free(row: Floats, basis: Floats) -> Floats:
+    """Return a row without what the basis explains; what is left of equal values by rounding is nothing."""
+    left = row - basis @ (basis.T @ row)
+    left -= basis @ (basis.T @ left)  # twice: or a schedule and its mirror image would not tie to the last digit
+    return left if np.abs(left).max() > 1e-13 * np.abs(row).max() else np.zeros(row.shape)
+
+
+def shift_statistics(values: ArrayLike, schedule: Schedule) -> ShiftStatistics:
+    """Return the statistic of every schedule for every marker.
+
+    Parameters
+    ----------
+    values : array_like, shape (n_markers, n_nights)
+        One value a night; NaN where there is none. The night keeps its place in the schedule.
+    schedule : Schedule
+        The schedule followed and the draws that all markers share.
+
+    Returns
+    -------
+    ShiftStatistics
+        NaN where the schedule followed leaves an arm fewer than two values.
+    """
+    values = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    if values.ndim != 2 or values.shape[1] != len(schedule.assigned):
+        raise SettingsError(
+            "the unit of a comparison is the night: values have one column a night",
+            found=f"shape {values.shape} for {len(schedule.assigned)} nights",
+            remedy="average events within the night first",
+        )
+    values = values - _level(values)
+    if schedule.statistic == "phase means":
+        out = schedule.wash_out_nights
+        a, c, fewest = difference_of_phase_means(schedule.stacked, values, schedule.assigned, out)
+        extreme = fewest < MIN_PER_ARM
+        used = np.isfinite(values) & (enter_phase(schedule.assigned[np.newaxis], out) >= 0)
+    else:
+        a, c, extreme, used = _adjusted(values, schedule)
+    counts = [(used & ~schedule.assigned).sum(axis=1), (used & schedule.assigned).sum(axis=1)]
+    kept = slice(1 if schedule.complete else 0, None)
+    a[extreme[:, 0]] = np.nan
+    estimate = np.divide(a[:, 0], c[:, 0], out=np.full(len(values), np.nan), where=c[:, 0] > 0)
+    if schedule.statistic == "phase means" and schedule.centred:
+        # Not symmetric about 0: the first phase may be fixed, and time runs.
+        a -= _mean_of_judged(a[:, kept], extreme[:, kept])
+        c -= _mean_of_judged(c[:, kept], extreme[:, kept])
+    return ShiftStatistics(a[:, kept], c[:, kept], extreme[:, kept], a[:, 0], c[:, 0], estimate, counts[0], counts[1])
+
+
+def _level(values: Floats) -> Floats:
+    """Return the first value of each marker: without it, rounding does not grow with the distance from 0."""
+    there = np.isfinite(values)
+    first = np.take_along_axis(values, there.argmax(axis=1)[:, np.newaxis], axis=1)
+    return np.where(there.any(axis=1, keepdims=True), first, 0.0)
+
+
+def _mean_of_judged(line: Floats, extreme: Bools) -> Floats:
+    """Return the mean over the draws that can be judged, NaN where there are none; shape (n_markers, 1)."""
+    n = np.sum(~extreme, axis=1, keepdims=True)
+    return np.where(extreme, 0.0, line).sum(axis=1, keepdims=True) / np.where(n, n, np.nan)
+
+
+def p_of_shift(statistics: ShiftStatistics, shift: ArrayLike = 0.0, alternative: Alternative = "two-sided") -> Floats:
+    """Return the p-value of each marker against a constant shift of the second condition.
+
+    References
+    ----------
+    Phipson & Smyth 2010, doi:10.2202/1544-6115.1585: a p-value by random draws is never zero.
+    """
+    shift = np.broadcast_to(np.asarray(shift, dtype=float), statistics.observed_a.shape)
+    drawn = statistics.a - shift[:, np.newaxis] * statistics.c
+    seen = (statistics.observed_a - shift * statistics.observed_c)[:, np.newaxis]
+    if alternative == "two-sided":
+        drawn, seen = np.abs(drawn), np.abs(seen)
+    elif alternative == "less":
+        drawn, seen = -drawn, -seen
+    with np.errstate(invalid="ignore"):
+        tolerance = _TIE * np.maximum(np.abs(seen), np.max(np.abs(statistics.a), axis=1, keepdims=True))
+        hits = (drawn >= seen - tolerance) | statistics.extreme
+    return np.where(np.isfinite(seen[:, 0]), hits.mean(axis=1), np.nan)
+
+
+def interval_of_shift(statistics: ShiftStatistics, alpha: float = 0.05) -> tuple[Floats, Floats]:
+    """Return the shifts that the two-sided test at `alpha` does not reject: lower and upper ends.
+
+    An end is infinite where the mechanism has too few schedules to reject any shift at `alpha`.
+
+    References
+    ----------
+    Michiels et al. 2017, doi:10.3758/s13428-016-0714-4: intervals by inversion of randomisation tests.
+    """
+    a, c = statistics.a, statistics.c
+    a0, c0 = statistics.observed_a[:, np.newaxis], statistics.observed_c[:, np.newaxis]
+    # A draw steeper than the schedule followed would leave a gap in the interval; it counts everywhere.
+    steep = (np.abs(c) >= c0 * (1 - 1e-9)) | statistics.extreme
+    with np.errstate(divide="ignore", invalid="ignore"):
+        one, two = (a0 - a) / (c0 - c), (a0 + a) / (c0 + c)
+        lower = np.where(steep, -np.inf, np.minimum(one, two))
+        upper = np.where(steep, np.inf, np.maximum(one, two))
+    rank = math.floor(alpha * a.shape[1] + 1e-9)  # so many draws may be left out
+    if rank >= a.shape[1]:
+        raise SettingsError("an interval needs alpha below 1", found=f"{alpha:g}")
+    low = np.partition(lower, rank, axis=1)[:, rank]
+    high = -np.partition(-upper, rank, axis=1)[:, rank]
+    slope = np.where(statistics.observed_c > 0, statistics.observed_c, np.inf)
+    slack = _TIE * np.max(np.abs(a), axis=1) / slope  # ties count in the interval as they do in p
+    # Phase means are tested around their mean over the schedules, so that the estimate may lie outside.
+    low, high = np.fmin(low - slack, statistics.estimate), np.fmax(high + slack, statistics.estimate)
+    lost = ~np.isfinite(statistics.observed_a)
+    return np.where(lost, np.nan, low), np.where(lost, np.nan, high)
+
+
+def randomization_p(
+    values: ArrayLike,
+    assigned: Bools,
+    draws: Bools,
+    statistic: Statistic = "difference",
+    *,
+    complete: bool = False,
+    covariates: Floats | None = None,
+    alternative: Alternative = "two-sided",
+    wash_out_nights: int = 0,
+    centred: bool = True,
+) -> Floats:
+    """Return the re-randomisation p-value of each marker, shape (n_markers,).
+
+    Parameters
+    ----------
+    values : array_like, shape (n_markers, n_nights)
+        One value a night, NaN where there is none.
+    assigned : ndarray of bool, shape (n_nights,)
+        The schedule followed, True in the second condition.
+    draws : ndarray of bool, shape (n_draws, n_nights)
+        Schedules redrawn from the mechanism that produced it.
+    statistic, complete, covariates, wash_out_nights, centred
+        See `Schedule`.
+    alternative : {"two-sided", "greater", "less"}
+        Of the second condition over the first.
+    """
+    schedule = Schedule(
+        assigned, draws, complete=complete, covariates=covariates, statistic=statistic,
+        wash_out_nights=wash_out_nights, centred=centred,
+    )  # fmt: skip
+    return p_of_shift(shift_statistics(values, schedule), 0.0, alternative)
+
+
+def interval_by_inversion(
+    values: ArrayLike,
+    assigned: Bools,
+    draws: Bools,
+    statistic: Statistic = "difference",
+    *,
+    alpha: float = 0.05,
+    complete: bool = False,
+    covariates: Floats | None = None,
+    wash_out_nights: int = 0,
+) -> tuple[Floats, Floats, Floats]:
+    """Return estimate, lower and upper end of the difference of each marker; see `randomization_p`."""
+    schedule = Schedule(
+        assigned, draws, complete=complete, covariates=covariates, statistic=statistic, wash_out_nights=wash_out_nights
+    )
+    statistics = shift_statistics(values, schedule)
+    return (statistics.estimate, *interval_of_shift(statistics, alpha))
+
+
+def extremeness(statistics: ShiftStatistics, markers: Sequence[int] | None = None) -> tuple[Floats, Floats]:
+    """Return how extreme each schedule is, on one scale for all markers, and the schedule followed.
+
+    What `multiplicity.max_t` compares between markers: the scores of `multiplicity.score_by_rank`, ties
+    told apart by the statistic in units of its root mean square over the schedules. `markers` are the
+    rows asked for, by default all.
+    """
+    rows = slice(None) if markers is None else list(markers)
+    a, extreme = statistics.a[rows], statistics.extreme[rows]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale = np.sqrt(_mean_of_judged(a**2, extreme))[:, 0]
+        drawn = np.where(extreme, np.inf, np.abs(a) / scale[:, np.newaxis])
+        return score_by_rank(drawn, np.abs(statistics.observed_a[rows]) / scale)
+
+
+def floor_of_few(n: int, n_of_one: int) -> float:
+    """Return the smallest p-value of `n` nights, `n_of_one` of them of one condition, had their order been free."""
+    return min(1.0, 2 / math.comb(n, n_of_one))

@@ -1,0 +1,1 @@
+"""Compound against control: differences, verdicts, and relations to the next day."""

@@ -1,0 +1,304 @@
+"""Compound against control: every marker of a study, the schedule redrawn, the verdicts, and what to doubt."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from eegsleep.errors import SettingsError
+from eegsleep.statistics import circular, effects, multiplicity, resampling
+from eegsleep.statistics.resampling import MIN_NIGHTS
+from eegsleep.study import arrangement
+from eegsleep.study.arrangement import KEYS, Arrangement
+from eegsleep.study.comparison import verdicts
+from eegsleep.study.comparison.many_sleepers import fill_group
+from eegsleep.study.comparison.one_sleeper import fill_randomization, fill_single
+from eegsleep.study.comparison.relations import relate_arranged
+from eegsleep.study.nuisances.nuisance import Arms, explain_away
+from eegsleep.tables import COMPARISON, COMPARISON_MODELS, COMPARISON_NIGHTS, check_table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
+
+N_DRAWS = 9_999
+_NUMBERS = [column.name for column in COMPARISON.columns if column.kind == "float"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a study found: the tables of a comparison.
+
+    Attributes
+    ----------
+    markers, families, nuisance, relations, nights, models : DataFrame
+        Tables COMPARISON, FAMILY_VERDICTS, NUISANCE, RELATIONS, COMPARISON_NIGHTS and COMPARISON_MODELS.
+    checks : DataFrame
+        The checks of the study, as they were given.
+    n_schedules : int
+        Schedules a p-value is a share of; 0 where no mechanism was declared.
+    complete : bool
+        Whether those are all that the mechanism could have drawn.
+    seed : int
+        Seed of the redraws.
+    """
+
+    markers: pd.DataFrame
+    families: pd.DataFrame
+    nuisance: pd.DataFrame
+    relations: pd.DataFrame
+    nights: pd.DataFrame
+    models: pd.DataFrame
+    checks: pd.DataFrame
+    n_schedules: int
+    complete: bool
+    seed: int
+
+
+def compare_nights(
+    study,  # noqa: ANN001
+    values: pd.DataFrame,
+    *,
+    checks: pd.DataFrame | None = None,
+    audit: pd.DataFrame | None = None,
+    n_draws: int = N_DRAWS,
+) -> Comparison:
+    """Compare compound with control nights, marker by marker, as the study declared it.
+
+    Parameters
+    ----------
+    study : Study
+        The nights, the mechanism that allocated them, endpoints, smallest effects, order of families.
+    values : DataFrame
+        The markers of the nights, long: night, marker, stage, channel, value, unit, and where known
+        clean_min, low, high, expected. One value of a marker a night.
+    checks : DataFrame, optional
+        Checks of the study, handed through.
+    audit : DataFrame, optional
+        Table AUDIT of the nights, with a column `night`, as `collect_audits` returns it: whether events were seen
+        as well in both conditions.
+    n_draws : int
+        Redrawn schedules, where the mechanism has too many to list.
+
+    Returns
+    -------
+    Comparison
+        p-values only where the study declares the mechanism that allocated its nights.
+
+    Raises
+    ------
+    TableError
+        If a night has more than one value of a marker, or is not in the study.
+    SettingsError
+        If the schedule is not one that the mechanism could have drawn.
+    """
+    arranged = arrangement.arrange_nights(study, values)
+    draws, complete = _redraw(study, arranged, n_draws)
+    return _compare(study, arranged, draws, complete, checks, audit)
+
+
+def _redraw(study, arranged: Arrangement, n_draws: int) -> tuple[Bools | None, bool]:  # noqa: ANN001
+    from eegsleep.study.schedules import mechanisms
+    from eegsleep.study.schedules.schedule import find_violation
+
+    if study.mechanism.kind == "observational":
+        return None, False
+    violation = find_violation(study.mechanism, study.nights)
+    if violation:
+        raise SettingsError(
+            f"the schedule that was followed is not one the mechanism {study.mechanism.kind} could have drawn",
+            found=f"{violation.found} at {study.nights['night'].iloc[violation.row]}", allowed=violation.allowed,
+            remedy="declare the mechanism that produced the schedule; a p-value rests on it",
+        )  # fmt: skip
+    draws = mechanisms.enumerate_all(study.mechanism, study.nights)
+    complete = draws is not None
+    if draws is None:
+        draws = mechanisms.redraw(study.mechanism, study.nights, n_draws, study.seed)
+    draws = draws[:, arranged.rows]
+    return (~draws if study.active == study.conditions[0] else draws), complete
+
+
+def _compare(
+    study,  # noqa: ANN001
+    arranged: Arrangement,
+    draws: Bools | None,
+    complete: bool,
+    checks: pd.DataFrame | None = None,
+    audit: pd.DataFrame | None = None,
+) -> Comparison:
+    covariates = _covariates(study, arranged)
+    entering = _without_wash_out(study, arranged)
+    rows = [_describe(entering, index, study) for index in range(len(arranged.entries))]
+    schedule = None
+    if draws is not None and rows:
+        schedule = _schedule(study, arranged, covariates, draws, complete)
+    many = len(set(arranged.subjects.tolist())) > 1
+    drawn = fill_randomization(rows, arranged, schedule, shared=study.mechanism.kind != "parallel") if schedule else {}
+    models = []
+    for index, row in enumerate(rows):
+        if many:
+            models += fill_group(row, entering, index, study, tested=schedule is not None)
+        else:
+            fill_single(row, arranged, index, covariates, tested=schedule is not None)
+    gates = _adjust(rows, drawn, study, many=many)
+    for row in rows:
+        row["verdict"], row["sentence"] = verdicts.judge_marker(row, alpha=study.alpha, masked=study.active is None)
+    markers = pd.DataFrame(rows, columns=COMPARISON.column_names)
+    markers["represents"] = verdicts.choose_representatives(markers.assign(known=np.isfinite(markers["difference"])))
+    markers = check_table(markers, COMPARISON)
+    arms = Arms() if study.active is not None else Arms(*study.conditions)
+    families = verdicts.judge_families(
+        markers, tuple(study.families), gates, getattr(study, "compound_class", "") or study.compound
+    )
+    return Comparison(
+        markers,
+        families,
+        explain_away(arranged, covariates, arms=arms, audit=audit),
+        relate_arranged(study, arranged),
+        _night_table(arranged),
+        check_table(pd.DataFrame(models, columns=COMPARISON_MODELS.column_names), COMPARISON_MODELS),
+        pd.DataFrame() if checks is None else checks,
+        schedule.n_counted if schedule else 0,
+        complete,
+        int(study.seed),
+    )
+
+
+def _without_wash_out(study, arranged: Arrangement) -> Arrangement:  # noqa: ANN001
+    """Return the nights without the values of those that begin a phase and are left out of it.
+
+    What redraws the phases needs them all: under another schedule other nights begin a phase.
+    """
+    from eegsleep.study.schedules.mechanisms import keep_nights
+
+    kept = keep_nights(study.mechanism, arranged.nights, arranged.assigned[np.newaxis])[0]
+    return replace(arranged, value=np.where(kept, arranged.value, np.nan))
+
+
+def _covariates(study, arranged: Arrangement) -> Floats | None:  # noqa: ANN001
+    """Return what values and schedules are adjusted for: pairs, or sleepers, periods and time."""
+    subjects, nights, kind = arranged.subjects, arranged.nights, study.mechanism.kind
+    columns = [subjects == name for name in np.unique(subjects)[1:]]
+    blocks = nights["block"].astype("str").to_numpy(dtype="U99")
+    if kind == "pairs":
+        labels = np.char.add(np.char.add(subjects.astype("U99"), "|"), blocks)
+        return np.column_stack([labels == label for label in np.unique(labels)]).astype(float)
+    if kind == "crossover":
+        periods = nights["period"].astype("str").to_numpy(dtype="U99")
+        columns += [periods == period for period in np.unique(periods)[1:]]
+    elif kind == "parallel":
+        return None
+    elif np.ptp(arranged.days) > 0:
+        columns.append(arranged.days - arranged.days.mean())
+    return np.column_stack(columns).astype(float) if columns else None
+
+
+def _schedule(
+    study,  # noqa: ANN001
+    arranged: Arrangement,
+    covariates: Floats | None,
+    draws: Bools,
+    complete: bool,
+) -> resampling.Schedule:
+    if study.mechanism.kind == "parallel":  # what was drawn is the sleeper's condition
+        _, first = np.unique(arranged.subjects, return_index=True)
+        return resampling.Schedule(arranged.assigned[first], draws[:, first], complete=complete)
+    if study.mechanism.kind == "pairs":
+        # With all nights there the difference of means is the mean difference within pairs; with some missing it
+        # keeps their partners, which the redrawn pairs allow (with 3 of 10 nights lost, power .52 instead of .29).
+        names = np.unique(arranged.subjects)[1:]
+        covariates = (arranged.subjects[:, np.newaxis] == names).astype(float) if names.size else None
+    phases = study.mechanism.kind == "phases" and len(set(arranged.subjects.tolist())) == 1
+    return resampling.Schedule(
+        arranged.assigned,
+        draws,
+        complete=complete,
+        covariates=covariates,
+        statistic="phase means" if phases else "difference",
+        wash_out_nights=study.mechanism.wash_out_nights if phases else 0,
+    )
+
+
+def _describe(arranged: Arrangement, index: int, study) -> dict:  # noqa: ANN001
+    """Return a row with what needs no inference."""
+    entry, values = arranged.entries.iloc[index], arranged.value[index]
+    kept = np.isfinite(values)
+    first, second = values[kept & ~arranged.assigned], values[kept & arranged.assigned]
+    angle = arrangement.is_circular(entry["unit"])
+    mean = circular.mean_direction if angle else (lambda x: float(x.mean()) if x.size else math.nan)
+    if study.active is None:  # which nights are control nights is not known: what both conditions share stands in
+        groups = np.char.add(arranged.subjects.astype("U99"), np.where(arranged.assigned, "|1", "|0"))
+        sd = arrangement.night_sd(values, groups, np.ones(len(values), dtype=bool), circular=angle)
+    else:
+        sd = arrangement.night_sd(values, arranged.subjects, ~arranged.assigned, circular=angle)
+    row = dict.fromkeys(_NUMBERS, math.nan) | entry.drop("endpoint").to_dict()
+    role = "described"
+    if study.mechanism.kind != "observational":
+        role = "primary" if entry["endpoint"] in study.primary else "family"
+        role = role if role == "primary" or entry["family"] in study.families else "described"
+    return row | {
+        "endpoint": entry["endpoint"], "role": role, "measure": verdicts.name_measure(entry["marker"]),
+        "represents": False, "reason": "", "method": "descriptive", "adjustment": "",
+        "n_tests": 0, "gate": "", "n_control": first.size, "n_compound": second.size,
+        "n_subjects": len(set(arranged.subjects[kept].tolist())),
+        "control_mean": mean(first), "compound_mean": mean(second), "control_sd": sd,
+        "g_av": math.nan if angle else effects.hedges_g_av(first, second, df=_freedom(arranged, kept, study)),
+        "nap": math.nan if angle else effects.nap(first, second),
+        "bound": arrangement.bound_in_unit(entry, sd, mean(first)),
+    }  # fmt: skip
+
+
+def _freedom(arranged: Arrangement, kept: Bools, study) -> float:  # noqa: ANN001
+    """Return the degrees of freedom of Hedges' correction: pairs minus 1, or nights minus 2."""
+    if study.mechanism.kind != "pairs":
+        return float(kept.sum() - 2)
+    pairs = pd.DataFrame({"subject": arranged.subjects, "block": arranged.nights["block"].astype("str")})[kept]
+    return float((pairs.groupby(["subject", "block"]).size() == 2).sum() - 1)
+
+
+def _adjust(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study, *, many: bool) -> dict[str, bool]:  # noqa: ANN001
+    """Fill adjusted p-values; return which families the gate let through."""
+    enough = [np.isfinite(row["p"]) and row["n_control"] + row["n_compound"] >= MIN_NIGHTS for row in rows]
+    primary = [i for i, row in enumerate(rows) if row["role"] == "primary" and enough[i]]
+    if primary:
+        raw = [rows[i]["p"] for i in primary]
+        if many:
+            adjusted, how = multiplicity.holm(raw), "Holm over the primary endpoints"
+        else:
+            adjusted = multiplicity.max_t(np.array([drawn[i][0] for i in primary]), [drawn[i][1] for i in primary])
+            adjusted, how = np.fmax(adjusted, raw), "step-down min-P over the primary endpoints, schedules shared"
+        for i, p in zip(primary, adjusted, strict=True):
+            rows[i] |= {"p_adjusted": float(p), "adjustment": how, "n_tests": len(primary), "gate": "open"}
+    opened = not study.primary or any(rows[i]["p_adjusted"] <= study.alpha for i in primary)
+    members = {
+        family: [i for i, row in enumerate(rows)
+                 if row["family"] == family and row["role"] == "family" and enough[i]]
+        for family in study.families
+    }  # fmt: skip
+    members = {family: own for family, own in members.items() if own}
+    adjusted, gates = multiplicity.gate_families(
+        {family: [rows[i]["p"] for i in own] for family, own in members.items()},
+        study.families, q=verdicts.FALSE_DISCOVERY_RATE, opened=opened,
+    )  # fmt: skip
+    for family, own in members.items():
+        for i, p in zip(own, adjusted[family], strict=True):
+            rows[i] |= {"p_adjusted": float(p), "n_tests": len(own), "gate": "open" if gates[family] else "closed",
+                        "adjustment": f"Benjamini-Hochberg within family {family}"}  # fmt: skip
+    return gates | {row["family"]: gates.get(row["family"], False) or row["role"] == "primary"
+                    for row in rows if row["role"] == "primary"}  # fmt: skip
+
+
+def _night_table(arranged: Arrangement) -> pd.DataFrame:
+    n_markers, n_nights = arranged.value.shape
+    repeated = arranged.nights[["subject", "night", "date", "condition"]]
+    repeated = repeated.iloc[np.tile(np.arange(n_nights), n_markers)].reset_index(drop=True)
+    named = arranged.entries[["family", "unit", *KEYS]].iloc[np.repeat(np.arange(n_markers), n_nights)]
+    frame = pd.concat([repeated, named.reset_index(drop=True)], axis=1)
+    frame = frame.assign(value=arranged.value.ravel(), clean_min=arranged.clean_min.ravel())
+    return check_table(frame, COMPARISON_NIGHTS)

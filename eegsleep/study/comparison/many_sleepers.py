@@ -1,0 +1,169 @@
+"""Rows of the comparison for studies of many sleepers: the mixed model decides, subject means check."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from eegsleep.statistics import circular, groups
+from eegsleep.statistics.resampling import MIN_NIGHTS
+from eegsleep.study import arrangement
+from eegsleep.study.arrangement import KEYS, Arrangement
+from eegsleep.study.comparison.one_sleeper import exponential
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from eegsleep.statistics.effects import Estimate
+
+    Floats = NDArray[np.float64]
+
+
+_FEWEST_BEFORE = 6  # sleepers; below, the covariate costs more freedom than it gives
+
+
+def fill_group(
+    row: dict,
+    arranged: Arrangement,
+    index: int,
+    study,  # noqa: ANN001
+    *,
+    tested: bool,
+) -> list[dict]:
+    """Fill the row of one marker from the sleepers; return its rows of table COMPARISON_MODELS.
+
+    Parameters
+    ----------
+    row : dict
+        The row of table COMPARISON, filled in place.
+    arranged : Arrangement
+        The nights; `index` is the marker's place.
+    index : int
+    study : Study
+    tested : bool
+        Whether a mechanism allocated the conditions.
+    """
+    values = arranged.value[index]
+    design = "between" if study.mechanism.kind == "parallel" or not _crosses(arranged) else "within"
+    if arrangement.is_circular(row["unit"]):
+        _fill_angles(row, tested=tested)
+        return []
+    fixed, before = _fixed(arranged, study), arranged.before[index]
+    if study.mechanism.kind == "parallel":
+        fixed = mean_before(arranged, before)
+    found = groups.compare_groups(values, arranged.assigned, arranged.subjects, design, fixed)
+    chosen = found.chosen
+    row |= {"n_control": _count(arranged, values, second=False), "n_compound": _count(arranged, values, second=True),
+            "method": found.method if tested else "descriptive", "reason": found.note,
+            "difference": chosen.estimate, "low": chosen.low, "high": chosen.high,
+            "t_low": found.subject_means.low, "t_high": found.subject_means.high}  # fmt: skip
+    if fixed is not None and study.mechanism.kind == "parallel" and not row["reason"]:
+        row["reason"] = "set against each sleeper's own nights before the first condition"
+    if not math.isfinite(chosen.se):
+        row["reason"] = "fewer than two sleepers with values in what is compared"
+    n = row["n_control"] + row["n_compound"]
+    if tested and n < MIN_NIGHTS and math.isfinite(chosen.se):
+        row["reason"] = f"only {n} nights with a value, {MIN_NIGHTS} needed for a finding"
+    if tested:
+        # equivalence is a finding as well, and a marker that never changes has no interval
+        known = math.isfinite(chosen.low) and n >= MIN_NIGHTS
+        half = stats.t.isf(0.05, chosen.df) * chosen.se if known else math.nan
+        row |= {"p": chosen.p, "low_90": chosen.estimate - half, "high_90": chosen.estimate + half}
+        if n < MIN_NIGHTS or row["smallest_p"] > study.alpha:
+            # A model takes the sleepers for a sample and knows no floor; what was drawn has one, and keeps it.
+            row["p"] = float(np.fmax(chosen.p, row["smallest_p"]))
+    else:
+        row["reason"] = "no mechanism allocated the nights: described, not tested"
+    line = arrangement.logarithms(pd.Series(row), values)
+    if line is not None:
+        if study.mechanism.kind == "parallel":
+            logs = arrangement.logarithms(pd.Series(row), before)
+            fixed = None if logs is None else mean_before(arranged, logs)
+        ratio = groups.compare_groups(line, arranged.assigned, arranged.subjects, design, fixed).chosen
+        names = ("ratio", "ratio_low", "ratio_high")
+        row |= dict(zip(names, map(exponential, (ratio.estimate, ratio.low, ratio.high)), strict=True))
+    return _model_rows(row, found, tested=tested)
+
+
+def mean_before(arranged: Arrangement, values: Floats) -> Floats | None:
+    """Return the mean of each sleeper's nights before the first condition, as a covariate of the nights.
+
+    In parallel groups it takes the differences between sleepers out of the error (analysis of covariance). What
+    was measured before anything was given cannot depend on it, so that a sleeper without such a night may have
+    the mean of the others (White & Thompson 2005, doi:10.1002/sim.1981). None where fewer than half of the
+    sleepers have one, or fewer than six.
+
+    Parameters
+    ----------
+    arranged : Arrangement
+    values : ndarray, shape (n_nights_before,)
+    """
+    names = np.unique(arranged.subjects)
+    own = [values[(arranged.before_subjects == name) & np.isfinite(values)] for name in names]
+    means = np.array([v.mean() if v.size else math.nan for v in own])
+    known = np.isfinite(means)
+    if known.sum() < max(_FEWEST_BEFORE, len(names) / 2) or np.ptp(means[known]) == 0:
+        return None
+    means = np.where(known, means, means[known].mean()) - means[known].mean()
+    return means[np.searchsorted(names, arranged.subjects)][:, np.newaxis]
+
+
+def _crosses(arranged: Arrangement) -> bool:
+    both = pd.Series(arranged.assigned).groupby(arranged.subjects).nunique()
+    return bool((both == 2).sum() >= 2)
+
+
+def _count(arranged: Arrangement, values: Floats, *, second: bool) -> int:
+    return int((np.isfinite(values) & (arranged.assigned == second)).sum())
+
+
+def _fixed(arranged: Arrangement, study) -> Floats | None:  # noqa: ANN001
+    """Return periods and sequences in a crossover, and time elsewhere unless each sleeper has one condition.
+
+    With its sequence in the model, no sleeper is compared with another, whatever the numbers in each.
+    """
+    if study.mechanism.kind == "crossover":
+        periods = arranged.nights["period"].astype("str").to_numpy(dtype="U99")
+        columns = [periods == period for period in np.unique(periods)[1:]]
+        codes = arranged.nights["condition"].to_numpy(dtype="U99")
+        pairs = pd.DataFrame({"subject": arranged.subjects, "at": np.char.add(periods, codes)})
+        sequence = pairs.groupby("subject")["at"].agg(lambda at: " ".join(sorted(set(at))))[arranged.subjects]
+        columns += [sequence.to_numpy() == name for name in sorted(set(sequence))[1:]]
+        return np.column_stack(columns).astype(float) if columns else None
+    if study.mechanism.kind == "parallel" or np.ptp(arranged.days) == 0:
+        return None
+    return (arranged.days - arranged.days.mean())[:, np.newaxis]
+
+
+def _fill_angles(row: dict, *, tested: bool) -> None:
+    row["difference"] = float(circular.wrap(row["compound_mean"] - row["control_mean"]))
+    if not math.isfinite(row["difference"]):
+        row["reason"] = "fewer than two values in a condition"
+    if tested:
+        row |= {"method": "re-randomisation", "p": row["p_randomization"]}
+        return
+    row["reason"] = "no mechanism allocated the nights: described, not tested"
+
+
+def _model_rows(row: dict, found: groups.GroupResult, *, tested: bool) -> list[dict]:
+    sds = [math.nan] * 3
+    if found.model is not None:
+        spread = np.sqrt(np.diag(found.model.random_covariance))
+        sds = [float(spread[0]), float(spread[1]) if len(spread) > 1 else math.nan,
+               math.sqrt(found.model.residual_variance)]  # fmt: skip
+    ways: list[tuple[str, Estimate | None]] = [
+        ("Kenward-Roger", found.kenward_roger),
+        ("Satterthwaite", found.satterthwaite),
+        ("subject means", found.subject_means),
+    ]
+    return [
+        {**{name: row[name] for name in KEYS}, "method": name, "decides": way is found.chosen,
+         "estimate": way.estimate, "se": way.se, "df": way.df, "t": way.t if tested else math.nan,
+         "p": way.p if tested else math.nan, "low": way.low, "high": way.high,
+         **dict(zip(("sd_subject", "sd_effect", "sd_night"), sds, strict=True)), "reason": found.note}
+        for name, way in ways if way is not None
+    ]  # fmt: skip

@@ -1,0 +1,197 @@
+"""Verdicts: better, worse, equivalent or inconclusive, for a marker and for a family; never "no effect"."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from eegsleep.markers import CATALOGUE, FAMILIES
+from eegsleep.statistics.effects import is_equivalent
+from eegsleep.statistics.resampling import MIN_NIGHTS
+from eegsleep.study.declared.expectations import _find_expectation
+from eegsleep.tables import FAMILY_VERDICTS, check_table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FALSE_DISCOVERY_RATE = 0.10  # inside a family that is not primary; such findings are exploratory
+# Several markers measure one thing in several ways; a family counts it once. The first pattern that matches the
+# whole name decides; a marker that none matches is a measure by itself. The catalogue's first marker stands for its
+# measure, where it names what is nearest to the signal before shares, logarithms and second opinions.
+_MEASURES = tuple((name, re.compile(pattern)) for name, pattern in (
+    ("sleep amount", "tst_min|sleep_efficiency_percent"),
+    ("sleep onset", "sol_min|persistent_sleep_latency_min"),
+    ("wake after onset", "waso_min|wake_in_sleep_period_min"),
+    ("fragmentation", "awakenings|(awakenings|fragmentation|stage_transitions)_per_h"),
+    ("N1", "n1_.*"),
+    ("N3", "n3_(min|percent)"),
+    ("REM", "rem_(min|percent)"),
+    ("slow-wave activity", "(.*_)?(swa|low_delta)_(power|relative).*"),
+    ("course of slow-wave activity", "swa_dec.*"),
+    ("slow oscillations", "slow_oscillation_(relative_)?density.*"),
+    ("slow oscillation amplitude", "slow_oscillation_ptp.*"),
+    ("slow oscillation slope", "slow_oscillation_(fall_)?slope.*"),
+    ("REM theta", "theta_.*"),
+    ("slow spindles", "slow_spindle_.*density.*"),
+    ("coupled spindles", "(fast_)?coupled_spindle_density.*|(fast_)?spindles_coupled_.*"),
+    ("coupling strength", "(fast_)?coupling_(strength|modulation_index)"),
+    ("coupling phase", "(fast_)?coupling_phase_rad"),
+    ("spindles", "(fast_)?spindle_(absolute_|relative_|corrected_)?density.*"),
+    ("spindle amplitude", "(fast_|slow_)?spindle_amplitude_uv"),
+    ("spindle frequency", "(fast_|slow_)?spindle_frequency_hz|fast_sigma_peak_hz"),
+    ("spindle duration", "(fast_|slow_)?spindle_duration_s"),
+    ("spindle chirp", "(fast_|slow_)?spindle_chirp_hz_per_s"),
+    ("sigma", "sigma_.*|fast_sigma_peak_power_uv2"),
+))  # fmt: skip
+# Of all spindles and fast ones, it is the fast ones that consolidation is said to hang on, and of coupling what chance
+# does not give: these come before the catalogue's first.
+_LEADERS = frozenset({
+    "fast_spindle_density_per_min", "fast_spindle_amplitude_uv", "fast_spindle_frequency_hz",
+    "fast_spindle_duration_s", "fast_spindle_chirp_hz_per_s", "fast_coupled_spindle_density_per_min",
+    "fast_coupling_strength", "fast_coupling_phase_rad",
+})  # fmt: skip
+# Where one measure has several rows, the widest sleep that it belongs to stands for the others.
+_STAGES = ("", "NREM", "R", "N3", "N2")
+
+
+def name_measure(marker: str) -> str:
+    """Return what a marker measures, so that ways of measuring one thing can be told from different things."""
+    return next((name for name, pattern in _MEASURES if pattern.fullmatch(marker)), marker)
+
+
+def choose_representatives(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which rows stand for their measure, by a rule that looks at no result.
+
+    Every primary endpoint stands for itself. A measure that has none is represented by one row: of the channel
+    of the primary endpoints (else the first channel), of the marker that comes first, of the widest stage.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns marker, stage, channel, family, measure, role (`primary` or another), and `known`: whether the
+        marker has values to compare. One that has not stands for nothing, except as a primary endpoint; nor
+        does what is context and no outcome.
+    """
+    primary = (rows["role"] == "primary").to_numpy()
+    chosen = primary.copy()
+    channels = [c for c in dict.fromkeys([*rows["channel"][primary], *rows["channel"]]) if c]
+    catalogue = list(CATALOGUE)
+    order = rows.assign(
+        at=np.arange(len(rows)),
+        marker=[-1 if name in _LEADERS else catalogue.index(name) if name in CATALOGUE else len(catalogue)
+                for name in rows["marker"]],
+        channel=[channels.index(name) if name else -1 for name in rows["channel"]],
+        stage=[_STAGES.index(name) if name in _STAGES else len(_STAGES) for name in rows["stage"]],
+    ).sort_values(["channel", "marker", "stage"], kind="stable")  # fmt: skip
+    named = {(row.family, row.measure) for row in rows[primary].itertuples(index=False)}
+    for row in order[order["known"] & (order["family"] != "context")].itertuples(index=False):
+        if (row.family, row.measure) not in named:
+            named.add((row.family, row.measure))
+            chosen[row.at] = True
+    return chosen
+
+
+def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  # noqa: PLR0911 (one a verdict)
+    """Return the verdict on one row of table COMPARISON, and the verdict in words.
+
+    A difference that is certain but certainly smaller than matters is *equivalent*: the 90 % interval
+    decides before p does.
+    """
+    label = row["label"] + (f" in {row['stage']}" if row["stage"] else "")
+    if not np.isfinite(row["difference"]):
+        return "inconclusive", f"{label} could not be compared: {row['reason'] or 'no difference can be estimated'}."
+    if row["method"] == "descriptive":
+        return "inconclusive", f"{label} is described only: no mechanism allocated the nights."
+    found = np.isfinite(row["p"]) and row["p"] <= alpha and row["gate"] == "open"
+    found = found and row["p_adjusted"] <= (alpha if row["role"] == "primary" else FALSE_DISCOVERY_RATE)
+    if np.isfinite(row["low_90"]) and is_equivalent(row["low_90"], row["high_90"], row["bound"]):
+        extra = "; it differs, but by less than that" if found else ""
+        return "equivalent", f"{label} differs by less than the smallest effect of interest{extra}."
+    if not found:
+        return "inconclusive", f"{label}: {_why_inconclusive(row, alpha)}."
+    if masked:
+        return "masked", f"{label} differs between the two codes; which is the compound is not yet known."
+    sign = 1 if row["difference"] > 0 else -1
+    way = "higher" if sign > 0 else "lower"
+    if row["unit"] == "rad":
+        way = "later in phase" if sign > 0 else "earlier in phase"
+    if row["direction"] == "0":
+        return "changed", f"{label} was {way} with the compound; that is neither good nor bad by itself."
+    verdict = "better" if (row["direction"] == "+") == (sign > 0) else "worse"
+    tested = "" if row["role"] == "primary" else " (exploratory)"
+    return verdict, f"{label} was {way} with the compound, which is usually {verdict}{tested}."
+
+
+def _why_inconclusive(row: dict, alpha: float) -> str:
+    if row["p"] <= alpha and row["gate"] == "closed":
+        return "it was not tested, since nothing was found before it in the declared order"
+    if row["reason"] and not np.isfinite(row["low"]):
+        return row["reason"]
+    if row["n_control"] + row["n_compound"] < MIN_NIGHTS and row["reason"]:
+        return row["reason"]
+    if row["smallest_p"] > alpha:
+        return f"the design cannot tell, for the smallest p-value its schedules can give is {row['smallest_p']:.3g}"
+    if row["p"] <= alpha:
+        return "taken alone it would count as a difference; with all that was tested beside it, it does not"
+    return "the interval leaves room for differences that matter, and for none"
+
+
+def judge_families(
+    markers: pd.DataFrame, order: tuple[str, ...], gates: dict[str, bool], compound_class: str = ""
+) -> pd.DataFrame:
+    """Return table FAMILY_VERDICTS from table COMPARISON; `compound_class` picks the expectation beside it.
+
+    A family is better (worse) if measures are better (worse) and none the other way; equivalent only if
+    every measure that could be compared is. A measure counts once, by the row that represents it.
+    """
+    rows, expected = [], _find_expectation(compound_class)
+    names = [*[f for f in order if f in FAMILIES], *[f for f in FAMILIES if f not in order and f != "context"]]
+    for family in names:
+        own = markers[(markers["family"] == family)]
+        compared = own[np.isfinite(own["difference"])]
+        counted = compared[compared["represents"]]
+        n = {word: int((counted["verdict"] == word).sum())
+             for word in ("better", "worse", "changed", "equivalent", "inconclusive", "masked")}  # fmt: skip
+        verdict, words = _family_verdict(n, len(counted))
+        if len(counted) and (counted["method"] == "descriptive").all():
+            words = f"{_measures(len(counted))} described; without a mechanism that drew the nights nothing is tested"
+        adjusted = compared["p_adjusted"].dropna()
+        rows.append({
+            "family": family, "title": FAMILIES[family],
+            "order": order.index(family) + 1 if family in order else 0,
+            "gate": "open" if gates.get(family) else "closed",
+            "verdict": verdict, "n_markers": len(compared), "n_measures": len(counted),
+            **{f"n_{word}": n[word] for word in ("better", "worse", "changed", "equivalent", "inconclusive")},
+            "n_missing": len(own) - len(compared),
+            "smallest_p_adjusted": adjusted.min() if len(adjusted) else np.nan,
+            "sentence": f"{FAMILIES[family]}: {words}.",
+            "expectation": expected.get(family, ""),
+            "expectation_source": expected.get("source", "") if expected.get(family) else "",
+        })  # fmt: skip
+    return check_table(pd.DataFrame(rows, columns=FAMILY_VERDICTS.column_names), FAMILY_VERDICTS)
+
+
+def _family_verdict(n: dict[str, int], counted: int) -> tuple[str, str]:  # noqa: PLR0911 (one a verdict)
+    if not counted:
+        return "inconclusive", "no marker could be compared"
+    of_all = _measures(counted)
+    if n["masked"]:
+        return "masked", f"{n['masked']} of {of_all} differ{'s' * (n['masked'] == 1)} between the two codes"
+    if n["better"] and n["worse"]:
+        better, worse = (f"{n[word]} {'is' if n[word] == 1 else 'are'}" for word in ("better", "worse"))
+        return "inconclusive", f"of {of_all} {better} better and {worse} worse: they do not point one way"
+    for word in ("better", "worse"):
+        if n[word]:
+            return word, f"{n[word]} of {of_all} {'is' if n[word] == 1 else 'are'} {word}, none the other way"
+    if n["changed"]:
+        return "changed", f"{n['changed']} of {of_all} changed, without being better or worse"
+    if n["equivalent"] == counted:
+        return "equivalent", f"no difference that matters in any measure ({counted} compared)"
+    return "inconclusive", f"no measure is surely better or worse, {n['equivalent']} of {counted} are equivalent"
+
+
+def _measures(n: int) -> str:
+    return f"{n} measure{'s' * (n != 1)}"

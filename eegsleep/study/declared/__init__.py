@@ -1,0 +1,1 @@
+"""What was declared before the nights: protocol, nights, expectations."""

@@ -1,0 +1,174 @@
+"""A study as its owner declares it, study.toml and nights.csv together: checked as a whole, or refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from os.path import normpath
+from pathlib import Path
+
+from eegsleep.errors import SettingsError, TableError
+from eegsleep.provenance import write_file
+from eegsleep.study.declared.leaks import find_leak
+from eegsleep.study.declared.nights_file import Place, read_nights, refuse
+from eegsleep.study.declared.protocol import Study, read_protocol
+from eegsleep.study.schedules.schedule import find_violation
+from eegsleep.tables import SCHEDULE, read_table
+
+__all__ = ["Study", "check_nights", "read_protocol", "read_study", "write_template"]
+
+
+def read_study(path: str | Path, *, check_files: bool = True) -> Study:
+    """Read a study: study.toml and the nights it names.
+
+    Parameters
+    ----------
+    path : path
+        The study file; nights.csv and the recordings are found from its folder.
+    check_files : bool
+        Whether every recording must be there.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    SettingsError
+        If study.toml is not what it should be.
+    TableError
+        If a night is not: the row, the column, what was found and what is allowed are named. A night twice,
+        a missing recording, one condition only, a name that tells the condition, and a schedule that the
+        declared mechanism could not have drawn are such errors.
+    """
+    study = read_protocol(path)
+    file = study.path.parent / study.nights_file
+    nights, lines = read_nights(file)
+    study = dataclasses.replace(study, nights=nights)
+    check_nights(study, file.name, lines, check_files=check_files)
+    return study
+
+
+def check_nights(study: Study, file: str, lines: list[int], *, check_files: bool = True) -> None:
+    """Refuse nights that do not make the declared study; `lines` are the lines of the rows in `file`."""
+    if study.nights.empty:
+        raise TableError(
+            f"{file} holds no night", remedy="write one row for every night; `eegsleep plan` lays them out"
+        )
+    _check_rows(study, file, lines, check_files=check_files)
+    _check_arms(study, file)
+    if study.design != "observational":
+        _check_leaks(study, file, lines)
+    if study.mechanism.strata and study.mechanism.strata not in study.nights:
+        raise TableError(f"{file}: the column of the strata is missing", found=", ".join(study.nights.columns),
+                         allowed=study.mechanism.strata)  # fmt: skip
+    found = find_violation(study.mechanism, study.nights)
+    if found:
+        refuse(Place(file, lines[found.row], found.column), f"the mechanism {study.mechanism.kind} could not have "
+               "drawn this schedule", found=found.found, allowed=found.allowed,
+               remedy="correct the row, or declare the mechanism that was used; a p-value rests on it")  # fmt: skip
+    if study.schedule:
+        _check_schedule(study, file, lines)
+
+
+def _check_rows(study: Study, file: str, lines: list[int], *, check_files: bool) -> None:
+    seen: dict[tuple, int] = {}
+    for line, row in zip(lines, study.nights.to_dict("records"), strict=True):
+        for column, key, word in (("night", row["night"], "night"), ("date", (row["subject"], row["date"]), "date"),
+                                  ("file", row["file"] and normpath(row["file"]), "recording")):  # fmt: skip
+            if key and (column, key) in seen:
+                refuse(
+                    Place(file, line, column),
+                    f"the {word} is there twice",
+                    found=f"{row[column]}, as in row {seen[column, key]}",
+                    remedy="give each night one row, its own name and its own recording",
+                )
+            seen[column, key] = line
+        for column in ("condition", "guess"):
+            allowed = ("", *study.conditions, *(("compound", "control", "?") if column == "guess" else ()))
+            if row[column] not in allowed:
+                refuse(Place(file, line, column), "this is no code of the study", found=repr(row[column]),
+                       allowed=", ".join(c or "empty" for c in allowed))  # fmt: skip
+        if row["adaptation"] and row["condition"]:
+            refuse(Place(file, line, "condition"), "an adaptation night has a condition", found=row["condition"],
+                   allowed="empty", remedy="leave the condition empty, or set adaptation to false")  # fmt: skip
+        if row["excluded"] != bool(row["exclusion_reason"]):
+            refuse(Place(file, line, "exclusion_reason"), "a night is excluded by a rule, and only then",
+                   found=row["exclusion_reason"] or "no reason", allowed="a reason where excluded is true")  # fmt: skip
+        if check_files and row["file"] and not (study.path.parent / row["file"]).exists():
+            refuse(Place(file, line, "file"), "the recording is not there", found=row["file"],
+                   allowed=f"a path from {study.path.parent}",
+                   remedy="correct the path, or leave it empty for a night that was missed")  # fmt: skip
+
+
+def _check_arms(study: Study, file: str) -> None:
+    given = study.nights["condition"]
+    for code in study.conditions:
+        if not (given == code).any():
+            raise TableError(f"{file}, column condition: no night has the condition {code}",
+                             found=", ".join(sorted(set(given) - {""})) or "none",
+                             allowed=f"nights of {' and of '.join(study.conditions)}",
+                             remedy="a comparison needs both; add the nights, or correct the codes")  # fmt: skip
+
+
+def _check_leaks(study: Study, file: str, lines: list[int]) -> None:
+    nights = study.nights
+    conditions = nights["condition"].tolist()
+    split = study.design != "parallel"  # there, a sleeper's own name may well go with the condition
+    for column in ("night", "file"):
+        leak = find_leak(nights[column].tolist(), conditions, study.conditions, study.compound, split=split)
+        if leak:
+            row, piece = leak
+            refuse(Place(file, lines[row], column), "the name tells the condition, and masking is lost",
+                   found=f"{piece!r} in {nights[column].iloc[row]}", allowed="names without a code, compound or group",
+                   remedy="rename the files of all nights by subject and number alone")  # fmt: skip
+    by_code = [set(nights.loc[nights["condition"] == code, "dose"]) - {""} for code in study.conditions]
+    if study.active is None and all(by_code) and not (by_code[0] & by_code[1]):
+        row = int((nights["dose"] != "").to_numpy().argmax())
+        refuse(Place(file, lines[row], "dose"), "the dose tells the condition, and masking is lost",
+               found=" against ".join(sorted(by_code[0] | by_code[1])[:2]),
+               allowed="the same words in both conditions", remedy="write the number of capsules")  # fmt: skip
+
+
+def _check_schedule(study: Study, file: str, lines: list[int]) -> None:
+    """Refuse nights that are not those of the schedule that was drawn; dates may have slipped."""
+    schedule = read_table(study.path.parent / study.schedule, SCHEDULE).set_index("night")
+    nights = study.nights
+    for i, row in enumerate(nights.to_dict("records")):
+        planned = schedule["condition"].get(row["night"], "")
+        if row["condition"] and row["night"] not in schedule.index:
+            refuse(Place(file, lines[i], "night"), f"{study.schedule} has no such night", found=row["night"],
+                   allowed="the names of the schedule; a night without a condition may have any",
+                   remedy="give the night the name that the schedule gave it")  # fmt: skip
+        if row["condition"] != planned:
+            refuse(
+                Place(file, lines[i], "condition"),
+                f"{study.schedule} has another condition for {row['night']}",
+                found=row["condition"] or "none",
+                allowed=planned or "none",
+                remedy="write what the schedule gave; what was taken in its place is a reason to exclude",
+            )
+    missing = sorted(set(schedule.index[schedule["condition"] != ""]) - set(nights["night"]))
+    if missing:
+        raise TableError(f"{file}, column night: nights of {study.schedule} are missing", found=", ".join(missing),
+                         remedy="keep the row of a missed night, with its condition and without a file")  # fmt: skip
+
+
+def write_template(folder: str | Path) -> tuple[Path, Path]:
+    """Write a commented study.toml and nights.csv into `folder`, and return their paths.
+
+    Raises
+    ------
+    SettingsError
+        If one of them is there already.
+    """
+    from importlib.resources import files
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = ((folder / "study.toml", "study_template.toml"), (folder / "nights.csv", "nights_template.csv"))
+    for path, _ in pairs:
+        if path.exists():
+            raise SettingsError(f"{path} is there already", remedy="choose another folder, or move the file away")
+    for path, name in pairs:
+        write_file(path, files("eegsleep.study.declared").joinpath(name).read_bytes())
+    return pairs[0][0], pairs[1][0]

@@ -1,0 +1,1 @@
+"""Codes that stay masked until a study is locked."""

@@ -1,0 +1,1 @@
+"""What other than the compound could explain a difference."""

@@ -1,0 +1,348 @@
+"""Plan a study: its schedule, what it can show, and, in plain words, what it cannot."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from eegsleep.errors import SettingsError
+from eegsleep.markers import CATALOGUE
+from eegsleep.provenance import encode_json, hash_bytes, package_versions, write_file
+from eegsleep.study.masking.sealed_key import seal_key
+from eegsleep.study.night_values import long_values
+from eegsleep.study.planning.plan_words import (
+    MOST_NIGHTS,
+    MOST_SLEEPERS,
+    TARGET_POWER,
+    say_assumption,
+    say_floor,
+    say_power,
+    say_what_does_not_suit,
+)
+from eegsleep.study.planning.power import (
+    Noise,
+    SimulatedStudies,
+    Spread,
+    catalogue_spread,
+    estimate_spread,
+    relative_spread,
+    simulate_studies,
+    smallest_p,
+)
+from eegsleep.study.schedules.mechanisms import SUBJECT_KINDS, support_size
+from eegsleep.study.schedules.schedule import draw_schedule, lay_out_nights
+from eegsleep.tables import POWER, SCHEDULE, STUDY_NIGHTS, check_table, encode_sidecar, encode_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from eegsleep.study.declared.protocol import Study
+
+EFFECTS_SD = (0.5, 0.8, 1.0, 1.5)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan.
+
+    Attributes
+    ----------
+    schedule : pandas.DataFrame
+        Table `SCHEDULE`, with masked codes.
+    power : pandas.DataFrame
+        Table `POWER`: effects of 0.5 to 1.5 SD, then the smallest effect of each primary endpoint.
+    n_schedules : int
+        How many schedules the mechanism could draw; 0 if observational.
+    smallest_p : float
+        Smallest p-value it can give; NaN if observational.
+    detectable_sd : float
+        Smallest effect found in 80 % of studies, in SD between nights; infinite if none is.
+    needed : mapping of str to int
+        Nights (sleepers, in a crossover or in parallel groups) that would find the smallest effect of each
+        primary endpoint in 80 % of studies; 0 where 400 nights (200 sleepers) are not enough.
+    can_answer : bool
+        Whether the smallest p lies at or below alpha.
+    sentences : tuple of str
+        The same in words, the most important first.
+    """
+
+    schedule: pd.DataFrame
+    power: pd.DataFrame
+    n_schedules: int
+    smallest_p: float
+    detectable_sd: float
+    needed: Mapping[str, int]
+    can_answer: bool
+    sentences: tuple[str, ...]
+
+
+def plan_study(
+    study: Study,
+    spreads: Mapping[str, Spread] | None = None,
+    noise: Noise | None = None,
+    n_studies: int = 1000,
+) -> Plan:
+    """Draw the schedule of a study and work out what it can show.
+
+    Parameters
+    ----------
+    study : Study
+        As `read_protocol` gives it.
+    spreads : mapping of str to Spread, optional
+        By primary endpoint, from the sleeper's own nights (`estimate_spread`). What is not given comes from
+        the catalogue, if that knows it.
+    noise : Noise, optional
+        By default the autocorrelation of `spreads`, the smallest of them.
+    n_studies : int
+        Simulated studies for each figure; 1000 give a power to within 3 points.
+
+    Returns
+    -------
+    Plan
+    """
+    spreads = dict(spreads or {})
+    unknown = sorted(set(spreads) - set(study.primary))
+    if unknown:
+        raise SettingsError("a spread is given for what is no primary endpoint", found=", ".join(unknown),
+                            allowed=", ".join(study.primary))  # fmt: skip
+    p, m = study.planned, study.mechanism
+    if m.kind == "observational":
+        schedule = lay_out_nights(m, p.nights, p.subjects, p.start, p.adaptation_nights).assign(condition="")
+        empty = pd.DataFrame(columns=POWER.column_names)
+        words = "Nothing is drawn in an observational study: it gives estimates and intervals, and no p-value."
+        return Plan(
+            schedule, check_table(empty, POWER), 0, math.nan, math.inf, {}, can_answer=False, sentences=(words,)
+        )
+    noise = noise or Noise(min((s.autocorrelation for s in spreads.values()), default=0.0))
+    schedule = _draw(study)
+    known = _with_strata(study, schedule)
+    simulated = simulate_studies(m, known, noise, n_studies, seed=study.seed)
+    least, n_schedules = smallest_p(m, known), support_size(m, known)
+    study = replace(study, mechanism=replace(m, strata=""))  # of more sleepers the strata are not known
+    effects = {e: _effect_in_sd(study, e, spreads) for e in study.primary}
+    rows = _power_rows(study, schedule, simulated, effects, least)
+    can_answer = least <= study.alpha
+    detectable = simulated.detectable_effect(study.alpha) if can_answer else math.inf
+    needed = {e: nights_needed(study, sd, noise) for e, (sd, _) in effects.items() if not math.isnan(sd)}
+    sentences = (
+        *say_floor(study, schedule, n_schedules, least),
+        *say_power(study, simulated, effects, detectable, needed, can_answer=can_answer),
+        say_assumption(study, noise),
+        *say_what_does_not_suit(study, schedule),
+    )
+    return Plan(schedule, check_table(pd.DataFrame(rows, columns=POWER.column_names), POWER), n_schedules, least,
+                detectable, needed, can_answer, sentences)  # fmt: skip
+
+
+def _draw(study: Study) -> pd.DataFrame:
+    """Return one schedule of the study, drawn within each stratum by itself."""
+    p, m = study.planned, study.mechanism
+    if not m.strata:
+        return draw_schedule(m, p.nights, study.seed, p.subjects, p.start, p.adaptation_nights)
+    if len(p.strata) != len(p.subjects):
+        raise SettingsError(f"sleepers are drawn within {m.strata}, which is not known of each",
+                            found=f"{len(p.strata)} values in plan.strata",
+                            allowed=f"{len(p.subjects)}, in the order of plan.subjects",
+                            remedy='write them into [plan], like strata = ["north", "south"]')  # fmt: skip
+    parts = []
+    for place, stratum in enumerate(dict.fromkeys(p.strata)):
+        own = [name for name, value in zip(p.subjects, p.strata, strict=True) if value == stratum]
+        seed = int(np.random.SeedSequence([study.seed, 2, place]).generate_state(1)[0])
+        parts.append(draw_schedule(replace(m, strata=""), p.nights, seed, own, p.start, p.adaptation_nights))
+    drawn = pd.concat(parts, ignore_index=True)
+    return drawn.sort_values("subject", key=lambda names: names.map(p.subjects.index), kind="stable", ignore_index=True)
+
+
+def _with_strata(study: Study, schedule: pd.DataFrame) -> pd.DataFrame:
+    """Return the schedule with the column of the strata, if there are any."""
+    p, column = study.planned, study.mechanism.strata
+    if not column:
+        return schedule
+    return schedule.assign(**{column: schedule["subject"].map(dict(zip(p.subjects, p.strata, strict=True)))})
+
+
+def measure_spreads(study: Study, values: pd.DataFrame) -> dict[str, Spread]:
+    """Measure the spread of the primary endpoints from nights at hand, for `plan_study`.
+
+    Parameters
+    ----------
+    study : Study
+    values : pandas.DataFrame
+        One row for each night and marker, nights in order of date: `night, marker, stage, channel, value,
+        clean_min`, and `subject` where there are several. Which night had which condition is not asked.
+
+    Returns
+    -------
+    dict of str to Spread
+        Without the endpoints that have too few nights.
+    """
+    values = long_values(values)
+    spreads = {}
+    for endpoint in study.primary:
+        marker, stage, channel = endpoint.split("|")
+        own = values[(values["marker"] == marker) & (values["stage"] == stage) & (values["channel"] == channel)]
+        unit = CATALOGUE[marker].unit if marker in CATALOGUE else ""
+        subjects = own["subject"].tolist() if "subject" in own else None
+        with contextlib.suppress(SettingsError):
+            spreads[endpoint] = estimate_spread(own["value"], unit, subjects=subjects)
+    return spreads
+
+
+def _effect_in_sd(study: Study, endpoint: str, spreads: Mapping[str, Spread]) -> tuple[float, Spread | None]:
+    """Return the smallest effect of an endpoint in SD (NaN if its spread is not known), and the spread."""
+    effect, unit = study.smallest_effect(endpoint)
+    marker = endpoint.split("|", maxsplit=1)[0]
+    spread = spreads.get(endpoint) or catalogue_spread(marker)
+    if effect is None or unit == "SD":
+        return effect or 0.5, spread
+    percentage = marker in CATALOGUE and CATALOGUE[marker].unit == "%"
+    if unit == "%" and not percentage:
+        spread = relative_spread(marker, spread)
+    elif spread and spread.unit == "%" and not percentage:
+        spread = None  # a smallest effect in the marker's unit, and a spread in % of a mean that is not known
+    return (effect / spread.sd_upper, spread) if spread else (math.nan, None)
+
+
+def _power_rows(
+    study: Study,
+    schedule: pd.DataFrame,
+    simulated: SimulatedStudies,
+    effects: Mapping[str, tuple[float, Spread | None]],
+    least: float,
+) -> list[dict]:
+    n_nights = int((schedule["condition"] != "").sum()) // len(study.planned.subjects)
+    asked = [("", sd, None) for sd in EFFECTS_SD] + [(e, sd, spread) for e, (sd, spread) in effects.items()]
+    return [
+        {
+            "endpoint": endpoint,
+            "n_nights": n_nights,
+            "n_subjects": len(study.planned.subjects),
+            "effect_sd": sd,
+            "effect": sd * spread.sd_upper if spread else math.nan,
+            "unit": spread.unit if spread else "SD",
+            "power": math.nan if math.isnan(sd) else simulated.power(sd, study.alpha) if least <= study.alpha else 0.0,
+            "smallest_p": least,
+            "source": spread.source if spread else "",
+        }
+        for endpoint, sd, spread in asked
+    ]
+
+
+def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None, n_studies: int = 400) -> int:
+    """Return the fewest nights of each sleeper that find `effect_sd` in 80 % of simulated studies.
+
+    In a crossover or in parallel groups, the fewest sleepers with the nights planned; 0 if 400 nights or 200
+    sleepers are not enough. Even numbers only, as the conditions share them.
+    """
+    by_sleepers = study.mechanism.kind in SUBJECT_KINDS
+    most = MOST_SLEEPERS if by_sleepers else MOST_NIGHTS
+
+    def enough(n: int) -> bool:
+        names = [f"S{i:03d}" for i in range(n)] if by_sleepers else study.planned.subjects
+        try:
+            nights = lay_out_nights(study.mechanism, study.planned.nights if by_sleepers else n, names,
+                                    study.planned.first_drawn, 0)  # fmt: skip
+            simulated = simulate_studies(study.mechanism, nights, noise, n_studies, 499, study.seed)
+        except SettingsError:  # fewer nights than the mechanism takes
+            return False
+        return simulated.power(effect_sd, study.alpha) >= TARGET_POWER
+
+    low, high = 2, 16
+    while not enough(high):
+        low, high = high, 2 * high
+        if low >= most:
+            return 0
+    while high - low > 2:
+        middle = (low + high) // 4 * 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high if high <= most else 0
+
+
+def write_plan(study: Study, plan: Plan, key: str | Path, *, active: str = "") -> dict[str, str]:
+    """Write schedule.csv, plan.json and the sealed key; fill an empty nights.csv, and the gaps of study.toml.
+
+    Parameters
+    ----------
+    study : Study
+    plan : Plan
+    key : path
+        The key file; it belongs to whoever prepares the capsules, not into the folder of the study.
+    active : str, optional
+        The code of the compound, where the capsules are coded already; by default a coin decides.
+
+    Returns
+    -------
+    dict of str to str
+        `schedule_sha256` and `key_sha256`. Name of the schedule and hash of the key are written into study.toml
+        where it has `schedule = ""` and `key_sha256 = ""`.
+
+    Raises
+    ------
+    SettingsError
+        If a schedule or key is there already: a schedule is drawn once; or if the study is observational.
+    """
+    if study.mechanism.kind == "observational":
+        raise SettingsError("an observational study has no schedule to draw and no key to seal",
+                            found="mechanism observational",
+                            remedy=f"enter the nights into {study.nights_file} as they come")  # fmt: skip
+    folder = study.path.parent
+    if (folder / "schedule.csv").exists():
+        raise SettingsError("schedule.csv is there already", found=str(folder / "schedule.csv"),
+                            remedy="a schedule is drawn once, or it can be chosen; keep it")  # fmt: skip
+    key_sha256 = seal_key(study.conditions, key, active=active)
+    content = encode_table(plan.schedule, SCHEDULE)
+    hashes = {"schedule_sha256": hash_bytes(content), "key_sha256": key_sha256}
+    trace = {
+        **hashes,
+        "seed": study.seed,
+        "mechanism": study.mechanism.kind,
+        "n_schedules": plan.n_schedules,
+        "smallest_p": None if math.isnan(plan.smallest_p) else plan.smallest_p,
+        "sentences": list(plan.sentences),
+        "eegsleep": package_versions()["eegsleep"],
+    }
+    nights = folder / study.nights_file
+    comments, has_rows = _read_comments(nights)
+    if not has_rows:
+        rows = encode_table(_planned_nights(plan.schedule), STUDY_NIGHTS).decode().splitlines()
+        if column := study.mechanism.strata:
+            added = [column, *_with_strata(study, plan.schedule)[column]]
+            rows = [f"{row},{value}" for row, value in zip(rows, added, strict=True)]
+        write_file(nights, comments + "".join(f"{row}\n" for row in rows).encode())
+    _fill_study(study.path, key_sha256)
+    write_file(folder / "plan.json", encode_json(trace))
+    write_file(folder / "schedule.json", encode_sidecar(SCHEDULE))
+    write_file(folder / "schedule.csv", content)
+    return hashes
+
+
+def _read_comments(path: Path) -> tuple[bytes, bool]:
+    """Return the comments of nights.csv, and whether it has more than a header."""
+    if not path.exists():
+        return b"", False
+    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    comments = [line for line in lines if line.startswith("#")]
+    return "".join(f"{line}\n" for line in comments).encode(), len(lines) - len(comments) > 1
+
+
+def _fill_study(path: Path, key_sha256: str) -> None:
+    """Write schedule and key hash into study.toml where it leaves them empty."""
+    text = path.read_text(encoding="utf-8-sig")
+    for name, value in (("schedule", "schedule.csv"), ("key_sha256", key_sha256)):
+        text = re.sub(rf'(?m)^({name}\s*=\s*)""', rf'\g<1>"{value}"', text)
+    write_file(path, text.encode())
+
+
+def _planned_nights(schedule: pd.DataFrame) -> pd.DataFrame:
+    blank = {column.name: {"str": "", "bool": False, "int": 0, "float": math.nan}[column.kind]
+             for column in STUDY_NIGHTS.columns}  # fmt: skip
+    shared = [name for name in STUDY_NIGHTS.column_names if name in schedule.columns]
+    return check_table(schedule[shared].assign(**{k: v for k, v in blank.items() if k not in shared})[
+        STUDY_NIGHTS.column_names], STUDY_NIGHTS)  # fmt: skip

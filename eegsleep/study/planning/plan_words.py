@@ -1,0 +1,133 @@
+"""A plan in sentences: what the design can show, what it cannot, and what does not suit the compound."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eegsleep.markers import CATALOGUE
+from eegsleep.study.planning.power import nights_to_reach
+from eegsleep.study.schedules.mechanisms import SUBJECT_KINDS, Mechanism, redraw, subject_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from eegsleep.study.declared.protocol import Study
+    from eegsleep.study.planning.power import Noise, SimulatedStudies, Spread
+
+TARGET_POWER = 0.8
+MOST_NIGHTS, MOST_SLEEPERS = 400, 200
+_SPOKEN = {"pairs": "in pairs", "max-run": "with a longest run", "complete": "in complete randomisation",
+           "phases": "in phases"}  # fmt: skip
+
+
+def _size(study: Study, schedule: pd.DataFrame) -> str:
+    n_nights = int((schedule["condition"] != "").sum()) // len(study.planned.subjects)
+    kind, n_sleepers = study.mechanism.kind, len(study.planned.subjects)
+    if kind in SUBJECT_KINDS:
+        return f"{n_sleepers} sleepers in a {kind} study"
+    return f"{n_nights} nights {_SPOKEN[kind]}" + (f" of each of {n_sleepers} sleepers" if n_sleepers > 1 else "")
+
+
+def say_floor(study: Study, schedule: pd.DataFrame, n_schedules: int, least: float) -> list[str]:
+    """Return what the smallest p-value of the design allows, and what would be needed where it does not suffice."""
+    size = _size(study, schedule)
+    if least <= study.alpha:
+        return [f"{size[0].upper()}{size[1:]} have {n_schedules:,} possible schedules; the smallest p-value is "
+                f"{least:.2g}."]  # fmt: skip
+    words = [
+        f"{size[0].upper()}{size[1:]} can never reach p ≤ {study.alpha:g}: there are {n_schedules:,} possible "
+        f"schedules, and the smallest p-value is {least:.3g}. This design cannot answer the question."
+    ]
+    p = study.planned
+    reach = nights_to_reach(study.mechanism, study.alpha, p.subjects, p.first_drawn, p.nights)
+    if reach:
+        words.append(
+            f"At least {reach[1]} nights are needed." if reach[1] else f"At least {reach[0]} sleepers are needed."
+        )
+    return words
+
+
+def say_power(
+    study: Study,
+    simulated: SimulatedStudies,
+    effects: Mapping[str, tuple[float, Spread | None]],
+    detectable: float,
+    needed: Mapping[str, int],
+    *,
+    can_answer: bool = True,
+) -> list[str]:
+    """Return how often effects are found: those of any marker in SD, and the smallest of each primary endpoint."""
+    words = []
+    if math.isfinite(detectable):
+        words.append(f"An effect of {detectable:.2f} SD between nights is found in {100 * TARGET_POWER:.0f} % of such "
+                     "studies; smaller ones are more often missed.")  # fmt: skip
+    by_sleepers = study.mechanism.kind in SUBJECT_KINDS
+    planned = len(study.planned.subjects) if by_sleepers else study.planned.nights
+    for endpoint, (sd, spread) in effects.items():
+        if math.isnan(sd):
+            words.append(f"{endpoint}: its spread between nights is not known; give control nights, or its smallest "
+                         "effect in SD.")  # fmt: skip
+            continue
+        own = f" ({sd * spread.sd_upper:.3g} {spread.unit}; {spread.source})" if spread else ""
+        found = simulated.power(sd, study.alpha) if can_answer else 0.0
+        words.append(f"{endpoint}: its smallest effect of interest, {sd:.2f} SD{own}, is found in {100 * found:.0f} % "
+                     "of such studies.")  # fmt: skip
+        unit, n = ("sleepers" if by_sleepers else "nights"), needed[endpoint]
+        if not n:
+            limit = f"{MOST_SLEEPERS} sleepers" if by_sleepers else f"{MOST_NIGHTS} nights"
+            words.append(f"{endpoint}: even {limit} would not find it in {100 * TARGET_POWER:.0f} %.")
+        elif n > planned:
+            words.append(f"{endpoint}: {n} {unit} are needed for {100 * TARGET_POWER:.0f} %, {n - planned} more than "
+                         "planned.")  # fmt: skip
+    return words
+
+
+def say_assumption(study: Study, noise: Noise) -> str:
+    """Return what the simulated nights were like."""
+    words = f"Simulated with an autocorrelation of {noise.autocorrelation:.2f} from one evening to the next"
+    if len(study.planned.subjects) > 1 or study.mechanism.kind in SUBJECT_KINDS:
+        words += (f", {noise.between_subjects:g} SD between sleepers, and an effect that differs by "
+                  f"{noise.effect_between_subjects:g} SD between them")  # fmt: skip
+    return f"{words}."
+
+
+def _lag_one_of_schedules(mechanism: Mechanism, nights: pd.DataFrame, seed: int) -> float:
+    """Return how the condition of a night goes with that of the night before: -0.5 in pairs."""
+    draws = redraw(mechanism, nights, 500, seed)
+    pairs = []
+    for rows in subject_rows(nights).values():
+        signs = np.where(draws[:, rows], 1.0, -1.0)
+        pairs.append((signs[:, 1:] * signs[:, :-1]).sum(axis=1) / len(rows))  # the first night follows none
+    return float(np.mean(pairs))
+
+
+def say_what_does_not_suit(study: Study, schedule: pd.DataFrame) -> list[str]:
+    """Return what to change in the design, for the compound's half-life, weekends, adaptation and families."""
+    m, hours = study.mechanism, study.half_life_h
+    nightly = m.kind in {"pairs", "max-run", "complete"}
+    words = []
+    if nightly and hours > 24:
+        words.append(f"A half-life of {hours:g} h outlasts the night: alternating nights compare it with itself. Use "
+                     "phases with a wash-out, or parallel groups.")  # fmt: skip
+    elif nightly and hours > 6 and not m.wash_out_nights:
+        share = 100 * (1 + 0.3 * _lag_one_of_schedules(m, schedule, study.seed))
+        words += [
+            f"With a half-life of {hours:g} h, some of the compound is left the next night: set wash_out_nights = 1.",
+            f"Of an effect of which 30 % are left the next night, this design shows {share:.0f} %.",
+        ]
+    if m.kind == "phases" and not m.random_start:
+        words.append("The first condition is fixed, so that time alone looks like an effect, and intervals come out "
+                     "about twice as wide: let it be drawn, with random_start = true.")  # fmt: skip
+    if nightly and not m.weekend_balance:
+        words.append("Weekend nights are not balanced: set weekend_balance = true.")
+    if study.planned.adaptation_nights < 2:
+        words.append("Plan at least two adaptation nights; sleep still changes while the recording is new.")
+    unknown = [e for e in study.primary if e.split("|", maxsplit=1)[0] not in CATALOGUE]
+    if unknown and "E" not in study.families:
+        words.append(f"{', '.join(unknown)} is a next-day score, but family E is not among the families.")
+    return words

@@ -1,0 +1,1 @@
+"""How a schedule is drawn, and drawn again for the test."""

@@ -1,0 +1,1 @@
+"""The verbs behind the commands, for Python too."""

@@ -1,0 +1,83 @@
+"""Nights with their experts' stages: whose they are, and those that are left out by name."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from eegsleep.agreement.measure import measure_agreement
+from eegsleep.agreement.pairs import collect_pairs, find_unpaired
+from eegsleep.errors import TableError
+from eegsleep.hypnograms.table import make_stages
+from eegsleep.provenance import encode_json
+from eegsleep.report.agreement_page import render_agreement, tell_left_out
+from eegsleep.tables import HYPNOGRAM, JOBS, encode_table
+
+STAGES = encode_table(make_stages(np.array(["W", "N1", "N2", "N3", "R"] * 8), None, np.ones(40, bool)), HYPNOGRAM)
+
+
+def _keep(folder, name, *, reference=True, **provenance):
+    (folder / name).mkdir()
+    (folder / name / "hypnogram.csv").write_bytes(STAGES)
+    (folder / name / "provenance.json").write_bytes(encode_json({"start": None, **provenance}))
+    if reference:
+        (folder / name / "reference.csv").write_bytes(STAGES)
+
+
+def _write_jobs(folder, **subjects):
+    rows = [{"night": night, "subject": subject, "file": "", "status": "failed" if night == "lost" else "done",
+             "seconds": 1.0, "memory_mb": 1.0, "error": "", "reason": "the file is cut off." if night == "lost" else "",
+             } for night, subject in subjects.items()]  # fmt: skip
+    (folder / "jobs.csv").write_bytes(encode_table(pd.DataFrame(rows), JOBS))
+
+
+def test_nights_of_one_sleeper_are_of_one_sleeper(tmp_path):
+    """By the jobs of a batch, else by the night's own provenance, else each night is its own sleeper."""
+    for name in ("n1", "n2"):
+        _keep(tmp_path, name)
+    _keep(tmp_path, "n3", subject="S2")
+    _keep(tmp_path, "n4")
+    _write_jobs(tmp_path, n1="S1", n2="S1")
+    pairs = collect_pairs(tmp_path)
+    assert [(night, subject) for night, subject, _, _ in pairs] == [
+        ("n1", "S1"), ("n2", "S1"), ("n3", "S2"), ("n4", "n4")
+    ]  # fmt: skip
+    assert measure_agreement(pairs).pooled["n_subjects"].max() == 3
+
+
+def test_nights_that_are_not_among_the_numbers_are_counted_and_named(tmp_path):
+    _keep(tmp_path, "n1")
+    _keep(tmp_path, "plain", reference=False)
+    _keep(tmp_path, ".half.partial")
+    (tmp_path / "pictures").mkdir()
+    _write_jobs(tmp_path, n1="S1", lost="S1")
+    left_out = find_unpaired(tmp_path)
+    assert left_out == {
+        "lost": "it was not made: the file is cut off.", "plain": "no expert's stages came with it"
+    }  # fmt: skip
+    assert [night for night, *_ in collect_pairs(tmp_path)] == ["n1"]
+    page = render_agreement(measure_agreement(collect_pairs(tmp_path)), left_out=left_out).decode()
+    for sentence in tell_left_out(left_out):
+        assert sentence.replace("'", "&#39;") in page
+    assert tell_left_out(left_out) == [
+        "1 night not among these numbers (it was not made: the file is cut off): lost.",
+        "1 night not among these numbers (no expert's stages came with it): plain.",
+    ]
+
+
+def test_many_nights_of_one_reason_are_one_sentence():
+    said = tell_left_out({f"n{number}": "no stages" for number in range(30)})
+    assert len(said) == 1
+    assert said[0].startswith("30 nights not among these numbers (no stages): n0, ")
+    assert said[0].endswith(" and 20 more.")
+
+
+def test_a_folder_without_an_expert_is_refused(tmp_path):
+    _keep(tmp_path, "n1", reference=False)
+    with pytest.raises(TableError, match="no night with an expert's stages"):
+        collect_pairs(tmp_path)
+
+
+def test_a_single_night_folder_is_a_folder_of_one_night(tmp_path):
+    _keep(tmp_path, "n1")
+    assert [night for night, *_ in collect_pairs(tmp_path / "n1")] == ["n1"]
+    assert find_unpaired(tmp_path / "n1") == {}
