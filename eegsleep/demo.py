@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from eegsleep.file_names import NIGHTS_FILE, NIGHTS_FOLDER, STUDY_FILE
 from eegsleep.provenance import write_file
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from eegsleep.config import Settings
     from eegsleep.workflows.score import Job
+    from eegsleep.workflows.study import ComparedStudy, PlannedStudy
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +57,15 @@ rules = ["the night is judged unusable"]
 """
 
 
-def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> list[str]:
-    """Plan, simulate, score, lock and compare a study, and return what `compare` says of it.
+class DemoStudy(NamedTuple):
+    """The demonstration: what was planned, and what came out."""
+
+    planned: PlannedStudy
+    compared: ComparedStudy
+
+
+def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> DemoStudy:
+    """Plan, simulate, score, lock and compare a study.
 
     Parameters
     ----------
@@ -70,19 +79,18 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> list[str]:
     from eegsleep.batch.gather import write_summary
     from eegsleep.batch.run import run_batch
     from eegsleep.batch.sources import jobs_of_study
-    from eegsleep.cli import study as study_cli
     from eegsleep.errors import EegSleepError
-    from eegsleep.study.folder import NIGHTS_FOLDER
     from eegsleep.workflows.score import Job
+    from eegsleep.workflows.study import compare_study, lock_study, plan_study
 
-    study, key = folder / "study.toml", folder / "simulated-key.json"
+    study, key = folder / STUDY_FILE, folder / "simulated-key.json"
     if study.exists():
         raise EegSleepError(f"{folder} holds a study already", remedy="give another folder with --output")
     folder.mkdir(parents=True, exist_ok=True)
     write_file(study, _STUDY.format(n_nights=n_nights).encode())
-    said = study_cli.plan(study, key=key)
+    planned = plan_study(study, key=key)
     codes = json.loads(key.read_bytes())["codes"]
-    nights = _enter_files(folder / "nights.csv")
+    nights = _enter_files(folder / NIGHTS_FILE)
     compound = frozenset(night for night, condition in nights if codes[condition] == "compound")
     jobs = jobs_of_study(study, Job(folder))
     table = run_batch(
@@ -97,8 +105,8 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> list[str]:
         raise EegSleepError(f"{first['night']} could not be scored", found=first["reason"].rstrip("."),
                             remedy="try again in another folder")  # fmt: skip
     write_summary(folder / NIGHTS_FOLDER)
-    study_cli.lock(study)
-    return [said[0], *study_cli.compare(study, key=key)]
+    lock_study(study)
+    return DemoStudy(planned, compare_study(study, key=key))
 
 
 def _enter_files(path: Path) -> list[tuple[str, str]]:
@@ -120,11 +128,11 @@ def _make_night(
     from datetime import datetime, timedelta
 
     from eegsleep.simulation.night import SimulationSettings, simulate_night, write_simulated_night
-    from eegsleep.workflows.score import do_job
+    from eegsleep.workflows.score import score_job
 
     number = numbers.index(job.night) + 1
     start = datetime(2026, 1, 5, 23) + timedelta(days=number - 1)  # noqa: DTZ001 - local time
     knobs = COMPOUND if job.night in compound else CONTROL
     simulated = SimulationSettings(duration_h=HOURS, rate_hz=128, eeg=("C4-M1",), start=start, **knobs)
     write_simulated_night(simulate_night(simulated, seed=number), job.file.parent, job.night)
-    do_job(job, settings, output)
+    score_job(job, settings, output)

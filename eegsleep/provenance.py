@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from eegsleep.file_names import PROVENANCE_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 # What can change a number we write; read from the installed metadata, so nothing is imported.
@@ -29,6 +32,18 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def hash_files(paths: Sequence[Path]) -> str:
+    """Return the hash of a recording: of its one file, or of the names and hashes of several.
+
+    Empty for a recording that was not read from a file.
+    """
+    if not paths:
+        return ""
+    if len(paths) == 1 and paths[0].is_file():
+        return hash_file(paths[0])
+    return hash_bytes(json.dumps([[path.name, hash_file(path)] for path in paths]).encode())
+
+
 def hash_bytes(content: bytes) -> str:
     """Return the SHA-256 of `content` as hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
@@ -37,6 +52,15 @@ def hash_bytes(content: bytes) -> str:
 def encode_json(value: object) -> bytes:
     """Return `value` as readable JSON with a fixed layout, so that equal values give equal bytes."""
     return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def read_provenance(folder: Path) -> dict[str, Any]:
+    """Return provenance.json of a night folder, empty where there is none that can be read."""
+    try:
+        found = json.loads((folder / PROVENANCE_FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def fingerprint(*parts: object) -> str:

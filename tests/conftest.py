@@ -1,6 +1,8 @@
 """What every test shares: no network, a sample night, and where real recordings may lie."""
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,14 @@ def sample_night(sample_recording):
     from eegsleep import analyze_night
 
     return analyze_night(sample_recording)
+
+
+@pytest.fixture(scope="session")
+def score_sample(tmp_path_factory):
+    """Return what `eegsleep score` printed of the sample, and the folder it wrote."""
+    output = tmp_path_factory.mktemp("scored")
+    command = [sys.executable, "-m", "eegsleep", "score", SAMPLE, "--output", output]
+    return subprocess.run(command, capture_output=True, text=True, check=False), output / SAMPLE.stem
 
 
 @pytest.fixture(scope="session")

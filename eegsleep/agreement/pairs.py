@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import TableError
+from eegsleep.file_names import PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.hypnograms.read import read_hypnogram
 from eegsleep.hypnograms.scoring import align_scoring
 from eegsleep.tables import HYPNOGRAM, JOBS, read_table
@@ -16,8 +17,6 @@ from eegsleep.tables import HYPNOGRAM, JOBS, read_table
 if TYPE_CHECKING:
     import pandas as pd
 
-# The name under which an expert's stages are kept in a night folder, laid on its epochs.
-REFERENCE_FILE = "reference.csv"
 
 Pair = tuple[str, str, "pd.DataFrame", "pd.DataFrame"]
 
@@ -89,7 +88,7 @@ def find_unpaired(folder: str | Path) -> dict[str, str]:
     on the others says nothing of them.
     """
     folder = Path(folder)
-    nights = [path for path in _find_folders(folder) if path != folder and (path / "provenance.json").is_file()]
+    nights = [path for path in _find_folders(folder) if path != folder and (path / PROVENANCE_FILE).is_file()]
     found = {path.name: _why_unpaired(path) for path in nights}
     made = set(found)
     failed = {
@@ -120,7 +119,7 @@ def _read_jobs(folder: Path) -> list[dict[str, Any]]:
 
 def _subject_of(night: Path) -> str:
     try:
-        return str(json.loads((night / "provenance.json").read_bytes()).get("subject") or "")
+        return str(json.loads((night / PROVENANCE_FILE).read_bytes()).get("subject") or "")
     except (OSError, ValueError, AttributeError):
         return ""
 
@@ -145,7 +144,7 @@ def _read_scoring(path: Path, coding: str | None):  # noqa: ANN202 - Scoring and
 
 def _start_of(folder: Path) -> datetime | None:
     try:
-        start = json.loads((folder / "provenance.json").read_bytes())["start"]
+        start = json.loads((folder / PROVENANCE_FILE).read_bytes())["start"]
     except (OSError, ValueError, KeyError) as error:
         raise TableError(f"{folder} is not a finished night folder", found=str(error)) from error
     return datetime.fromisoformat(start) if start else None

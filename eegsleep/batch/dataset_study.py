@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from eegsleep.errors import EegSleepError, SettingsError, TableError
+from eegsleep.file_names import NIGHTS_FILE, STUDY_FILE
 from eegsleep.provenance import write_file
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STUDY_FILE, NIGHTS_FILE = "study.toml", "nights.csv"
 _COLUMNS = (
     "subject", "night", "date", "file", "condition", "period", "device", "lights_off", "lights_on", "cov_age",
     "cov_sex",

@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import EegSleepError
-from eegsleep.night.folder import read_provenance
-from eegsleep.provenance import hash_file, package_versions
-from eegsleep.workflows.score import describe_request, hash_inputs
+from eegsleep.provenance import hash_file, hash_files, package_versions, read_provenance
+from eegsleep.workflows.score import describe_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +60,7 @@ def is_fresh(job: Job, output: Path, settings: Settings, versions: Mapping[str, 
         return (
             (not known or asked == describe_request(job, known, settings, versions))
             and all(hash_file(folder / name) == expected for name, expected in outputs.items())
-            and asked == describe_request(job, hash_inputs(paths), settings, versions)
+            and asked == describe_request(job, hash_files(paths), settings, versions)
         )
     except (OSError, EegSleepError):
         return False

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import EegSleepError
+from eegsleep.file_names import NIGHTS_FILE, PROVENANCE_FILE
 from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.markers.rows import SPECTRUM_STAGES
 from eegsleep.provenance import hash_file, write_file
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-NIGHTS_FILE, NIGHTS_SIDECAR, INDEX_FILE = "nights.csv", "nights.json", "index.html"
+NIGHTS_SIDECAR, INDEX_FILE = "nights.json", "index.html"
 _OWN_HEADER = b"night,subject,start,duration_s,"
 _OWN_PAGE = b'<meta name="generator" content="eegsleep">'
 _STAGE_ORDER = ("", *SPECTRUM_STAGES)
@@ -162,14 +163,14 @@ def _find_nights(output: Path, jobs: pd.DataFrame | None) -> list[_Kept]:
     subjects = {} if jobs is None else dict(zip(jobs["night"], jobs["subject"], strict=True))
     # a hidden folder is one that is being written, or was when the computer stopped
     folders = [path for path in output.iterdir() if not path.name.startswith(".")]
-    kept = [_read_folder(path, subjects.get(path.name, "")) for path in folders if (path / "provenance.json").is_file()]
+    kept = [_read_folder(path, subjects.get(path.name, "")) for path in folders if (path / PROVENANCE_FILE).is_file()]
     return sorted(kept, key=lambda night: (night.fixed["subject"], night.fixed["start"] or "~", night.name))
 
 
 def _read_folder(folder: Path, subject: str) -> _Kept:
     """Return what the table and the page need of a night; one that was changed costs its own row and no other."""
     try:
-        provenance = json.loads((folder / "provenance.json").read_bytes())
+        provenance = json.loads((folder / PROVENANCE_FILE).read_bytes())
         fixed = _fixed_values(folder.name, subject, provenance)
         for table in (MARKERS, HYPNOGRAM):
             name = f"{table.name}.csv"

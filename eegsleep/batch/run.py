@@ -16,7 +16,7 @@ from eegsleep.batch.on_dask import work_on_dask
 from eegsleep.batch.task import FULL, Order, attempt_here, fail_row, is_full
 from eegsleep.errors import SettingsError
 from eegsleep.provenance import package_versions
-from eegsleep.workflows.score import do_job
+from eegsleep.workflows.score import score_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,7 +50,7 @@ def run_batch(
     resources: Resources | None = None,
     time_limit_s: float = TIME_LIMIT_S,
     tell: Callable[[Standing], object] | None = None,
-    work: Work = do_job,
+    work: Work = score_job,
 ) -> pd.DataFrame:
     """Work out many nights, and keep each in its own folder.
 

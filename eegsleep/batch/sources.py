@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from eegsleep.datasets.registry import DATASETS
 from eegsleep.errors import SettingsError, TableError
+from eegsleep.file_names import NIGHTS_FOLDER, PROVENANCE_FILE, STUDY_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,8 +25,6 @@ _TEXTS = (".csv", ".txt")
 _OTHERS = (".fif", ".vhdr", ".ahdr", ".set", ".cnt", ".gdf", ".nedf", ".hea")
 # A long recording of MNE goes on in files that belong to the first.
 _PART = re.compile(r"(?:_split-(?!01)\d+\w*|-\d+)\.fif$", re.IGNORECASE)
-STUDY_FILE = "study.toml"
-NIGHTS_FOLDER = "eegsleep-nights"
 
 
 class Found(NamedTuple):
@@ -178,7 +177,7 @@ def _walk(folder: Path, output: Path) -> Iterator[Path]:
         if path.name.startswith(".") or path.absolute() == output or _is_twin(path.name.lower(), names):
             continue
         if path.is_dir():
-            if (path / "provenance.json").exists() or path.is_symlink():
+            if (path / PROVENANCE_FILE).exists() or path.is_symlink():
                 continue  # a night folder; a link may lead in a circle
             if _is_one_night(path):
                 yield path

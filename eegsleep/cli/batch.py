@@ -1,7 +1,4 @@
-"""The command `batch`: many nights, resumable, on this machine or on a cluster.
-
-Nothing heavy is imported before it runs. `eegsleep.cli.main` registers it.
-"""
+"""The command `batch`: many nights, resumable, on this machine or on a cluster."""
 
 from __future__ import annotations
 
@@ -9,12 +6,12 @@ import logging
 import signal
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
+from eegsleep.cli.console import printable, say, show
+from eegsleep.cli.options import ScoringOptions
 from eegsleep.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -40,16 +37,7 @@ def batch(
     memory_limit: str | None = None,
     scheduler: str | None = None,
     time_limit: float = 1800.0,
-    device: str | None = None,
-    eeg: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
-    eog: str | None = None,
-    emg: str | None = None,
-    units: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
-    lights_off: str | None = None,
-    lights_on: str | None = None,
-    coding: str | None = None,
-    calibration: Path | None = None,
-    config: Path | None = None,
+    options: ScoringOptions | None = None,
 ) -> int:
     """Score many nights, each into its own folder; run it again to go on, or after anything has changed.
 
@@ -74,42 +62,18 @@ def batch(
         Address or file of a Dask scheduler whose workers see the same folders, in place of this machine.
     time_limit
         Seconds after which a night is stopped.
-    device
-        Name of a device preset, such as muse or sleep-edf; by default recognised from each file.
-    eeg
-        Labels of the derivations to use, most trusted first; C4-M1 may be made from C4 and M1.
-    eog
-        Label of an eye channel.
-    emg
-        Label of a chin channel.
-    units
-        Unit of a channel whose header gives none or a wrong one: LABEL=uV.
-    lights_off
-        Clock time at which the lights went out, where nights.csv does not say: 23:15.
-    lights_on
-        Clock time at which they went on: 07:00.
-    coding
-        What integers in the experts' stages mean: rk, aasm, nsrr, ucddb and others.
-    calibration
-        The person's own thresholds, as `eegsleep calibrate` writes them.
-    config
-        TOML file of settings.
     """
     from eegsleep.batch.cluster import Resources
     from eegsleep.batch.sources import find_jobs
-    from eegsleep.config import Settings, load_settings
     from eegsleep.workflows.score import Job
 
-    asked = Job(
-        Path(), device=device, eeg=tuple(eeg) if eeg else None, eog=eog, emg=emg,
-        units=tuple(parse_units(units).items()), lights_off=lights_off, lights_on=lights_on,
-        coding=coding, calibration=calibration.absolute() if calibration else None,
-    )  # fmt: skip
+    options = options or ScoringOptions()
+    asked = Job(Path(), **options.for_job())
     _check_asked(asked)
-    settings = load_settings(config) if config else Settings()
+    settings = options.settings()
     jobs, folder, notes = find_jobs(sources, asked, output)
     for note in notes:
-        _say(note)
+        say(note)
     return run_and_tell(jobs, folder, settings, Resources(workers, memory_limit, scheduler), time_limit)
 
 
@@ -121,23 +85,23 @@ def run_and_tell(jobs: list[Job], folder: Path, settings: Settings, resources: R
 
     check_output(folder)
     try:
-        with _interrupted_once(), _progress() as tell:
+        with _interrupted_once(), show_standing() as tell:
             table = run_batch(jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, tell=tell)
     except KeyboardInterrupt:
-        _say("eegsleep: interrupted; what is finished is kept, and the same command goes on from there.")
+        say("eegsleep: interrupted; what is finished is kept, and the same command goes on from there.")
         return 130
     failed = table[table["status"] == "failed"]
     n_of = table["status"].value_counts()
     counts = [f"{n_of.get(status, 0)} {status}" for status in ("done", "fresh", "failed") if n_of.get(status, 0)]
-    _say(f"{len(table)} night{'s' if len(table) > 1 else ''}: {', '.join(counts)}.")
+    say(f"{len(table)} night{'s' if len(table) > 1 else ''}: {', '.join(counts)}.")
     if len(failed):
-        _say(f"{folder / 'jobs.csv'} says why.")
+        say(f"{folder / 'jobs.csv'} says why.")
     if (failed["error"] == FULL).any():
-        _say("The disk is full. Make room and run the same command again; what is finished is kept.")
+        say("The disk is full. Make room and run the same command again; what is finished is kept.")
         return 1
     page = _write_summary(folder)
     if sys.stdout:
-        sys.stdout.write(f"{page}\n")
+        show([page])
     return 1 if len(failed) else 0
 
 
@@ -146,23 +110,6 @@ def _write_summary(folder: Path) -> Path:
 
     logger.info("writing the summary")
     return write_summary(folder)
-
-
-def parse_units(units: list[str] | None) -> dict[str, str]:
-    """Return units by label from what was written as LABEL=uV.
-
-    Raises
-    ------
-    SettingsError
-        If one is written in another way.
-    """
-    pairs = {}
-    for pair in units or []:
-        label, equals, unit = pair.rpartition("=")
-        if not (label and equals and unit):
-            raise SettingsError("--units is not understood", found=pair, allowed="LABEL=uV")
-        pairs[label] = unit
-    return pairs
 
 
 def _check_asked(asked: Job) -> None:
@@ -217,7 +164,7 @@ def _interrupted_once() -> Iterator[None]:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Standing], None]]:
+def show_standing() -> Iterator[Callable[[Standing], None]]:
     """Yield what is told how far a batch is: a bar on a terminal, a line every so often elsewhere."""
     from rich.console import Console
 
@@ -234,10 +181,10 @@ def _progress() -> Iterator[Callable[[Standing], None]]:
         if standing.last is None:  # to look for fresh nights is no part of the rate
             started_s = now_s
         if standing.last and standing.last["status"] == "failed":
-            _say(f"{standing.last['night']} failed: {standing.last['reason']}")
+            say(f"{standing.last['night']} failed: {standing.last['reason']}")
         if standing.last is None or now_s - said_s >= _SILENCE_S:
             said_s = now_s
-            _say(describe_standing(standing, now_s - started_s))
+            say(describe_standing(standing, now_s - started_s))
 
     yield tell
 
@@ -259,7 +206,7 @@ def _bar(console: Console) -> Iterator[Callable[[Standing], None]]:
             if standing.last is None:
                 started_s = time.monotonic()
             if standing.last and standing.last["status"] == "failed":
-                console.print(Text(_printable(f"{standing.last['night']} failed: {standing.last['reason']}")))
+                console.print(Text(printable(f"{standing.last['night']} failed: {standing.last['reason']}")))
             ended = standing.n_fresh + standing.n_done + standing.n_failed
             said = describe_standing(standing, time.monotonic() - started_s)
             progress.update(bar, description=said, completed=ended, total=standing.n_nights)
@@ -281,16 +228,3 @@ def describe_standing(standing: Standing, elapsed_s: float) -> str:
         minutes = max(1, round(elapsed_s / ended * left / 60))
         text += f"; {ended / elapsed_s * 60:.3g} a minute, about {minutes} min to go"
     return text
-
-
-def _say(text: str) -> None:
-    """Say a line, or nothing where nobody listens any more: the nights go on."""
-    if sys.stderr:
-        with suppress(OSError, ValueError):
-            sys.stderr.write(f"{_printable(text)}\n")
-            sys.stderr.flush()
-
-
-def _printable(text: str) -> str:
-    """Return the text on one line without control characters, which the name of a file may carry."""
-    return "".join(c if c.isprintable() else " " for c in text)

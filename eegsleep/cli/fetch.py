@@ -1,7 +1,4 @@
-"""The command `fetch`: public data sets, checked, resumable; `eegsleep.cli.main` registers it.
-
-It returns the lines it has to say and the exit code. Nothing heavy is imported before it runs.
-"""
+"""The command `fetch`: public data sets, checked, resumable. It returns the lines it prints and the exit code."""
 
 from __future__ import annotations
 

@@ -5,8 +5,6 @@ Nothing heavy is imported before a command runs. `eegsleep.cli.main` registers t
 
 from __future__ import annotations
 
-import json
-import logging
 import math
 from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
 from typing import TYPE_CHECKING
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import NamedTuple
 
-logger = logging.getLogger(__name__)
+    from eegsleep.workflows.study import ComparedStudy
 
 
 def init(folder: Path) -> list[str]:
@@ -54,28 +52,20 @@ def plan(
     dry_run
         Say what the design can show, and write nothing: a schedule is drawn once.
     """
-    from eegsleep.study.declared.manifest import read_protocol
-    from eegsleep.study.folder import collect_earlier_nights
-    from eegsleep.study.planning.plan import measure_spreads, plan_study, write_plan
+    from eegsleep.workflows.study import plan_study
 
-    protocol = read_protocol(study)
-    spreads = {}
-    if nights:
-        logger.info("reading nights")
-        spreads = measure_spreads(protocol, collect_earlier_nights(protocol, nights))
-    logger.info("simulating studies")
-    planned = plan_study(protocol, spreads)
-    lines = list(planned.sentences)
+    planned = plan_study(study, nights=nights, key=key, active=active, dry_run=dry_run)
+    lines = list(planned.plan.sentences)
     if dry_run:
         return [*lines, "Nothing was written."]
-    if protocol.mechanism.kind == "observational":
-        return [*lines, f"Nothing was drawn or written: enter the nights into {protocol.nights_file} as they come."]
-    home = study.resolve().parent
-    key = key or home.with_name(f"{home.name}-sealed-key.json")
-    hashes = write_plan(protocol, planned, key, active=active)
-    if hashes["key_sha256"]:
-        lines.append(f"Give {key} to whoever prepares the capsules, and keep no copy.")
-    return [*lines, str(study.parent / "schedule.csv")]
+    if planned.schedule is None:
+        return [
+            *lines,
+            f"Nothing was drawn or written: enter the nights into {planned.study.nights_file} as they come.",
+        ]
+    if planned.key:
+        lines.append(f"Give {planned.key} to whoever prepares the capsules, and keep no copy.")
+    return [*lines, str(planned.schedule)]
 
 
 def lock(study: Path, *, nights: Path | None = None, again: bool = False) -> list[str]:
@@ -90,23 +80,11 @@ def lock(study: Path, *, nights: Path | None = None, again: bool = False) -> lis
     again
         Replace an earlier lock, which the new one remembers; never once the codes were opened.
     """
-    from eegsleep.study.checks import run_checks
-    from eegsleep.study.comparison.compare import N_DRAWS
-    from eegsleep.study.declared.manifest import read_study
-    from eegsleep.study.folder import NIGHTS_FOLDER, collect_markers, describe_analysis
-    from eegsleep.study.masking.lock import LOCK_FILE, lock_study, read_provenances
-    from eegsleep.study.night_values import check_endpoints
+    from eegsleep.workflows.study import lock_study
 
-    made = read_study(study)
-    folder = nights or study.parent / NIGHTS_FOLDER
-    logger.info("reading nights")
-    provenances = read_provenances(made, folder)
-    values = collect_markers(folder, provenances)
-    check_endpoints(made, values)
-    checks = run_checks(made, values, provenances)
-    lock_study(made, provenances, describe_analysis(provenances, N_DRAWS), again=again)
-    lines = [f"{row.code:<3} {row.status:<4} {row.name}: {row.message}" for row in checks.itertuples(index=False)]
-    return [*lines, str(study.parent / LOCK_FILE)]
+    locked = lock_study(study, nights=nights, again=again)
+    rows = locked.checks.itertuples(index=False)
+    return [*(f"{row.code:<3} {row.status:<4} {row.name}: {row.message}" for row in rows), str(locked.file)]
 
 
 def compare(
@@ -125,52 +103,27 @@ def compare(
     output
         Folder for tables and report; by default that of the study.
     """
-    from eegsleep.report.study_page import render_study
-    from eegsleep.study.checks import run_checks
-    from eegsleep.study.comparison.compare import N_DRAWS, compare_nights
-    from eegsleep.study.declared.manifest import read_study
-    from eegsleep.study.folder import (
-        NIGHTS_FOLDER,
-        collect_audits,
-        collect_markers,
-        describe_analysis,
-        save_comparison,
-    )
-    from eegsleep.study.masking.lock import LOCK_FILE, UNMASK_FILE, read_lock, read_provenances, unmask, verify_lock
+    from eegsleep.workflows.study import compare_study
 
-    made = read_study(study)
-    locked = read_lock(study.parent / LOCK_FILE)
-    folder = nights or study.parent / NIGHTS_FOLDER
-    logger.info("reading nights")
-    provenances = read_provenances(made, folder)
-    changes = verify_lock(made, locked, provenances, describe_analysis(provenances, N_DRAWS))
-    values, audit = collect_markers(folder, provenances), collect_audits(folder, provenances)
-    opened = unmask(made, key)
-    logger.info("redrawing schedules")
-    checks = run_checks(opened, values, provenances)
-    comparison = compare_nights(opened, values, checks=checks, audit=audit, n_draws=N_DRAWS)
-    logger.info("writing the report")
-    unmasked = json.loads((study.parent / UNMASK_FILE).read_bytes())
-    page = render_study(opened, comparison, lock=locked, changes=changes, unmasked_at=unmasked["unmasked_at"])
-    provenance = {
-        "study": made.title,
-        "lock_sha256": locked["sha256"],
-        "unmasked_at": unmasked["unmasked_at"],
-        "post_hoc": [change._asdict() for change in changes],
-    }
-    saved = save_comparison(comparison, output or study.parent, {"report.html": page}, provenance)
-    endpoints = comparison.markers[["marker", "stage", "channel"]].agg("|".join, axis=1)
-    primary = comparison.markers[endpoints.isin(made.primary)]
-    lines = [f"Primary endpoint: {_tell_difference(row)}" for row in primary.itertuples(index=False)]
-    lines += [f"{row.family}  {row.verdict:<12} {row.sentence}" for row in comparison.families.itertuples(index=False)]
-    if changes:
-        n = len(changes)
-        lines.insert(0, f"Post hoc: {n} thing{'s' if n > 1 else ''} changed since the lock; the report lists "
-                     f"{'them' if n > 1 else 'it'}.")  # fmt: skip
-    return [*lines, str(saved / "report.html")]
+    compared = compare_study(study, key=key, nights=nights, output=output)
+    return [*describe_comparison(compared), str(compared.report)]
 
 
-def _tell_difference(row: NamedTuple) -> str:
+def describe_comparison(compared: ComparedStudy) -> list[str]:
+    """Return what a comparison found: what changed since the lock, the primary endpoints, the families."""
+    markers, families = compared.comparison.markers, compared.comparison.families
+    n = len(compared.changes)
+    lines = []
+    if n:
+        things, them = ("things", "them") if n > 1 else ("thing", "it")
+        lines = [f"Post hoc: {n} {things} changed since the lock; the report lists {them}."]
+    endpoints = markers[["marker", "stage", "channel"]].agg("|".join, axis=1)
+    primary = markers[endpoints.isin(compared.study.primary)]
+    lines += [f"Primary endpoint: {_describe_difference(row)}" for row in primary.itertuples(index=False)]
+    return lines + [f"{row.family}  {row.verdict:<12} {row.sentence}" for row in families.itertuples(index=False)]
+
+
+def _describe_difference(row: NamedTuple) -> str:
     """Return what was found of one endpoint, with its numbers where there are any."""
     if not math.isfinite(row.difference):
         return row.sentence

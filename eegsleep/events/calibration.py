@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import SettingsError
+from eegsleep.provenance import encode_json, hash_bytes, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,8 @@ class Calibration:
         Least peak-to-peak amplitude of a slow oscillation by channel.
     n_nights : int
         Nights it was learned from.
+    sha256 : str
+        Hash of the file it was read from; empty for one that was not.
     """
 
     sigma_amplitude_uv: dict[str, float] = field(default_factory=dict)
@@ -34,6 +37,7 @@ class Calibration:
     fast_spindle_hz: float | None = None
     so_amplitude_uv: dict[str, float] = field(default_factory=dict)
     n_nights: int = 0
+    sha256: str = field(default="", compare=False)
 
     def border_hz(self, default: float) -> float:
         """Return the frequency midway between slow and fast spindles, or `default` if one is unknown."""
@@ -43,7 +47,7 @@ class Calibration:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `from_dict` takes, of plain types that JSON has."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "sha256"}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
@@ -54,7 +58,7 @@ class Calibration:
         SettingsError
             If it holds anything else.
         """
-        known = {entry.name for entry in fields(cls)}
+        known = {entry.name for entry in fields(cls)} - {"sha256"}
         unknown = sorted(set(values) - known)
         if unknown:
             raise SettingsError("a calibration has entries that are not ours", found=", ".join(unknown),
@@ -71,9 +75,15 @@ def read_calibration(path: Path) -> Calibration:
         If the file is not one.
     """
     try:
-        values = json.loads(path.read_bytes())
+        content = path.read_bytes()
+        values = json.loads(content)
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path.name} is not a calibration", found=str(error)) from error
     if not isinstance(values, dict):
         raise SettingsError(f"{path.name} is not a calibration", found=type(values).__name__, allowed="a JSON object")
-    return Calibration.from_dict(values)
+    return replace(Calibration.from_dict(values), sha256=hash_bytes(content))
+
+
+def save_calibration(calibration: Calibration, path: Path) -> None:
+    """Write a calibration as JSON, for `read_calibration` and for `--calibration`."""
+    write_file(path, encode_json(calibration.as_dict()))

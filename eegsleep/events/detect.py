@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from eegsleep.events.audit import AuditSettings, audit_events
 from eegsleep.events.coupling import CouplingSettings, couple_events, summarize_coupling
@@ -19,6 +19,8 @@ from eegsleep.events.spindle_candidates import find_spindle_candidates
 from eegsleep.events.spindles import SpindleSettings, detect_spindles, select_spindles
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from eegsleep.events.calibration import Calibration
@@ -36,12 +38,13 @@ class Events:
         `found_relative`; the main definition is absolute.
     spindle_candidates, slow_oscillation_candidates : pandas.DataFrame
         All that could be called one, with their measures: other limits need no second pass over the signal.
-    both_views : pandas.DataFrame
-        Table `SPINDLES` of spindles by either view.
-    by_yasa : dict of str to pandas.DataFrame
-        `spindles` and `slow_oscillations` by YASA's detectors with their own defaults, for comparison.
     coupling, coupling_summary, audit : pandas.DataFrame
-    gain_reference_uv : dict of str to float
+    both_views : pandas.DataFrame or None
+        Table `SPINDLES` of spindles by either view. This and the two below are not kept on disk: they are in the
+        markers.
+    by_yasa : mapping of str to pandas.DataFrame
+        `spindles` and `slow_oscillations` by YASA's detectors with their own defaults, for comparison.
+    gain_reference_uv : mapping of str to float
         By channel, see `gain_reference_uv`.
     """
 
@@ -49,22 +52,32 @@ class Events:
     slow_oscillations: pd.DataFrame
     spindle_candidates: pd.DataFrame
     slow_oscillation_candidates: pd.DataFrame
-    both_views: pd.DataFrame
-    by_yasa: dict[str, pd.DataFrame]
     coupling: pd.DataFrame
     coupling_summary: pd.DataFrame
     audit: pd.DataFrame
-    gain_reference_uv: dict[str, float]
+    both_views: pd.DataFrame | None = None
+    by_yasa: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    gain_reference_uv: Mapping[str, float] = field(default_factory=dict)
+
+
+class EventSettings(Protocol):
+    """The settings of every detector, as `eegsleep.config.Settings` holds them."""
+
+    @property
+    def spindles(self) -> SpindleSettings: ...  # noqa: D102
+    @property
+    def slow_oscillations(self) -> SlowOscillationSettings: ...  # noqa: D102
+    @property
+    def coupling(self) -> CouplingSettings: ...  # noqa: D102
+    @property
+    def audit(self) -> AuditSettings: ...  # noqa: D102
 
 
 def detect_events(
     recording: Recording,
     stages: pd.DataFrame,
     quality: pd.DataFrame,
-    spindle_settings: SpindleSettings | None = None,
-    wave_settings: SlowOscillationSettings | None = None,
-    coupling_settings: CouplingSettings | None = None,
-    audit_settings: AuditSettings | None = None,
+    settings: EventSettings | None = None,
     calibration: Calibration | None = None,
 ) -> Events:
     """Detect the events of a night in usable N2 and N3 on every EEG derivation, and audit the detectors.
@@ -74,7 +87,8 @@ def detect_events(
     recording : Recording
     stages, quality : pandas.DataFrame
         Tables `HYPNOGRAM` and `QUALITY` of that recording.
-    spindle_settings, wave_settings, coupling_settings, audit_settings : optional
+    settings : EventSettings, optional
+        `eegsleep.config.Settings`, or anything with its four parts on events; by default the defaults of each.
     calibration : Calibration, optional
         The person's own thresholds, learned from all their nights.
 
@@ -83,7 +97,9 @@ def detect_events(
     Events
     """
     night = (recording, stages, quality)
-    s, w = spindle_settings or SpindleSettings(), wave_settings or SlowOscillationSettings()
+    s = settings.spindles if settings else SpindleSettings()
+    w = settings.slow_oscillations if settings else SlowOscillationSettings()
+    coupling_settings = settings.coupling if settings else CouplingSettings()
     spindle_candidates = find_spindle_candidates(*night)
     wave_candidates = find_slow_oscillation_candidates(*night, w)
     by_yasa = {
@@ -110,7 +126,7 @@ def detect_events(
         by_yasa=by_yasa,
         coupling=coupling,
         coupling_summary=summarize_coupling(recording, coupling, waves, stages, quality, coupling_settings),
-        audit=audit_events(*night, spindles, waves, detectors, audit_settings),
+        audit=audit_events(*night, spindles, waves, detectors, settings.audit if settings else None),
         gain_reference_uv=gain_reference_uv(*night),
     )
 

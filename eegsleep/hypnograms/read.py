@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from eegsleep.hypnograms.scoring import Clock, Scoring, align_scoring, build_sco
 from eegsleep.hypnograms.text import read_domino, read_remlogic, read_table_text
 from eegsleep.hypnograms.wfdb import is_wfdb_annotations, read_wfdb
 from eegsleep.hypnograms.xml import read_xml, read_yasa_json
+from eegsleep.provenance import hash_bytes
 from eegsleep.recording.edf.annotations import MAX_ANNOTATIONS, TAL
 from eegsleep.recording.edf.start_time import read_start
 from eegsleep.recording.faults import decode_text
@@ -71,13 +73,13 @@ def read_hypnogram(path: Path | str, *, coding: str | None = None, epoch_s: floa
     except OSError as error:
         raise TableError(f"{path.name} cannot be read as a hypnogram", found=str(error)) from error
     try:
-        if is_wfdb_annotations(content):
-            return read_wfdb(content, path, epoch_s)
-        return _read(content, coding, epoch_s)
+        is_wfdb = is_wfdb_annotations(content)
+        scoring = read_wfdb(content, path, epoch_s) if is_wfdb else _read(content, coding, epoch_s)
     except TableError as error:
         raise TableError(
             f"{path.name}: {error.problem}", found=error.found, allowed=error.allowed, remedy=error.remedy
         ) from error
+    return replace(scoring, file=path.name, sha256=hash_bytes(content), coding=coding or "")
 
 
 def _read(content: bytes, coding: str | None, epoch_s: float | None) -> Scoring:

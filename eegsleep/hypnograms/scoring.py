@@ -58,6 +58,8 @@ class Scoring:
         The other start the file allows, where it leaves open whether the day or the month comes first.
     timed : bool
         False if the file is a bare list of epochs.
+    file, sha256, coding : str
+        Name and hash of the file, and the coding it was read under; empty for a scoring that was not read.
     """
 
     kind: str
@@ -72,6 +74,9 @@ class Scoring:
     dated: bool = True
     alternative: datetime | None = None
     timed: bool = True
+    file: str = ""
+    sha256: str = ""
+    coding: str = ""
 
 
 @dataclass(frozen=True)

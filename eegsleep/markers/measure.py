@@ -58,22 +58,21 @@ __all__ = ["CATALOGUE", "FAMILIES", "MarkerSettings", "measure_markers"]
 def measure_markers(
     stages: pd.DataFrame,
     quality: pd.DataFrame,
-    spindles: pd.DataFrame,
-    slow_oscillations: pd.DataFrame,
-    coupling: pd.DataFrame,
+    events: Events,
     spectrum: pd.DataFrame,
     channels: Sequence[str],
     settings: MarkerSettings | None = None,
     lights: Lights | None = None,
-    events: Events | None = None,
 ) -> pd.DataFrame:
     """Measure every marker of the catalogue on one night.
 
     Parameters
     ----------
-    stages, quality, spindles, slow_oscillations, coupling, spectrum : pandas.DataFrame
-        Tables `HYPNOGRAM`, `QUALITY`, `SPINDLES`, `SLOW_OSCILLATIONS`, `COUPLING` and `SPECTRUM` of the
-        night; times in s from the first sample, voltages in µV.
+    stages, quality, spectrum : pandas.DataFrame
+        Tables `HYPNOGRAM`, `QUALITY` and `SPECTRUM` of the night; times in s from the first sample, voltages in µV.
+    events : Events
+        As `detect_events` returns them. Without `both_views`, as in a night that was read back, the rows that need
+        more than the tables on disk (other views, YASA's detectors, recall, chance, gain) are not there.
     channels : sequence of str
         EEG channels on which events and spectrum were measured. One without a row in the event tables
         still gets its markers: nothing found in enough clean minutes is a density of 0.
@@ -81,9 +80,6 @@ def measure_markers(
     lights : Lights, optional
         When the night began and ended; by default the whole hypnogram. Where that was only guessed from
         the stages, what counts from lights off is missing.
-    events : Events, optional
-        What else is known of the events, as `detect_events` returns it; without it the rows that need it
-        (other views, YASA's detectors, recall, chance, gain) are not there.
 
     Returns
     -------
@@ -107,9 +103,9 @@ def measure_markers(
     settings = settings or MarkerSettings()
     tables = {
         "quality": check_table(quality, QUALITY),
-        "spindles": check_table(spindles, SPINDLES),
-        "waves": check_table(slow_oscillations, SLOW_OSCILLATIONS),
-        "coupling": check_table(coupling, COUPLING),
+        "spindles": check_table(events.spindles, SPINDLES),
+        "waves": check_table(events.slow_oscillations, SLOW_OSCILLATIONS),
+        "coupling": check_table(events.coupling, COUPLING),
         "spectrum": check_table(spectrum, SPECTRUM),
     }
     stages = check_table(stages, HYPNOGRAM)
@@ -126,7 +122,7 @@ def _channel_rows(
     stages: pd.DataFrame,
     own: dict[str, pd.DataFrame],
     settings: MarkerSettings,
-    events: Events | None,
+    events: Events,
 ) -> list[dict]:
     """Return every marker of one channel from its `own` rows of the tables."""
     usable = stages["epoch"].isin(own["quality"].loc[own["quality"]["usable"], "epoch"]).to_numpy()
@@ -140,14 +136,14 @@ def _channel_rows(
         rows += spindle_rows(spindles, places[stage], settings)
         rows += slow_oscillation_rows(waves, places[stage], settings)
         rows += coupling_rows(coupling, places[stage], settings)
-        rows += _extra_rows(channel, spindles, places[stage], settings, events) if events else []
+        rows += _extra_rows(channel, spindles, places[stage], settings, events)
     for place in places.values():
         rows += _spectrum_rows(measured, place, settings)
     rows.append(_time_in_bed_row(measured, channel, settings))
     rows.append(_first_cycle_row(measured, places["NREM"], settings))
     rows.append(_decline_row(own["spectrum"], places["NREM"], settings))
     rows += [_course_row(name, measured, places["NREM"]) for name in _COURSE]
-    rows += _reference_rows(channel, waves, places["NREM"], events) if events else []
+    rows += _reference_rows(channel, waves, places["NREM"], events)
     return rows
 
 
@@ -155,6 +151,8 @@ def _extra_rows(
     channel: str, spindles: pd.DataFrame, place: Place, settings: MarkerSettings, events: Events
 ) -> list[dict]:
     """Return what stands beside the main markers of events: other views, other detectors, chance, and the audit."""
+    if events.both_views is None:
+        return []
 
     def own(table: pd.DataFrame) -> pd.DataFrame:
         return table[table["channel"] == channel]
@@ -170,6 +168,8 @@ def _extra_rows(
 
 def _reference_rows(channel: str, waves: pd.DataFrame, place: Place, events: Events) -> list[dict]:
     """Return the amplitudes that tell gain from sleep."""
+    if events.both_views is None:
+        return []
     gain = events.gain_reference_uv.get(channel, math.nan)
     wave = waves["reference_uv"].median() if len(waves) else math.nan
     reason = place.absent or "no clean NREM to measure it in"

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 from eegsleep.config import Settings
 from eegsleep.errors import TableError
 from eegsleep.events.averages import average_events
-from eegsleep.events.detect import detect_events
+from eegsleep.events.detect import Events, detect_events
 from eegsleep.events.slow_oscillations import main_slow_oscillations
+from eegsleep.hypnograms.scoring import Scoring, align_scoring, place_lights
 from eegsleep.markers import measure_markers
+from eegsleep.night.request import request_of_night
 from eegsleep.night.words import collect_warnings, describe_methods, tell_uncalibrated, tell_views_apart
 from eegsleep.provenance import fingerprint, hash_bytes, package_versions
 from eegsleep.quality import Verdict, judge_night, measure_quality
 from eegsleep.spectrum import Spectrogram, measure_spectrum
-from eegsleep.staging.lights import Lights, complete_lights, find_lights, keep_night
-from eegsleep.staging.score import choose_staging_channels, score_night
-from eegsleep.tables import HYPNOGRAM, check_table, encode_table
+from eegsleep.staging.lights import Lights, complete_lights, find_lights, keep_night, lights_from_hypnogram
+from eegsleep.staging.score import Staged, score_night
+from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, check_table, encode_table
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
 class Night:
     """Everything one night gave; each table is declared in `eegsleep.tables`.
 
-    `spectrogram` and `averages` are there for the report and are not kept on disk.
+    `spectrogram`, `averages` and part of `events` are there for the report and are not kept on disk. `reference`
+    holds an expert's stages on the same epochs, where they were given.
     """
 
     id: str
@@ -44,59 +47,73 @@ class Night:
     lights: Lights
     stages: pd.DataFrame
     quality: pd.DataFrame
-    spindles: pd.DataFrame
-    slow_oscillations: pd.DataFrame
-    spindle_candidates: pd.DataFrame
-    slow_oscillation_candidates: pd.DataFrame
-    coupling: pd.DataFrame
-    coupling_summary: pd.DataFrame
-    audit: pd.DataFrame
+    events: Events
     spectrum: pd.DataFrame
     markers: pd.DataFrame
     verdict: Verdict
     warnings: tuple[str, ...]
     methods: tuple[str, ...]
     provenance: dict[str, Any]
+    reference: pd.DataFrame | None = None
     spectrogram: Spectrogram | None = None
     averages: pd.DataFrame | None = None
 
+    @property
+    def spindles(self) -> pd.DataFrame:
+        """Table `SPINDLES`."""
+        return self.events.spindles
+
+    @property
+    def slow_oscillations(self) -> pd.DataFrame:
+        """Table `SLOW_OSCILLATIONS`."""
+        return self.events.slow_oscillations
+
+    @property
+    def coupling(self) -> pd.DataFrame:
+        """Table `COUPLING`."""
+        return self.events.coupling
+
+    @property
+    def coupling_summary(self) -> pd.DataFrame:
+        """Table `COUPLING_SUMMARY`."""
+        return self.events.coupling_summary
+
+    @property
+    def audit(self) -> pd.DataFrame:
+        """Table `AUDIT`."""
+        return self.events.audit
+
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables by file name without extension."""
-        return {
-            "hypnogram": self.stages,
-            "quality": self.quality,
-            "spindles": self.spindles,
-            "slow_oscillations": self.slow_oscillations,
-            "spindle_candidates": self.spindle_candidates,
-            "slow_oscillation_candidates": self.slow_oscillation_candidates,
-            "coupling": self.coupling,
-            "coupling_summary": self.coupling_summary,
-            "audit": self.audit,
-            "spectrum": self.spectrum,
-            "markers": self.markers,
-        }
+        own = {"hypnogram": self.stages, "quality": self.quality, "spectrum": self.spectrum, "markers": self.markers}
+        return {t.name: own[t.name] if t.name in own else getattr(self.events, t.name) for t in NIGHT_TABLES}
 
 
 def analyze_night(
     recording: Recording,
     settings: Settings | None = None,
-    hypnogram: pd.DataFrame | None = None,
+    hypnogram: pd.DataFrame | Scoring | None = None,
     lights: Lights | None = None,
     calibration: Calibration | None = None,
+    reference: Scoring | None = None,
 ) -> Night:
     """Work out one night, from signals to markers.
+
+    Sums are made in one thread, so that every machine gives the same digits.
 
     Parameters
     ----------
     recording : Recording
     settings : Settings, optional
-    hypnogram : pandas.DataFrame, optional
-        Table `HYPNOGRAM` to use in place of automatic stages.
+    hypnogram : pandas.DataFrame or Scoring, optional
+        Stages to use in place of automatic ones: table `HYPNOGRAM` of this recording, or what `read_hypnogram` read.
     lights : Lights, optional
-        When the night began and ended (`find_lights`); by default what annotations in the file say, else the
-        whole recording, else, in one of more than 14 h, what its stages say.
+        When the night began and ended (`find_lights`); by default what annotations in the file say, else what the
+        hypnogram says, else the whole recording, else, in one of more than 14 h, what its stages say.
     calibration : Calibration, optional
         The person's own thresholds, learned from all their nights (`calibrate`).
+    reference : Scoring, optional
+        An expert's scoring to keep beside our stages, as `read_hypnogram` read it.
 
     Returns
     -------
@@ -105,60 +122,79 @@ def analyze_night(
     Raises
     ------
     EegSleepError
-        If the night cannot be staged, or the hypnogram given is not that of this recording.
+        If the night cannot be staged, or a hypnogram given is not that of this recording.
     """
+    from threadpoolctl import threadpool_limits
+
     settings = settings or Settings()
-    quality = measure_quality(recording, settings.quality)
-    lights = lights or find_lights(recording)
-    stages, lights = (
-        score_night(recording, quality, settings.staging, lights)
-        if hypnogram is None
-        else adopt_stages(hypnogram, recording, quality, lights)
-    )
-    events = detect_events(
-        recording, stages, quality, settings.spindles, settings.slow_oscillations, settings.coupling, settings.audit,
-        calibration,
-    )  # fmt: skip
-    spectrum, spectrogram = measure_spectrum(recording, stages, quality, settings.spectrum)
-    markers = measure_markers(
-        stages, quality, events.spindles, events.slow_oscillations, events.coupling, spectrum, recording.derivations,
-        settings.markers, lights, events,
-    )  # fmt: skip
-    staged = choose_staging_channels(recording, quality, settings.staging) if hypnogram is None else {}
+    asked = {"lights": lights, "hypnogram": hypnogram, "reference": reference, "calibration": calibration}
+    expert, notes = _align(reference, recording) if reference is not None else (None, [])
+    given, lights, more = take_hypnogram(hypnogram, recording, lights or find_lights(recording))
+    with threadpool_limits(limits=1):
+        quality = measure_quality(recording, settings.quality)
+        staged = (
+            score_night(recording, quality, settings.staging, lights)
+            if given is None
+            else adopt_stages(given, recording, quality, lights)
+        )
+        events = detect_events(recording, staged.stages, quality, settings, calibration)
+        spectrum, spectrogram = measure_spectrum(recording, staged.stages, quality, settings.spectrum)
+        markers = measure_markers(
+            staged.stages, quality, events, spectrum, recording.derivations, settings.markers, staged.lights
+        )
+        averages = average_events(recording, events.spindles, main_slow_oscillations(events.slow_oscillations))
     return Night(
         id=recording.id,
         start=recording.start,
         duration_s=recording.duration_s,
         device=recording.device,
         roles=dict(recording.roles),
-        lights=lights,
-        stages=stages,
+        lights=staged.lights,
+        stages=staged.stages,
         quality=quality,
-        spindles=events.spindles,
-        slow_oscillations=events.slow_oscillations,
-        spindle_candidates=events.spindle_candidates,
-        slow_oscillation_candidates=events.slow_oscillation_candidates,
-        coupling=events.coupling,
-        coupling_summary=events.coupling_summary,
-        audit=events.audit,
+        events=events,
         spectrum=spectrum,
         markers=markers,
         verdict=judge_night(quality, settings.quality),
         warnings=(
-            *collect_warnings(recording, stages, lights, staged),
+            *collect_warnings(recording, staged.stages, staged.lights, staged.channels),
             *tell_uncalibrated(recording, calibration),
             *tell_views_apart(markers),
+            *notes,
+            *more,
         ),
-        methods=describe_methods(recording, settings, lights, staged),
-        provenance=_trace(recording, settings, lights, staged, stages, calibration),
+        methods=describe_methods(recording, settings, staged.lights, staged.channels),
+        provenance=_trace(recording, settings, staged, calibration, asked),
+        reference=expert,
         spectrogram=spectrogram,
-        averages=average_events(recording, events.spindles, main_slow_oscillations(events.slow_oscillations)),
+        averages=averages,
     )
+
+
+def take_hypnogram(
+    hypnogram: pd.DataFrame | Scoring | None, recording: Recording, lights: Lights | None
+) -> tuple[pd.DataFrame | None, Lights | None, list[str]]:
+    """Return given stages on the epochs of the recording, the lights, and what did not fit.
+
+    Lights that a hypnogram names count where neither the user nor the recording does.
+    """
+    if hypnogram is None or not isinstance(hypnogram, Scoring):
+        return hypnogram, lights, []
+    stages, notes = _align(hypnogram, recording)
+    moments = place_lights(hypnogram, recording.start, recording.n_epochs)
+    said = lights_from_hypnogram(*moments, recording.n_epochs)
+    return stages, said if said and (lights is None or lights.source == "whole recording") else lights, notes
+
+
+def _align(scoring: Scoring, recording: Recording) -> tuple[pd.DataFrame, list[str]]:
+    """Return a scoring as stages of the recording, and what did not fit, under the name of its file."""
+    stages, notes = align_scoring(scoring, recording.start, recording.n_epochs)
+    return stages, [f"{scoring.file}: {note}" if scoring.file else note for note in notes]
 
 
 def adopt_stages(
     stages: pd.DataFrame, recording: Recording, quality: pd.DataFrame, lights: Lights | None = None
-) -> tuple[pd.DataFrame, Lights]:
+) -> Staged:
     """Return stages that were given, after checking that they fit, with our own word on what is usable."""
     if len(stages) != recording.n_epochs:
         raise TableError(
@@ -168,21 +204,18 @@ def adopt_stages(
         )
     usable = quality[quality["role"] == "eeg"].groupby("epoch")["usable"].any()
     lights = complete_lights(lights, stages)
-    return check_table(keep_night(stages.assign(usable=usable.to_numpy()), lights), HYPNOGRAM), lights
+    stages = check_table(keep_night(stages.assign(usable=usable.to_numpy()), lights), HYPNOGRAM)
+    return Staged(stages, lights, {})
 
 
 def _trace(
-    recording: Recording,
-    settings: Settings,
-    lights: Lights,
-    staged: dict[str, float],
-    stages: pd.DataFrame,
-    calibration: Calibration | None,
+    recording: Recording, settings: Settings, staged: Staged, calibration: Calibration | None, asked: dict[str, Any]
 ) -> dict[str, Any]:
     """Return what the results depend on, as stored in provenance.json and shown in the report."""
     resolved = json.loads(json.dumps(settings.to_dict()))
     versions = package_versions()
-    given = "" if staged else hash_bytes(encode_table(stages, HYPNOGRAM))
+    lights = staged.lights
+    given = "" if staged.channels else hash_bytes(encode_table(staged.stages, HYPNOGRAM))
     calibrated = calibration.as_dict() if calibration else {}
     return {
         "eegsleep": versions["eegsleep"],
@@ -192,7 +225,7 @@ def _trace(
         "device": recording.device,
         "roles": recording.roles,
         "units": recording.units,
-        "staged_channels": staged,
+        "staged_channels": staged.channels,
         "lights": {"off_s": lights.off_s, "on_s": lights.on_s, "source": lights.source},
         "hypnogram_sha256": given,
         "settings": resolved,
@@ -208,4 +241,5 @@ def _trace(
             calibrated,
             versions,
         ),
+        "request": request_of_night(recording, settings, versions, **asked),
     }

@@ -6,22 +6,24 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 from eegsleep.errors import EegSleepError
+from eegsleep.events.detect import Events
 from eegsleep.events.slow_oscillations import main_slow_oscillations
+from eegsleep.file_names import PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.night.analyze import Night
-from eegsleep.provenance import encode_json, hash_bytes, hash_file, write_file
+from eegsleep.provenance import encode_json, hash_bytes, hash_file, read_provenance, write_file
 from eegsleep.quality import Verdict
 from eegsleep.staging.lights import Lights
-from eegsleep.tables import NIGHT_TABLES, encode_sidecar, encode_table, read_table
+from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, encode_sidecar, encode_table, read_table
 
 
 def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None = None) -> Path:
     """Write a night folder and return its path.
 
     A new folder appears whole. In a folder that is already there each file is replaced whole, and
-    `provenance.json`, which holds the hash of every file, comes last.
+    `provenance.json`, which holds the hash of every file, comes last. Files that only the earlier night had are
+    removed.
 
     Parameters
     ----------
@@ -43,6 +45,8 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
         files[f"{table.name}.csv"] = encode_table(night.tables()[table.name], table)
         files[f"{table.name}.json"] = encode_sidecar(table)
     files["events.edf"] = encode_events(night)
+    if night.reference is not None:
+        files[REFERENCE_FILE] = encode_table(night.reference, HYPNOGRAM)
     files.update(pages or {})
     provenance = {
         **night.provenance,
@@ -50,7 +54,8 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
         "warnings": list(night.warnings),
         "outputs": {name: hash_bytes(content) for name, content in sorted(files.items())},
     }
-    files["provenance.json"] = encode_json(provenance)
+    files[PROVENANCE_FILE] = encode_json(provenance)
+    before = read_provenance(folder).get("outputs", {})
     staging = folder.with_name(f".{night.id}.partial")
     try:
         target = folder if folder.is_dir() else staging
@@ -59,6 +64,8 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
             write_file(target / name, content)
         if target is staging:
             staging.replace(folder)
+        for name in set(before) - set(files):
+            (folder / Path(name).name).unlink(missing_ok=True)
     except OSError as error:
         raise EegSleepError(f"{folder} cannot be written", found=str(error)) from error
     finally:
@@ -69,7 +76,7 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
 def _refuse_other_night(folder: Path, night: Night) -> None:
     """Raise if a folder holds another recording's night: two files may have one name in two places."""
     try:
-        kept = json.loads((folder / "provenance.json").read_bytes())["input"]["sha256"]
+        kept = json.loads((folder / PROVENANCE_FILE).read_bytes())["input"]["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         return
     mine = night.provenance.get("input", {}).get("sha256", "")
@@ -92,7 +99,7 @@ def load_night(folder: str | Path) -> Night:
 
     folder = Path(folder)
     try:
-        provenance = json.loads((folder / "provenance.json").read_bytes())
+        provenance = json.loads((folder / PROVENANCE_FILE).read_bytes())
         outputs = provenance["outputs"]
     except (OSError, ValueError, KeyError) as error:
         raise EegSleepError(f"{folder} is not a finished night folder", found=str(error)) from error
@@ -103,14 +110,15 @@ def load_night(folder: str | Path) -> Night:
             found="no verdict on its quality",
             remedy="score the night again",
         )
-    for table in NIGHT_TABLES:
-        name = f"{table.name}.csv"
+    kept = [f"{table.name}.csv" for table in NIGHT_TABLES]
+    for name in [*kept, *({REFERENCE_FILE} & set(outputs))]:
         if not (folder / name).is_file() or hash_file(folder / name) != outputs.get(name):
             raise EegSleepError(
                 f"{folder / name} is not the file that was written",
                 remedy="score the night again; give a corrected hypnogram with --hypnogram",
             )
     tables = {table.name: read_table(folder / f"{table.name}.csv", table) for table in NIGHT_TABLES}
+    expert = folder / REFERENCE_FILE if REFERENCE_FILE in outputs else None
     start = provenance["start"]
     return Night(
         id=provenance["id"],
@@ -124,7 +132,11 @@ def load_night(folder: str | Path) -> Night:
         warnings=tuple(provenance["warnings"]),
         methods=(),
         provenance={k: v for k, v in provenance.items() if k not in {"quality", "warnings", "outputs"}},
-        **tables,
+        quality=tables.pop("quality"),
+        spectrum=tables.pop("spectrum"),
+        markers=tables.pop("markers"),
+        events=Events(**tables),
+        reference=read_table(expert, HYPNOGRAM) if expert else None,
     )
 
 
@@ -163,12 +175,3 @@ def encode_events(night: Night) -> bytes:
     buffer = BytesIO()
     file.write(buffer)
     return buffer.getvalue()
-
-
-def read_provenance(folder: Path) -> dict[str, Any]:
-    """Return provenance.json of a night folder, empty where there is none that can be read."""
-    try:
-        found = json.loads((folder / "provenance.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -105,6 +105,14 @@ def read_recording(
         faults=tuple(faults),
         files=files,
         units=dict(units or {}),
+        asked={
+            "device": device,
+            "eeg": tuple(eeg) if eeg else None,
+            "eog": eog,
+            "emg": emg,
+            "units": tuple((units or {}).items()),
+            "start": start.isoformat() if start else None,
+        },
     )
 
 

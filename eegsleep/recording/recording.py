@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import RecordingError
-from eegsleep.provenance import hash_bytes, hash_file
-from eegsleep.recording.rates import at_rate, bridge_gaps  # noqa: F401 - bridge_gaps is used from here
+from eegsleep.provenance import hash_files
+from eegsleep.recording.rates import at_rate
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -47,6 +47,8 @@ class Recording:
         The user's word on units, by label: it changes numbers as a setting does.
     files : tuple of (path, size in bytes, time of change in ns)
         Where the signals came from; empty for a recording that was not read from a file.
+    asked : mapping of str to object, optional
+        What `read_recording` was asked for, in words; None for a recording that was made in another way.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Recording:
     faults: tuple[Fault, ...] = field(default=())
     files: tuple[tuple[Path, int, int], ...] = field(default=())
     units: dict[str, str] = field(default_factory=dict)
+    asked: Mapping[str, Any] | None = None
 
     @property
     def channels(self) -> list[str]:
@@ -81,18 +84,18 @@ class Recording:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the file; of several files, the hash of their hashes; empty if there is none.
+        """Hash of the file or files (`hash_files`); empty if there is none.
 
         Worked out when it is asked for: hashing a large file takes longer than reading two of its
         channels. A file that was changed since it was read is refused.
         """
         try:
             refuse_changed(self.files)
-            hashes = [hash_file(path) for path, _, _ in self.files]
+            return hash_files([path for path, _, _ in self.files])
         except OSError as error:
-            raise RecordingError("the file was taken away since it was read", found=str(error),
-                                 remedy="put it back, or read it again") from error  # fmt: skip
-        return hashes[0] if len(hashes) == 1 else hash_bytes("".join(hashes).encode()) if hashes else ""
+            raise RecordingError(
+                "the file was taken away since it was read", found=str(error), remedy="put it back, or read it again"
+            ) from error
 
     @cached_property
     def microvolts(self) -> np.ndarray:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from eegsleep.night import Night
+    from eegsleep.night.analyze import Night
 
 EPOCH_S = 30.0
 WINDOW_S = 300.0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from eegsleep.night import Night
+    from eegsleep.night.analyze import Night
 
 # marker, label, stage, decimals; those of a channel are shown for the first EEG derivation.
 CARDS = (

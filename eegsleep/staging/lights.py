@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -46,11 +46,14 @@ class Lights:
     source : str
         `user`, `annotations`, `hypnogram`, `whole recording`, or `sleep`: found from the stages, which
         says nothing of when the lights went out; `OFF_ALONE` where only that is known.
+    asked : pair of str or None, optional
+        The clock times that `find_lights` was given; None for lights that were found in another way.
     """
 
     off_s: float
     on_s: float
     source: str
+    asked: tuple[str | None, str | None] | None = field(default=None, compare=False)
 
     @property
     def known(self) -> bool:
@@ -92,6 +95,12 @@ def find_lights(
     RecordingError
         If a time given cannot be understood, or does not lie in the recording.
     """
+    found = _find_lights(recording, off, on)
+    words = tuple(str(moment) if moment is not None else None for moment in (off, on))
+    return replace(found, asked=words) if found else None
+
+
+def _find_lights(recording: Recording, off: str | datetime | None, on: str | datetime | None) -> Lights | None:
     whole = recording.n_epochs * EPOCH_S
     if off is not None or on is not None:
         off_s = 0.0 if off is None else _seconds_of(recording, off)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,24 @@ class StagingSettings:
     min_usable_fraction: float = 0.5
 
 
+class Staged(NamedTuple):
+    """Stages of a night.
+
+    Attributes
+    ----------
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM`.
+    lights : Lights
+        When the night began and ended.
+    channels : dict of str to float
+        The channels that were staged and the weight of each; empty for stages that were given.
+    """
+
+    stages: pd.DataFrame
+    lights: Lights
+    channels: dict[str, float]
+
+
 def choose_staging_channels(
     recording: Recording, quality: pd.DataFrame, settings: StagingSettings | None = None
 ) -> dict[str, float]:
@@ -69,6 +87,16 @@ def choose_staging_channels(
         labels = [c for c, r in recording.roles.items() if r == role and usable[c] >= settings.min_usable_fraction]
         chosen |= dict.fromkeys(labels[:1] if wanted else [], 1.0)
     return chosen
+
+
+def check_duration(recording: Recording) -> None:
+    """Raise `RecordingError` if a recording is too short to be staged."""
+    if recording.duration_s < MIN_DURATION_S:
+        raise RecordingError(
+            "the recording is too short to be staged",
+            found=f"{recording.duration_s / 60:.1f} min",
+            allowed=f"{MIN_DURATION_S / 60:.0f} min and more",
+        )
 
 
 def score_stages(
@@ -108,13 +136,14 @@ def score_stages(
     ----------
     Vallat & Walker 2021, doi:10.7554/eLife.70092; several EEG, a vote outside YASA: yasa#40.
     """
-    if recording.duration_s < MIN_DURATION_S:
-        raise RecordingError(
-            "the recording is too short to be staged",
-            found=f"{recording.duration_s / 60:.1f} min",
-            allowed=f"{MIN_DURATION_S / 60:.0f} min and more",
-        )
-    weights = choose_staging_channels(recording, quality, settings)
+    check_duration(recording)
+    return _score_epochs(recording, quality, choose_staging_channels(recording, quality, settings), epochs)
+
+
+def _score_epochs(
+    recording: Recording, quality: pd.DataFrame, weights: dict[str, float], epochs: slice | None
+) -> pd.DataFrame:
+    """Return table `HYPNOGRAM` from the channels that were chosen; see `score_stages`."""
     logger.info("scoring sleep stages")
     start, stop, _ = (epochs or slice(None)).indices(recording.n_epochs)
     usable = {label: usable_epochs(quality, label)[start:stop] for label in weights}
@@ -125,7 +154,7 @@ def score_stages(
 
 def score_night(
     recording: Recording, quality: pd.DataFrame, settings: StagingSettings | None = None, lights: Lights | None = None
-) -> tuple[pd.DataFrame, Lights]:
+) -> Staged:
     """Score the night within a recording, and say from when to when it was.
 
     Where lights off and on are known, nothing outside them is kept. A recording of more than a night's
@@ -134,19 +163,20 @@ def score_night(
 
     Returns
     -------
-    pandas.DataFrame
-        Table `HYPNOGRAM` of the whole recording; UNS outside the night.
-    Lights
+    Staged
+        `stages` are those of the whole recording; UNS outside the night.
     """
+    check_duration(recording)
+    channels = choose_staging_channels(recording, quality, settings)
     is_long = recording.duration_s > MAX_NIGHT_H * 3600
     is_open = lights is None or math.isnan(lights.on_s)
-    night = complete_lights(lights, score_stages(recording, quality, settings)) if is_open else lights
+    night = complete_lights(lights, _score_epochs(recording, quality, channels, None)) if is_open else lights
     margin_s = MARGIN_S if night.known else 0.0
     epochs = night.epochs(recording.n_epochs, margin_s) if is_long else None
-    stages = score_stages(recording, quality, settings, epochs)
+    stages = _score_epochs(recording, quality, channels, epochs)
     # scaled by a whole day, single epochs of its wake look like sleep and draw the night out
     night = complete_lights(lights, stages) if is_open else night
-    return keep_night(stages, night), night
+    return Staged(keep_night(stages, night), night, channels)
 
 
 def score_derivations(recording: Recording, usable: dict[str, np.ndarray], epochs: slice) -> dict[str, np.ndarray]:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from eegsleep.study.declared.protocol import Study
     from eegsleep.tables import Table
 
-NIGHTS_FOLDER = "eegsleep-nights"  # beside study.toml, unless another is named
 _MARKER_FILE, _AUDIT_FILE = f"{MARKERS.name}.csv", f"{AUDIT.name}.csv"
 
 

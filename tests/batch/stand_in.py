@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from eegsleep.errors import RecordingError
-from eegsleep.provenance import encode_json, hash_bytes, package_versions, write_file
-from eegsleep.workflows.score import describe_request, hash_inputs
+from eegsleep.provenance import encode_json, hash_bytes, hash_files, package_versions, write_file
+from eegsleep.workflows.score import describe_request
 
 _SECONDS = 0.0
 
@@ -23,7 +23,7 @@ def pretend(job, settings, output):
     folder.mkdir(exist_ok=True)
     content = f"night {job.night}\n".encode()
     write_file(folder / "markers.csv", content)
-    request = describe_request(job, hash_inputs([job.file]), settings, package_versions())
+    request = describe_request(job, hash_files([job.file]), settings, package_versions())
     outputs = {"markers.csv": hash_bytes(content)}
     write_file(folder / "provenance.json", encode_json({"request": request, "outputs": outputs}))
 

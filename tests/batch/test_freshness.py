@@ -10,9 +10,8 @@ import pytest
 from eegsleep.batch.freshness import find_fresh, list_inputs
 from eegsleep.config import Settings
 from eegsleep.events.spindles import SpindleSettings
-from eegsleep.night.folder import read_provenance
-from eegsleep.provenance import hash_file, package_versions
-from eegsleep.workflows.score import Job, describe_request, hash_inputs, score_file
+from eegsleep.provenance import hash_file, hash_files, package_versions, read_provenance
+from eegsleep.workflows.score import Job, describe_request, score_file
 
 VERSIONS = {"eegsleep": "1"}
 
@@ -32,8 +31,13 @@ def test_a_night_just_worked_out_is_fresh_whatever_it_is_told_of_the_sleeper(sco
     assert find_fresh([dataclasses.replace(job, subject="S01")], output, settings) == {"n1"}
 
 
+def test_a_coding_asks_nothing_where_there_is_no_hypnogram(scored):
+    job, settings, output = scored
+    assert find_fresh([dataclasses.replace(job, coding="rk")], output, settings)
+
+
 @pytest.mark.parametrize("changes", [
-    {"eeg": None}, {"lights_off": None}, {"units": (("C4-M1", "uV"),)}, {"device": "generic"}, {"coding": "rk"},
+    {"eeg": None}, {"lights_off": None}, {"units": (("C4-M1", "uV"),)}, {"device": "generic"}
 ])  # fmt: skip
 def test_another_question_is_not_answered_by_the_old_night(scored, changes):
     job, settings, output = scored
@@ -55,6 +59,7 @@ def test_another_question_needs_no_reading_of_the_recording(scored, monkeypatch)
     job, settings, output = scored
     read = []
     monkeypatch.setattr(freshness, "hash_file", lambda path: read.append(path) or hash_file(path))
+    monkeypatch.setattr(freshness, "hash_files", lambda paths: read.extend(paths) or hash_files(paths))
     assert not find_fresh([dataclasses.replace(job, device="generic")], output, settings)
     assert read == []
     assert find_fresh([job], output, settings) == {"n1"}
@@ -91,12 +96,12 @@ def test_what_is_in_a_file_counts_and_not_its_name(nights, tmp_path):
     other = tmp_path / "stages.csv"
     other.write_text("onset_s,stage\n0,W\n")
     job = Job(recording, night="n", hypnogram=other)
-    before = describe_request(job, hash_inputs([recording]), Settings(), VERSIONS)
+    before = describe_request(job, hash_files([recording]), Settings(), VERSIONS)
     moved = other.rename(tmp_path / "elsewhere.csv")
     job = dataclasses.replace(job, hypnogram=moved, file=Path("anywhere"))
-    assert describe_request(job, hash_inputs([recording]), Settings(), VERSIONS) == before
+    assert describe_request(job, hash_files([recording]), Settings(), VERSIONS) == before
     moved.write_text("onset_s,stage\n0,N2\n")
-    assert describe_request(job, hash_inputs([recording]), Settings(), VERSIONS) != before
+    assert describe_request(job, hash_files([recording]), Settings(), VERSIONS) != before
     with pytest.raises(OSError, match="stages"):
         describe_request(dataclasses.replace(job, hypnogram=other), "", Settings(), VERSIONS)
 
@@ -105,11 +110,11 @@ def test_a_recording_of_several_files_is_all_of_them(write_edf, tmp_path):
     """A folder of one-signal files changes when one of them does, and when one is called by another name."""
     for label in ("EEG L", "EEG R"):
         write_edf([label], name=f"{label}.edf", minutes=6)
-    before = hash_inputs(list_inputs(tmp_path))
+    before = hash_files(list_inputs(tmp_path))
     renamed = (tmp_path / "EEG R.edf").rename(tmp_path / "EEG F4.edf")
-    assert hash_inputs(list_inputs(tmp_path)) != before
+    assert hash_files(list_inputs(tmp_path)) != before
     renamed.rename(tmp_path / "EEG R.edf")
-    assert hash_inputs(list_inputs(tmp_path)) == before
+    assert hash_files(list_inputs(tmp_path)) == before
 
 
 def test_asking_for_finished_nights_loads_nothing_that_computes(scored):
@@ -131,7 +136,7 @@ def test_asking_for_finished_nights_loads_nothing_that_computes(scored):
 
 def test_versions_are_part_of_the_question(scored):
     job, settings, _ = scored
-    inputs = hash_inputs([job.file])
+    inputs = hash_files([job.file])
     newer = package_versions() | {"yasa": "9.9"}
     assert describe_request(job, inputs, settings, newer) != describe_request(job, inputs, settings, package_versions())
 
@@ -155,7 +160,7 @@ def test_a_recording_that_was_changed_replaces_its_night_and_that_of_another_pla
     here.write_bytes((nights / "n2.edf").read_bytes())
     there.write_bytes((nights / "n1.edf").read_bytes())
     assert run(here)["status"] == "done"
-    assert json.loads(kept.read_bytes())["input"]["sha256"] == hash_inputs([here])
+    assert json.loads(kept.read_bytes())["input"]["sha256"] == hash_files([here])
     refused = run(there)
     assert refused["status"] == "failed"
     assert "another recording of the same name" in refused["reason"]

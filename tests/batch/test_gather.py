@@ -10,10 +10,11 @@ import pytest
 
 from eegsleep.batch.gather import check_output, gather_nights, write_summary
 from eegsleep.errors import EegSleepError
+from eegsleep.events.detect import Events
 from eegsleep.markers.catalogue import CATALOGUE
-from eegsleep.night import save_night
+from eegsleep.night.folder import save_night
 from eegsleep.study.declared.nights_file import read_nights
-from eegsleep.tables import HYPNOGRAM, JOBS, MARKERS, NIGHT_TABLES, empty_table, encode_table
+from eegsleep.tables import EVENT_TABLES, JOBS, QUALITY, SPECTRUM, empty_table, encode_table
 
 JOB = {"night": "", "subject": "", "file": "", "status": "done", "seconds": 1.0, "memory_mb": 1.0, "error": "",
        "reason": ""}  # fmt: skip
@@ -35,10 +36,8 @@ def _jobs(*rows):
 @pytest.fixture(scope="module")
 def night(sample_night):
     """Return the sample night without its events, which nobody gathers, so that it is soon written."""
-    return replace(
-        sample_night,
-        **{table.name: empty_table(table) for table in NIGHT_TABLES if table not in {HYPNOGRAM, MARKERS}},
-    )
+    events = Events(**{table.name: empty_table(table) for table in EVENT_TABLES})
+    return replace(sample_night, quality=empty_table(QUALITY), spectrum=empty_table(SPECTRUM), events=events)
 
 
 @pytest.fixture(scope="module")

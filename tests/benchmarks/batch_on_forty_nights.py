@@ -19,7 +19,7 @@ from pathlib import Path
 from eegsleep.batch.cluster import Resources
 from eegsleep.batch.run import run_batch
 from eegsleep.batch.sources import find_jobs
-from eegsleep.workflows.score import Job, do_job
+from eegsleep.workflows.score import Job, score_job
 
 N_BROKEN, N_KILLS = 4, 10
 TIME_LIMIT_S = 60.0
@@ -46,7 +46,7 @@ def work_or_misbehave(job: Job, settings: object, output: Path) -> None:
         ctypes.string_at(0)
     if job.night == os.environ["HANGING_NIGHT"]:
         ctypes.PyDLL(None).sleep(6000)
-    do_job(job, settings, output)
+    score_job(job, settings, output)
     with (output.parent / "memory.txt").open("a") as file:
         file.write(f"{os.getpid()} {psutil.Process().memory_info().rss / 1e6:.0f}\n")
 

@@ -15,12 +15,12 @@ def run(*arguments, cwd=None):
     )
 
 
-def test_score_writes_a_night_folder_and_prints_the_report(tmp_path):
-    done = run("score", SAMPLE, "--output", tmp_path / "nights")
+def test_score_writes_a_night_folder_and_prints_the_report(score_sample):
+    done, folder = score_sample
     assert done.returncode == 0, done.stderr
     report = Path(done.stdout.strip())
     assert report.name == "report.html"
-    assert report.parent == tmp_path / "nights" / "sample-night"
+    assert report.parent == folder
     assert "\x1b" not in done.stdout + done.stderr, "a pipe is not a terminal"
 
 

@@ -16,17 +16,18 @@ from datasets.miniature_physionet import CINC_STAGES, SLPDB_STAGES, spread
 
 from eegsleep import read_recording
 from eegsleep.batch.dataset_study import write_dataset_study
-from eegsleep.cli import main as cli
-from eegsleep.cli import study as study_cli
+from eegsleep.cli.night import agree
+from eegsleep.cli.study import describe_comparison
 from eegsleep.config import Settings
 from eegsleep.datasets.physionet import list_nights
 from eegsleep.datasets.registry import read_registry
 from eegsleep.errors import RecordingError
-from eegsleep.night import load_night
+from eegsleep.file_names import NIGHTS_FOLDER
+from eegsleep.night.folder import load_night
 from eegsleep.simulation.night import SimulationSettings, simulate_night
-from eegsleep.study.folder import NIGHTS_FOLDER
 from eegsleep.tables import CHECKS, COMPARISON, HYPNOGRAM, read_table
 from eegsleep.workflows.score import Job, score_file
+from eegsleep.workflows.study import compare_study, lock_study
 
 SLEEPERS = ("ST701", "ST702", "ST704", "ST705", "ST706", "ST707")
 MINUTES = 20
@@ -109,8 +110,8 @@ def test_every_night_counts_from_lights_off_with_the_emg_and_movement_is_not_wak
 
 def test_the_study_as_written_is_locked_and_compared_without_p_values(scored, tmp_path):
     study, nights = copy_study(scored, tmp_path / "study"), scored.parent / NIGHTS_FOLDER
-    study_cli.lock(study, nights=nights)
-    study_cli.compare(study, nights=nights)
+    lock_study(study, nights=nights)
+    compare_study(study, nights=nights)
     found = read_table(study.parent / "comparison.csv", COMPARISON)
     assert found["p"].isna().all()
     row = found.set_index(["marker", "stage", "channel"]).loc["spindle_frequency_hz", "NREM", "EEG Fpz-Cz"]
@@ -125,8 +126,8 @@ def test_a_stated_coin_for_each_sleeper_gives_a_finding_that_says_what_it_rests_
     text = study.read_text().replace('design = "observational"', 'design = "crossover"')
     text = text.replace('mechanism = "observational"\n', "").replace('# mechanism = "cr', 'mechanism = "cr')
     study.write_text(text.replace("# balanced = false", "balanced = false"))
-    study_cli.lock(study, nights=nights)
-    said = study_cli.compare(study, nights=nights)
+    lock_study(study, nights=nights)
+    said = describe_comparison(compare_study(study, nights=nights))
     assert any(line.startswith("Primary endpoint: Spindle frequency") for line in said)
     found = read_table(study.parent / "comparison.csv", COMPARISON).set_index(["marker", "stage", "channel"])
     slower = found.loc["spindle_frequency_hz", "NREM", "EEG Fpz-Cz"]
@@ -143,7 +144,7 @@ def test_a_stated_coin_for_each_sleeper_gives_a_finding_that_says_what_it_rests_
 
 
 def test_the_folder_of_the_batch_agrees_with_the_experts(scored, tmp_path, capsys):
-    cli.agree(scored.parent / NIGHTS_FOLDER, output=tmp_path)
+    agree(scored.parent / NIGHTS_FOLDER, output=tmp_path)
     assert "12 nights: kappa" in capsys.readouterr().err
     with next(Path(tmp_path).glob("*pooled*.csv")).open(newline="") as file:
         pooled = {(row["measure"], row["pooling"]): float(row["value"]) for row in csv.DictReader(file)}

@@ -393,7 +393,7 @@ def test_hmc_annotations_bound_to_a_channel_and_lights(save):
 
 def test_our_own_events_are_read_without_spindles(sample_night, save):
     from eegsleep.events.slow_oscillations import main_slow_oscillations
-    from eegsleep.night import encode_events
+    from eegsleep.night.folder import encode_events
 
     path = save(encode_events(sample_night))
     stages, notes = read_aligned(path, len(sample_night.stages), sample_night.start)

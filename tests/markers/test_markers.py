@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 
 from eegsleep.errors import SettingsError
+from eegsleep.events.detect import Events
 from eegsleep.markers import CATALOGUE, FAMILIES, MarkerSettings, measure_markers
 from eegsleep.tables import (
     COUPLING,
+    EVENT_TABLES,
     HYPNOGRAM,
     MARKERS,
     QUALITY,
@@ -54,15 +56,11 @@ def coupled_at(epochs, stage, phases, coupled=True):
 
 
 def measure(tables, spindles=(), waves=(), coupling=(), spectrum=(), channels=("C3",), settings=None):
-    return measure_markers(
-        *tables,
-        fill(SPINDLES, list(spindles)),
-        fill(SLOW_OSCILLATIONS, list(waves)),
-        fill(COUPLING, list(coupling)),
-        fill(SPECTRUM, list(spectrum)),
-        channels,
-        settings,
-    )
+    events = {SPINDLES: spindles, SLOW_OSCILLATIONS: waves, COUPLING: coupling}
+    kept = {table.name: empty_table(table) for table in EVENT_TABLES} | {
+        table.name: fill(table, list(rows)) for table, rows in events.items()
+    }
+    return measure_markers(*tables, Events(**kept), fill(SPECTRUM, list(spectrum)), channels, settings)
 
 
 def row(markers, name, stage="", channel="C3"):

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 import eegsleep as es
+from eegsleep.events.detect import Events
 from eegsleep.hypnograms.table import make_stages
 from eegsleep.markers import measure_markers
 from eegsleep.staging.lights import Lights, find_lights, keep_night, lights_from_hypnogram, lights_from_sleep
-from eegsleep.tables import COUPLING, QUALITY, SLOW_OSCILLATIONS, SPECTRUM, SPINDLES, empty_table
+from eegsleep.tables import EVENT_TABLES, QUALITY, SPECTRUM, empty_table
 
 
 @pytest.fixture
@@ -86,8 +87,9 @@ def test_night_is_the_longest_sleep_and_not_the_nap():
 
 
 def markers_of(stages, lights):
-    empty = [empty_table(t) for t in (QUALITY, SPINDLES, SLOW_OSCILLATIONS, COUPLING, SPECTRUM)]
-    return measure_markers(stages, *empty, [], lights=lights).set_index("marker")
+    events = Events(**{table.name: empty_table(table) for table in EVENT_TABLES})
+    quality, spectrum = empty_table(QUALITY), empty_table(SPECTRUM)
+    return measure_markers(stages, quality, events, spectrum, [], lights=lights).set_index("marker")
 
 
 def test_statistics_count_from_lights_off():

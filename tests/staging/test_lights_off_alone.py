@@ -68,6 +68,6 @@ def test_what_counts_up_to_lights_on_is_missing_and_what_counts_from_lights_off_
 def test_a_day_that_is_scored_ends_with_the_sleep_of_its_second_scoring(day, monkeypatch):
     """The first is scaled by the whole day, and single epochs of its wake may look like sleep."""
     passes = iter(["w" * 40 + "2" * 60 + "w" * 40 + "2" * 2 + "w" * 38, "w" * 40 + "2" * 60 + "w" * 80])
-    monkeypatch.setattr(score, "score_stages", lambda *_: stages_of(next(passes)))
-    _, lights = score.score_night(day, None, None, find_lights(day, "23:10"))
+    monkeypatch.setattr(score, "_score_epochs", lambda *_: stages_of(next(passes)))
+    lights = score.score_night(day, es.measure_quality(day), None, find_lights(day, "23:10")).lights
     assert lights.on_s == 100 * 30 + 120

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eegsleep.errors import EegSleepError
+from eegsleep.file_names import PROVENANCE_FILE
 from eegsleep.provenance import encode_json, fingerprint, hash_file, package_versions, write_file
 from eegsleep.study.masking.sealed_key import open_key
 
@@ -54,7 +55,7 @@ def read_provenances(study: Study, folder: str | Path) -> dict[str, dict[str, An
     wanted = nights.loc[(nights["file"] != "") & ~nights["excluded"], "night"]
     found = {}
     for night in wanted:
-        path = Path(folder) / night / "provenance.json"
+        path = Path(folder) / night / PROVENANCE_FILE
         try:
             found[night] = json.loads(path.read_bytes())
         except (OSError, ValueError) as error:
@@ -191,7 +192,7 @@ def _freeze(
     return json.loads(json.dumps(frozen))
 
 
-def lock_study(
+def write_lock(
     study: Study,
     provenances: Mapping[str, Mapping[str, Any]],
     analysis: Mapping[str, Any] | None = None,
@@ -303,7 +304,7 @@ def verify_lock(
     lock : mapping
         From `read_lock`.
     provenances, analysis
-        As in `lock_study`.
+        As in `write_lock`.
 
     Returns
     -------

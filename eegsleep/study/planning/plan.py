@@ -83,7 +83,7 @@ class Plan:
     sentences: tuple[str, ...]
 
 
-def plan_study(
+def draw_plan(
     study: Study,
     spreads: Mapping[str, Spread] | None = None,
     noise: Noise | None = None,
@@ -169,7 +169,7 @@ def _with_strata(study: Study, schedule: pd.DataFrame) -> pd.DataFrame:
 
 
 def measure_spreads(study: Study, values: pd.DataFrame) -> dict[str, Spread]:
-    """Measure the spread of the primary endpoints from nights at hand, for `plan_study`.
+    """Measure the spread of the primary endpoints from nights at hand, for `draw_plan`.
 
     Parameters
     ----------

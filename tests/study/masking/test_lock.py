@@ -11,11 +11,11 @@ from eegsleep.errors import EegSleepError, SettingsError
 from eegsleep.study.masking.lock import (
     Change,
     agree_provenance,
-    lock_study,
     read_lock,
     read_provenances,
     unmask,
     verify_lock,
+    write_lock,
 )
 from eegsleep.study.masking.sealed_key import seal_key
 
@@ -46,7 +46,7 @@ def sealed(folder, tmp_path):
 
 
 def test_a_lock_holds_everything_a_result_depends_on(study, made_alike):
-    lock = lock_study(study, made_alike, {"n_draws": 9999}, now=MOMENT)
+    lock = write_lock(study, made_alike, {"n_draws": 9999}, now=MOMENT)
     assert (
         lock == json.loads((study.path.parent / "lock.json").read_text()) == read_lock(study.path.parent / "lock.json")
     )
@@ -61,13 +61,13 @@ def test_a_lock_holds_everything_a_result_depends_on(study, made_alike):
 
 def test_a_class_of_compounds_chosen_after_the_result_is_told(folder, study, made_alike):
     """The literature to set beside a result must not be looked for after it."""
-    lock = lock_study(study, made_alike)
+    lock = write_lock(study, made_alike)
     folder.toml = folder.toml.replace("seed = 7", 'seed = 7\ncompound_class = "melatonin"')
     assert verify_lock(folder.read(), lock, made_alike) == (Change("protocol.compound_class", "", "melatonin"),)
 
 
 def test_what_an_earlier_version_did_not_freeze_has_not_changed(study, made_alike):
-    lock = lock_study(study, made_alike)
+    lock = write_lock(study, made_alike)
     del lock["protocol"]["compound_class"], lock["active"]
     assert verify_lock(study, lock, made_alike) == ()
 
@@ -77,17 +77,17 @@ def test_one_recording_under_two_names_is_refused(study, made_alike):
         made_alike[night]["input"] = {"sha256": f"hash of {night}"}
     made_alike["S01-007"]["input"] = {"sha256": "hash of S01-004"}
     with pytest.raises(EegSleepError, match="one recording stands for two nights; found S01-004 and S01-007"):
-        lock_study(study, made_alike)
+        write_lock(study, made_alike)
 
 
 def test_a_lock_is_the_same_for_the_same_study(study, made_alike, tmp_path):
-    one = lock_study(study, made_alike, path=tmp_path / "one.json", now=MOMENT)
-    two = lock_study(study, made_alike, path=tmp_path / "two.json", now=MOMENT)
+    one = write_lock(study, made_alike, path=tmp_path / "one.json", now=MOMENT)
+    two = write_lock(study, made_alike, path=tmp_path / "two.json", now=MOMENT)
     assert one["sha256"] == two["sha256"]
 
 
 def test_what_changed_after_the_lock_is_told_by_name(folder, study, made_alike):
-    lock = lock_study(study, made_alike)
+    lock = write_lock(study, made_alike)
     folder.toml = folder.toml.replace("[15,", "[5,").replace("seed = 7", "seed = 8")
     folder.rows[4] |= {"excluded": "true", "exclusion_reason": "the night is judged unusable"}
     folder.rows[5]["day_kss"] = "9"
@@ -105,7 +105,7 @@ def test_what_changed_after_the_lock_is_told_by_name(folder, study, made_alike):
 
 
 def test_a_night_that_came_or_went_after_the_lock_is_told(study, made_alike):
-    lock = lock_study(study, made_alike)
+    lock = write_lock(study, made_alike)
     fewer = dataclasses.replace(study, nights=study.nights.iloc[:-1])
     names = {change.what for change in verify_lock(fewer, lock, made_alike)}
     assert "nights.S01-014.condition" in names
@@ -113,7 +113,7 @@ def test_a_night_that_came_or_went_after_the_lock_is_told(study, made_alike):
 
 
 def test_a_changed_analysis_is_told(study, made_alike):
-    lock = lock_study(study, made_alike, {"statistic": "difference"})
+    lock = write_lock(study, made_alike, {"statistic": "difference"})
     changes = verify_lock(study, lock, made_alike, {"statistic": "phase means"})
     assert changes == (Change("analysis.statistic", "difference", "phase means"),)
 
@@ -132,7 +132,7 @@ def test_a_changed_analysis_is_told(study, made_alike):
 def test_nights_made_by_different_versions_or_settings_are_refused_together(study, made_alike, change, word):
     made_alike["S01-007"] |= change
     with pytest.raises(EegSleepError) as error:
-        lock_study(study, made_alike)
+        write_lock(study, made_alike)
     assert word in str(error.value)
     assert "1 night (S01-007)" in str(error.value)
     assert not (study.path.parent / "lock.json").exists()
@@ -145,7 +145,7 @@ def test_a_unit_stated_for_some_nights_only_is_refused(study, made_alike):
     assert agree_provenance(made_alike, dict.fromkeys(made_alike, "S01"))["versions"]["yasa"] == "0.8.1"
     made_alike["S01-007"]["units"] = {}
     with pytest.raises(EegSleepError, match="the unit stated of C3 in nights of S01 differs") as error:
-        lock_study(study, made_alike)
+        write_lock(study, made_alike)
     assert '"not stated": 1 night (S01-007)' in str(error.value)
     other = made_alike | {"S01-007": made_alike["S01-007"] | {"device": "openbci", "roles": {"C4": "eeg"}}}
     assert agree_provenance(other, dict.fromkeys(other, "S01")), "another device has channels of its own"
@@ -157,7 +157,7 @@ def test_one_sleeper_has_one_calibration(study, made_alike):
     for night, made in made_alike.items():
         made["calibration"] = {"sigma_amplitude_uv": {"C4-M1": 15.0 if night != "S01-007" else 16.0}}
     with pytest.raises(EegSleepError, match="calibration of S01 differs"):
-        lock_study(study, made_alike)
+        write_lock(study, made_alike)
     sleepers = {night: "S02" if night == "S01-007" else "S01" for night in made_alike}
     assert agree_provenance(made_alike, sleepers)["versions"]["yasa"] == "0.8.1", "each sleeper has their own"
 
@@ -170,7 +170,7 @@ def test_a_study_without_a_scored_night_is_not_locked():
 def test_every_night_that_enters_must_have_been_scored(study, made_alike):
     del made_alike["S01-007"]
     with pytest.raises(EegSleepError, match=r"have not been scored; found 1 night \(S01-007\)"):
-        lock_study(study, made_alike)
+        write_lock(study, made_alike)
 
 
 def test_provenance_is_read_of_every_night_that_enters(folder, tmp_path):
@@ -195,7 +195,7 @@ def test_codes_are_not_opened_without_a_lock(sealed):
 
 def test_codes_are_opened_once_locked_and_that_is_written_down(sealed, made_alike):
     study, key = sealed
-    lock = lock_study(study, made_alike, now=MOMENT)
+    lock = write_lock(study, made_alike, now=MOMENT)
     assert lock["key_sha256"] == study.key_sha256
     opened = unmask(study, key, now=MOMENT)
     assert opened.active == "B"
@@ -207,7 +207,7 @@ def test_codes_are_opened_once_locked_and_that_is_written_down(sealed, made_alik
 
 def test_the_lock_itself_cannot_be_rewritten(sealed, made_alike):
     study, key = sealed
-    lock_study(study, made_alike)
+    write_lock(study, made_alike)
     path = study.path.parent / "lock.json"
     path.write_text(path.read_text().replace('"alpha": 0.05', '"alpha": 0.1'))
     with pytest.raises(EegSleepError, match="not as it was written"):
@@ -215,24 +215,24 @@ def test_the_lock_itself_cannot_be_rewritten(sealed, made_alike):
 
 
 def test_a_second_lock_is_asked_for_and_remembers_the_first(study, made_alike):
-    first = lock_study(study, made_alike)
+    first = write_lock(study, made_alike)
     with pytest.raises(EegSleepError, match="locked already"):
-        lock_study(study, made_alike)
-    second = lock_study(study, made_alike, {"n_draws": 99}, again=True)
+        write_lock(study, made_alike)
+    second = write_lock(study, made_alike, {"n_draws": 99}, again=True)
     assert [entry["sha256"] for entry in second["replaces"]] == [first["sha256"]]
 
 
 def test_after_unmasking_no_lock_can_be_made(sealed, made_alike):
     study, key = sealed
-    lock_study(study, made_alike)
+    write_lock(study, made_alike)
     unmask(study, key)
     with pytest.raises(EegSleepError, match="its codes were opened"):
-        lock_study(study, made_alike, again=True)
+        write_lock(study, made_alike, again=True)
 
 
 def test_another_key_does_not_open_the_codes(sealed, made_alike, tmp_path):
     study, _ = sealed
-    lock_study(study, made_alike)
+    write_lock(study, made_alike)
     seal_key(("A", "B"), tmp_path / "other.json", active="A")
     with pytest.raises(SettingsError, match="not the key that was sealed"):
         unmask(study, tmp_path / "other.json")
@@ -247,5 +247,5 @@ def test_an_open_study_needs_no_key_but_a_lock_that_says_so(folder, made_alike):
     study = folder.read()
     with pytest.raises(EegSleepError, match="not locked"):
         unmask(study)
-    assert lock_study(study, made_alike)["open_label"]
+    assert write_lock(study, made_alike)["open_label"]
     assert unmask(study).active == "B"

@@ -12,7 +12,7 @@ from eegsleep.errors import SettingsError
 from eegsleep.statistics import resampling
 from eegsleep.study.declared.manifest import read_protocol, read_study, write_template
 from eegsleep.study.masking.sealed_key import hash_key, open_key, seal_key
-from eegsleep.study.planning.plan import measure_spreads, nights_needed, plan_study, write_plan
+from eegsleep.study.planning.plan import draw_plan, measure_spreads, nights_needed, write_plan
 from eegsleep.study.planning.power import (
     Noise,
     Spread,
@@ -59,7 +59,7 @@ def test_missing_nights_raise_the_smallest_p():
 
 
 def test_six_nights_in_pairs_can_never_be_significant_and_the_plan_says_so(study):
-    plan = plan_study(planned(study, nights=6), n_studies=200)
+    plan = draw_plan(planned(study, nights=6), n_studies=200)
     assert not plan.can_answer
     assert math.isinf(plan.detectable_sd)
     assert plan.sentences[0] == (
@@ -73,7 +73,7 @@ def test_six_nights_in_pairs_can_never_be_significant_and_the_plan_says_so(study
 def test_a_plan_promises_nothing_that_the_comparison_refuses(study):
     """Seven nights have 70 schedules, and p = .029 of them; a finding takes eight nights."""
     made = dataclasses.replace(planned(study, nights=7), mechanism=Mechanism("complete"))
-    plan = plan_study(made, n_studies=200)
+    plan = draw_plan(made, n_studies=200)
     assert not plan.can_answer
     assert plan.sentences[1] == "At least 8 nights are needed."
     assert (plan.power["power"].dropna() == 0).all()
@@ -83,7 +83,7 @@ def test_sleepers_are_drawn_within_their_strata_and_nights_csv_says_which(study,
     names = tuple(f"S{i:02d}" for i in range(1, 9))
     made = planned(study, "parallel", 2, names, strata="cov_site")
     made = dataclasses.replace(made, planned=dataclasses.replace(made.planned, strata=("north", "south") * 4))
-    plan = plan_study(made, n_studies=100)
+    plan = draw_plan(made, n_studies=100)
     assert plan.n_schedules == 6 * 6
     drawn = plan.schedule[plan.schedule["condition"] != ""].groupby("subject")["condition"].first()
     assert sorted(drawn[list(names[::2])]) == sorted(drawn[list(names[1::2])]) == ["A", "A", "B", "B"]
@@ -98,7 +98,7 @@ def test_sleepers_are_drawn_within_their_strata_and_nights_csv_says_which(study,
 
 def test_strata_that_are_not_known_are_asked_for(study):
     with pytest.raises(SettingsError, match=r"0 values in plan\.strata; allowed: 4"):
-        plan_study(planned(study, "parallel", 2, ("S1", "S2", "S3", "S4"), strata="cov_site"))
+        draw_plan(planned(study, "parallel", 2, ("S1", "S2", "S3", "S4"), strata="cov_site"))
 
 
 def test_the_fewest_nights_that_can_reach_alpha():
@@ -221,34 +221,34 @@ def test_spreads_are_measured_of_the_primary_endpoints_with_enough_nights(study)
 
 
 def test_effects_in_minutes_are_judged_by_the_catalogue_or_by_own_nights(study):
-    plan = plan_study(planned(study, nights=28), n_studies=300)
+    plan = draw_plan(planned(study, nights=28), n_studies=300)
     row = plan.power[plan.power["endpoint"] == "tst_min||"].iloc[0]
     assert (row["effect"], row["unit"], row["effect_sd"]) == (pytest.approx(15), "min", pytest.approx(15 / 67))
     assert "Messman" in row["source"]
     steady = Spread(10.0, 12.0, "min", 0.2, 9, "own nights, 9 nights")
-    own = plan_study(planned(study, nights=28), {"tst_min||": steady}, n_studies=300)
+    own = draw_plan(planned(study, nights=28), {"tst_min||": steady}, n_studies=300)
     assert own.power.iloc[-1]["effect_sd"] == pytest.approx(15 / 12)
     assert own.power.iloc[-1]["power"] > row["power"] + 0.3
     with pytest.raises(SettingsError, match="no primary endpoint"):
-        plan_study(study, {"n3_min||": steady})
+        draw_plan(study, {"n3_min||": steady})
 
 
 def test_an_effect_in_per_cent_is_set_against_a_spread_in_per_cent(study):
     """Of the mean of own nights, or as published; never against a spread in the marker's own unit."""
     density = "fast_spindle_density_per_min|NREM|C3"
     study = dataclasses.replace(planned(study, nights=28), primary=(density,), smallest_effects={density: (12.0, "%")})
-    row = plan_study(study, n_studies=50).power.iloc[-1]
+    row = draw_plan(study, n_studies=50).power.iloc[-1]
     assert (row["effect_sd"], row["effect"], row["unit"]) == (pytest.approx(0.5), pytest.approx(12), "%")
     assert "Eggert" in row["source"]
     own = estimate_spread([4.0, 6.0, 5.0, 4.0, 6.0], "/min")
-    row = plan_study(study, {density: own}, n_studies=50).power.iloc[-1]
+    row = draw_plan(study, {density: own}, n_studies=50).power.iloc[-1]
     assert row["effect_sd"] == pytest.approx(0.12 * 5 / own.sd_upper)
     in_unit = dataclasses.replace(study, smallest_effects={density: (0.5, "/min")})
-    plan = plan_study(in_unit, n_studies=50)
+    plan = draw_plan(in_unit, n_studies=50)
     assert math.isnan(plan.power.iloc[-1]["effect_sd"])
     assert any("not known" in words for words in plan.sentences)
     tst = dataclasses.replace(study, primary=("tst_min||",), smallest_effects={"tst_min": (10.0, "%")})
-    assert plan_study(tst, n_studies=50).power.iloc[-1]["effect_sd"] == pytest.approx(10 / 18.6)
+    assert draw_plan(tst, n_studies=50).power.iloc[-1]["effect_sd"] == pytest.approx(10 / 18.6)
 
 
 def test_more_nights_are_named_and_suffice(study):
@@ -266,7 +266,7 @@ def test_more_nights_are_named_and_suffice(study):
 )  # fmt: skip
 def test_every_design_is_planned(study, kind, nights, subjects):
     own = planned(study, kind, nights, [f"S{i:02d}" for i in range(subjects)])
-    plan = plan_study(dataclasses.replace(own, primary=study.primary[:1]), n_studies=500)
+    plan = draw_plan(dataclasses.replace(own, primary=study.primary[:1]), n_studies=500)
     assert could_have_drawn(own.mechanism, plan.schedule)
     assert check_table(plan.power, POWER)["power"].between(0, 1).all()
     assert plan.can_answer == (plan.smallest_p <= 0.05)
@@ -274,18 +274,18 @@ def test_every_design_is_planned(study, kind, nights, subjects):
 
 def test_a_design_that_does_not_suit_the_compound_is_told(study):
     slow = dataclasses.replace(planned(study), half_life_h=40.0)
-    words = " ".join(plan_study(slow, n_studies=50).sentences)
+    words = " ".join(draw_plan(slow, n_studies=50).sentences)
     assert "phases" in words
     assert "weekend_balance" in words
     quick = dataclasses.replace(planned(study, nights=28), half_life_h=8.0)
-    words = " ".join(plan_study(quick, n_studies=50).sentences)
+    words = " ".join(draw_plan(quick, n_studies=50).sentences)
     assert "of which 30 % are left the next night, this design shows 85 %" in words
     fixed = planned(study, "phases", 28, min_phase=4, random_start=False)
-    assert "random_start = true" in " ".join(plan_study(fixed, n_studies=50).sentences)
+    assert "random_start = true" in " ".join(draw_plan(fixed, n_studies=50).sentences)
 
 
 def test_an_observational_plan_promises_no_p_value(study):
-    plan = plan_study(dataclasses.replace(planned(study, "observational"), design="observational"))
+    plan = draw_plan(dataclasses.replace(planned(study, "observational"), design="observational"))
     assert math.isnan(plan.smallest_p)
     assert "no p-value" in plan.sentences[0]
     assert (plan.schedule["condition"] == "").all()
@@ -296,7 +296,7 @@ def test_nothing_is_written_for_an_observational_study(study, tmp_path):
     before = {path.name: path.read_bytes() for path in study.path.parent.iterdir()}
     observed = dataclasses.replace(planned(study, "observational"), design="observational")
     with pytest.raises(SettingsError, match="no schedule to draw"):
-        write_plan(observed, plan_study(observed), tmp_path / "key.json")
+        write_plan(observed, draw_plan(observed), tmp_path / "key.json")
     assert {path.name: path.read_bytes() for path in study.path.parent.iterdir()} == before
     assert not (tmp_path / "key.json").exists()
 
@@ -304,7 +304,7 @@ def test_nothing_is_written_for_an_observational_study(study, tmp_path):
 def test_a_plan_written_down_is_a_study_ready_for_its_nights(tmp_path):
     path, nights = write_template(tmp_path / "study")
     study = read_protocol(path)
-    plan = plan_study(study, n_studies=50)
+    plan = draw_plan(study, n_studies=50)
     key = tmp_path / "elsewhere" / "key.json"
     hashes = write_plan(study, plan, key)
     ready = read_study(path)
@@ -339,6 +339,6 @@ def test_a_plan_that_cannot_answer_does_not_ask_for_as_many_nights_as_it_has(tmp
     """Twelve nights behind two for adaptation meet other weekends than twelve that begin at once."""
     path, _ = write_template(tmp_path)
     path.write_text(path.read_text().replace("nights = 28", "nights = 12"))
-    planned = plan_study(read_protocol(path), n_studies=20)
+    planned = draw_plan(read_protocol(path), n_studies=20)
     assert not planned.can_answer
     assert "At least 14 nights are needed." in planned.sentences

@@ -1,0 +1,70 @@
+"""What every command does on the terminal: lines for a reader, and progress while it works."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import contextmanager, suppress
+from functools import wraps
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+
+def printable(text: str) -> str:
+    """Return the text on one line without control characters, which a header or a file name may carry."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def say(text: str) -> None:
+    """Write a line to stderr; if stderr is closed, the work goes on without it."""
+    if sys.stderr:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"{printable(text)}\n")
+            sys.stderr.flush()
+
+
+def show(lines: Iterable[object]) -> None:
+    """Print the result of a command, a line each."""
+    for line in lines:
+        print(printable(str(line)))
+
+
+@contextmanager
+def show_steps() -> Iterator[Callable[[str], None]]:
+    """Show on a terminal which step is running, as the package logs it; without a terminal, show nothing."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status("starting") as status:
+
+        def tell(step: str) -> None:
+            status.update(f"{step[0].upper()}{step[1:]} …")
+
+        handler = logging.Handler(logging.INFO)
+        handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]
+        logger = logging.getLogger("eegsleep")
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            yield tell
+        finally:
+            logger.removeHandler(handler)
+
+
+def with_steps(command: Callable[..., list[str] | tuple[list[str], int]]) -> Callable[..., int]:
+    """Return a command that shows its steps, then prints the lines it returned; it may return an exit code, too."""
+
+    @wraps(command)
+    def run(*arguments: object, **options: object) -> int:
+        with show_steps():
+            said = command(*arguments, **options)
+        lines, code = said if isinstance(said, tuple) else (said, 0)
+        show(lines)
+        return code
+
+    return run

@@ -1,0 +1,197 @@
+"""The commands on one recording: score, inspect, anonymize; and on scored nights: calibrate, agree."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - cyclopts reads the annotations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eegsleep.cli.console import printable, say, show, show_steps
+from eegsleep.cli.options import Labels, ScoringOptions, parse_units
+from eegsleep.errors import SettingsError
+from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE
+
+if TYPE_CHECKING:
+    from eegsleep.recording.inspect import Inspection
+
+
+def score(
+    file: Path,
+    *,
+    output: Path = Path(NIGHTS_FOLDER),
+    hypnogram: Path | None = None,
+    reference: Path | None = None,
+    start: datetime | None = None,
+    options: ScoringOptions | None = None,
+) -> None:
+    """Score one night: a recording goes in, a folder of tables and a report come out.
+
+    Parameters
+    ----------
+    file
+        The recording: EDF, EDF+ or BDF, a ZMax folder, or the text of a Muse or OpenBCI.
+    output
+        Folder in which the night folder is made.
+    hypnogram
+        Stages to use in place of automatic ones: EDF+, CSV, XML or text of the common programs.
+    reference
+        An expert's hypnogram to keep beside ours, for `eegsleep agree`.
+    start
+        Local time of the first sample, where the file's clock is wrong: 2026-01-31T23:15.
+    """
+    options = options or ScoringOptions()
+    with show_steps() as tell:
+        tell("loading libraries")
+        from eegsleep.workflows.score import Job, score_file
+
+        job = Job(file, hypnogram=hypnogram, reference=reference, start=start, **options.for_job())
+        night, folder = score_file(job, options.settings(), output)
+    say(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
+    for warning in night.warnings:
+        say(f"Note: {warning}")
+    show([folder / REPORT_FILE])
+
+
+def calibrate(folder: Path, *, output: Path = Path("calibration.json")) -> None:
+    """Learn one person's own thresholds from all their scored nights, conditions unknown.
+
+    Score the nights again with --calibration to count with them.
+
+    Parameters
+    ----------
+    folder
+        Night folders of one person and one device, whatever was taken on which night.
+    output
+        Where the calibration is written.
+    """
+    with show_steps() as tell:
+        tell("reading nights")
+        from eegsleep.events.calibrate import calibrate_nights
+        from eegsleep.events.calibration import save_calibration
+
+        learned = calibrate_nights(folder)
+        save_calibration(learned, output)
+    limits = ", ".join(f"{label} {value:.3g} µV" for label, value in learned.sigma_amplitude_uv.items())
+    say(f"{learned.n_nights} nights; spindles from {limits}")
+    show([output])
+
+
+def agree(
+    reference: Path,
+    observed: Path | None = None,
+    *,
+    output: Path = Path("eegsleep-agreement"),
+    coding: str | None = None,
+) -> None:
+    """Compare two scorings of a night, or all nights of a folder with their experts' stages.
+
+    Parameters
+    ----------
+    reference
+        The expert's hypnogram, or a folder of nights scored with --reference.
+    observed
+        The other hypnogram, or a night folder.
+    output
+        Folder for the tables and the page.
+    coding
+        What integers in a hypnogram mean: rk, aasm, nsrr, ucddb and others.
+    """
+    with show_steps() as tell:
+        tell("comparing stages")
+        from eegsleep.report.agreement_page import tell_left_out
+        from eegsleep.workflows.agree import agree_scorings
+
+        agreement, left_out, page = agree_scorings(reference, observed, output=output, coding=coding)
+    pooled = agreement.pooled.set_index(["measure", "pooling"])["value"]
+    kappa, accuracy = pooled["kappa", "all epochs"], pooled["accuracy", "all epochs"]
+    n = len(agreement.nights)
+    say(f"{n} night{'s' if n > 1 else ''}: kappa {kappa:.2f}, accuracy {100 * accuracy:.1f} %")
+    for sentence in tell_left_out(left_out):
+        say(f"Note: {sentence}")
+    show([page])
+
+
+def inspect(*files: Path, device: str | None = None, units: Labels = None, json: bool = False) -> int:
+    """Show what recordings are, which channels would be used, and what is wrong with them.
+
+    Exit code 0: all can be read. 1: some cannot. 2: none can.
+
+    Parameters
+    ----------
+    files
+        Recordings of any kind that `score` takes.
+    device
+        Name of a device preset; by default recognised from the file.
+    units
+        Unit of a channel whose header gives none or a wrong one: LABEL=uV.
+    json
+        Print one JSON list in place of text.
+    """
+    if not files:
+        raise SettingsError("nothing to inspect", allowed="one or more files")
+    with show_steps() as tell:
+        from eegsleep.recording.inspect import inspect_recording
+
+        inspections = []
+        for number, file in enumerate(files, start=1):
+            tell(f"inspecting {number} of {len(files)}")
+            inspections.append(inspect_recording(file, device=device, units=parse_units(units)))
+    if json:
+        from eegsleep.provenance import encode_json
+
+        print(encode_json([inspection.as_dict() for inspection in inspections]).decode(), end="")
+    else:
+        print("\n\n".join("\n".join(map(printable, describe_inspection(i))) for i in inspections))
+    n_refused = sum(not inspection.readable for inspection in inspections)
+    return 0 if not n_refused else 2 if n_refused == len(files) else 1
+
+
+def describe_inspection(inspection: Inspection) -> list[str]:
+    """Return what `inspect` prints of one file, line by line."""
+    i = inspection
+    if i.device is None:
+        lines = [f"{i.file}: cannot be read"]
+    else:
+        start = f"starts {i.start:%Y-%m-%d %H:%M:%S}" if i.start else "start unknown"
+        lines = [f"{i.file}: {i.kind}, {i.duration_s / 60:.1f} min, {start}, {len(i.channels)} channels",
+                 f"  device   {i.device.name}: {i.device.title}"]  # fmt: skip
+        known = {c["label"]: f" ({c['rate_hz']:g} Hz, {c['unit'] or 'no unit'})" for c in i.channels}
+        lines += [f"  {role:<8} {label}{known.get(label, ' (by subtraction)')}" for label, role in i.derivations]
+        others = [c["label"] for c in i.channels if not c["role"]]
+        if others:
+            lines.append(f"  unused   {', '.join(others[:12])}{f' and {len(others) - 12} more' if others[12:] else ''}")
+        lines += [f"  known of this device: {fault}" for fault in i.device.faults]
+    for fault in i.faults:
+        value = f" [{fault.field + ': ' if fault.field else ''}{fault.value}]" if fault.value else ""
+        lines.append(f"  {fault.severity}: {fault.as_note()}{value}")
+    return lines if i.faults or i.device is None else [*lines, "  nothing wrong was found"]
+
+
+def anonymize(
+    file: Path,
+    output: Path,
+    *,
+    keep: Labels = None,
+    date: datetime | None = None,
+) -> None:
+    """Write a copy of an EDF or BDF without names, dates and free text; every sample stays as it is.
+
+    The EEG itself may still tell who slept, and so may the name you give the copy.
+
+    Parameters
+    ----------
+    file
+        The recording; it is not changed.
+    output
+        The copy; it must not exist yet.
+    keep
+        Annotation texts to keep beside sleep stages and lights; all others are removed.
+    date
+        A made-up start date, so that the nights of one sleeper keep their order: 2000-01-31.
+    """
+    from eegsleep.recording.edf.anonymize import anonymize_recording
+
+    day = date.date() if date else None
+    for removed in anonymize_recording(file, output, keep_annotations=keep or (), shift_to=day):
+        say(removed)
+    show([output])

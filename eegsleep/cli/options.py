@@ -1,0 +1,95 @@
+"""Options that several commands share, each declared and explained once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from eegsleep.errors import SettingsError
+
+if TYPE_CHECKING:
+    from eegsleep.config import Settings
+
+Labels = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ScoringOptions:
+    """How recordings are read and scored.
+
+    Parameters
+    ----------
+    device
+        Name of a device preset, such as muse or sleep-edf; by default recognised from the file.
+    eeg
+        Labels of the derivations to use, most trusted first; C4-M1 may be made from C4 and M1.
+    eog
+        Label of an eye channel.
+    emg
+        Label of a chin channel.
+    units
+        Unit of a channel whose header gives none or a wrong one: LABEL=uV.
+    lights_off
+        Clock time at which the lights went out: 23:15. Sleep statistics count from here. In a study, nights.csv
+        comes first.
+    lights_on
+        Clock time at which they went on: 07:00.
+    coding
+        What integers in a hypnogram mean: rk, aasm, nsrr, ucddb and others.
+    calibration
+        The person's own thresholds, as `eegsleep calibrate` writes them.
+    config
+        TOML file of settings.
+    """
+
+    device: str | None = None
+    eeg: Labels = None
+    eog: str | None = None
+    emg: str | None = None
+    units: Labels = None
+    lights_off: str | None = None
+    lights_on: str | None = None
+    coding: str | None = None
+    calibration: Path | None = None
+    config: Path | None = None
+
+    def for_job(self) -> dict[str, Any]:
+        """Return the options as a `Job` takes them."""
+        return {
+            "device": self.device,
+            "eeg": tuple(self.eeg) if self.eeg else None,
+            "eog": self.eog,
+            "emg": self.emg,
+            "units": tuple(parse_units(self.units).items()),
+            "lights_off": self.lights_off,
+            "lights_on": self.lights_on,
+            "coding": self.coding,
+            "calibration": self.calibration.absolute() if self.calibration else None,
+        }
+
+    def settings(self) -> Settings:
+        """Return the settings of the file, or the defaults."""
+        from eegsleep.config import Settings, load_settings
+
+        return load_settings(self.config) if self.config else Settings()
+
+
+def parse_units(units: list[str] | None) -> dict[str, str]:
+    """Return units by label from what was written as LABEL=uV.
+
+    Raises
+    ------
+    SettingsError
+        If one is written in another way.
+    """
+    pairs = {}
+    for pair in units or []:
+        label, equals, unit = pair.rpartition("=")
+        if not (label and equals and unit):
+            raise SettingsError("--units is not understood", found=pair, allowed="LABEL=uV")
+        pairs[label] = unit
+    return pairs
