@@ -56,8 +56,9 @@ def load_settings(path: Path) -> Settings:
     changed = {}
     for step, values in content.items():
         if step not in steps or not isinstance(values, dict):
-            raise SettingsError(f"settings file {path.name} names an unknown step", found=step,
-                                allowed=", ".join(sorted(steps)))  # fmt: skip
+            raise SettingsError(
+                f"settings file {path.name} names an unknown step", found=step, allowed=", ".join(sorted(steps))
+            )
         changed[step] = _replace(getattr(settings, step), step, values)
     return dataclasses.replace(settings, **changed)
 
@@ -89,6 +90,7 @@ def _coerce(name: str, value: Any, default: Any) -> Any:  # noqa: ANN401 - TOML 
         fits = isinstance(value, int | float) and (isinstance(default, float) or isinstance(value, int))
         result = float(value) if fits and isinstance(default, float) else value
     if not fits:
-        raise SettingsError(f"setting {name} has a value of the wrong kind", found=repr(value),
-                            allowed=f"like its default {default!r}")  # fmt: skip
+        raise SettingsError(
+            f"setting {name} has a value of the wrong kind", found=repr(value), allowed=f"like its default {default!r}"
+        )
     return result

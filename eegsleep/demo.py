@@ -102,8 +102,11 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> DemoStudy:
     failed = table[table["status"] == "failed"]
     if len(failed):
         first = failed.iloc[0]
-        raise EegSleepError(f"{first['night']} could not be scored", found=first["reason"].rstrip("."),
-                            remedy="try again in another folder")  # fmt: skip
+        raise EegSleepError(
+            f"{first['night']} could not be scored",
+            found=first["reason"].rstrip("."),
+            remedy="try again in another folder",
+        )
     write_summary(folder / NIGHTS_FOLDER)
     lock_study(study)
     return DemoStudy(planned, compare_study(study, key=key))

@@ -162,8 +162,15 @@ def usable_epochs(quality: pd.DataFrame, channel: str) -> np.ndarray:
 
 def reason_kind(reason: str) -> str:
     """Return the kind of a reason of table `QUALITY`: missing, dead, movement or noise; empty for none."""
-    words = {"missing": "missing", "flat": "dead", "clipped": "dead", "no signal": "dead", "swings": "movement",
-             "movement": "movement", "": "noise"}  # fmt: skip
+    words = {
+        "missing": "missing",
+        "flat": "dead",
+        "clipped": "dead",
+        "no signal": "dead",
+        "swings": "movement",
+        "movement": "movement",
+        "": "noise",
+    }
     return next(kind for word, kind in words.items() if word in reason) if reason else ""
 
 

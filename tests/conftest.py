@@ -65,11 +65,14 @@ def write_edf(tmp_path):
         rng = np.random.default_rng(0)
         signals = [
             edfio.EdfSignal(
-                rng.normal(0, sd, int(minutes * 60 * rate_hz)), rate_hz, label=label, physical_dimension=unit,
+                rng.normal(0, sd, int(minutes * 60 * rate_hz)),
+                rate_hz,
+                label=label,
+                physical_dimension=unit,
                 physical_range=(-10 * sd, 10 * sd),
             )
             for label in labels
-        ]  # fmt: skip
+        ]
         path = tmp_path / name
         edfio.Edf(signals).write(path)
         return path

@@ -216,9 +216,19 @@ def test_gain_of_a_single_derivation_is_unknown():
 def make_table(hours=8.0, **changes):
     """Make a night of two EEG and an EOG without fault; `changes` are columns of the first EEG by name."""
     n = int(hours * 120)
-    good = {"rms_uv": 20.0, "ptp_uv": 120.0, "flat_fraction": 0.0, "clipped_fraction": 0.0, "nonfinite_fraction": 0.0,
-            "high_frequency_uv": 2.0, "movement_fraction": 0.0, "drift_uv": 20.0, "mains_uv": 1.0,
-            "relative_gain": 1.0, "reason": ""}  # fmt: skip
+    good = {
+        "rms_uv": 20.0,
+        "ptp_uv": 120.0,
+        "flat_fraction": 0.0,
+        "clipped_fraction": 0.0,
+        "nonfinite_fraction": 0.0,
+        "high_frequency_uv": 2.0,
+        "movement_fraction": 0.0,
+        "drift_uv": 20.0,
+        "mains_uv": 1.0,
+        "relative_gain": 1.0,
+        "reason": "",
+    }
     frames = []
     for label, role in (("C4-M1", "eeg"), ("F3-M2", "eeg"), ("E1-M2", "eog")):
         columns = (

@@ -58,10 +58,17 @@ def limits_of_agreement(differences: NDArray, units: NDArray) -> dict[str, float
     near, far = np.hypot(reach, LIMITS_SD * np.array([shrink, grow]))
     lower, upper = bias - LIMITS_SD * sd, bias + LIMITS_SD * sd
     return {
-        "bias": bias, "bias_low": bias - reach, "bias_high": bias + reach, "sd": sd,
-        "loa_lower": lower, "loa_lower_low": lower - far, "loa_lower_high": lower + near,
-        "loa_upper": upper, "loa_upper_low": upper - near, "loa_upper_high": upper + far,
-    }  # fmt: skip
+        "bias": bias,
+        "bias_low": bias - reach,
+        "bias_high": bias + reach,
+        "sd": sd,
+        "loa_lower": lower,
+        "loa_lower_low": lower - far,
+        "loa_lower_high": lower + near,
+        "loa_upper": upper,
+        "loa_upper_low": upper - near,
+        "loa_upper_high": upper + far,
+    }
 
 
 def proportional_bias(differences: NDArray, means: NDArray, units: NDArray) -> dict[str, float]:

@@ -27,10 +27,19 @@ if TYPE_CHECKING:
 STAGES = ("W", "N1", "N2", "N3", "R")
 SCORES = ("accuracy", "kappa", "macro_f1", "f1_w", "f1_n1", "f1_n2", "f1_n3", "f1_r")
 STATISTICS = {
-    "tst_min": "min", "waso_min": "min", "sol_min": "min", "n1_min": "min", "n2_min": "min", "n3_min": "min",
-    "rem_min": "min", "rem_latency_min": "min", "n3_latency_min": "min", "sleep_efficiency_percent": "percent",
-    "awakenings": "n", "stage_transitions_per_h": "per_h",
-}  # fmt: skip
+    "tst_min": "min",
+    "waso_min": "min",
+    "sol_min": "min",
+    "n1_min": "min",
+    "n2_min": "min",
+    "n3_min": "min",
+    "rem_min": "min",
+    "rem_latency_min": "min",
+    "n3_latency_min": "min",
+    "sleep_efficiency_percent": "percent",
+    "awakenings": "n",
+    "stage_transitions_per_h": "per_h",
+}
 SEED, RESAMPLES, CONFIDENCE = 31, 2000, 0.95
 # Resampling three or four of anything gives a handful of distinct samples and an interval that is a fiction.
 MIN_RESAMPLED = 5
@@ -197,8 +206,9 @@ def _read_pairs(pairs: Sequence) -> tuple[list[str], list[str], list[tuple[NDArr
     if twice:
         raise TableError("a night is given twice", found=", ".join(twice), remedy="name every night once")
     if not all(nights) or not all(subjects):
-        raise TableError("a night or its sleeper has no name",
-                         remedy="give the night's own name where the sleeper is unknown")  # fmt: skip
+        raise TableError(
+            "a night or its sleeper has no name", remedy="give the night's own name where the sleeper is unknown"
+        )
     codes = []
     for night, _, reference, observed in pairs:
         try:
@@ -231,12 +241,17 @@ def _units(subjects: Sequence[str]) -> _Units:
 def _night_rows(nights: Sequence[str], subjects: Sequence[str], codes: Sequence, confusions: NDArray) -> pd.DataFrame:
     n_total = np.array([len(reference) for reference, _ in codes])
     n_epochs = confusions.sum(axis=(1, 2))
-    frame = pd.DataFrame({
-        "night": nights, "subject": subjects, "n_total": n_total, "n_epochs": n_epochs,
-        "unscored_reference": [np.sum(reference == "UNS") for reference, _ in codes],
-        "unscored_observed": [np.sum(observed == "UNS") for _, observed in codes],
-        "left_out_percent": 100 * _divide(n_total - n_epochs, n_total),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "night": nights,
+            "subject": subjects,
+            "n_total": n_total,
+            "n_epochs": n_epochs,
+            "unscored_reference": [np.sum(reference == "UNS") for reference, _ in codes],
+            "unscored_observed": [np.sum(observed == "UNS") for _, observed in codes],
+            "left_out_percent": 100 * _divide(n_total - n_epochs, n_total),
+        }
+    )
     frame[list(SCORES)] = score_confusion(confusions)
     return frame.assign(reason=[_why_missing(confusion) for confusion in confusions])
 
@@ -255,11 +270,14 @@ def _why_missing(confusion: NDArray) -> str:
 
 
 def _confusion_rows(confusion: NDArray) -> pd.DataFrame:
-    return pd.DataFrame({
-        "reference": np.repeat(STAGES, len(STAGES)), "observed": np.tile(STAGES, len(STAGES)),
-        "n_epochs": confusion.ravel(),
-        "share": _divide(confusion, confusion.sum(axis=1, keepdims=True)).ravel(),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "reference": np.repeat(STAGES, len(STAGES)),
+            "observed": np.tile(STAGES, len(STAGES)),
+            "n_epochs": confusion.ravel(),
+            "share": _divide(confusion, confusion.sum(axis=1, keepdims=True)).ravel(),
+        }
+    )
 
 
 def _pooled_rows(confusions: NDArray, subjects: Sequence[str], units: _Units, seed: int) -> pd.DataFrame:
@@ -278,10 +296,12 @@ def _pooled_rows(confusions: NDArray, subjects: Sequence[str], units: _Units, se
         if measure in {"accuracy", "kappa"}:
             ways.append((measure, "median of nights", _weighted_medians(scores, weights), np.isfinite(scores)))
         ways.append((measure, "all epochs", together[:, position], scored))
-    return pd.DataFrame([
-        {"measure": measure, "pooling": pooling, "seed": seed, **_interval(values, enters, subjects, units)}
-        for measure, pooling, values, enters in ways
-    ])  # fmt: skip
+    return pd.DataFrame(
+        [
+            {"measure": measure, "pooling": pooling, "seed": seed, **_interval(values, enters, subjects, units)}
+            for measure, pooling, values, enters in ways
+        ]
+    )
 
 
 def _weighted_means(scores: NDArray, weights: NDArray) -> NDArray[np.float64]:
@@ -306,9 +326,13 @@ def _interval(values: NDArray, enters: NDArray, subjects: Sequence[str], units: 
 
     n_nights, n_units = int(enters.sum()), len(np.unique(units.of_night[enters]))
     row = {
-        "value": values[0], "low": np.nan, "high": np.nan, "n_nights": n_nights,
-        "n_subjects": len({s for s, use in zip(subjects, enters, strict=True) if use}), "n_resamples": 0,
-    }  # fmt: skip
+        "value": values[0],
+        "low": np.nan,
+        "high": np.nan,
+        "n_nights": n_nights,
+        "n_subjects": len({s for s, use in zip(subjects, enters, strict=True) if use}),
+        "n_resamples": 0,
+    }
     reasons = []
     resampled = values[1:][np.isfinite(values[1:])]
     if not np.isfinite(values[0]):
@@ -338,8 +362,18 @@ def _night_statistics(pairs: Sequence) -> pd.DataFrame:
         for name, unit in STATISTICS.items():
             first, second = (measures[name] for measures in measured)
             reasons = [f"{who}: {m.reason}" for who, m in (("reference", first), ("observed", second)) if m.reason]
-            rows.append((str(night), str(subject), name, unit, first.value, second.value,
-                         second.value - first.value, "; ".join(reasons)))  # fmt: skip
+            rows.append(
+                (
+                    str(night),
+                    str(subject),
+                    name,
+                    unit,
+                    first.value,
+                    second.value,
+                    second.value - first.value,
+                    "; ".join(reasons),
+                )
+            )
     return pd.DataFrame(rows, columns=tables.AGREEMENT_STATISTICS.column_names)
 
 
@@ -349,12 +383,20 @@ def _limits_row(statistics: pd.DataFrame, name: str, units: _Units) -> dict[str,
     known = np.isfinite(mine["difference"].to_numpy())
     used, of_night = mine[known], units.of_night[known]
     row: dict[str, object] = dict.fromkeys(tables.AGREEMENT_MINUTES.column_names, np.nan)
-    row |= {"statistic": name, "unit": STATISTICS[name], "n_nights": len(used), "reason": "",
-            "n_subjects": used["subject"].nunique()}  # fmt: skip
+    row |= {
+        "statistic": name,
+        "unit": STATISTICS[name],
+        "n_nights": len(used),
+        "reason": "",
+        "n_subjects": used["subject"].nunique(),
+    }
     reasons = [] if known.all() else [f"no value in {np.sum(~known)} of {known.size} nights"]
     if len(used):
-        row |= {"reference_mean": used["reference"].mean(), "observed_mean": used["observed"].mean(),
-                "bias": used["difference"].mean()}  # fmt: skip
+        row |= {
+            "reference_mean": used["reference"].mean(),
+            "observed_mean": used["observed"].mean(),
+            "bias": used["difference"].mean(),
+        }
     n_units = len(np.unique(of_night))
     if n_units >= MIN_FOR_LIMITS:
         row |= limits_of_agreement(used["difference"].to_numpy(), of_night)

@@ -45,7 +45,7 @@ _CONFIG = {
     "distributed.scheduler.http.routes": ["distributed.http.health"],
     "distributed.worker.http.routes": ["distributed.http.health"],
     "distributed.worker.preload": ["eegsleep.batch.task"],
-}  # fmt: skip
+}
 
 
 class Resources(NamedTuple):
@@ -125,8 +125,11 @@ def _find_address(scheduler: str) -> str:
         except (OSError, ValueError, LookupError, TypeError):
             address = ""
     if ":" not in address:
-        raise SettingsError("there is no such scheduler", found=scheduler or "no name",
-                            allowed="an address such as tcp://host:8786, or the file a scheduler wrote")  # fmt: skip
+        raise SettingsError(
+            "there is no such scheduler",
+            found=scheduler or "no name",
+            allowed="an address such as tcp://host:8786, or the file a scheduler wrote",
+        )
     return address
 
 
@@ -138,8 +141,9 @@ def _parse_memory(limit: str) -> int:
     except ValueError:
         memory_bytes = 0
     if memory_bytes < _LEAST_BYTES:
-        raise SettingsError("the memory limit is not understood, or too little to begin with",
-                            found=limit, allowed="such as 2GB")  # fmt: skip
+        raise SettingsError(
+            "the memory limit is not understood, or too little to begin with", found=limit, allowed="such as 2GB"
+        )
     return memory_bytes
 
 
@@ -197,8 +201,11 @@ def _connect(scheduler: str) -> Iterator[Client]:
             _await_greeting(host, port)
         client = Client(address, timeout=_CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise EegSleepError(f"the scheduler {scheduler} does not answer", found=str(error) or type(error).__name__,
-                            remedy="check that it runs and can be reached from here") from error  # fmt: skip
+        raise EegSleepError(
+            f"the scheduler {scheduler} does not answer",
+            found=str(error) or type(error).__name__,
+            remedy="check that it runs and can be reached from here",
+        ) from error
     with client:
         yield client
 
@@ -223,24 +230,34 @@ def check_workers(client: Client, output: Path) -> None:
     try:
         client.wait_for_workers(1, timeout=_WAIT_S)
     except TimeoutError as error:
-        raise EegSleepError("the scheduler has no worker", found=f"none in {_WAIT_S:g} s",
-                            remedy="start workers, then run the same command again") from error  # fmt: skip
+        raise EegSleepError(
+            "the scheduler has no worker",
+            found=f"none in {_WAIT_S:g} s",
+            remedy="start workers, then run the same command again",
+        ) from error
     mine = package_versions()
     for worker, found in client.run(describe_worker, output, on_error="return").items():
         if isinstance(found, Exception):
-            raise EegSleepError(f"the worker {worker} cannot run eegsleep", found=f"{type(found).__name__}: {found}",
-                                remedy="install the same eegsleep where the workers run")  # fmt: skip
+            raise EegSleepError(
+                f"the worker {worker} cannot run eegsleep",
+                found=f"{type(found).__name__}: {found}",
+                remedy="install the same eegsleep where the workers run",
+            )
         versions, sees = found
         unlike = [f"{name} {versions.get(name, 'none')}" for name in mine if versions.get(name) != mine[name]]
         if unlike:
-            raise EegSleepError(f"the worker {worker} has other versions than this command",
-                                found=", ".join(unlike),
-                                allowed=", ".join(f"{item.split()[0]} {mine[item.split()[0]]}" for item in unlike),
-                                remedy="install the same versions: they can change numbers")  # fmt: skip
+            raise EegSleepError(
+                f"the worker {worker} has other versions than this command",
+                found=", ".join(unlike),
+                allowed=", ".join(f"{item.split()[0]} {mine[item.split()[0]]}" for item in unlike),
+                remedy="install the same versions: they can change numbers",
+            )
         if not sees:
-            raise EegSleepError(f"the worker {worker} does not see the folder for the nights",
-                                found=f"no {output} there",
-                                remedy="give a folder with --output that all workers share")  # fmt: skip
+            raise EegSleepError(
+                f"the worker {worker} does not see the folder for the nights",
+                found=f"no {output} there",
+                remedy="give a folder with --output that all workers share",
+            )
 
 
 def describe_worker(output: Path) -> tuple[dict[str, str], bool]:

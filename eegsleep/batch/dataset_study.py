@@ -23,9 +23,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COLUMNS = (
-    "subject", "night", "date", "file", "condition", "period", "device", "lights_off", "lights_on", "cov_age",
+    "subject",
+    "night",
+    "date",
+    "file",
+    "condition",
+    "period",
+    "device",
+    "lights_off",
+    "lights_on",
+    "cov_age",
     "cov_sex",
-)  # fmt: skip
+)
 # Where headers have no date that can be used, nights stand so far apart that none is taken for the one before.
 _MADE_UP_APART = timedelta(days=7)
 
@@ -92,10 +101,12 @@ def write_dataset_study(dataset: str, nights: Sequence[DatasetNight], folder: st
     study, listed = folder / STUDY_FILE, folder / NIGHTS_FILE
     subjects, left_out = _sort_out(declared, nights)
     if not subjects and not listed.exists():
-        raise TableError(f"{dataset}: no sleeper was fetched in both conditions",
-                         found=f"{len(nights)} nights of {len({night.subject for night in nights})} sleepers",
-                         allowed=" and ".join(declared.codes),
-                         remedy="fetch both nights of a sleeper, such as ST7011J0 and ST7012J0")  # fmt: skip
+        raise TableError(
+            f"{dataset}: no sleeper was fetched in both conditions",
+            found=f"{len(nights)} nights of {len({night.subject for night in nights})} sleepers",
+            allowed=" and ".join(declared.codes),
+            remedy="fetch both nights of a sleeper, such as ST7011J0 and ST7012J0",
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not study.exists():
@@ -152,8 +163,10 @@ def _encode_nights(declared: _Declared, subjects: Sequence[_Subject], left_out: 
     comments = [f"condition: {codes}; period: the sleeper's first or second night", *left_out]
     nights = [night for subject in subjects for night in subject.nights]
     if any(night.checked_by == "server" for night in nights):
-        comments.append("the files were checked against the list of the server they came from, not against the "
-                        "package's checksums: they need not be the published recordings")  # fmt: skip
+        comments.append(
+            "the files were checked against the list of the server they came from, not against the "
+            "package's checksums: they need not be the published recordings"
+        )
     made_up = [subject.name for subject in subjects if subject.made_up]
     if made_up:
         comments.append(f"dates are made up and only the order is real: {' '.join(made_up)}")
@@ -163,19 +176,21 @@ def _encode_nights(declared: _Declared, subjects: Sequence[_Subject], left_out: 
     writer.writeheader()
     for subject in subjects:
         for period, (night, evening) in enumerate(zip(subject.nights, subject.evenings, strict=True), start=1):
-            writer.writerow({
-                "subject": subject.name,
-                "night": night.id,
-                "date": evening.isoformat(),
-                "file": _relative(night.file, folder),
-                "condition": declared.codes[night.condition],
-                "period": period,
-                "device": night.device,
-                "lights_off": night.lights_off,
-                "lights_on": night.lights_on,
-                "cov_age": night.age,
-                "cov_sex": night.sex,
-            })  # fmt: skip
+            writer.writerow(
+                {
+                    "subject": subject.name,
+                    "night": night.id,
+                    "date": evening.isoformat(),
+                    "file": _relative(night.file, folder),
+                    "condition": declared.codes[night.condition],
+                    "period": period,
+                    "device": night.device,
+                    "lights_off": night.lights_off,
+                    "lights_on": night.lights_on,
+                    "cov_age": night.age,
+                    "cov_sex": night.sex,
+                }
+            )
     return text.getvalue().encode()
 
 
@@ -197,5 +212,8 @@ def _tell_unlisted(listed: Path, subjects: Sequence[_Subject]) -> None:
         return
     lacking = [subject.name for subject in subjects if subject.name not in known]
     if lacking:
-        logger.warning("%s lacks %s, fetched since: add their rows, or remove the file and it is written anew",
-                       listed, ", ".join(lacking))  # fmt: skip
+        logger.warning(
+            "%s lacks %s, fetched since: add their rows, or remove the file and it is written anew",
+            listed,
+            ", ".join(lacking),
+        )

@@ -245,9 +245,12 @@ def _place(column: str) -> tuple:
     marker, stage, channel = column.split("|", 2)
     order, stages = list(CATALOGUE), _STAGE_ORDER
     return (
-        order.index(marker) if marker in order else len(order), marker,
-        stages.index(stage) if stage in stages else len(stages), stage, channel,
-    )  # fmt: skip
+        order.index(marker) if marker in order else len(order),
+        marker,
+        stages.index(stage) if stage in stages else len(stages),
+        stage,
+        channel,
+    )
 
 
 def _describe_column(name: str) -> Column:

@@ -54,11 +54,13 @@ def lock_output(output: Path) -> Iterator[None]:
         lock = FileLock(folder / "lock", timeout=0)
         lock.acquire()
     except Timeout as error:
-        raise EegSleepError(f"another run is at work in {output}",
-                            remedy="wait for it to end, or give another folder with --output") from error  # fmt: skip
+        raise EegSleepError(
+            f"another run is at work in {output}", remedy="wait for it to end, or give another folder with --output"
+        ) from error
     except (OSError, NotImplementedError) as error:
-        raise EegSleepError(f"{output} cannot be written", found=str(error),
-                            remedy="give another folder with --output") from error  # fmt: skip
+        raise EegSleepError(
+            f"{output} cannot be written", found=str(error), remedy="give another folder with --output"
+        ) from error
     try:
         yield
     finally:
@@ -82,8 +84,10 @@ def read_rows(output: Path) -> dict[str, dict[str, Any]]:
     except OSError as error:
         raise EegSleepError(f"{path} cannot be read", found=str(error.strerror)) from error
     if head and head != _OWN_HEADER:
-        raise EegSleepError(f"{path} is not the account of a batch, and is not written over",
-                            remedy="rename it, or give another folder with --output")  # fmt: skip
+        raise EegSleepError(
+            f"{path} is not the account of a batch, and is not written over",
+            remedy="rename it, or give another folder with --output",
+        )
     try:
         table = read_table(path, JOBS)
     except TableError:
@@ -93,8 +97,16 @@ def read_rows(output: Path) -> dict[str, dict[str, Any]]:
 
 def make_row(job: Job, output: Path, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - as the table declares
     """Return a row of table `JOBS`."""
-    row = {"night": job.night, "subject": job.subject, "file": name_file(job.file, output), "status": "",
-           "seconds": _NAN, "memory_mb": _NAN, "error": "", "reason": ""} | values  # fmt: skip
+    row = {
+        "night": job.night,
+        "subject": job.subject,
+        "file": name_file(job.file, output),
+        "status": "",
+        "seconds": _NAN,
+        "memory_mb": _NAN,
+        "error": "",
+        "reason": "",
+    } | values
     return row | {"reason": _as_text(row["reason"])}
 
 

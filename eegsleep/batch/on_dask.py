@@ -51,8 +51,10 @@ def work_on_dask(
         try:
             yield from _take_turns(client, left, (settings, order, work), spare, memory_bytes)
         except (OSError, CancelledError) as error:
-            raise EegSleepError("the connection to the scheduler was lost",
-                                remedy="run the same command again; what was finished is kept") from error  # fmt: skip
+            raise EegSleepError(
+                "the connection to the scheduler was lost",
+                remedy="run the same command again; what was finished is kept",
+            ) from error
 
 
 def _take_turns(
@@ -95,8 +97,10 @@ def _read_end(future: Future, job: Job, order: Order, client: Client, memory_byt
         death = read_death(order, job.night)
         if death.kind == KILLED and went_over(client, error.last_worker.address):
             limit = f" of {memory_bytes / 1e9:.1f} GB" if memory_bytes else ""
-            return death._replace(reason=f"its worker went over its memory limit{limit} and was stopped; give more "
-                                  "with --memory-limit, or fewer workers with --workers.")  # fmt: skip
+            return death._replace(
+                reason=f"its worker went over its memory limit{limit} and was stopped; give more "
+                "with --memory-limit, or fewer workers with --workers."
+            )
         return death if death.attempts else Death(0, KILLED, "its worker died before the night began.")
     except (CancelledError, OSError):  # the scheduler is gone; a worker gives an OSError of its own as a row
         raise

@@ -123,17 +123,22 @@ def run_batch(
 
 def _check_asked(jobs: Sequence[Job], time_limit_s: float) -> None:
     if not 0 < time_limit_s <= _MAX_TIME_S:
-        raise SettingsError("the time limit is no time for a night", found=f"{time_limit_s:g} s",
-                            allowed=f"seconds, over 0 and up to {_MAX_TIME_S:g}")  # fmt: skip
+        raise SettingsError(
+            "the time limit is no time for a night",
+            found=f"{time_limit_s:g} s",
+            allowed=f"seconds, over 0 and up to {_MAX_TIME_S:g}",
+        )
     if not jobs:
         raise SettingsError("there is no night to work out", allowed="one and more")
     # some systems tell no small letter from a capital
     names = Counter(job.night.casefold() for job in jobs)
     twice = [job for job in jobs if names[job.night.casefold()] > 1]
     if twice:
-        raise SettingsError(f"two recordings would go to the one folder {twice[0].night}",
-                            found=" and ".join(str(job.file) for job in twice[:2]),
-                            remedy="rename one of them, or give each its own folder with --output")  # fmt: skip
+        raise SettingsError(
+            f"two recordings would go to the one folder {twice[0].night}",
+            found=" and ".join(str(job.file) for job in twice[:2]),
+            remedy="rename one of them, or give each its own folder with --output",
+        )
     if not all(names):
         raise SettingsError("a night has no name", allowed="a name for every job of a batch")
 

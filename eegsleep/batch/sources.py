@@ -73,8 +73,11 @@ def find_jobs(sources: Sequence[str | Path], asked: Job | None = None, output: P
     output = output or Path(NIGHTS_FOLDER)
     jobs = [job for path in paths for job in _jobs_of_path(path, asked, output)]
     if not jobs:
-        raise SettingsError("there is no recording", found=f"none in {', '.join(map(str, sources))}",
-                            allowed="EDF, BDF, ZMax folders, text of headbands")  # fmt: skip
+        raise SettingsError(
+            "there is no recording",
+            found=f"none in {', '.join(map(str, sources))}",
+            allowed="EDF, BDF, ZMax folders, text of headbands",
+        )
     return Found(_name_apart(jobs, paths, output), output)
 
 
@@ -124,8 +127,9 @@ def jobs_of_dataset(name: str, asked: Job, output: Path | None = None) -> Found:
     home, notes = data_folder(name), []
     nights = list_nights(name)
     if not nights:
-        raise SettingsError(f"no night of {name} was fetched", found=f"none in {home}",
-                            remedy=f"run `eegsleep fetch {name}` first")  # fmt: skip
+        raise SettingsError(
+            f"no night of {name} was fetched", found=f"none in {home}", remedy=f"run `eegsleep fetch {name}` first"
+        )
     if has_study(name):
         try:
             notes.append(f"{write_dataset_study(name, nights, home)} makes a study of them.")
@@ -163,8 +167,11 @@ def _jobs_of_path(path: Path, asked: Job, output: Path) -> list[Job]:
     from eegsleep.recording.read import make_id
 
     if not path.exists():
-        raise SettingsError("there is no such file, folder or data set", found=str(path),
-                            allowed=f"a path, or one of {', '.join(DATASETS)}")  # fmt: skip
+        raise SettingsError(
+            "there is no such file, folder or data set",
+            found=str(path),
+            allowed=f"a path, or one of {', '.join(DATASETS)}",
+        )
     found = [path] if path.is_file() or _is_one_night(path) else _walk(path, output.absolute())
     return [_with_expert(replace(asked, file=file.absolute(), night=make_id(file))) for file in found]
 
@@ -285,7 +292,9 @@ def _name_apart(jobs: list[Job], roots: Sequence[Path], output: Path) -> list[Jo
     for job in named:
         other = by_name.setdefault(job.night.casefold(), job)
         if other is not job:
-            raise SettingsError(f"two recordings would go to the one folder {job.night}",
-                                found=f"{other.file} and {job.file}",
-                                remedy="rename one of them, or give each its own folder with --output")  # fmt: skip
+            raise SettingsError(
+                f"two recordings would go to the one folder {job.night}",
+                found=f"{other.file} and {job.file}",
+                remedy="rename one of them, or give each its own folder with --output",
+            )
     return named

@@ -75,8 +75,11 @@ def attempt(job: Job, settings: Settings, order: Order, work: Work) -> dict[str,
     """
     folder = order.output / JOBS_FOLDER
     if not folder.is_dir():
-        raise EegSleepError("a worker does not see the folder for the nights", found=f"no {order.output} there",
-                            remedy="give a folder with --output that all workers share")  # fmt: skip
+        raise EegSleepError(
+            "a worker does not see the folder for the nights",
+            found=f"no {order.output} there",
+            remedy="give a folder with --output that all workers share",
+        )
     if package_versions() != order.versions:
         raise EegSleepError("a worker has other versions than the command", remedy="install the same")
     # what a night has to say is in its folder, and a worker has nobody to say it to
@@ -143,16 +146,23 @@ def read_death(order: Order, night: str) -> Death:
     if not n_attempts:
         return Death(0, "", "")
     if last.startswith("Timeout ("):
-        return Death(n_attempts, TIME_LIMIT, f"it took longer than the time limit of {order.time_limit_s:g} s; "
-                     "give more with --time-limit, or look at the recording.")  # fmt: skip
+        return Death(
+            n_attempts,
+            TIME_LIMIT,
+            f"it took longer than the time limit of {order.time_limit_s:g} s; "
+            "give more with --time-limit, or look at the recording.",
+        )
     crash = re.search(r"^(?:Fatal Python error|Windows fatal exception): (.+)$", last, re.MULTILINE)
     if crash:
         frame = re.search(r'^  File "(?:.*[/\\])?([^/\\"]+)", line (\d+) in (\S+)', last, re.MULTILINE)
         where = f" in {frame[3]} ({frame[1]}, line {frame[2]})" if frame else ""
         return Death(n_attempts, CRASHED, f"its process crashed in native code: {crash[1]}{where}.")
-    return Death(n_attempts, KILLED,
-                 "its process was killed from outside, most likely for want of memory; "
-                 "give fewer workers with --workers, or a machine with more memory.")  # fmt: skip
+    return Death(
+        n_attempts,
+        KILLED,
+        "its process was killed from outside, most likely for want of memory; "
+        "give fewer workers with --workers, or a machine with more memory.",
+    )
 
 
 @contextmanager

@@ -127,8 +127,9 @@ def _check_asked(asked: Job) -> None:
         _check_clock(clock)
     check_coding(asked.coding)
     if asked.calibration and not asked.calibration.is_file():
-        raise SettingsError("there is no such calibration", found=str(asked.calibration),
-                            remedy="`eegsleep calibrate` writes one")  # fmt: skip
+        raise SettingsError(
+            "there is no such calibration", found=str(asked.calibration), remedy="`eegsleep calibrate` writes one"
+        )
 
 
 def _check_clock(clock: str | None) -> None:
@@ -195,9 +196,12 @@ def _bar(console: Console) -> Iterator[Callable[[Standing], None]]:
     from rich.text import Text
 
     with Progress(
-        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
-        console=console, transient=True,
-    ) as progress:  # fmt: skip
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+    ) as progress:
         bar = progress.add_task("looking for nights that are fresh", total=None)
         started_s = time.monotonic()
 

@@ -153,8 +153,10 @@ def describe_inspection(inspection: Inspection) -> list[str]:
         lines = [f"{i.file}: cannot be read"]
     else:
         start = f"starts {i.start:%Y-%m-%d %H:%M:%S}" if i.start else "start unknown"
-        lines = [f"{i.file}: {i.kind}, {i.duration_s / 60:.1f} min, {start}, {len(i.channels)} channels",
-                 f"  device   {i.device.name}: {i.device.title}"]  # fmt: skip
+        lines = [
+            f"{i.file}: {i.kind}, {i.duration_s / 60:.1f} min, {start}, {len(i.channels)} channels",
+            f"  device   {i.device.name}: {i.device.title}",
+        ]
         known = {c["label"]: f" ({c['rate_hz']:g} Hz, {c['unit'] or 'no unit'})" for c in i.channels}
         lines += [f"  {role:<8} {label}{known.get(label, ' (by subtraction)')}" for label, role in i.derivations]
         others = [c["label"] for c in i.channels if not c["role"]]

@@ -78,10 +78,21 @@ def list_nights(
         scoring = folder / scorings[file.record].name if file.record in scorings else None
         nights.append(
             DatasetNight(
-                file.record, file.subject, file.night, file.condition, recording, scoring,
-                spec.coding or None if scoring else None, spec.device, file.lights_off, "", file.age, file.sex, source,
+                file.record,
+                file.subject,
+                file.night,
+                file.condition,
+                recording,
+                scoring,
+                spec.coding or None if scoring else None,
+                spec.device,
+                file.lights_off,
+                "",
+                file.age,
+                file.sex,
+                source,
             )
-        )  # fmt: skip
+        )
     return nights
 
 

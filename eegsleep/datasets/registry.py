@@ -78,42 +78,90 @@ _SLEEP_EDF_PROJECT = "sleep-edfx/1.0.0"
 _BOTH = "8.1 GB together with the other half of Sleep-EDF"
 _SETS = (
     DataSet(
-        "sleep-edf-sc", "Sleep-EDF Expanded, sleep cassette", _SLEEP_EDF_PROJECT, "sleep-cassette/",
-        {}, ("SC4001E0",), _BOTH, 153, device="sleep-edf",
+        "sleep-edf-sc",
+        "Sleep-EDF Expanded, sleep cassette",
+        _SLEEP_EDF_PROJECT,
+        "sleep-cassette/",
+        {},
+        ("SC4001E0",),
+        _BOTH,
+        153,
+        device="sleep-edf",
     ),
     DataSet(
-        "sleep-edf-st", "Sleep-EDF Expanded, sleep telemetry", _SLEEP_EDF_PROJECT, "sleep-telemetry/",
-        {}, ("ST7011J0", "ST7012J0"), _BOTH, 44, device="sleep-edf",
+        "sleep-edf-st",
+        "Sleep-EDF Expanded, sleep telemetry",
+        _SLEEP_EDF_PROJECT,
+        "sleep-telemetry/",
+        {},
+        ("ST7011J0", "ST7012J0"),
+        _BOTH,
+        44,
+        device="sleep-edf",
     ),
     DataSet(
-        "hmc", "Haaglanden Medisch Centrum sleep staging database", "hmc-sleep-staging/1.1", "recordings/",
+        "hmc",
+        "Haaglanden Medisch Centrum sleep staging database",
+        "hmc-sleep-staging/1.1",
+        "recordings/",
         {"psg": r"(?P<record>SN\d{3})\.edf", "hypnogram": r"(?P<record>SN\d{3})_sleepscoring\.edf"},
-        ("SN001",), "about 0.1 GB each", 151, device="hmc",
+        ("SN001",),
+        "about 0.1 GB each",
+        151,
+        device="hmc",
     ),
     DataSet(
-        "cap", "CAP Sleep Database", "capslpdb/1.0.0", "",
+        "cap",
+        "CAP Sleep Database",
+        "capslpdb/1.0.0",
+        "",
         {"psg": r"(?P<record>[a-z]+\d+)\.edf", "hypnogram": r"(?P<record>[a-z]+\d+)\.txt"},
-        ("n1",), "the 16 without pathology 3.8 GB", 108, device="embla-cap",
+        ("n1",),
+        "the 16 without pathology 3.8 GB",
+        108,
+        device="embla-cap",
     ),
     DataSet(
-        "ucddb", "St. Vincent's / University College Dublin Sleep Apnea Database", "ucddb/1.0.0", "",
+        "ucddb",
+        "St. Vincent's / University College Dublin Sleep Apnea Database",
+        "ucddb/1.0.0",
+        "",
         {"psg": r"(?P<record>ucddb\d{3})\.rec", "hypnogram": r"(?P<record>ucddb\d{3})_stage\.txt"},
-        ("ucddb002",), "0.76 GB", 25, device="ucddb", coding="ucddb",
+        ("ucddb002",),
+        "0.76 GB",
+        25,
+        device="ucddb",
+        coding="ucddb",
     ),
     DataSet(
-        "slpdb", "MIT-BIH Polysomnographic Database", "slpdb/1.0.0", "",
-        {"psg": r"(?P<record>slp\d\d[a-z]?)\.hea", "hypnogram": r"(?P<record>slp\d\d[a-z]?)\.st",
-         "signals": r"(?P<record>slp\d\d[a-z]?)\.dat"},
-        ("slp01a",), "0.63 GB", 18,
+        "slpdb",
+        "MIT-BIH Polysomnographic Database",
+        "slpdb/1.0.0",
+        "",
+        {
+            "psg": r"(?P<record>slp\d\d[a-z]?)\.hea",
+            "hypnogram": r"(?P<record>slp\d\d[a-z]?)\.st",
+            "signals": r"(?P<record>slp\d\d[a-z]?)\.dat",
+        },
+        ("slp01a",),
+        "0.63 GB",
+        18,
     ),
     DataSet(
-        "cinc2018", "PhysioNet/CinC Challenge 2018, You Snooze You Win", "challenge-2018/1.0.0", "training/",
-        {"psg": r"(?P<record>tr\d\d-\d{4})/(?P=record)\.hea",
-         "hypnogram": r"(?P<record>tr\d\d-\d{4})/(?P=record)\.arousal",
-         "signals": r"(?P<record>tr\d\d-\d{4})/(?P=record)\.mat"},
-        ("tr03-0005",), "about 0.15 GB each", 994,
+        "cinc2018",
+        "PhysioNet/CinC Challenge 2018, You Snooze You Win",
+        "challenge-2018/1.0.0",
+        "training/",
+        {
+            "psg": r"(?P<record>tr\d\d-\d{4})/(?P=record)\.hea",
+            "hypnogram": r"(?P<record>tr\d\d-\d{4})/(?P=record)\.arousal",
+            "signals": r"(?P<record>tr\d\d-\d{4})/(?P=record)\.mat",
+        },
+        ("tr03-0005",),
+        "about 0.15 GB each",
+        994,
     ),
-)  # fmt: skip
+)
 DATASETS: dict[str, DataSet] = {dataset.name: dataset for dataset in _SETS}
 
 
@@ -148,8 +196,11 @@ def read_sums(dataset: DataSet, text: str) -> list[DataFile]:
             continue
         row = re.fullmatch(r"([0-9a-fA-F]{64}) [ *]?(\S.*)", line.rstrip())
         if row is None:
-            raise TableError(f"{SUMS_FILE} of {dataset.name} holds a line that is no checksum", found=line[:80],
-                             remedy="delete it if it is in the folder, then fetch again")  # fmt: skip
+            raise TableError(
+                f"{SUMS_FILE} of {dataset.name} holds a line that is no checksum",
+                found=line[:80],
+                remedy="delete it if it is in the folder, then fetch again",
+            )
         check_name(row[2])
         name = row[2].removeprefix("./")
         if not name.startswith(dataset.subfolder):
@@ -158,8 +209,10 @@ def read_sums(dataset: DataSet, text: str) -> list[DataFile]:
         if file is not None:
             files[file.name] = DataFile(**{**vars(file), "algorithm": "sha256", "digest": row[1].lower()})
     if not files:
-        raise TableError(f"{SUMS_FILE} of {dataset.name} lists none of its recordings",
-                         remedy="check that the address is a mirror of PhysioNet's files")  # fmt: skip
+        raise TableError(
+            f"{SUMS_FILE} of {dataset.name} lists none of its recordings",
+            remedy="check that the address is a mirror of PhysioNet's files",
+        )
     order = {name: i for i, name in enumerate(known)}
     found = sorted(files.values(), key=lambda file: (file.record, _KINDS.index(file.kind)))
     return sorted(found, key=lambda file: order.get(file.name, len(order)))
@@ -168,8 +221,11 @@ def read_sums(dataset: DataSet, text: str) -> list[DataFile]:
 def check_name(name: str) -> None:
     """Refuse a file name that leads out of the folder it is to lie in."""
     if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/") or not name.isprintable():
-        raise TableError("a list of files names one outside its folder", found=repr(name)[:80],
-                         remedy="nothing was fetched from it; use another address")  # fmt: skip
+        raise TableError(
+            "a list of files names one outside its folder",
+            found=repr(name)[:80],
+            remedy="nothing was fetched from it; use another address",
+        )
 
 
 def _describe(dataset: DataSet, name: str, known: dict[str, DataFile]) -> DataFile | None:

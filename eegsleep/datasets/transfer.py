@@ -53,8 +53,11 @@ class Patience:
 
     def __post_init__(self) -> None:
         if not 1 <= self.streams <= MAX_STREAMS:
-            raise SettingsError("the number of streams is out of range", found=str(self.streams),
-                                allowed=f"1 to {MAX_STREAMS}: PhysioNet is a shared server")  # fmt: skip
+            raise SettingsError(
+                "the number of streams is out of range",
+                found=str(self.streams),
+                allowed=f"1 to {MAX_STREAMS}: PhysioNet is a shared server",
+            )
 
 
 class _Delay(NamedTuple):
@@ -87,8 +90,11 @@ def open_connection() -> requests.Session:
 def check_base_url(base_url: str) -> str:
     """Return a base address with one slash at its end, or refuse what is no http address."""
     if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", base_url):
-        raise SettingsError("the base address is not understood", found=base_url[:100],
-                            allowed="an address such as https://physionet.org/files/")  # fmt: skip
+        raise SettingsError(
+            "the base address is not understood",
+            found=base_url[:100],
+            allowed="an address such as https://physionet.org/files/",
+        )
     return base_url.rstrip("/") + "/"
 
 
@@ -254,8 +260,11 @@ def _reason(error: Exception) -> str:
 
 
 def _refuse(url: str, reason: str) -> EegSleepError:
-    return EegSleepError("a file cannot be fetched", found=f"{reason}, from {hide_login(url)}",
-                         remedy="try again later, or another server with --mirror")  # fmt: skip
+    return EegSleepError(
+        "a file cannot be fetched",
+        found=f"{reason}, from {hide_login(url)}",
+        remedy="try again later, or another server with --mirror",
+    )
 
 
 def _miss(url: str, reason: str) -> UnreachableError:

@@ -204,13 +204,22 @@ def _count(
         size = events[kind.size].to_numpy() / amplitude
         pitch = events["frequency_hz"].to_numpy() - cell["planted_hz"].to_numpy()[hits]
         low, high = wilson_interval(int(hits.sum()), len(cell))
-        rows.append({
-            "channel": channel, "kind": kind.name, "stage": stage, "planted_uv": amplitude, "n_planted": len(cell),
-            "n_found": int(hits.sum()), "recall": hits.mean(), "recall_low": low, "recall_high": high,
-            "amplitude_bias_percent": 100 * (np.median(size) - 1) if size.size else np.nan,
-            "frequency_bias_hz": np.median(pitch) if pitch.size else np.nan,
-            "chance_percent": _chance_percent(native, channel, stage, plan, kind, settings),
-        })  # fmt: skip
+        rows.append(
+            {
+                "channel": channel,
+                "kind": kind.name,
+                "stage": stage,
+                "planted_uv": amplitude,
+                "n_planted": len(cell),
+                "n_found": int(hits.sum()),
+                "recall": hits.mean(),
+                "recall_low": low,
+                "recall_high": high,
+                "amplitude_bias_percent": 100 * (np.median(size) - 1) if size.size else np.nan,
+                "frequency_bias_hz": np.median(pitch) if pitch.size else np.nan,
+                "chance_percent": _chance_percent(native, channel, stage, plan, kind, settings),
+            }
+        )
     return rows
 
 

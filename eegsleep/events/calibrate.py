@@ -84,8 +84,11 @@ def calibrate_nights(folder: str | Path, settings: SpindleSettings | None = None
     """
     paths = sorted(Path(folder).glob(f"*/{SPINDLE_CANDIDATES.name}.csv"))
     if len(paths) < 2:
-        raise TableError(f"{folder} holds too few nights to learn a person's thresholds from",
-                         found=f"{len(paths)} night folders", allowed="two and more of one person")  # fmt: skip
+        raise TableError(
+            f"{folder} holds too few nights to learn a person's thresholds from",
+            found=f"{len(paths)} night folders",
+            allowed="two and more of one person",
+        )
     learned = calibrate([read_table(path, SPINDLE_CANDIDATES) for path in paths], settings)
     waves = [
         read_table(path.with_name(f"{SLOW_OSCILLATION_CANDIDATES.name}.csv"), SLOW_OSCILLATION_CANDIDATES)

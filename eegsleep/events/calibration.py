@@ -61,8 +61,11 @@ class Calibration:
         known = {entry.name for entry in fields(cls)} - {"sha256"}
         unknown = sorted(set(values) - known)
         if unknown:
-            raise SettingsError("a calibration has entries that are not ours", found=", ".join(unknown),
-                                allowed=", ".join(sorted(known)))  # fmt: skip
+            raise SettingsError(
+                "a calibration has entries that are not ours",
+                found=", ".join(unknown),
+                allowed=", ".join(sorted(known)),
+            )
         return cls(**values)
 
 

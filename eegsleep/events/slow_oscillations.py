@@ -80,8 +80,9 @@ class SlowOscillationSettings:
 
     def __post_init__(self) -> None:
         if self.method not in {"own", "yasa"}:
-            raise SettingsError("slow oscillations cannot be found by this method", found=repr(self.method),
-                                allowed="own, yasa")  # fmt: skip
+            raise SettingsError(
+                "slow oscillations cannot be found by this method", found=repr(self.method), allowed="own, yasa"
+            )
 
 
 def detect_slow_oscillations(

@@ -85,8 +85,9 @@ class SpindleSettings:
     def __post_init__(self) -> None:
         for name, allowed in (("method", METHODS), ("view", VIEWS)):
             if getattr(self, name) not in allowed:
-                raise SettingsError(f"spindle setting {name} is unknown", found=repr(getattr(self, name)),
-                                    allowed=", ".join(allowed))  # fmt: skip
+                raise SettingsError(
+                    f"spindle setting {name} is unknown", found=repr(getattr(self, name)), allowed=", ".join(allowed)
+                )
 
 
 def describe_method(settings: SpindleSettings) -> str:
@@ -217,9 +218,13 @@ def _yasa_on_channel(
         return empty_table(SPINDLES)
     with np.errstate(invalid="ignore"):  # a silenced epoch has no power to be relative to
         result = yasa.spindles_detect(
-            silence_unusable(signal_uv, usable), ANALYSIS_RATE_HZ, [label], hypno=integers, include=NREM_INTEGERS,
+            silence_unusable(signal_uv, usable),
+            ANALYSIS_RATE_HZ,
+            [label],
+            hypno=integers,
+            include=NREM_INTEGERS,
             verbose="CRITICAL",
-        )  # fmt: skip
+        )
     if result is None:
         return empty_table(SPINDLES)
     events = result.summary()

@@ -66,9 +66,10 @@ def read_clock(cells: list[str]) -> tuple[np.ndarray, Clock]:
         back = np.flatnonzero(np.diff(seconds) < -3600)
         if back.size:  # a clock of twelve hours without AM and PM, or rows in another order
             raise TableError(
-                "the times of day of the hypnogram go back", found=f"{cells[back[0]]!r}, then {cells[back[0] + 1]!r}",
+                "the times of day of the hypnogram go back",
+                found=f"{cells[back[0]]!r}, then {cells[back[0] + 1]!r}",
                 allowed="times in order, of 24 hours or with AM and PM",
-            )  # fmt: skip
+            )
         start = datetime(1900, 1, 1) + timedelta(seconds=round(float(seconds[0]), 6))  # noqa: DTZ001 - local time
         return seconds - seconds[0], Clock(start, dated=False)
     readings = []

@@ -160,9 +160,12 @@ def name_stage(label: str) -> str | None:
     bare = _AFTER.sub("", text)
     rest = _BEFORE.sub("", bare, count=1) if _BEFORE.match(bare) else ""
     joined = rest.replace(" ", "")
-    return STAGE_WORDS.get(bare) or STAGE_WORDS.get(bare.replace(" ", "")) or STAGE_WORDS.get(joined) or _DIGITS.get(
-        joined
-    )  # fmt: skip
+    return (
+        STAGE_WORDS.get(bare)
+        or STAGE_WORDS.get(bare.replace(" ", ""))
+        or STAGE_WORDS.get(joined)
+        or _DIGITS.get(joined)
+    )
 
 
 def is_marked(label: str) -> bool:

@@ -135,10 +135,16 @@ def build_scoring(
         names = ", ".join(clean_text(name, 40) for name, _ in ignored.most_common(5))
         more.append(f"{ignored.total()} events that are no stages were left out: {names}")
     scoring = Scoring(
-        kind, tuple(stages), onsets_s, durations_s, relative=clock is None, timed=timed,
-        lights_off_s=min(lights["lights off"], default=None), lights_on_s=max(lights["lights on"], default=None),
+        kind,
+        tuple(stages),
+        onsets_s,
+        durations_s,
+        relative=clock is None,
+        timed=timed,
+        lights_off_s=min(lights["lights off"], default=None),
+        lights_on_s=max(lights["lights on"], default=None),
         notes=(*notes, *more, *clashes),
-    )  # fmt: skip
+    )
     if clock is None:
         return scoring
     return replace(scoring, start=clock.start, dated=clock.dated, alternative=clock.alternative)
@@ -356,14 +362,18 @@ def _describe_fit(scoring: Scoring, onsets_s: np.ndarray, ends_s: np.ndarray, co
     past = scoring.durations_s[:-1] if len(scoring.durations_s) > 1 else scoring.durations_s
     off = np.mod(past + 0.05, EPOCH_S) > 0.1
     if off.mean() > 0.1:
-        notes.append(f"the hypnogram is not scored in epochs of 30 s (median period {np.median(past):g} s); each of "
-                     "our epochs has the stage that fills most of it")  # fmt: skip
+        notes.append(
+            f"the hypnogram is not scored in epochs of 30 s (median period {np.median(past):g} s); each of "
+            "our epochs has the stage that fills most of it"
+        )
     values, counts = np.unique(np.round(np.mod(onsets_s[inside], EPOCH_S), 2), return_counts=True)
     late_s = float(values[counts.argmax()]) if counts.size else 0.0
     late_s -= EPOCH_S * (late_s > EPOCH_S / 2)
     if off.mean() <= 0.1 and abs(late_s) >= 1:
-        notes.append(f"the epochs of the hypnogram start {abs(late_s):g} s {'after' if late_s > 0 else 'before'} ours; "
-                     "each of ours has the stage that fills most of it")  # fmt: skip
+        notes.append(
+            f"the epochs of the hypnogram start {abs(late_s):g} s {'after' if late_s > 0 else 'before'} ours; "
+            "each of ours has the stage that fills most of it"
+        )
     for outside_s, where in ((max(0.0, -onsets_s[0]), "before"), (max(0.0, ends_s[-1] - length_s), "after")):
         if outside_s >= EPOCH_S:
             notes.append(f"{outside_s / 60:.4g} min of the hypnogram lie {where} the recording and were cut")
@@ -384,7 +394,10 @@ def begin_at_first_stage(scoring: Scoring) -> Scoring:
         return value + timedelta(seconds=first_s) if value else None
 
     return replace(
-        scoring, onsets_s=scoring.onsets_s - first_s,
-        start=later(scoring.start), alternative=later(scoring.alternative),
-        lights_off_s=earlier(scoring.lights_off_s), lights_on_s=earlier(scoring.lights_on_s),
-    )  # fmt: skip
+        scoring,
+        onsets_s=scoring.onsets_s - first_s,
+        start=later(scoring.start),
+        alternative=later(scoring.alternative),
+        lights_off_s=earlier(scoring.lights_off_s),
+        lights_on_s=earlier(scoring.lights_on_s),
+    )

@@ -33,9 +33,19 @@ _COLUMNS = {
 _KNOWN_COLUMNS = {role: names.split("|") for role, names in _COLUMNS.items()}
 # Columns whose rows may be events as well as stages.
 _EVENT_COLUMNS = {
-    "trial type", "annotation", "annotations", "description", "event", "events", "evenement", "ereignis", "evento",
-    "gebeurtenis", "label", "value",
-}  # fmt: skip
+    "trial type",
+    "annotation",
+    "annotations",
+    "description",
+    "event",
+    "events",
+    "evenement",
+    "ereignis",
+    "evento",
+    "gebeurtenis",
+    "label",
+    "value",
+}
 _SHAPES = "onset,duration,stage; onset,stage; epoch,stage; clock time,stage; or one stage a line"
 
 
@@ -51,9 +61,11 @@ def read_table_text(text: str, coding: str | None, epoch_s: float | None) -> Sco
     columns, rows, kind, first_name = _find_columns(every_row)
     if "stage" not in columns:
         raise TableError(
-            "no column of the hypnogram holds stages", found=", ".join(cell[:30] for cell in every_row[0][:8]),
-            allowed=_SHAPES, remedy="name the column `stage`",
-        )  # fmt: skip
+            "no column of the hypnogram holds stages",
+            found=", ".join(cell[:30] for cell in every_row[0][:8]),
+            allowed=_SHAPES,
+            remedy="name the column `stage`",
+        )
     if first_name == "primaryautostage":
         coding = "sleep-profiler"
     filled = [row for row in rows if len(row) > columns["stage"] and row[columns["stage"]]]
@@ -164,15 +176,21 @@ def _read_onsets(
             cells = [f"{day} {cell}" for day, cell in zip(days, cells, strict=True)]
             onsets_s, clock = read_clock(cells)
             if (np.diff(onsets_s) < -43200).any():
-                raise TableError("the dates of the hypnogram do not go on at midnight", found=repr(days[0][:20]),
-                                 remedy="leave the dates out: times of day in order pass midnight")  # fmt: skip
+                raise TableError(
+                    "the dates of the hypnogram do not go on at midnight",
+                    found=repr(days[0][:20]),
+                    remedy="leave the dates out: times of day in order pass midnight",
+                )
             return onsets_s, clock, True, ()
         return *read_clock(cells), True, ()
     if "date" in columns and is_clock(_column(rows, columns["date"])[0]):
         return *read_clock(_column(rows, columns["date"])), True, ()
     if "duration" in columns or "end" in columns:
-        raise TableError("the hypnogram says how long its stages last and not when they begin", allowed=_SHAPES,
-                         remedy="name the column of onsets `onset_s`, or of times `time`")  # fmt: skip
+        raise TableError(
+            "the hypnogram says how long its stages last and not when they begin",
+            allowed=_SHAPES,
+            remedy="name the column of onsets `onset_s`, or of times `time`",
+        )
     length_s = epoch_s or 30.0
     notes = () if epoch_s else ("the file does not say how long its epochs are; 30 s was taken",)
     if "epoch" not in columns:
@@ -180,9 +198,10 @@ def _read_onsets(
     numbers = np.array([read_number(cell) for cell in _column(rows, columns["epoch"])])
     if numbers[0] not in {0, 1} or (np.diff(numbers) <= 0).any() or (numbers % 1).any():
         raise TableError(
-            "the epochs of the hypnogram are not numbered from 0 or 1 upwards", found=f"{numbers[0]:g}, …",
+            "the epochs of the hypnogram are not numbered from 0 or 1 upwards",
+            found=f"{numbers[0]:g}, …",
             remedy="give the onset of each epoch in a column `onset_s`",
-        )  # fmt: skip
+        )
     return length_s * (numbers - numbers[0]), None, False, notes
 
 
@@ -239,8 +258,11 @@ def read_domino(text: str) -> Scoring:
         raise TableError("the DOMINO file is not a sleep profile", found=profile[:60], allowed="SchlafProfil")
     rate = re.fullmatch(r"(\d+(?:[.,]\d+)?) ?s", header.get("Rate", ""))
     if not rate:
-        raise TableError("the DOMINO sleep profile does not give its epoch", found=header.get("Rate", "")[:20] or
-                         "no Rate", allowed="Rate: 30 s")  # fmt: skip
+        raise TableError(
+            "the DOMINO sleep profile does not give its epoch",
+            found=header.get("Rate", "")[:20] or "no Rate",
+            allowed="Rate: 30 s",
+        )
     epoch_s = read_number(rate[1])
     rows = [line.partition(";") for line in lines if line[0].isdigit()]
     rows = [(cell.strip(), label.strip("; ")) for cell, mark, label in rows if mark]

@@ -111,8 +111,11 @@ def _find_rate(notes: list[tuple[int, str]], path: Path) -> float:
     header = path.with_suffix(".hea")
     rate_hz = float(said[1]) if said else read_rate_hz(header) if header.is_file() else None
     if not rate_hz:
-        raise TableError("the annotations count samples, and nothing says how many a second are", found=f"no rate in "
-                         f"the file, nor in {header.name}", remedy=f"put {header.name} beside it")  # fmt: skip
+        raise TableError(
+            "the annotations count samples, and nothing says how many a second are",
+            found=f"no rate in the file, nor in {header.name}",
+            remedy=f"put {header.name} beside it",
+        )
     return rate_hz
 
 

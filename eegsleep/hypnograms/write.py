@@ -69,8 +69,11 @@ def write_hypnogram(
     path = Path(path)
     kind = kind or _SUFFIXES.get(path.suffix.lower())
     if kind not in _WRITERS:
-        raise TableError(f"there is no hypnogram format for {path.name}", found=kind or path.suffix or "no suffix",
-                         allowed=", ".join(f"{name} ({suffix})" for suffix, name in _SUFFIXES.items()))  # fmt: skip
+        raise TableError(
+            f"there is no hypnogram format for {path.name}",
+            found=kind or path.suffix or "no suffix",
+            allowed=", ".join(f"{name} ({suffix})" for suffix, name in _SUFFIXES.items()),
+        )
     stages = check_table(stages, HYPNOGRAM)
     unknown = sorted(set(stages["stage"]) - set(STAGES))
     if unknown or not len(stages):
@@ -142,8 +145,10 @@ def _encode_edfbrowser(stages: pd.DataFrame, _start: datetime | None) -> bytes:
 
 def _encode_edfbrowser_xml(stages: pd.DataFrame, start: datetime | None) -> bytes:
     if start is None:
-        raise TableError("EDFbrowser's XML gives every epoch by date and time, and the start is not known",
-                         remedy="give the start, or write .txt or .edf, which count in seconds")  # fmt: skip
+        raise TableError(
+            "EDFbrowser's XML gives every epoch by date and time, and the start is not known",
+            remedy="give the start, or write .txt or .edf, which count in seconds",
+        )
     start = start.replace(microsecond=0, tzinfo=None)
     rows = [
         f"  <annotation>\n    <onset>{(start + timedelta(seconds=row.onset_s)).isoformat(timespec='milliseconds')}"

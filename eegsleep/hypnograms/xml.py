@@ -41,8 +41,11 @@ def read_xml(text: str, epoch_s: float | None) -> Scoring:
 def _parse(text: str) -> Element:
     # Entities can grow a kilobyte to gigabytes or name other files; no scoring declares any.
     if re.search(r"<!\s*(DOCTYPE|ENTITY)", text, re.IGNORECASE):
-        raise TableError("the XML declares a document type or entities, and is not read", allowed=_KINDS,
-                         remedy="export it again, or remove the declaration")  # fmt: skip
+        raise TableError(
+            "the XML declares a document type or entities, and is not read",
+            allowed=_KINDS,
+            remedy="export it again, or remove the declaration",
+        )
     try:
         return ET.fromstring(text.lstrip("\ufeff \r\n\t"))  # noqa: S314 - entities were refused above
     except (ET.ParseError, ValueError) as error:
@@ -73,8 +76,12 @@ def _read_profusion(root: Element, epoch_s: float | None) -> Scoring:
     written = _text(root, "EpochLength")
     length_s = epoch_s or (read_number(written) if written else math.nan)
     if not 1 <= length_s <= 120:
-        raise TableError("the Profusion XML does not give the length of its epochs", found=written[:20] or "nothing",
-                         allowed="an EpochLength of 1 to 120 s", remedy="give the length of its epochs")  # fmt: skip
+        raise TableError(
+            "the Profusion XML does not give the length of its epochs",
+            found=written[:20] or "nothing",
+            allowed="an EpochLength of 1 to 120 s",
+            remedy="give the length of its epochs",
+        )
     rows = [(length_s * i, length_s, label) for i, label in enumerate(labels)]
     return build_scoring("Profusion XML", rows, read_labels(labels, "nsrr"), timed=False)
 

@@ -220,11 +220,27 @@ def _build_catalogue() -> dict[str, Marker]:
         power, share = f"Power of {spoken}, mean over clean epochs.", f"{spoken} as a share of 0.5-30 Hz."
         rows += [
             (f"{band}_power_uv2", _sentence(spoken), family, "µV²", direction, _SD, power, rem),
-            (f"{band}_power_ln_uv2", _sentence(f"log {spoken}"), family, "ln µV²", direction, _SD,
-             f"Mean over clean epochs of the natural logarithm of {spoken}.", rem),
-            (f"{band}_relative_percent", _sentence(f"relative {spoken}"), family, "%", direction, _SD,
-             _sentence(share), rem),
-        ]  # fmt: skip
+            (
+                f"{band}_power_ln_uv2",
+                _sentence(f"log {spoken}"),
+                family,
+                "ln µV²",
+                direction,
+                _SD,
+                f"Mean over clean epochs of the natural logarithm of {spoken}.",
+                rem,
+            ),
+            (
+                f"{band}_relative_percent",
+                _sentence(f"relative {spoken}"),
+                family,
+                "%",
+                direction,
+                _SD,
+                _sentence(share),
+                rem,
+            ),
+        ]
     rows += [*_OTHER_SPECTRUM, *_SEEING]
     markers = (Marker(*row[:5], *row[5], *row[6:]) for row in rows)
     return {marker.name: marker for marker in markers}

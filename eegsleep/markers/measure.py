@@ -43,13 +43,16 @@ if TYPE_CHECKING:
 
 # What counts from lights off or to lights on; meaningless where they are not known.
 _FROM_LIGHTS = (
-    "tib_min", "unscored_min", "sleep_efficiency_percent", "sol_min", "waso_min", "persistent_sleep_latency_min",
-)  # fmt: skip
+    "tib_min",
+    "unscored_min",
+    "sleep_efficiency_percent",
+    "sol_min",
+    "waso_min",
+    "persistent_sleep_latency_min",
+)
 _UP_TO_LIGHTS_ON = ("tib_min", "unscored_min", "sleep_efficiency_percent", "waso_min")
 # Marker: the measure of table `SPECTRUM` it is, of the whole night's NREM.
-_COURSE = {
-    "first_hour_swa_power_uv2": "swa_first_hour_power_uv2", "swa_decay_percent_per_h": "swa_decay_percent_per_h",
-}  # fmt: skip
+_COURSE = {"first_hour_swa_power_uv2": "swa_first_hour_power_uv2", "swa_decay_percent_per_h": "swa_decay_percent_per_h"}
 _SIGMA = ["sigma_oscillatory_power_uv2", "fast_sigma_peak_hz", "fast_sigma_peak_power_uv2"]
 MIN_DECLINE_CYCLES = 3  # two points always lie on a line
 __all__ = ["CATALOGUE", "FAMILIES", "MarkerSettings", "measure_markers"]

@@ -27,9 +27,14 @@ def as_path(path: object) -> Path:
 
 
 def check_asked(
-    *, eeg: object = None, eog: object = None, emg: object = None, units: object = None, device: object = None,
+    *,
+    eeg: object = None,
+    eog: object = None,
+    emg: object = None,
+    units: object = None,
+    device: object = None,
     start: object = None,
-) -> None:  # fmt: skip
+) -> None:
     """Raise `SettingsError` for an argument of `read_recording` that can mean nothing."""
     _check_eeg(eeg)
     _check_units(units)
@@ -39,8 +44,11 @@ def check_asked(
     if device is not None and not isinstance(device, str):
         raise SettingsError("there is no such device", found=repr(device), allowed="the name of a preset, or None")
     if start is not None and not (isinstance(start, datetime) and start.tzinfo is None):
-        raise SettingsError("start must be a naive local time", found=repr(start),
-                            allowed="a datetime without time zone, as the recorder's clock showed it")  # fmt: skip
+        raise SettingsError(
+            "start must be a naive local time",
+            found=repr(start),
+            allowed="a datetime without time zone, as the recorder's clock showed it",
+        )
 
 
 def _check_eeg(eeg: object) -> None:
@@ -87,10 +95,12 @@ def _match(label: object, channels: Sequence[SourceChannel]) -> tuple[str, ...]:
     if len(found) == 1 or (parts and all(len(part) == 1 for part in parts)):
         return tuple(channel.label for channel in (found or [channel for part in parts for channel in part]))
     raise SettingsError(
-        "a unit is given for a channel that is not in the file" if not (found or parts)
+        "a unit is given for a channel that is not in the file"
+        if not (found or parts)
         else "a unit is given for a name that several channels have",
-        found=repr(label), allowed=", ".join(channel.label for channel in channels),
-    )  # fmt: skip
+        found=repr(label),
+        allowed=", ".join(channel.label for channel in channels),
+    )
 
 
 def refuse_unused(applies: Mapping[str, Sequence[str]], derivations: Iterable[Derivation]) -> None:
@@ -98,5 +108,9 @@ def refuse_unused(applies: Mapping[str, Sequence[str]], derivations: Iterable[De
     used = list(dict.fromkeys(name for d in derivations for name in (d.plus, d.minus) if name))
     for label, names in applies.items():
         if not set(names) & set(used):
-            raise SettingsError("a unit is given for a channel that is not used", found=repr(label),
-                                allowed=", ".join(used), remedy="name the channel to be used too")  # fmt: skip
+            raise SettingsError(
+                "a unit is given for a channel that is not used",
+                found=repr(label),
+                allowed=", ".join(used),
+                remedy="name the channel to be used too",
+            )

@@ -149,8 +149,16 @@ def _doubt_rails(label: str, windows: np.ndarray, rate_hz: float) -> list[Fault]
         f"{100 * share:.0f} % of the samples repeat the one before, most often {usual:.6g} µV; "
         "nothing was recorded there but the end of the range, or an open input"
     )
-    return [Fault("held", "needs the user", said, value=f"{100 * share:.0f} %", remedy="do not take it for sleep",
-                  channel=label)]  # fmt: skip
+    return [
+        Fault(
+            "held",
+            "needs the user",
+            said,
+            value=f"{100 * share:.0f} %",
+            remedy="do not take it for sleep",
+            channel=label,
+        )
+    ]
 
 
 def reached_ends(channel: SourceChannel, signal: np.ndarray, extremes: tuple[float, float]) -> tuple[bool, bool]:
@@ -191,9 +199,15 @@ def doubt_scale(
         is_other = np.isfinite(ratio) and not 1 / _MAX_RATIO[agree] < ratio < _MAX_RATIO[agree]
         if is_other and not all(reached[channel.label]):
             said = f"one digital step of the other EEG channels of this file is {ratio:.4g} times as large"
-            yield Fault("gain-differs", "needs the user", said, "physical and digital limits",
-                        f"{channel.gain:.4g} a step", "compare amplitudes between these channels with care",
-                        channel.label)  # fmt: skip
+            yield Fault(
+                "gain-differs",
+                "needs the user",
+                said,
+                "physical and digital limits",
+                f"{channel.gain:.4g} a step",
+                "compare amplitudes between these channels with care",
+                channel.label,
+            )
         same = [
             c for c in all_eeg if (c.span, c.digital_span, c.unit) == (channel.span, channel.digital_span, channel.unit)
         ]
@@ -204,8 +218,14 @@ def doubt_scale(
             yield from _doubt_evenness(channel, one_signed=one_signed)
         if not is_usual_rate(channel.rate_hz):
             said = f"{channel.rate_hz:.6g} samples a second is a rate no recorder is known for"
-            yield Fault("rate-unusual", "needs the user", said, "record duration or samples per record",
-                        f"{channel.rate_hz:.6g} Hz", channel=channel.label)  # fmt: skip
+            yield Fault(
+                "rate-unusual",
+                "needs the user",
+                said,
+                "record duration or samples per record",
+                f"{channel.rate_hz:.6g} Hz",
+                channel=channel.label,
+            )
 
 
 def _doubt_evenness(channel: SourceChannel, *, one_signed: bool) -> Iterator[Fault]:
@@ -214,8 +234,14 @@ def _doubt_evenness(channel: SourceChannel, *, one_signed: bool) -> Iterator[Fau
             if what == "physical" and one_signed:
                 continue
             said = f"its {what} range is not even about zero, as an EEG's is; one of the limits may be wrong"
-            yield Fault("lopsided-range", "needs the user", said, f"{what} limits", f"{low:g} to {high:g}",
-                        channel=channel.label)  # fmt: skip
+            yield Fault(
+                "lopsided-range",
+                "needs the user",
+                said,
+                f"{what} limits",
+                f"{low:g} to {high:g}",
+                channel=channel.label,
+            )
 
 
 def find_extremes(signal: np.ndarray) -> tuple[float, float]:
@@ -231,8 +257,16 @@ def doubt_range(channel: SourceChannel, signal: np.ndarray, extremes: tuple[floa
         return []  # the usual case, and half the time
     beyond = float(np.mean((signal < low - margin) | (signal > high + margin)))
     said = f"{100 * beyond:.2g} % of the samples lie beyond the limits its header gives, so these limits are wrong"
-    return [Fault("beyond-range", "needs the user", said, "physical and digital limits", f"{low:g} to {high:g}",
-                  channel=channel.label)]  # fmt: skip
+    return [
+        Fault(
+            "beyond-range",
+            "needs the user",
+            said,
+            "physical and digital limits",
+            f"{low:g} to {high:g}",
+            channel=channel.label,
+        )
+    ]
 
 
 def doubt_joints(label: str, signal: np.ndarray, record_samples: float) -> list[Fault]:

@@ -108,9 +108,17 @@ def inspect_recording(
         name = clean_text(path.name)
         faults = error.faults or (_as_fault(error),)
         return Inspection(
-            name, readable=False, kind="unreadable", device=None, start=None, duration_s=0.0, gaps=(), channels=(),
-            derivations=(), faults=faults,
-        )  # fmt: skip
+            name,
+            readable=False,
+            kind="unreadable",
+            device=None,
+            start=None,
+            duration_s=0.0,
+            gaps=(),
+            channels=(),
+            derivations=(),
+            faults=faults,
+        )
     source, _ = name_units(source, units)
     preset = named or detect_device(source.labels, source.kind, source.identity)
     derivations: tuple[Derivation, ...] = ()

@@ -21,8 +21,11 @@ def memory_refused(name: str) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        raise RecordingError(f"{name} needs more memory than there is", found=str(error) or "no memory left",
-                             remedy="close other programs, or split the file") from error  # fmt: skip
+        raise RecordingError(
+            f"{name} needs more memory than there is",
+            found=str(error) or "no memory left",
+            remedy="close other programs, or split the file",
+        ) from error
 
 
 def read_exactly(file: BinaryIO, at: int, into: bytearray | memoryview) -> None:

@@ -120,8 +120,9 @@ def _stamp_files(source: Source) -> tuple[tuple[Path, int, int], ...]:
     try:
         return tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in map(Path, source.files))
     except OSError as error:
-        raise RecordingError(f"{source.path.name} was taken away while it was read", found=str(error),
-                             remedy="read it again") from error  # fmt: skip
+        raise RecordingError(
+            f"{source.path.name} was taken away while it was read", found=str(error), remedy="read it again"
+        ) from error
 
 
 def _concerns(fault: Fault, derivations: Sequence[Derivation], preset: Device) -> bool:
@@ -173,8 +174,16 @@ def doubt_clock(source: Source, device: Device) -> list[Fault]:
     """Return a fault if the device writes a 12-hour clock, so that an evening may look like a morning."""
     if device.twelve_hour_clock and source.start and 1 <= source.start.hour < 12:
         said = f"this device writes a clock of 12 hours; the start may be {source.start:%H:%M} or twelve hours later"
-        return [Fault("twelve-hour-clock", "repaired", said, "start time", f"{source.start:%H:%M}",
-                      "give the start yourself if it is wrong")]  # fmt: skip
+        return [
+            Fault(
+                "twelve-hour-clock",
+                "repaired",
+                said,
+                "start time",
+                f"{source.start:%H:%M}",
+                "give the start yourself if it is wrong",
+            )
+        ]
     return []
 
 
@@ -189,12 +198,21 @@ def doubt_choice(source: Source, derivations: Sequence[Derivation]) -> list[Faul
     """Return a fault for each EEG by its name that was left out for its unit, or used without its mastoid."""
     used = names_of(derivations)
     return [*tell_unsubtracted(source.channels, derivations)] + [
-        Fault("not-a-voltage", "needs the user", "it is called like an EEG, but its unit is no voltage; it is left out",
-              "unit", c.unit, f'if it is one, name it with --eeg and --units "{c.label}=uV"', c.label)
+        Fault(
+            "not-a-voltage",
+            "needs the user",
+            "it is called like an EEG, but its unit is no voltage; it is left out",
+            "unit",
+            c.unit,
+            f'if it is one, name it with --eeg and --units "{c.label}=uV"',
+            c.label,
+        )
         for c in source.channels
-        if c.label not in used and c.rate_hz > MIN_RATE_HZ and guess_role(c.label) == "eeg"
+        if c.label not in used
+        and c.rate_hz > MIN_RATE_HZ
+        and guess_role(c.label) == "eeg"
         and isinstance(volts_per_unit(c), Fault)
-    ]  # fmt: skip
+    ]
 
 
 def make_id(path: Path) -> str:

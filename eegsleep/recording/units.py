@@ -13,12 +13,26 @@ if TYPE_CHECKING:
 
 # Exact spellings only. `MV` could be mega or milli, `mv` is neither; both are asked for.
 VOLTS_PER_UNIT = {
-    "V": 1.0, "Volt": 1.0, "volt": 1.0, "Volts": 1.0, "volts": 1.0,
-    "mV": 1e-3, "millivolt": 1e-3, "milliV": 1e-3,
-    "uV": 1e-6, "uv": 1e-6, "UV": 1e-6, "microV": 1e-6, "uVolt": 1e-6, "uVolts": 1e-6, "microvolt": 1e-6,
-    "\N{MICRO SIGN}V": 1e-6, "\N{GREEK SMALL LETTER MU}V": 1e-6, "\N{MICRO SIGN}v": 1e-6,
+    "V": 1.0,
+    "Volt": 1.0,
+    "volt": 1.0,
+    "Volts": 1.0,
+    "volts": 1.0,
+    "mV": 1e-3,
+    "millivolt": 1e-3,
+    "milliV": 1e-3,
+    "uV": 1e-6,
+    "uv": 1e-6,
+    "UV": 1e-6,
+    "microV": 1e-6,
+    "uVolt": 1e-6,
+    "uVolts": 1e-6,
+    "microvolt": 1e-6,
+    "\N{MICRO SIGN}V": 1e-6,
+    "\N{GREEK SMALL LETTER MU}V": 1e-6,
+    "\N{MICRO SIGN}v": 1e-6,
     "nV": 1e-9,
-}  # fmt: skip
+}
 
 
 def parse_unit(text: str) -> float | None:
@@ -43,7 +57,11 @@ def volts_per_unit(channel: SourceChannel, units: Mapping[str, str] | None = Non
     if volts is not None:
         return volts
     return Fault(
-        "unit-unknown", "needs the user",
+        "unit-unknown",
+        "needs the user",
         "its unit is not known, so its amplitude cannot be trusted; allowed are V, mV, uV and nV",
-        "unit", unit or "none", f'name it with --units "{channel.label}=uV"', channel.label,
-    )  # fmt: skip
+        "unit",
+        unit or "none",
+        f'name it with --units "{channel.label}=uV"',
+        channel.label,
+    )

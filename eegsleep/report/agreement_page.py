@@ -41,8 +41,12 @@ STATISTICS = (
     ("stage_transitions_per_h", "Stage changes", False, None),
 )
 UNITS = {"min": "min", "percent": "%", "n": "", "per_h": "/h"}
-MEASURES = {"kappa": "Cohen's kappa", "accuracy": "Accuracy", "macro_f1": "Macro-F1",
-            **{f"f1_{stage.lower()}": f"F1 of {STAGE_NAMES[stage]}" for stage in STAGES}}  # fmt: skip
+MEASURES = {
+    "kappa": "Cohen's kappa",
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro-F1",
+    **{f"f1_{stage.lower()}": f"F1 of {STAGE_NAMES[stage]}" for stage in STAGES},
+}
 N_NAMED = 10
 POINT, LIMIT = "#0B3866", "#A3201A"
 
@@ -145,9 +149,11 @@ def _facts(nights: pd.DataFrame, reference: str, observed: str) -> list[tuple[st
     subjects = nights["subject"].nunique()
     of_whom = f" of {_count(subjects, 'subject')}" if subjects < len(nights) else ""
     return [
-        ("Reference", reference), ("Observed", observed), ("Nights", f"{len(nights)}{of_whom}"),
+        ("Reference", reference),
+        ("Observed", observed),
+        ("Nights", f"{len(nights)}{of_whom}"),
         ("Epochs scored by both", format_number(nights["n_epochs"].sum(), 0)),
-    ]  # fmt: skip
+    ]
 
 
 def _cards(nights: pd.DataFrame, pooled: pd.DataFrame) -> list[dict[str, Any]]:
@@ -160,17 +166,24 @@ def _cards(nights: pd.DataFrame, pooled: pd.DataFrame) -> list[dict[str, Any]]:
         if len(finite) > 1:
             note += f"; nights from {_share(finite.min(), measure)} to {_share(finite.max(), measure)}"
         label = MEASURES[measure] + (", mean of nights" if len(nights) > 1 else "")
-        cards.append({"label": label, "value": _share(row.value, measure), "note": note,
-                      "missing": not math.isfinite(row.value)})  # fmt: skip
+        cards.append(
+            {"label": label, "value": _share(row.value, measure), "note": note, "missing": not math.isfinite(row.value)}
+        )
     total, both = nights["n_total"].sum(), nights["n_epochs"].sum()
     left_out = 100 * (total - both) / total if total else math.nan
-    cards.append({
-        "label": "Left out of all epochs", "value": f"{format_number(left_out, 1)} %", "missing": False,
-        "note": f"unscored by the reference {format_number(nights['unscored_reference'].sum(), 0)}, by the observed "
-                f"{format_number(nights['unscored_observed'].sum(), 0)} epochs" + (
-                    f"; most in one night {format_number(nights['left_out_percent'].max(), 1)} %"
-                    if len(nights) > 1 else ""),
-    })  # fmt: skip
+    cards.append(
+        {
+            "label": "Left out of all epochs",
+            "value": f"{format_number(left_out, 1)} %",
+            "missing": False,
+            "note": f"unscored by the reference {format_number(nights['unscored_reference'].sum(), 0)}, "
+            "by the observed "
+            f"{format_number(nights['unscored_observed'].sum(), 0)} epochs"
+            + (
+                f"; most in one night {format_number(nights['left_out_percent'].max(), 1)} %" if len(nights) > 1 else ""
+            ),
+        }
+    )
     return cards
 
 
@@ -211,14 +224,29 @@ def _resampled(pooled: pd.DataFrame) -> str:
 
 
 def _axis(title: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - plotly's own names
-    return {"title": {"text": title, "font": {"size": 11, "color": MUTED}, "standoff": 6}, "gridcolor": RULE,
-            "zeroline": False, "tickfont": {"size": 11, "color": MUTED}, "fixedrange": True, **more}  # fmt: skip
+    return {
+        "title": {"text": title, "font": {"size": 11, "color": MUTED}, "standoff": 6},
+        "gridcolor": RULE,
+        "zeroline": False,
+        "tickfont": {"size": 11, "color": MUTED},
+        "fixedrange": True,
+        **more,
+    }
 
 
 def _layout(height: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - plotly's own names
-    return {"font": {"family": FONT, "size": 12, "color": INK}, "paper_bgcolor": "#fff", "plot_bgcolor": "#fff",
-            "showlegend": False, "hovermode": "closest", "autosize": True, "dragmode": False, "height": height,
-            "hoverlabel": {"bgcolor": "#fff", "bordercolor": "#AEB8C1", "font": {"color": INK}}, **more}  # fmt: skip
+    return {
+        "font": {"family": FONT, "size": 12, "color": INK},
+        "paper_bgcolor": "#fff",
+        "plot_bgcolor": "#fff",
+        "showlegend": False,
+        "hovermode": "closest",
+        "autosize": True,
+        "dragmode": False,
+        "height": height,
+        "hoverlabel": {"bgcolor": "#fff", "bordercolor": "#AEB8C1", "font": {"color": INK}},
+        **more,
+    }
 
 
 def _draw_confusion(confusion: pd.DataFrame, reference: str, observed: str) -> Figure:
@@ -233,22 +261,41 @@ def _draw_confusion(confusion: pd.DataFrame, reference: str, observed: str) -> F
     if not counts.sum():
         return Figure("confusion", "Stage by stage", "", reason="No epoch was scored by both.")
     annotations = [
-        {"x": j, "y": i, "showarrow": False, "font": {"size": 12, "color": "#fff" if shares[i, j] > 0.7 else INK},
-         "text": f"{100 * shares[i, j]:.0f} %<br>{format_number(counts[i, j], 0)}"}
-        for i in range(5) for j in range(5) if math.isfinite(shares[i, j])
-    ]  # fmt: skip
+        {
+            "x": j,
+            "y": i,
+            "showarrow": False,
+            "font": {"size": 12, "color": "#fff" if shares[i, j] > 0.7 else INK},
+            "text": f"{100 * shares[i, j]:.0f} %<br>{format_number(counts[i, j], 0)}",
+        }
+        for i in range(5)
+        for j in range(5)
+        if math.isfinite(shares[i, j])
+    ]
     names = [STAGE_NAMES[stage] for stage in STAGES]
     ticks = {"tickvals": list(range(5)), "ticktext": names, "showgrid": False}
     spec = {
-        "data": [{"type": "heatmap", "z": [[v if math.isfinite(v) else None for v in row] for row in shares.tolist()],
-                  "zmin": 0, "zmax": 1, "showscale": False, "xgap": 2, "ygap": 2, "hoverinfo": "skip",
-                  "colorscale": [[0, "#F2F5F8"], [0.5, "#7FB1D6"], [1, "#0B3866"]]}],
+        "data": [
+            {
+                "type": "heatmap",
+                "z": [[v if math.isfinite(v) else None for v in row] for row in shares.tolist()],
+                "zmin": 0,
+                "zmax": 1,
+                "showscale": False,
+                "xgap": 2,
+                "ygap": 2,
+                "hoverinfo": "skip",
+                "colorscale": [[0, "#F2F5F8"], [0.5, "#7FB1D6"], [1, "#0B3866"]],
+            }
+        ],
         "layout": _layout(
-            350, annotations=annotations, margin={"l": 62, "r": 8, "t": 46, "b": 8},
+            350,
+            annotations=annotations,
+            margin={"l": 62, "r": 8, "t": 46, "b": 8},
             xaxis=_axis(plain_label(observed), side="top", **ticks),
             yaxis=_axis(plain_label(reference), autorange="reversed", **ticks),
         ),
-    }  # fmt: skip
+    }
     return Figure("confusion", "Stage by stage", caption, spec)
 
 
@@ -265,24 +312,49 @@ def _draw_f1(pooled: pd.DataFrame) -> Figure:
     for place, (stage, row) in enumerate(zip(STAGES, rows, strict=True)):
         text = format_number(row.value, 2)
         if math.isfinite(row.value):
-            point = {"type": "scatter", "mode": "markers", "x": [row.value], "y": [place], "hoverinfo": "skip",
-                     "marker": {"size": 11, "color": STAGE_COLOURS[stage], "line": {"color": INK, "width": 1}},
-                     }  # fmt: skip
+            point = {
+                "type": "scatter",
+                "mode": "markers",
+                "x": [row.value],
+                "y": [place],
+                "hoverinfo": "skip",
+                "marker": {"size": 11, "color": STAGE_COLOURS[stage], "line": {"color": INK, "width": 1}},
+            }
             if math.isfinite(row.low):
-                point["error_x"] = {"type": "data", "symmetric": False, "array": [row.high - row.value],
-                                    "arrayminus": [row.value - row.low], "color": MUTED, "thickness": 2}  # fmt: skip
+                point["error_x"] = {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [row.high - row.value],
+                    "arrayminus": [row.value - row.low],
+                    "color": MUTED,
+                    "thickness": 2,
+                }
                 text += f"  ({_range(row.low, row.high)})"
             data.append(point)
         else:
             text = f"{MISSING}  undefined"
-        labels.append({"xref": "paper", "x": 1.02, "xanchor": "left", "y": place, "text": text, "showarrow": False,
-                       "font": {"size": 12, "color": INK}})  # fmt: skip
+        labels.append(
+            {
+                "xref": "paper",
+                "x": 1.02,
+                "xanchor": "left",
+                "y": place,
+                "text": text,
+                "showarrow": False,
+                "font": {"size": 12, "color": INK},
+            }
+        )
     names = [STAGE_NAMES[stage] for stage in STAGES]
-    spec = {"data": data, "layout": _layout(
-        350, annotations=labels, margin={"l": 50, "r": 130, "t": 46, "b": 44}, xaxis=_axis("F1", range=[-0.03, 1.03],
-                                                                                          tickvals=[0, 0.5, 1]),
-        yaxis=_axis("", tickvals=list(range(5)), ticktext=names, range=[4.6, -0.6]),
-    )}  # fmt: skip
+    spec = {
+        "data": data,
+        "layout": _layout(
+            350,
+            annotations=labels,
+            margin={"l": 50, "r": 130, "t": 46, "b": 44},
+            xaxis=_axis("F1", range=[-0.03, 1.03], tickvals=[0, 0.5, 1]),
+            yaxis=_axis("", tickvals=list(range(5)), ticktext=names, range=[4.6, -0.6]),
+        ),
+    }
     return Figure("f1", "F1 of each stage", caption, spec)
 
 
@@ -293,12 +365,18 @@ def _draw_limits(agreement: Agreement, name: str, label: str) -> Figure:
         return Figure(f"limits-{name}", label, "", reason=row.reason or "no night has a value")
     points = agreement.statistics[agreement.statistics["statistic"] == name]
     points = points[np.isfinite(points["difference"])]
-    data = [{
-        "type": "scatter", "mode": "markers", "x": ((points["reference"] + points["observed"]) / 2).tolist(),
-        "y": points["difference"].tolist(), "text": [plain_label(night) for night in points["night"]],
-        "hovertemplate": "%{text}<br>mean %{x:.1f}, difference %{y:+.1f}<extra></extra>", "cliponaxis": False,
-        "marker": {"size": 7, "color": POINT + "B0", "line": {"color": "#fff", "width": 1}},
-    }]  # fmt: skip
+    data = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": ((points["reference"] + points["observed"]) / 2).tolist(),
+            "y": points["difference"].tolist(),
+            "text": [plain_label(night) for night in points["night"]],
+            "hovertemplate": "%{text}<br>mean %{x:.1f}, difference %{y:+.1f}<extra></extra>",
+            "cliponaxis": False,
+            "marker": {"size": 7, "color": POINT + "B0", "line": {"color": "#fff", "width": 1}},
+        }
+    ]
     shapes = [_line(0, "#AEB8C1", "dot", 1)]
     for value, low, high, colour, dash in (
         (row.bias, row.bias_low, row.bias_high, POINT, "solid"),
@@ -314,10 +392,16 @@ def _draw_limits(agreement: Agreement, name: str, label: str) -> Figure:
         f"Bias {_signed(row.bias)} min ({_range(row.bias_low, row.bias_high, decimals=1)}); limits "
         f"{_signed(row.loa_lower)} to {_signed(row.loa_upper)} min; {_count(row.n_nights, 'night')}."
     )
-    spec = {"data": data, "layout": _layout(
-        220, shapes=shapes, margin={"l": 46, "r": 8, "t": 8, "b": 42}, xaxis=_axis("mean of both, min", nticks=5),
-        yaxis=_axis("observed − reference, min", range=[min(ends) - room, max(ends) + room], nticks=6),
-    )}  # fmt: skip
+    spec = {
+        "data": data,
+        "layout": _layout(
+            220,
+            shapes=shapes,
+            margin={"l": 46, "r": 8, "t": 8, "b": 42},
+            xaxis=_axis("mean of both, min", nticks=5),
+            yaxis=_axis("observed − reference, min", range=[min(ends) - room, max(ends) + room], nticks=6),
+        ),
+    }
     return Figure(f"limits-{name}", label, caption, spec)
 
 
@@ -340,8 +424,16 @@ def _shared_reason(frame: pd.DataFrame) -> str:
 
 
 def _line(y: float, colour: str, dash: str, width: float) -> dict[str, Any]:
-    return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y, "layer": "between",
-            "line": {"color": colour, "width": width, "dash": dash}}  # fmt: skip
+    return {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": y,
+        "y1": y,
+        "layer": "between",
+        "line": {"color": colour, "width": width, "dash": dash},
+    }
 
 
 def _statistic_rows(minutes: pd.DataFrame) -> list[dict[str, Any]]:
@@ -350,14 +442,21 @@ def _statistic_rows(minutes: pd.DataFrame) -> list[dict[str, Any]]:
         row = next(minutes[minutes["statistic"] == name].itertuples(index=False))
         limits = f"{_signed(row.loa_lower)} to {_signed(row.loa_upper)}" if math.isfinite(row.loa_lower) else MISSING
         slope = f"{_signed(row.slope, 2)} ({_range(row.slope_low, row.slope_high)})"
-        rows.append({
-            "label": label, "unit": UNITS[row.unit], "reference": format_number(row.reference_mean, 1),
-            "observed": format_number(row.observed_mean, 1), "bias": _signed(row.bias),
-            "interval": _range(row.bias_low, row.bias_high, decimals=1) or MISSING, "limits": limits,
-            "slope": slope if math.isfinite(row.slope) else MISSING,
-            "published": f"± {format_number(published, 0)}" if published else MISSING,
-            "n": row.n_nights, "reason": row.reason.removeprefix(said),
-        })  # fmt: skip
+        rows.append(
+            {
+                "label": label,
+                "unit": UNITS[row.unit],
+                "reference": format_number(row.reference_mean, 1),
+                "observed": format_number(row.observed_mean, 1),
+                "bias": _signed(row.bias),
+                "interval": _range(row.bias_low, row.bias_high, decimals=1) or MISSING,
+                "limits": limits,
+                "slope": slope if math.isfinite(row.slope) else MISSING,
+                "published": f"± {format_number(published, 0)}" if published else MISSING,
+                "n": row.n_nights,
+                "reason": row.reason.removeprefix(said),
+            }
+        )
     return rows
 
 
@@ -370,21 +469,32 @@ def _pooled_rows(pooled: pd.DataFrame) -> list[dict[str, Any]]:
             interval = _range(row.low, row.high, measure)
             cells[row.pooling] = _share(row.value, measure) + (f" ({interval})" if interval else "")
         first = next(mine.itertuples(index=False))
-        rows.append({
-            "label": label, "mean": cells["mean of nights"], "median": cells.get("median of nights", MISSING),
-            "all": cells["all epochs"], "n": first.n_nights, "reason": first.reason.removeprefix(said),
-        })  # fmt: skip
+        rows.append(
+            {
+                "label": label,
+                "mean": cells["mean of nights"],
+                "median": cells.get("median of nights", MISSING),
+                "all": cells["all epochs"],
+                "n": first.n_nights,
+                "reason": first.reason.removeprefix(said),
+            }
+        )
     return rows
 
 
 def _night_rows(nights: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {
-            "night": row.night, "subject": row.subject, "n_epochs": format_number(row.n_epochs, 0),
-            "left_out": format_number(row.left_out_percent, 1), "accuracy": _share(row.accuracy, "accuracy"),
-            "scores": [format_number(value, 2) for value in (row.kappa, row.macro_f1, row.f1_w, row.f1_n1, row.f1_n2,
-                                                             row.f1_n3, row.f1_r)],
+            "night": row.night,
+            "subject": row.subject,
+            "n_epochs": format_number(row.n_epochs, 0),
+            "left_out": format_number(row.left_out_percent, 1),
+            "accuracy": _share(row.accuracy, "accuracy"),
+            "scores": [
+                format_number(value, 2)
+                for value in (row.kappa, row.macro_f1, row.f1_w, row.f1_n1, row.f1_n2, row.f1_n3, row.f1_r)
+            ],
             "reason": row.reason,
         }
         for row in nights.itertuples(index=False)
-    ]  # fmt: skip
+    ]

@@ -34,12 +34,21 @@ COLUMNS = (
 )
 # What the figure offers besides: what is asked of most nights, and what tells nights that are not alike.
 MORE_CHOICES = (
-    ("n1_min", ""), ("n2_min", ""), ("rem_latency_min", ""), ("awakenings", ""),
-    ("slow_spindle_density_per_min", "NREM"), ("spindle_amplitude_uv", "NREM"), ("fast_spindle_frequency_hz", "NREM"),
-    ("slow_oscillation_ptp_uv", "NREM"), ("swa_power_uv2", "NREM"), ("sigma_power_uv2", "NREM"),
-    ("coupling_strength", "NREM"), ("aperiodic_exponent", "NREM"), ("gain_reference_uv", "NREM"),
+    ("n1_min", ""),
+    ("n2_min", ""),
+    ("rem_latency_min", ""),
+    ("awakenings", ""),
+    ("slow_spindle_density_per_min", "NREM"),
+    ("spindle_amplitude_uv", "NREM"),
+    ("fast_spindle_frequency_hz", "NREM"),
+    ("slow_oscillation_ptp_uv", "NREM"),
+    ("swa_power_uv2", "NREM"),
+    ("sigma_power_uv2", "NREM"),
+    ("coupling_strength", "NREM"),
+    ("aperiodic_exponent", "NREM"),
+    ("gain_reference_uv", "NREM"),
     ("spindle_recall_percent", "NREM"),
-)  # fmt: skip
+)
 # A sign beside the word and the colour, for who does not see it or prints in grey.
 STATUS = {
     "failed": ("✕", "failed", "This night could not be made; the reason stands below its name."),
@@ -144,13 +153,24 @@ def _row(record: Mapping[str, Any], attempt: Mapping[str, Any] | None, glance: G
     sign, words, meaning = STATUS.get(status, STATUS["scored"])
     verdict = VERDICTS.get(record["verdict"], ("", "", ""))
     return {
-        "night": record["night"], "subject": record["subject"], "status": status, "sign": sign, "words": words,
-        "status_meaning": meaning, "reason": reason, "verdict": record["verdict"], "verdict_sign": verdict[0],
-        "verdict_words": verdict[1], "verdict_reasons": record["verdict_reasons"], "start": record["start"],
-        "date": _date(record["start"]), "hours": format_number(record["duration_s"] / 3600, 1),
-        "href": _link(record["night"], glance), "strip": draw_strip(glance.stages, longest),
+        "night": record["night"],
+        "subject": record["subject"],
+        "status": status,
+        "sign": sign,
+        "words": words,
+        "status_meaning": meaning,
+        "reason": reason,
+        "verdict": record["verdict"],
+        "verdict_sign": verdict[0],
+        "verdict_words": verdict[1],
+        "verdict_reasons": record["verdict_reasons"],
+        "start": record["start"],
+        "date": _date(record["start"]),
+        "hours": format_number(record["duration_s"] / 3600, 1),
+        "href": _link(record["night"], glance),
+        "strip": draw_strip(glance.stages, longest),
         "cells": [_cell(record, glance, reason, *column) for column in COLUMNS] if record["verdict"] else [],
-    }  # fmt: skip
+    }
 
 
 def _cell(
@@ -263,18 +283,30 @@ def _spec(records: Sequence[Mapping[str, Any]], first: Mapping[str, Any], *, dat
     verdicts = [row["verdict"] for row in records]
     trace = {
         # a line is a course through the nights of one sleeper; without a name they may be of several
-        "type": "scatter", "mode": "lines+markers" if dated and records[0]["subject"] else "markers", "y": first["y"],
+        "type": "scatter",
+        "mode": "lines+markers" if dated and records[0]["subject"] else "markers",
+        "y": first["y"],
         "x": [_evening(row["start"]) for row in records] if dated else list(range(1, len(records) + 1)),
         "text": [f"{plain_label(row['night'])}, {_date(row['start']) or 'date not known'}" for row in records],
-        "hovertemplate": "%{text}<br>%{y}<extra></extra>", "line": {"color": "#AEB8C1", "width": 1},
-        "marker": {"size": 8, "color": [COLOURS.get(name, MUTED) for name in verdicts],
-                   "symbol": [SYMBOLS.get(name, "circle-open") for name in verdicts]},
-    }  # fmt: skip
+        "hovertemplate": "%{text}<br>%{y}<extra></extra>",
+        "line": {"color": "#AEB8C1", "width": 1},
+        "marker": {
+            "size": 8,
+            "color": [COLOURS.get(name, MUTED) for name in verdicts],
+            "symbol": [SYMBOLS.get(name, "circle-open") for name in verdicts],
+        },
+    }
     layout = {
-        "font": {"family": FONT, "size": 12, "color": INK}, "paper_bgcolor": "#fff", "plot_bgcolor": "#fff",
-        "showlegend": False, "hovermode": "closest", "autosize": True, "height": 300,
-        "margin": {"l": 60, "r": 12, "t": 12, "b": 40}, "hoverlabel": {"bgcolor": "#fff", "font": {"color": INK}},
+        "font": {"family": FONT, "size": 12, "color": INK},
+        "paper_bgcolor": "#fff",
+        "plot_bgcolor": "#fff",
+        "showlegend": False,
+        "hovermode": "closest",
+        "autosize": True,
+        "height": 300,
+        "margin": {"l": 60, "r": 12, "t": 12, "b": 40},
+        "hoverlabel": {"bgcolor": "#fff", "font": {"color": INK}},
         "xaxis": {**axis, "type": "date" if dated else "linear", "showgrid": False, **_days(trace["x"], dated=dated)},
         "yaxis": {**axis, "title": {"text": first["label"], "font": {"size": 12, "color": MUTED}}},
-    }  # fmt: skip
+    }
     return {"data": [trace], "layout": layout}

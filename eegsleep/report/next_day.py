@@ -56,9 +56,15 @@ def describe_next_day(
 def _relation(row: Any) -> dict[str, Any]:  # noqa: ANN401 - a named tuple
     where = " ".join(part for part in (row.stage, row.channel) if part) or "night"
     return {
-        "label": row.label, "where": where, "score": row.score_label,
+        "label": row.label,
+        "where": where,
+        "score": row.score_label,
         "lag": "night before" if row.lag_nights == 0 else "two nights before",
-        "n": str(row.n_nights), "estimate": signed_number(row.estimate), "interval": number_range(row.low, row.high),
-        "across": signed_number(row.estimate_across), "r": format_number(row.partial_r, 2),
-        "p": p_value(row.p_adjusted), "stands": row.p_adjusted <= FALSE_DISCOVERY_RATE,
-    }  # fmt: skip
+        "n": str(row.n_nights),
+        "estimate": signed_number(row.estimate),
+        "interval": number_range(row.low, row.high),
+        "across": signed_number(row.estimate_across),
+        "r": format_number(row.partial_r, 2),
+        "p": p_value(row.p_adjusted),
+        "stands": row.p_adjusted <= FALSE_DISCOVERY_RATE,
+    }

@@ -49,8 +49,13 @@ STAGE_LEVELS = {"N3": 0, "N2": 1, "N1": 2, "R": 3, "W": 4}
 PROBABILITIES = {"N3": "p_n3", "N2": "p_n2", "N1": "p_n1", "R": "p_rem", "W": "p_wake"}
 FAST, SLOW, WAVE = "#0072B2", "#D98200", "#00694E"  # after Okabe and Ito, darkened for thin lines
 # Kinds of `reason_kind` in the order they are drawn in, with colour and meaning; usable is the ground.
-QUALITY_KINDS = {"": ("#DCE5EA", "usable"), "missing": ("#8A949C", "missing"), "dead": ("#1B2733", "flat or clipped"),
-                 "movement": ("#D98200", "movement"), "noise": ("#A3201A", "noise or lost contact")}  # fmt: skip
+QUALITY_KINDS = {
+    "": ("#DCE5EA", "usable"),
+    "missing": ("#8A949C", "missing"),
+    "dead": ("#1B2733", "flat or clipped"),
+    "movement": ("#D98200", "movement"),
+    "noise": ("#A3201A", "noise or lost contact"),
+}
 
 
 @dataclass(frozen=True)
@@ -144,16 +149,21 @@ def draw_averages(averages: pd.DataFrame | None, kind: str, channel: str | None)
         "data": [
             {**band, "type": "scatter", "y": _pack(mean - error)},
             {**band, "type": "scatter", "y": _pack(mean + error), "fill": "tonexty", "fillcolor": colour + "40"},
-            {"type": "scatter", "mode": "lines", "x": _pack(time), "y": _pack(mean),
-             "line": {"color": colour, "width": 2},
-             "hovertemplate": "%{x:.2f} s, %{y:.1f} µV<extra></extra>"},
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": _pack(time),
+                "y": _pack(mean),
+                "line": {"color": colour, "width": 2},
+                "hovertemplate": "%{x:.2f} s, %{y:.1f} µV<extra></extra>",
+            },
         ],
         "layout": _small_layout()
         | {
             "xaxis": _axis("time from its middle, s") | {"zeroline": True, "zerolinecolor": "#AEB8C1"},
             "yaxis": _axis("µV") | {"zeroline": True, "zerolinecolor": "#AEB8C1"},
         },
-    }  # fmt: skip
+    }
     zero = (
         "Zero is the negative peak (down state); a rounded rise into the up state follows it."
         if kind == "slow oscillation"
@@ -193,15 +203,26 @@ def draw_coupling(coupling: pd.DataFrame, channel: str | None) -> Figure:
     mean_deg, strength = math.degrees(np.angle(resultant)), abs(resultant)
     spec = {
         "data": [
-            {"type": "barpolar", "r": counts.tolist(), "theta": ((edges[:-1] + edges[1:]) / 2).tolist(),
-             "width": [20] * 18, "marker": {"color": FAST + "99", "line": {"color": "#fff", "width": 1}},
-             "hovertemplate": "%{r} spindles near %{theta:.0f}°<extra></extra>"},
-            {"type": "scatterpolar", "mode": "lines+markers", "r": [0, round(strength * counts.max(), 3)],
-             "theta": [round(mean_deg, 2)] * 2, "line": {"color": STAGE_COLOURS["R"], "width": 3},
-             "marker": {"size": [0, 9]}, "hovertemplate": f"mean {mean_deg:.0f}°<extra></extra>"},
+            {
+                "type": "barpolar",
+                "r": counts.tolist(),
+                "theta": ((edges[:-1] + edges[1:]) / 2).tolist(),
+                "width": [20] * 18,
+                "marker": {"color": FAST + "99", "line": {"color": "#fff", "width": 1}},
+                "hovertemplate": "%{r} spindles near %{theta:.0f}°<extra></extra>",
+            },
+            {
+                "type": "scatterpolar",
+                "mode": "lines+markers",
+                "r": [0, round(strength * counts.max(), 3)],
+                "theta": [round(mean_deg, 2)] * 2,
+                "line": {"color": STAGE_COLOURS["R"], "width": 3},
+                "marker": {"size": [0, 9]},
+                "hovertemplate": f"mean {mean_deg:.0f}°<extra></extra>",
+            },
         ],
         "layout": _small_layout() | {"margin": {"l": 50, "r": 50, "t": 26, "b": 26}, "polar": _phase_axes(counts)},
-    }  # fmt: skip
+    }
     caption = (
         f"Where {len(phases):,} of {len(fast):,} fast spindles on {channel} peak within the slow oscillation. Time "
         f"runs clockwise: down state at the bottom, rise at the left, up state at the top. The line points to the "
@@ -245,10 +266,15 @@ def _hypnogram(stages: pd.DataFrame, clock: Clock) -> Panel | str:
     if not np.isfinite(levels).any():
         return "The hypnogram is left out: no epoch of this recording has a stage."
     # Steps are held to the right, so the last epoch needs one more point to have a width.
-    outline = {"type": "scatter", "mode": "lines", **clock.grid(0, EPOCH_S),
-               "y": _pack(np.append(levels, levels[-1])), "line": {"shape": "hv", "color": "#8B97A3", "width": 1},
-               "text": [STAGE_NAMES.get(stage, "") for stage in [*grid, grid[-1]]],
-               "hovertemplate": f"{clock.hover} %{{text}}<extra></extra>"}  # fmt: skip
+    outline = {
+        "type": "scatter",
+        "mode": "lines",
+        **clock.grid(0, EPOCH_S),
+        "y": _pack(np.append(levels, levels[-1])),
+        "line": {"shape": "hv", "color": "#8B97A3", "width": 1},
+        "text": [STAGE_NAMES.get(stage, "") for stage in [*grid, grid[-1]]],
+        "hovertemplate": f"{clock.hover} %{{text}}<extra></extra>",
+    }
     changes = np.flatnonzero(grid[1:] != grid[:-1]) + 1
     bouts = list(zip([0, *changes], [*changes, len(grid)], strict=True))
     traces = [outline]
@@ -260,10 +286,21 @@ def _hypnogram(stages: pd.DataFrame, clock: Clock) -> Panel | str:
                 y += [level, level, None]
         if x:
             width = 9 if stage == "R" else 5
-            traces.append({"type": "scatter", "mode": "lines", "x": x, "y": y, "hoverinfo": "skip",
-                           "line": {"color": STAGE_COLOURS[stage], "width": width}})  # fmt: skip
-    axis = {"tickvals": list(STAGE_LEVELS.values()), "range": [-0.5, 4.5],
-            "ticktext": [f"<b>{s}</b>" if s == "R" else s for s in STAGE_LEVELS]}  # fmt: skip
+            traces.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "x": x,
+                    "y": y,
+                    "hoverinfo": "skip",
+                    "line": {"color": STAGE_COLOURS[stage], "width": width},
+                }
+            )
+    axis = {
+        "tickvals": list(STAGE_LEVELS.values()),
+        "range": [-0.5, 4.5],
+        "ticktext": [f"<b>{s}</b>" if s == "R" else s for s in STAGE_LEVELS],
+    }
     caption = (
         "The stage of each 30 s epoch, from wake (W, top) down to deep sleep (N3); REM (R) is the thick bar. "
         "A healthy night descends early into N3 and repeats in cycles of about 90 minutes, with N3 fading and REM "
@@ -282,12 +319,19 @@ def _hypnodensity(stages: pd.DataFrame, clock: Clock) -> Panel | str:
     # A stack cannot have gaps, so an epoch without probabilities is drawn as nothing at all: zeros.
     grid = np.nan_to_num(grid)
     traces = tuple(
-        {"type": "scatter", "mode": "lines", "stackgroup": "p", **clock.grid(EPOCH_S / 2, EPOCH_S),
-         "y": _pack(grid[:, i]), "line": {"width": 0, "color": STAGE_COLOURS[stage]},
-         "fillcolor": STAGE_COLOURS[stage], "hoveron": "points",
-         "hovertemplate": f"{clock.hover} {STAGE_NAMES[stage]} %{{y:.0%}}<extra></extra>"}
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "stackgroup": "p",
+            **clock.grid(EPOCH_S / 2, EPOCH_S),
+            "y": _pack(grid[:, i]),
+            "line": {"width": 0, "color": STAGE_COLOURS[stage]},
+            "fillcolor": STAGE_COLOURS[stage],
+            "hoveron": "points",
+            "hovertemplate": f"{clock.hover} {STAGE_NAMES[stage]} %{{y:.0%}}<extra></extra>",
+        }
         for i, stage in enumerate(PROBABILITIES)
-    )  # fmt: skip
+    )
     caption = (
         "How sure the scorer was: at each moment the heights of the colours are the probabilities of the "
         "five stages and add up to one. One solid colour is a confident epoch; a mixture is an epoch on which "
@@ -314,14 +358,30 @@ def _spectrogram(spectrogram: Any, clock: Clock) -> Panel | str:  # noqa: ANN401
     # The ends of the range are left to artefacts, which would otherwise bleach the sleep between them.
     low, high = np.nanpercentile(power, (3, 98))
     channel = plain_label(spectrogram.channel)
-    trace = {"type": "heatmap", **clock.grid(onset[0] + step_s * columns / 2, step_s * columns),
-             "y": _pack(frequency), "z": _pack(power), "colorscale": "Cividis",
-             "zmin": round(float(low), 2), "zmax": round(max(float(high), float(low) + 1), 2),
-             "colorbar": {"orientation": "h", "thickness": 8, "len": 0.32, "x": 1,
-                          "xanchor": "right", "yanchor": "bottom",
-                          "ypad": 0, "xpad": 0, "outlinewidth": 0, "nticks": 4, "ticksuffix": " dB",
-                          "tickfont": {"size": 10, "color": MUTED}},
-             "hovertemplate": f"{clock.hover} %{{y:.1f}} Hz %{{z:.1f}} dB<extra></extra>"}  # fmt: skip
+    trace = {
+        "type": "heatmap",
+        **clock.grid(onset[0] + step_s * columns / 2, step_s * columns),
+        "y": _pack(frequency),
+        "z": _pack(power),
+        "colorscale": "Cividis",
+        "zmin": round(float(low), 2),
+        "zmax": round(max(float(high), float(low) + 1), 2),
+        "colorbar": {
+            "orientation": "h",
+            "thickness": 8,
+            "len": 0.32,
+            "x": 1,
+            "xanchor": "right",
+            "yanchor": "bottom",
+            "ypad": 0,
+            "xpad": 0,
+            "outlinewidth": 0,
+            "nticks": 4,
+            "ticksuffix": " dB",
+            "tickfont": {"size": 10, "color": MUTED},
+        },
+        "hovertemplate": f"{clock.hover} %{{y:.1f}} Hz %{{z:.1f}} dB<extra></extra>",
+    }
     caption = (
         f"Power of {spectrogram.channel} by frequency; brighter is stronger, in decibels (10 dB is ten times "
         "the power). Deep sleep lights up the lowest rows (slow waves, under 4 Hz), N2 adds flecks at 11–16 Hz "
@@ -368,10 +428,17 @@ def _no_nrem(channel: str | None) -> str:
 
 
 def _density_trace(density: np.ndarray, name: str, colour: str, clock: Clock) -> dict[str, Any]:
-    return {"type": "scatter", "mode": "lines+markers", **clock.grid(WINDOW_S / 2, WINDOW_S), "y": _pack(density),
-            "line": {"color": colour, "width": 1.6}, "marker": {"size": 4, "color": colour}, "customdata": density,
-            "cliponaxis": False,
-            "hovertemplate": f"{clock.hover} %{{y:.1f}} {name} per minute<extra></extra>"}  # fmt: skip
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        **clock.grid(WINDOW_S / 2, WINDOW_S),
+        "y": _pack(density),
+        "line": {"color": colour, "width": 1.6},
+        "marker": {"size": 4, "color": colour},
+        "customdata": density,
+        "cliponaxis": False,
+        "hovertemplate": f"{clock.hover} %{{y:.1f}} {name} per minute<extra></extra>",
+    }
 
 
 def _without_custom(traces: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
@@ -395,12 +462,26 @@ def _quality(quality: pd.DataFrame, clock: Clock) -> Panel | str:
     edges = np.linspace(0, 1, len(order) + 1)
     bands = zip(edges[:-1], edges[1:], QUALITY_KINDS.values(), strict=True)
     scale = [[round(float(edge), 6), colour] for low, high, (colour, _) in bands for edge in (low, high)]
-    trace = {"type": "heatmap", **clock.grid(EPOCH_S / 2, EPOCH_S), "y": list(range(len(channels))),
-             "z": _pack(kinds), "zmin": -0.5, "zmax": len(order) - 0.5, "showscale": False,
-             "colorscale": scale, "ygap": 3, "text": text,
-             "hovertemplate": f"{clock.hover} %{{text}}<extra></extra>"}  # fmt: skip
-    axis = {"range": [len(channels) - 0.5, -0.5], "tickvals": list(range(len(channels))), "showgrid": False,
-            "ticktext": [plain_label(channel, 8) for channel in channels], "tickfont": {"size": 10}}  # fmt: skip
+    trace = {
+        "type": "heatmap",
+        **clock.grid(EPOCH_S / 2, EPOCH_S),
+        "y": list(range(len(channels))),
+        "z": _pack(kinds),
+        "zmin": -0.5,
+        "zmax": len(order) - 0.5,
+        "showscale": False,
+        "colorscale": scale,
+        "ygap": 3,
+        "text": text,
+        "hovertemplate": f"{clock.hover} %{{text}}<extra></extra>",
+    }
+    axis = {
+        "range": [len(channels) - 0.5, -0.5],
+        "tickvals": list(range(len(channels))),
+        "showgrid": False,
+        "ticktext": [plain_label(channel, 8) for channel in channels],
+        "tickfont": {"size": 10},
+    }
     caption = (
         "Each row is a channel, each cell an epoch. Coloured epochs were set aside and count towards nothing on "
         "this page; rest the pointer on one to see why. Many together usually mean a loose electrode."
@@ -413,8 +494,11 @@ def _stack(panels: Sequence[Panel], clock: Clock, duration_s: float) -> dict[str
     """Lay the panels out from the top in pixels, which plotly wants as fractions of the plot."""
     gap, top, bottom = 40, 30, 44
     inner = sum(panel.height for panel in panels) + gap * (len(panels) - 1)
-    layout = _base_layout() | {"height": inner + top + bottom, "annotations": [],
-                               "margin": {"l": 64, "r": 10, "t": top, "b": bottom}}  # fmt: skip
+    layout = _base_layout() | {
+        "height": inner + top + bottom,
+        "annotations": [],
+        "margin": {"l": 64, "r": 10, "t": top, "b": bottom},
+    }
     data, ceiling = [], inner
     for number, panel in enumerate(panels, start=1):
         suffix = "" if number == 1 else str(number)
@@ -422,10 +506,19 @@ def _stack(panels: Sequence[Panel], clock: Clock, duration_s: float) -> dict[str
         place = {"fixedrange": True, "anchor": "x", "domain": [max(floor / inner, 0), ceiling / inner]}
         layout[f"yaxis{suffix}"] = _axis() | place | panel.yaxis
         layout["annotations"].append(
-            {"text": f"<b>{chr(96 + number)}</b>  {panel.title}", "xref": "paper", "yref": "paper", "x": 0,
-             "y": ceiling / inner, "xanchor": "left", "yanchor": "bottom", "yshift": 4, "showarrow": False,
-             "font": {"size": 12.5, "color": INK}}
-        )  # fmt: skip
+            {
+                "text": f"<b>{chr(96 + number)}</b>  {panel.title}",
+                "xref": "paper",
+                "yref": "paper",
+                "x": 0,
+                "y": ceiling / inner,
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "yshift": 4,
+                "showarrow": False,
+                "font": {"size": 12.5, "color": INK},
+            }
+        )
         for trace in panel.traces:
             placed = trace | {"xaxis": "x", "yaxis": f"y{suffix}"}
             if "colorbar" in placed:
@@ -435,9 +528,19 @@ def _stack(panels: Sequence[Panel], clock: Clock, duration_s: float) -> dict[str
     ends = [clock.place(0), clock.place(duration_s)]
     last = "y" if len(panels) == 1 else f"y{len(panels)}"
     layout["xaxis"] = _axis("hours since the start" if clock.start is None else "clock time") | {
-        "type": "linear" if clock.start is None else "date", "range": ends, "anchor": last, "ticks": "outside",
-        "showspikes": True, "spikemode": "across", "spikethickness": 1, "spikedash": "solid", "spikecolor": "#7A8691",
-        "spikesnap": "cursor", "minallowed": ends[0], "maxallowed": ends[1]}  # fmt: skip
+        "type": "linear" if clock.start is None else "date",
+        "range": ends,
+        "anchor": last,
+        "ticks": "outside",
+        "showspikes": True,
+        "spikemode": "across",
+        "spikethickness": 1,
+        "spikedash": "solid",
+        "spikecolor": "#7A8691",
+        "spikesnap": "cursor",
+        "minallowed": ends[0],
+        "maxallowed": ends[1],
+    }
     if clock.start is not None:
         layout["xaxis"] |= {"tickformat": "%H:%M", "hoverformat": "%H:%M:%S"}
     return {"data": data, "layout": layout}
@@ -446,17 +549,36 @@ def _stack(panels: Sequence[Panel], clock: Clock, duration_s: float) -> dict[str
 def _phase_axes(counts: np.ndarray) -> dict[str, Any]:
     return {
         "bgcolor": "#fff",
-        "radialaxis": {"range": [0, int(counts.max())], "nticks": 4, "angle": 45, "gridcolor": RULE,
-                       "linecolor": RULE, "tickfont": {"size": 10, "color": MUTED}},
-        "angularaxis": {"direction": "clockwise", "rotation": 90, "tickvals": [0, 90, 180, 270], "gridcolor": RULE,
-                        "ticktext": ["up state", "fall", "down state", "rise"], "linecolor": "#AEB8C1"},
-    }  # fmt: skip
+        "radialaxis": {
+            "range": [0, int(counts.max())],
+            "nticks": 4,
+            "angle": 45,
+            "gridcolor": RULE,
+            "linecolor": RULE,
+            "tickfont": {"size": 10, "color": MUTED},
+        },
+        "angularaxis": {
+            "direction": "clockwise",
+            "rotation": 90,
+            "tickvals": [0, 90, 180, 270],
+            "gridcolor": RULE,
+            "ticktext": ["up state", "fall", "down state", "rise"],
+            "linecolor": "#AEB8C1",
+        },
+    }
 
 
 def _base_layout() -> dict[str, Any]:
-    return {"font": {"family": FONT, "size": 12, "color": INK}, "paper_bgcolor": "#fff", "plot_bgcolor": "#fff",
-            "showlegend": False, "hovermode": "closest", "dragmode": "zoom", "autosize": True,
-            "hoverlabel": {"bgcolor": "#fff", "bordercolor": "#AEB8C1", "font": {"color": INK}}}  # fmt: skip
+    return {
+        "font": {"family": FONT, "size": 12, "color": INK},
+        "paper_bgcolor": "#fff",
+        "plot_bgcolor": "#fff",
+        "showlegend": False,
+        "hovermode": "closest",
+        "dragmode": "zoom",
+        "autosize": True,
+        "hoverlabel": {"bgcolor": "#fff", "bordercolor": "#AEB8C1", "font": {"color": INK}},
+    }
 
 
 def _small_layout() -> dict[str, Any]:
@@ -464,8 +586,14 @@ def _small_layout() -> dict[str, Any]:
 
 
 def _axis(title: str = "") -> dict[str, Any]:
-    axis = {"gridcolor": RULE, "zeroline": False, "linecolor": "#AEB8C1", "automargin": False,
-            "tickfont": {"size": 11, "color": MUTED}, "showline": False}  # fmt: skip
+    axis = {
+        "gridcolor": RULE,
+        "zeroline": False,
+        "linecolor": "#AEB8C1",
+        "automargin": False,
+        "tickfont": {"size": 11, "color": MUTED},
+        "showline": False,
+    }
     return axis | ({"title": _title(title)} if title else {})
 
 

@@ -133,8 +133,17 @@ def _interval(low: float, high: float, decimals: int | None = None) -> str:
 
 def _unit(unit: str) -> str:
     """Return the unit as printed; the tables write some of them as words."""
-    return {"n": "", "percent": "%", "per_min": "/min", "per min": "/min", "1/min": "/min", "uv2": "µV²", "uV^2": "µV²",
-            "µV2": "µV²", "µV^2": "µV²"}.get(unit, unit)  # fmt: skip
+    return {
+        "n": "",
+        "percent": "%",
+        "per_min": "/min",
+        "per min": "/min",
+        "1/min": "/min",
+        "uv2": "µV²",
+        "uV^2": "µV²",
+        "µV2": "µV²",
+        "µV^2": "µV²",
+    }.get(unit, unit)
 
 
 def _marker_groups(markers: pd.DataFrame) -> list[dict[str, Any]]:
@@ -166,17 +175,26 @@ def _marker_rows(mine: pd.DataFrame, known: Any) -> list[dict[str, Any]]:  # noq
             effect = f"{format_number(known.smallest_effect)} {_unit(known.smallest_effect_unit)}".strip()
         arrow, words = ARROWS.get(known.direction_in(row.stage) if known is not None else "0", ARROWS["0"])
         missing = not math.isfinite(row.value)
-        rows.append({
-            "first": position == 0, "span": len(mine),
-            "label": known.label if known is not None else row.marker,
-            "meaning": known.meaning if known is not None else "", "arrow": arrow, "direction_words": words,
-            "stage": row.stage or "night", "channel": row.channel or MISSING, "value": format_number(row.value),
-            "unit": "" if missing else _unit(row.unit), "n": f"{row.n:,}".replace(",", "\u202f"),
-            "clean_min": format_number(row.clean_min), "smallest_effect": effect,
-            "reason": (row.reason or "no reason was recorded") if missing else row.reason,
-            "interval": _interval(row.low, row.high, 1 if row.unit in {"min", "%"} else None),
-            "expected": f"by probabilities {format_number(row.expected)}" if math.isfinite(row.expected) else "",
-        })  # fmt: skip
+        rows.append(
+            {
+                "first": position == 0,
+                "span": len(mine),
+                "label": known.label if known is not None else row.marker,
+                "meaning": known.meaning if known is not None else "",
+                "arrow": arrow,
+                "direction_words": words,
+                "stage": row.stage or "night",
+                "channel": row.channel or MISSING,
+                "value": format_number(row.value),
+                "unit": "" if missing else _unit(row.unit),
+                "n": f"{row.n:,}".replace(",", "\u202f"),
+                "clean_min": format_number(row.clean_min),
+                "smallest_effect": effect,
+                "reason": (row.reason or "no reason was recorded") if missing else row.reason,
+                "interval": _interval(row.low, row.high, 1 if row.unit in {"min", "%"} else None),
+                "expected": f"by probabilities {format_number(row.expected)}" if math.isfinite(row.expected) else "",
+            }
+        )
     return rows
 
 

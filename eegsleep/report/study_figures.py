@@ -51,11 +51,30 @@ def draw_forest(markers: pd.DataFrame, names: tuple[str, str]) -> Figure:
     for row in rows.itertuples(index=False):
         labels.append(_label(row))
         if math.isfinite(row.bound):
-            shapes.append({"type": "rect", "x0": -row.bound, "x1": row.bound, "y0": row.place - 0.34,
-                           "y1": row.place + 0.34, "fillcolor": "#E3E9EE", "line": {"width": 0}, "layer": "below",
-                           })  # fmt: skip
-    shapes.append({"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "layer": "below",
-                   "line": {"color": MUTED, "width": 1}})  # fmt: skip
+            shapes.append(
+                {
+                    "type": "rect",
+                    "x0": -row.bound,
+                    "x1": row.bound,
+                    "y0": row.place - 0.34,
+                    "y1": row.place + 0.34,
+                    "fillcolor": "#E3E9EE",
+                    "line": {"width": 0},
+                    "layer": "below",
+                }
+            )
+    shapes.append(
+        {
+            "type": "line",
+            "x0": 0,
+            "x1": 0,
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "layer": "below",
+            "line": {"color": MUTED, "width": 1},
+        }
+    )
     shapes += _family_lines(rows)
     wide = min(max(ends) * 1.05, WIDEST_SD)
     caption = (
@@ -67,15 +86,29 @@ def draw_forest(markers: pd.DataFrame, names: tuple[str, str]) -> Figure:
         f"is not always better: read the shape. Bars longer than {WIDEST_SD:g} SD run out of the picture; where the "
         f"sign itself does, its number stands at the edge.{left_out}"
     )
-    spec = {"data": data, "layout": _layout(
-        90 + 22 * len(rows), shapes=shapes, annotations=_beyond(rows, wide),
-        margin={"l": 300, "r": 16, "t": 36, "b": 46}, showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "font": {"size": 12}, "itemclick": False,
-                "itemdoubleclick": False},
-        xaxis=_axis("difference in standard deviations of ordinary nights", range=[-wide, wide]),
-        yaxis=_axis("", tickvals=rows["place"].tolist(), ticktext=labels, range=[len(rows) - 0.4, -0.6],
-                    showgrid=False),
-    )}  # fmt: skip
+    spec = {
+        "data": data,
+        "layout": _layout(
+            90 + 22 * len(rows),
+            shapes=shapes,
+            annotations=_beyond(rows, wide),
+            margin={"l": 300, "r": 16, "t": 36, "b": 46},
+            showlegend=True,
+            legend={
+                "orientation": "h",
+                "x": 0,
+                "y": 1,
+                "yanchor": "bottom",
+                "font": {"size": 12},
+                "itemclick": False,
+                "itemdoubleclick": False,
+            },
+            xaxis=_axis("difference in standard deviations of ordinary nights", range=[-wide, wide]),
+            yaxis=_axis(
+                "", tickvals=rows["place"].tolist(), ticktext=labels, range=[len(rows) - 0.4, -0.6], showgrid=False
+            ),
+        ),
+    }
     return Figure("forest", "All differences on one scale", caption, spec)
 
 
@@ -105,12 +138,24 @@ def _forest_trace(own: pd.DataFrame, colour: str, symbol: str, meaning: str) -> 
         for row in own.itertuples(index=False)
     ]
     return {
-        "type": "scatter", "mode": "markers", "name": meaning, "x": own["difference"].tolist(),
-        "y": own["place"].tolist(), "text": texts, "hovertemplate": "%{text}<extra></extra>",
+        "type": "scatter",
+        "mode": "markers",
+        "name": meaning,
+        "x": own["difference"].tolist(),
+        "y": own["place"].tolist(),
+        "text": texts,
+        "hovertemplate": "%{text}<extra></extra>",
         "marker": {"size": 10, "color": colour, "symbol": symbol, "line": {"color": colour, "width": 1.5}},
-        "error_x": {"type": "data", "symmetric": False, "array": reach("high", 1), "arrayminus": reach("low", -1),
-                    "color": colour, "thickness": 2, "width": 0},
-    }  # fmt: skip
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": reach("high", 1),
+            "arrayminus": reach("low", -1),
+            "color": colour,
+            "thickness": 2,
+            "width": 0,
+        },
+    }
 
 
 def _beyond(rows: pd.DataFrame, wide: float) -> list[dict[str, Any]]:
@@ -119,11 +164,17 @@ def _beyond(rows: pd.DataFrame, wide: float) -> list[dict[str, Any]]:
     for row in rows[rows["difference"].abs() > wide].itertuples(index=False):
         right = row.difference > 0
         text = f"{row.difference:+.1f} SD".replace("-", "−")
-        notes.append({
-            "x": wide if right else -wide, "y": row.place, "xanchor": "right" if right else "left",
-            "text": f"{text} ▶" if right else f"◀ {text}", "showarrow": False, "bgcolor": "#fff",
-            "font": {"size": 12, "color": LOOKS[row.verdict][0]},
-        })  # fmt: skip
+        notes.append(
+            {
+                "x": wide if right else -wide,
+                "y": row.place,
+                "xanchor": "right" if right else "left",
+                "text": f"{text} ▶" if right else f"◀ {text}",
+                "showarrow": False,
+                "bgcolor": "#fff",
+                "font": {"size": 12, "color": LOOKS[row.verdict][0]},
+            }
+        )
     return notes
 
 
@@ -136,13 +187,26 @@ def _label(row: Any) -> str:  # noqa: ANN401 - a named tuple
 def _family_lines(rows: pd.DataFrame) -> list[dict[str, Any]]:
     groups = rows["_role"].astype("str") + rows["family"]
     breaks = np.flatnonzero((groups != groups.shift())[1:]) + 1
-    return [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": i - 0.5, "y1": i - 0.5,
-             "line": {"color": "#AEB8C1", "width": 1, "dash": "dot"}} for i in breaks.tolist()]  # fmt: skip
+    return [
+        {
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "y0": i - 0.5,
+            "y1": i - 0.5,
+            "line": {"color": "#AEB8C1", "width": 1, "dash": "dot"},
+        }
+        for i in breaks.tolist()
+    ]
 
 
 def draw_nights(
-    nights: pd.DataFrame, row: Any, names: tuple[str, str], codes: tuple[str, str]  # noqa: ANN401 - a named tuple
-) -> Figure:  # fmt: skip
+    nights: pd.DataFrame,
+    row: Any,  # noqa: ANN401 - a named tuple
+    names: tuple[str, str],
+    codes: tuple[str, str],
+) -> Figure:
     """Return every night of one marker in the order in which they were slept.
 
     Parameters
@@ -164,13 +228,22 @@ def draw_nights(
     many = len(own["subject"].unique()) > 1
     places = _places_of_many(own) if many else own["date"].tolist()
     own = own.assign(place=places)
-    data = _joined(own) + [_night_trace(own[own["condition"] == code], name_of, look, row.unit)
-                           for code, name_of, look in zip(codes, names, (FIRST, SECOND), strict=True)]  # fmt: skip
+    data = _joined(own) + [
+        _night_trace(own[own["condition"] == code], name_of, look, row.unit)
+        for code, name_of, look in zip(codes, names, (FIRST, SECOND), strict=True)
+    ]
     missing = own[~np.isfinite(own["value"])]
     shapes = [] if row.unit == "rad" else _mean_lines(own, codes)
-    xaxis = _axis("evening", type="date") if not many else _axis(
-        "sleeper, nights in order", tickvals=list(range(own["subject"].nunique())), showgrid=False,
-        ticktext=[plain_label(s, 8) for s in own["subject"].unique()])  # fmt: skip
+    xaxis = (
+        _axis("evening", type="date")
+        if not many
+        else _axis(
+            "sleeper, nights in order",
+            tickvals=list(range(own["subject"].nunique())),
+            showgrid=False,
+            ticktext=[plain_label(s, 8) for s in own["subject"].unique()],
+        )
+    )
     unit = f", {plain_label(row.unit)}" if row.unit and row.unit != "n" else ""
     absent = f" {len(missing)} of {len(own)} nights have no value and no point." if len(missing) else ""
     lines = "" if row.unit == "rad" else " The dashed lines are the means of the two conditions."
@@ -180,10 +253,15 @@ def draw_nights(
         "that goes on through both conditions, for one night that stands apart, and for how far nights of the same "
         f"condition differ: a difference between the shapes has to be seen against that.{absent}"
     )
-    layout = _layout(260, shapes=shapes, margin={"l": 58, "r": 12, "t": 30, "b": 44}, xaxis=xaxis, showlegend=True,
-                     yaxis=_axis(plain_label(row.label, 28) + unit, nticks=6),
-                     legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "itemclick": False,
-                             "itemdoubleclick": False})  # fmt: skip
+    layout = _layout(
+        260,
+        shapes=shapes,
+        margin={"l": 58, "r": 12, "t": 30, "b": 44},
+        xaxis=xaxis,
+        showlegend=True,
+        yaxis=_axis(plain_label(row.label, 28) + unit, nticks=6),
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "itemclick": False, "itemdoubleclick": False},
+    )
     return Figure(name, title, caption, {"data": data, "layout": layout})
 
 
@@ -191,26 +269,42 @@ def _places_of_many(own: pd.DataFrame) -> list[float]:
     index = {name: i for i, name in enumerate(own["subject"].unique())}
     order = own.groupby("subject").cumcount()
     size = own.groupby("subject")["night"].transform("size")
-    return [index[s] + (0.0 if n == 1 else 0.7 * (o / (n - 1) - 0.5))
-            for s, o, n in zip(own["subject"], order, size, strict=True)]  # fmt: skip
+    return [
+        index[s] + (0.0 if n == 1 else 0.7 * (o / (n - 1) - 0.5))
+        for s, o, n in zip(own["subject"], order, size, strict=True)
+    ]
 
 
 def _joined(own: pd.DataFrame) -> list[dict[str, Any]]:
     return [
-        {"type": "scatter", "mode": "lines", "x": part["place"].tolist(), "y": _plain(part["value"]),
-         "line": {"color": "#C9D1D8", "width": 1}, "hoverinfo": "skip", "showlegend": False}
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": part["place"].tolist(),
+            "y": _plain(part["value"]),
+            "line": {"color": "#C9D1D8", "width": 1},
+            "hoverinfo": "skip",
+            "showlegend": False,
+        }
         for _, part in own.groupby("subject", sort=False)
-    ]  # fmt: skip
+    ]
 
 
 def _night_trace(part: pd.DataFrame, name: str, look: tuple[str, str], unit: str) -> dict[str, Any]:
     part = part[np.isfinite(part["value"])]
     shown = f" {plain_label(unit)}" if unit and unit != "n" else ""
     texts = [f"{plain_label(row.night)}, {row.date}: {row.value:.3g}{shown}" for row in part.itertuples(index=False)]
-    return {"type": "scatter", "mode": "markers", "name": plain_label(name, 30), "x": part["place"].tolist(),
-            "y": part["value"].tolist(), "text": texts, "hovertemplate": "%{text}<extra></extra>", "cliponaxis": False,
-            "marker": {"size": 11, "color": look[0], "symbol": look[1], "line": {"color": look[0], "width": 2}},
-            }  # fmt: skip
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": plain_label(name, 30),
+        "x": part["place"].tolist(),
+        "y": part["value"].tolist(),
+        "text": texts,
+        "hovertemplate": "%{text}<extra></extra>",
+        "cliponaxis": False,
+        "marker": {"size": 11, "color": look[0], "symbol": look[1], "line": {"color": look[0], "width": 2}},
+    }
 
 
 def _mean_lines(own: pd.DataFrame, codes: tuple[str, str]) -> list[dict[str, Any]]:
@@ -218,8 +312,18 @@ def _mean_lines(own: pd.DataFrame, codes: tuple[str, str]) -> list[dict[str, Any
     for code, (colour, _) in zip(codes, (FIRST, SECOND), strict=True):
         mean = float(own.loc[own["condition"] == code, "value"].mean())
         if math.isfinite(mean):
-            lines.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": mean, "y1": mean, "layer": "below",
-                          "line": {"color": colour, "width": 1.5, "dash": "dash"}})  # fmt: skip
+            lines.append(
+                {
+                    "type": "line",
+                    "xref": "paper",
+                    "x0": 0,
+                    "x1": 1,
+                    "y0": mean,
+                    "y1": mean,
+                    "layer": "below",
+                    "line": {"color": colour, "width": 1.5, "dash": "dash"},
+                }
+            )
     return lines
 
 
@@ -228,11 +332,25 @@ def _plain(values: Sequence[float]) -> list[float | None]:
 
 
 def _axis(title: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - plotly's own names
-    return {"title": {"text": title, "font": {"size": 11, "color": MUTED}, "standoff": 6}, "gridcolor": RULE,
-            "zeroline": False, "tickfont": {"size": 11, "color": MUTED}, "fixedrange": True, **more}  # fmt: skip
+    return {
+        "title": {"text": title, "font": {"size": 11, "color": MUTED}, "standoff": 6},
+        "gridcolor": RULE,
+        "zeroline": False,
+        "tickfont": {"size": 11, "color": MUTED},
+        "fixedrange": True,
+        **more,
+    }
 
 
 def _layout(height: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - plotly's own names
-    return {"font": {"family": FONT, "size": 12, "color": INK}, "paper_bgcolor": "#fff", "plot_bgcolor": "#fff",
-            "hovermode": "closest", "autosize": True, "dragmode": False, "height": height,
-            "hoverlabel": {"bgcolor": "#fff", "bordercolor": "#AEB8C1", "font": {"color": INK}}, **more}  # fmt: skip
+    return {
+        "font": {"family": FONT, "size": 12, "color": INK},
+        "paper_bgcolor": "#fff",
+        "plot_bgcolor": "#fff",
+        "hovermode": "closest",
+        "autosize": True,
+        "dragmode": False,
+        "height": height,
+        "hoverlabel": {"bgcolor": "#fff", "bordercolor": "#AEB8C1", "font": {"color": INK}},
+        **more,
+    }

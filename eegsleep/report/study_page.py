@@ -28,10 +28,15 @@ if TYPE_CHECKING:
 # A sign beside the word and the colour, for who does not see it or prints in grey.
 SIGNS = {"better": "▲", "worse": "▼", "changed": "◆", "equivalent": "■", "inconclusive": "○", "masked": "◆"}
 STATUS = {"pass": "✓", "warn": "!", "fail": "✕"}
-DESIGNS = {"pairs": "randomised pairs of nights", "max-run": "randomised nights with a longest run",
-           "complete": "completely randomised nights", "phases": "phases with random change points",
-           "crossover": "randomised crossover", "parallel": "randomised parallel groups",
-           "observational": "observational: nothing was drawn"}  # fmt: skip
+DESIGNS = {
+    "pairs": "randomised pairs of nights",
+    "max-run": "randomised nights with a longest run",
+    "complete": "completely randomised nights",
+    "phases": "phases with random change points",
+    "crossover": "randomised crossover",
+    "parallel": "randomised parallel groups",
+    "observational": "observational: nothing was drawn",
+}
 
 
 class Names(NamedTuple):
@@ -76,8 +81,11 @@ def render_study(
     names = _names(study)
     markers, common = _without_common_reason(comparison.markers)
     primary = [row for row in markers.itertuples(index=False) if _is_primary(row, study)]
-    scores = [{**_marker_row(row, names), "marker": row.marker}
-              for row in markers.itertuples(index=False) if row.marker.startswith("day_")]  # fmt: skip
+    scores = [
+        {**_marker_row(row, names), "marker": row.marker}
+        for row in markers.itertuples(index=False)
+        if row.marker.startswith("day_")
+    ]
     panels = [with_json(draw_nights(comparison.nights, row, names.shown, names.codes)) for row in primary]
     return compose_page(
         "study.html",
@@ -144,8 +152,9 @@ def _true_minus(text: str) -> str:
 
 def _facts(study: Study, comparison: Comparison, names: Names) -> list[tuple[str, str]]:
     usable = study.nights[study.usable]
-    counts = [f"{(usable['condition'] == code).sum()} {shown}"
-              for code, shown in zip(names.codes, names.shown, strict=True)]  # fmt: skip
+    counts = [
+        f"{(usable['condition'] == code).sum()} {shown}" for code, shown in zip(names.codes, names.shown, strict=True)
+    ]
     n_subjects = usable["subject"].nunique()
     facts = [
         ("Compound", study.compound),
@@ -164,9 +173,15 @@ def _lock_status(
 ) -> dict[str, Any]:
     """Return what vouches for the study: kind (a class of the style sheet), sign, headline and sentences."""
     if lock is None:
-        return {"kind": "reject", "sign": "✕", "title": "Not locked", "words": [
-            "Nothing was frozen before this was computed: settings, exclusions and endpoints could still be chosen by "
-            "their result. Take no conclusion from this page."]}  # fmt: skip
+        return {
+            "kind": "reject",
+            "sign": "✕",
+            "title": "Not locked",
+            "words": [
+                "Nothing was frozen before this was computed: settings, exclusions and endpoints could still be chosen "
+                "by their result. Take no conclusion from this page."
+            ],
+        }
     words = [f"Settings, exclusions, endpoints and schedule were frozen on {_moment(lock['locked_at'])}."]
     never_masked = lock["open_label"] and study.mechanism.kind == "observational"
     if unmasked_at and not never_masked:
@@ -175,8 +190,10 @@ def _lock_status(
         words.append(f"This lock replaces {len(lock['replaces'])} made before, all while the codes were masked.")
     if changes:
         n = len(changes)
-        words.append(f"{n} thing{'s' if n > 1 else ''} changed since; whatever rests on that is post hoc, and a reason "
-                     "to try again rather than a finding.")  # fmt: skip
+        words.append(
+            f"{n} thing{'s' if n > 1 else ''} changed since; whatever rests on that is post hoc, and a reason "
+            "to try again rather than a finding."
+        )
         return {"kind": "reject", "sign": "✕", "title": "Post hoc: changed after the lock", "words": words}
     if lock["open_label"] and study.mechanism.kind != "observational":
         words.append("The label was open: it was known from the start which code is the compound.")
@@ -194,16 +211,22 @@ def _moment(text: str) -> str:
 def _notes(study: Study, comparison: Comparison, names: Names) -> list[str]:
     notes = []
     if names.masked:
-        notes.append(f"The codes are masked: {names.codes[1]} minus {names.codes[0]} is shown, and nobody should guess "
-                     "which is the compound. No verdict says better or worse.")  # fmt: skip
+        notes.append(
+            f"The codes are masked: {names.codes[1]} minus {names.codes[0]} is shown, and nobody should guess "
+            "which is the compound. No verdict says better or worse."
+        )
     if study.mechanism.kind == "observational":
-        notes.append("No mechanism allocated the nights. A difference may come from whatever else set the nights "
-                     "apart; there are no p-values and no verdicts.")  # fmt: skip
+        notes.append(
+            "No mechanism allocated the nights. A difference may come from whatever else set the nights "
+            "apart; there are no p-values and no verdicts."
+        )
     missed = study.nights[(study.nights["condition"] != "") & (study.nights["file"] == "")]
     scored = int(missed.filter(regex="^day_").notna().any(axis=1).sum())
     if scored:
-        notes.append(f"{scored} night{'s' if scored > 1 else ''} without a recording {'have' if scored > 1 else 'has'} "
-                     "next-day scores. They do not enter: a night counts in all comparisons or in none.")  # fmt: skip
+        notes.append(
+            f"{scored} night{'s' if scored > 1 else ''} without a recording {'have' if scored > 1 else 'has'} "
+            "next-day scores. They do not enter: a night counts in all comparisons or in none."
+        )
     if len(comparison.checks):
         failed = comparison.checks[comparison.checks["status"] == "fail"]
         notes += [
@@ -222,12 +245,20 @@ def _family_rows(families: pd.DataFrame, names: Names, *, tested: bool) -> list[
             place = "nothing to test"
         elif row.order and row.gate != "open":
             place = f"{_ordinal(row.order)} in the declared order; not tested, as nothing was found before it"
-        rows.append({
-            "family": row.family, "title": row.title, "verdict": row.verdict,
-            "word": row.verdict if tested else "described", "sign": SIGNS.get(row.verdict, "") if tested else "",
-            "sentence": _say(sentence[:1].upper() + sentence[1:], names), "place": place if tested else "not tested",
-            "n_missing": row.n_missing, "expectation": row.expectation, "source": row.expectation_source,
-        })  # fmt: skip
+        rows.append(
+            {
+                "family": row.family,
+                "title": row.title,
+                "verdict": row.verdict,
+                "word": row.verdict if tested else "described",
+                "sign": SIGNS.get(row.verdict, "") if tested else "",
+                "sentence": _say(sentence[:1].upper() + sentence[1:], names),
+                "place": place if tested else "not tested",
+                "n_missing": row.n_missing,
+                "expectation": row.expectation,
+                "source": row.expectation_source,
+            }
+        )
     return rows
 
 
@@ -250,23 +281,42 @@ def _marker_row(row: Any, names: Names) -> dict[str, Any]:  # noqa: ANN401 - a n
     untested = row.role == "described" and row.verdict == "inconclusive"
     n_tests = f"of {row.n_tests}" if row.n_tests > 1 else ""
     return {
-        "label": row.label, "family": row.family, "arrow": arrow, "direction": words, "stage": row.stage or "night",
-        "channel": row.channel or MISSING, "unit": _unit(row.unit), "primary": row.role == "primary",
+        "label": row.label,
+        "family": row.family,
+        "arrow": arrow,
+        "direction": words,
+        "stage": row.stage or "night",
+        "channel": row.channel or MISSING,
+        "unit": _unit(row.unit),
+        "primary": row.role == "primary",
         "stands": row.represents and row.role != "primary",
-        "control": format_number(row.control_mean), "compound": format_number(row.compound_mean),
-        "n": f"{row.n_control} / {row.n_compound}", "difference": signed_number(row.difference),
-        "interval": number_range(row.low, row.high), "t_interval": number_range(row.t_low, row.t_high),
+        "control": format_number(row.control_mean),
+        "compound": format_number(row.compound_mean),
+        "n": f"{row.n_control} / {row.n_compound}",
+        "difference": signed_number(row.difference),
+        "interval": number_range(row.low, row.high),
+        "t_interval": number_range(row.t_low, row.t_high),
         "interval_90": number_range(row.low_90, row.high_90),
         "ratio": f"× {format_number(row.ratio, 2)}" if math.isfinite(row.ratio) else "",
         "ratio_interval": number_range(row.ratio_low, row.ratio_high) if math.isfinite(row.ratio_low) else "",
-        "g": format_number(row.g_av, 2), "nap": format_number(row.nap, 2), "p": p_value(row.p),
-        "p_adjusted": p_value(row.p_adjusted), "tests": n_tests, "adjustment": row.adjustment, "method": row.method,
-        "smallest_p": p_value(row.smallest_p), "bound": bound, "inside": inside,
+        "g": format_number(row.g_av, 2),
+        "nap": format_number(row.nap, 2),
+        "p": p_value(row.p),
+        "p_adjusted": p_value(row.p_adjusted),
+        "tests": n_tests,
+        "adjustment": row.adjustment,
+        "method": row.method,
+        "smallest_p": p_value(row.smallest_p),
+        "bound": bound,
+        "inside": inside,
         "declared": declared if math.isfinite(row.smallest_effect) else "",
-        "verdict": row.verdict, "word": "not tested" if untested else row.verdict,
-        "sign": "" if untested else SIGNS.get(row.verdict, ""), "sentence": _say(row.sentence, names),
-        "reason": row.reason, "gate": row.gate,
-    }  # fmt: skip
+        "verdict": row.verdict,
+        "word": "not tested" if untested else row.verdict,
+        "sign": "" if untested else SIGNS.get(row.verdict, ""),
+        "sentence": _say(row.sentence, names),
+        "reason": row.reason,
+        "gate": row.gate,
+    }
 
 
 def _groups(markers: pd.DataFrame, names: Names) -> list[dict[str, Any]]:
@@ -275,26 +325,36 @@ def _groups(markers: pd.DataFrame, names: Names) -> list[dict[str, Any]]:
         own = markers[markers["family"] == family]
         if len(own):
             title = FAMILIES.get(family, family)
-            groups.append({"title": f"{family} · {title}" if family != "context" else title,
-                           "rows": [_marker_row(row, names) for row in own.itertuples(index=False)]})  # fmt: skip
+            groups.append(
+                {
+                    "title": f"{family} · {title}" if family != "context" else title,
+                    "rows": [_marker_row(row, names) for row in own.itertuples(index=False)],
+                }
+            )
     return groups
 
 
 def _doubts(nuisance: pd.DataFrame, markers: pd.DataFrame, primary: list, names: Names) -> dict[str, Any]:
     """Return what could explain a result away: of the study and the primary endpoints, then what else stands out."""
     keys = ["marker", "stage", "channel"]
-    title = {tuple(row[k] for k in keys): f"{row['label']}, {row['stage'] or 'night'} {row['channel']}".strip()
-             for row in markers.to_dict("records")}  # fmt: skip
+    title = {
+        tuple(row[k] for k in keys): f"{row['label']}, {row['stage'] or 'night'} {row['channel']}".strip()
+        for row in markers.to_dict("records")
+    }
     found = {(row.marker, row.stage, row.channel): row.verdict for row in markers.itertuples(index=False)}
     main = {(row.marker, row.stage, row.channel) for row in primary} | {("", "", "")}
     first, others = [], []
     for row in nuisance.itertuples(index=False):
         key = (row.marker, row.stage, row.channel)
         entry = {
-            "kind": row.kind, "of": title.get(key, "the study"), "value": signed_number(row.value),
-            "unit": _unit(row.unit), "adjusted": signed_number(row.adjusted_difference), "conspicuous": row.conspicuous,
+            "kind": row.kind,
+            "of": title.get(key, "the study"),
+            "value": signed_number(row.value),
+            "unit": _unit(row.unit),
+            "adjusted": signed_number(row.adjusted_difference),
+            "conspicuous": row.conspicuous,
             "sentence": _say(row.sentence, names),
-        }  # fmt: skip
+        }
         if key in main:
             first.append(entry)
         elif row.conspicuous and found.get(key) not in {"inconclusive", None}:
@@ -307,28 +367,47 @@ def _say_once(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for entry in entries:
         groups.setdefault((entry["kind"], entry["sentence"]), []).append(entry)
-    return [same[0] | ({"of": f"{same[0]['of']}, and {len(same) - 1} more"} if len(same) > 1 else {})
-            for same in groups.values()]  # fmt: skip
+    return [
+        same[0] | ({"of": f"{same[0]['of']}, and {len(same) - 1} more"} if len(same) > 1 else {})
+        for same in groups.values()
+    ]
 
 
 def _check_rows(checks: pd.DataFrame) -> list[dict[str, Any]]:
     if checks.empty:
         return []
-    return [{"code": row.code, "name": row.name, "status": row.status, "sign": STATUS[row.status],
-             "value": format_number(row.value), "limit": format_number(row.limit), "message": _true_minus(row.message)}
-            for row in checks.itertuples(index=False)]  # fmt: skip
+    return [
+        {
+            "code": row.code,
+            "name": row.name,
+            "status": row.status,
+            "sign": STATUS[row.status],
+            "value": format_number(row.value),
+            "limit": format_number(row.limit),
+            "message": _true_minus(row.message),
+        }
+        for row in checks.itertuples(index=False)
+    ]
 
 
 def _model_rows(models: pd.DataFrame, markers: pd.DataFrame) -> list[dict[str, Any]]:
     label = markers.drop_duplicates("marker").set_index("marker")["label"]
     return [
-        {"label": label.get(row.marker, row.marker), "where": f"{row.stage or 'night'} {row.channel}".strip(),
-         "method": row.method, "decides": row.decides, "estimate": signed_number(row.estimate),
-         "se": format_number(row.se), "df": format_number(row.df, 1), "p": p_value(row.p),
-         "interval": number_range(row.low, row.high),
-         "sd": [format_number(v) for v in (row.sd_subject, row.sd_effect, row.sd_night)], "reason": row.reason}
+        {
+            "label": label.get(row.marker, row.marker),
+            "where": f"{row.stage or 'night'} {row.channel}".strip(),
+            "method": row.method,
+            "decides": row.decides,
+            "estimate": signed_number(row.estimate),
+            "se": format_number(row.se),
+            "df": format_number(row.df, 1),
+            "p": p_value(row.p),
+            "interval": number_range(row.low, row.high),
+            "sd": [format_number(v) for v in (row.sd_subject, row.sd_effect, row.sd_night)],
+            "reason": row.reason,
+        }
         for row in models.itertuples(index=False)
-    ]  # fmt: skip
+    ]
 
 
 def _methods(study: Study, comparison: Comparison) -> list[str]:
@@ -375,13 +454,20 @@ def _methods(study: Study, comparison: Comparison) -> list[str]:
 def _provenance(
     study: Study, comparison: Comparison, lock: Mapping[str, Any] | None, unmasked_at: str
 ) -> list[tuple[str, str]]:
-    pairs = [("study", study.title), ("seed", str(comparison.seed)), ("alpha", f"{study.alpha:g}"),
-             ("primary endpoints", "; ".join(study.primary)), ("families in order", ", ".join(study.families)),
-             ("exclusion rules", "; ".join(study.exclusion_rules) or MISSING)]  # fmt: skip
+    pairs = [
+        ("study", study.title),
+        ("seed", str(comparison.seed)),
+        ("alpha", f"{study.alpha:g}"),
+        ("primary endpoints", "; ".join(study.primary)),
+        ("families in order", ", ".join(study.families)),
+        ("exclusion rules", "; ".join(study.exclusion_rules) or MISSING),
+    ]
     if lock is not None:
         pairs += [("locked at", lock["locked_at"]), ("codes opened at", unmasked_at or MISSING)]
-        pairs += [(name.replace("_", " "), lock[name] or MISSING)
-                  for name in ("sha256", "study_sha256", "nights_sha256", "schedule_sha256", "key_sha256")]  # fmt: skip
+        pairs += [
+            (name.replace("_", " "), lock[name] or MISSING)
+            for name in ("sha256", "study_sha256", "nights_sha256", "schedule_sha256", "key_sha256")
+        ]
         pairs += [(f"{name}, of the nights", value) for name, value in lock["versions"].items()]
     n_missing = int((~np.isfinite(comparison.nights["value"])).sum())
     pairs.append(("values missing", f"{n_missing} of {len(comparison.nights)}"))

@@ -255,10 +255,12 @@ def _add_k_complexes(settings: SimulationSettings, stages: np.ndarray, slow: Wav
         kind=np.full(n_laid, "k_complex"),
     )
     order = np.argsort(np.concatenate([slow.onset_s, added.onset_s]), kind="stable")
-    return Waves(**{
-        name: np.concatenate([getattr(slow, name), getattr(added, name)])[order]
-        for name in Waves.__dataclass_fields__
-    })  # fmt: skip
+    return Waves(
+        **{
+            name: np.concatenate([getattr(slow, name), getattr(added, name)])[order]
+            for name in Waves.__dataclass_fields__
+        }
+    )
 
 
 def _plan_vertex_waves(stages: np.ndarray, rng: np.random.Generator) -> Waves:
@@ -267,9 +269,14 @@ def _plan_vertex_waves(stages: np.ndarray, rng: np.random.Generator) -> Waves:
     n_waves = len(found.onset_s)
     scale = found.duration_s / 0.3
     return Waves(
-        np.full(n_waves, "N1"), found.onset_s + 0.1, 0.2 * scale, 0.16 * scale, 0.3 * scale,
-        60.0 * found.strength, np.full(n_waves, "vertex_wave"),
-    )  # fmt: skip
+        np.full(n_waves, "N1"),
+        found.onset_s + 0.1,
+        0.2 * scale,
+        0.16 * scale,
+        0.3 * scale,
+        60.0 * found.strength,
+        np.full(n_waves, "vertex_wave"),
+    )
 
 
 def _plan_spindles(settings: SimulationSettings, stages: np.ndarray, waves: Waves, seed: int) -> Spindles:
@@ -318,10 +325,20 @@ def _place_spindles(
             for peak, phase in wishes(i):
                 onset = peak - rise[i]
                 if first[i] <= peak <= last[i] and taken.book(onset, onset + duration[i]):
-                    rows.append((
-                        stage, onset, duration[i], peak, frequency[i], size[i], is_fast,
-                        not np.isnan(phase), phase, carrier[i],
-                    ))  # fmt: skip
+                    rows.append(
+                        (
+                            stage,
+                            onset,
+                            duration[i],
+                            peak,
+                            frequency[i],
+                            size[i],
+                            is_fast,
+                            not np.isnan(phase),
+                            phase,
+                            carrier[i],
+                        )
+                    )
                     break
     return rows
 
@@ -370,8 +387,9 @@ def _plan_bursts(
 def _plan_arousals(settings: SimulationSettings, stages: np.ndarray, rng: np.random.Generator) -> Bursts:
     """Draw arousals of 3-15 s (ASDA 1992, 10.1093/sleep/15.2.173), and one at every awakening."""
     per_min = settings.arousal_rate_per_h / 60
-    found = _plan_bursts(stages, {"N1": 1.6 * per_min, "N2": per_min, "N3": 0.3 * per_min, "R": per_min},
-                         (3.0, 15.0), rng)  # fmt: skip
+    found = _plan_bursts(
+        stages, {"N1": 1.6 * per_min, "N2": per_min, "N3": 0.3 * per_min, "R": per_min}, (3.0, 15.0), rng
+    )
     awakenings = np.array([start for _, start, _ in stage_runs(stages, "W") if start > 0])
     onset = np.concatenate([found.onset_s, awakenings - rng.uniform(0, 2, len(awakenings))])
     duration = np.concatenate([found.duration_s, rng.uniform(8, 15, len(awakenings))])

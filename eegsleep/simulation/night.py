@@ -108,8 +108,9 @@ def simulate_night(settings: SimulationSettings | None = None, seed: int = 0) ->
     """
     settings = settings or SimulationSettings()
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise SettingsError("the seed of a simulated night cannot be used", found=repr(seed),
-                            allowed="a whole number from 0 up")  # fmt: skip
+        raise SettingsError(
+            "the seed of a simulated night cannot be used", found=repr(seed), allowed="a whole number from 0 up"
+        )
     seed = int(seed)
     stages = draw_stages(settings, seed)
     events = plan_events(settings, stages, seed)

@@ -157,8 +157,11 @@ def _check_numbers(settings: SimulationSettings) -> None:
             continue
         is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
         if not is_number or not low <= value <= high:  # a missing number is refused too: it compares false
-            raise SettingsError(f"a night with {name} {value!r} cannot be simulated", found=repr(value),
-                                allowed=f"a number from {low:.4g} to {high:.4g}")  # fmt: skip
+            raise SettingsError(
+                f"a night with {name} {value!r} cannot be simulated",
+                found=repr(value),
+                allowed=f"a number from {low:.4g} to {high:.4g}",
+            )
     if settings.rate_hz != int(settings.rate_hz):
         raise SettingsError(
             "a second of the night must hold a whole number of samples",
@@ -171,8 +174,7 @@ def _check_labels(settings: SimulationSettings) -> None:
     for name in ("eeg", "eog", "emg"):
         labels = getattr(settings, name)
         if not isinstance(labels, tuple) or not all(isinstance(label, str) for label in labels):
-            raise SettingsError(f"{name} does not list channels", found=repr(labels),
-                                allowed="a tuple of labels")  # fmt: skip
+            raise SettingsError(f"{name} does not list channels", found=repr(labels), allowed="a tuple of labels")
     labels = settings.eeg + settings.eog + settings.emg
     if not settings.eeg:
         raise SettingsError("a night without EEG cannot be simulated", remedy="name at least one in eeg")
@@ -180,8 +182,9 @@ def _check_labels(settings: SimulationSettings) -> None:
         raise SettingsError("two channels have the same label", found=", ".join(labels))
     for label in labels:
         if not (0 < len(label.strip()) == len(label) <= 16 and label.isascii() and label.isprintable()):
-            raise SettingsError("a label does not fit an EDF header", found=repr(label),
-                                allowed="1 to 16 printable ASCII characters")  # fmt: skip
+            raise SettingsError(
+                "a label does not fit an EDF header", found=repr(label), allowed="1 to 16 printable ASCII characters"
+            )
 
 
 def _check_minutes(settings: SimulationSettings) -> None:
@@ -200,8 +203,11 @@ def _check_minutes(settings: SimulationSettings) -> None:
 def _check_artefacts(settings: SimulationSettings) -> None:
     unknown = [kind for kind in settings.artefacts if kind not in ARTEFACT_KINDS]
     if isinstance(settings.artefacts, str) or unknown:
-        raise SettingsError(f"artefacts {settings.artefacts!r} cannot be planted", found=repr(unknown),
-                            allowed=", ".join(ARTEFACT_KINDS))  # fmt: skip
+        raise SettingsError(
+            f"artefacts {settings.artefacts!r} cannot be planted",
+            found=repr(unknown),
+            allowed=", ".join(ARTEFACT_KINDS),
+        )
     if "mains" in settings.artefacts and 0.45 * settings.rate_hz <= MAINS_HZ:
         raise SettingsError(
             f"mains at {MAINS_HZ:g} Hz cannot be seen at this sampling rate",
@@ -214,8 +220,11 @@ def _check_start(settings: SimulationSettings) -> None:
     start = settings.start
     # The header of an EDF has two digits for the year and no place for a time zone.
     if not isinstance(start, datetime) or start.tzinfo or start.microsecond or not 1985 <= start.year <= 2084:
-        raise SettingsError("an EDF cannot start at this time", found=repr(start),
-                            allowed="naive local time in whole seconds, 1985 to 2084")  # fmt: skip
+        raise SettingsError(
+            "an EDF cannot start at this time",
+            found=repr(start),
+            allowed="naive local time in whole seconds, 1985 to 2084",
+        )
 
 
 def n_epochs_of(duration_h: float) -> int:

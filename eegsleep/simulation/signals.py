@@ -67,10 +67,19 @@ SITES = {
     "eye": Topography(0.75, 0.75, 0.25, 0.45, 0.4, 0.3, 1.0),
 }
 _SITE_OF_LETTERS = {
-    "FP": "frontal", "AF": "frontal", "F": "frontal", "FC": "central", "C": "central", "CP": "parietal",
-    "P": "parietal", "PO": "occipital", "O": "occipital", "T": "temporal", "FT": "temporal",
+    "FP": "frontal",
+    "AF": "frontal",
+    "F": "frontal",
+    "FC": "central",
+    "C": "central",
+    "CP": "parietal",
+    "P": "parietal",
+    "PO": "occipital",
+    "O": "occipital",
+    "T": "temporal",
+    "FT": "temporal",
     "TP": "temporal",
-}  # fmt: skip
+}
 
 
 def site_of(label: str) -> str:

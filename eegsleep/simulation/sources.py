@@ -75,8 +75,11 @@ def draw_waves(waves: Waves, duration_s: int) -> np.ndarray:
     first, time = _times(waves.neg_peak_s - 1.5 * waves.fall_s, 6.0)
     since = time - waves.neg_peak_s[:, None]
     rise = waves.rise_s[:, None]
-    phase = np.pi * np.where(since < 0, since / waves.fall_s[:, None] - 1, np.where(
-        since < rise, since / rise - 1, (since - rise) / waves.settle_s[:, None]))  # fmt: skip
+    phase = np.pi * np.where(
+        since < 0,
+        since / waves.fall_s[:, None] - 1,
+        np.where(since < rise, since / rise - 1, (since - rise) / waves.settle_s[:, None]),
+    )
     # Size of the lobes, joined by half cosines so that the peaks stay where they were put.
     knots = np.pi * np.array([-2.5, -2.0, -1.0, 0.0, 1.0, 1.5])
     lobes = np.array([0.0, 0.08, 0.55, 0.45, 0.1, 0.0])

@@ -33,9 +33,14 @@ BANDS_HZ = {
 }
 TOTAL_HZ = (0.5, 30.0)
 STAGE_GROUPS = {
-    "W": ["W"], "N1": ["N1"], "N2": ["N2"], "N3": ["N3"], "R": ["R"], "NREM": ["N2", "N3"],
+    "W": ["W"],
+    "N1": ["N1"],
+    "N2": ["N2"],
+    "N3": ["N3"],
+    "R": ["R"],
+    "NREM": ["N2", "N3"],
     "TIB": ["W", "N1", "N2", "N3", "R"],
-}  # fmt: skip
+}
 APERIODIC_STAGES = ("N2", "N3", "NREM", "R")
 SIGMA_STAGES = ("N2", "N3", "NREM")
 # Where a sleeper's own sigma peak is sought; slow and fast part at 12.5 Hz (doi:10.3389/fnhum.2017.00433).
@@ -157,9 +162,14 @@ def _multitaper(epochs: np.ndarray, settings: SpectrumSettings) -> tuple[np.ndar
     import mne
 
     density, frequency_hz = mne.time_frequency.psd_array_multitaper(
-        epochs, ANALYSIS_RATE_HZ, fmin=0.0, fmax=TOTAL_HZ[1] + 0.5, bandwidth=2 * settings.bandwidth_hz,
-        normalization="full", verbose="ERROR",
-    )  # fmt: skip
+        epochs,
+        ANALYSIS_RATE_HZ,
+        fmin=0.0,
+        fmax=TOTAL_HZ[1] + 0.5,
+        bandwidth=2 * settings.bandwidth_hz,
+        normalization="full",
+        verbose="ERROR",
+    )
     return frequency_hz, density
 
 
@@ -174,13 +184,29 @@ def _band_powers(frequency_hz: np.ndarray, density: np.ndarray) -> dict[str, np.
 
 
 def _row(
-    label: str, stage: str, measure: str, band: tuple[float, float], value: float, unit: str, n: int, reason: str,
+    label: str,
+    stage: str,
+    measure: str,
+    band: tuple[float, float],
+    value: float,
+    unit: str,
+    n: int,
+    reason: str,
     cycle: int = 0,
-) -> dict:  # fmt: skip
+) -> dict:
     return {
-        "channel": label, "stage": stage, "cycle": cycle, "measure": measure, "low_hz": band[0], "high_hz": band[1],
-        "value": value, "unit": unit, "n_epochs": n, "clean_min": n / 2, "reason": reason,
-    }  # fmt: skip
+        "channel": label,
+        "stage": stage,
+        "cycle": cycle,
+        "measure": measure,
+        "low_hz": band[0],
+        "high_hz": band[1],
+        "value": value,
+        "unit": unit,
+        "n_epochs": n,
+        "clean_min": n / 2,
+        "reason": reason,
+    }
 
 
 def _log(power: np.ndarray) -> np.ndarray:
@@ -199,11 +225,27 @@ def _power_rows(label: str, stages: pd.DataFrame, usable: np.ndarray, powers: di
             power = powers[band][inside].mean() if n else np.nan
             rows += [
                 _row(label, stage, f"{band}_power_uv2", edges, power, "µV²", n, reason),
-                _row(label, stage, f"{band}_relative_percent", edges, 100 * power / total if total else np.nan, "%",
-                     n, reason),
-                _row(label, stage, f"{band}_power_ln_uv2", edges, _log(powers[band][inside]).mean() if n else np.nan,
-                     "ln µV²", n, reason),
-            ]  # fmt: skip
+                _row(
+                    label,
+                    stage,
+                    f"{band}_relative_percent",
+                    edges,
+                    100 * power / total if total else np.nan,
+                    "%",
+                    n,
+                    reason,
+                ),
+                _row(
+                    label,
+                    stage,
+                    f"{band}_power_ln_uv2",
+                    edges,
+                    _log(powers[band][inside]).mean() if n else np.nan,
+                    "ln µV²",
+                    n,
+                    reason,
+                ),
+            ]
     return rows
 
 
@@ -242,10 +284,18 @@ def _course_rows(
     slope = np.nan if few else np.polyfit(slept_h[inside], _log(swa[inside]), 1)[0]
     band = BANDS_HZ["swa"]
     return [
-        _row(label, "NREM", "swa_first_hour_power_uv2", band, np.nan if short else swa[first].mean(), "µV²", n_first,
-             short),
+        _row(
+            label,
+            "NREM",
+            "swa_first_hour_power_uv2",
+            band,
+            np.nan if short else swa[first].mean(),
+            "µV²",
+            n_first,
+            short,
+        ),
         _row(label, "NREM", "swa_decay_percent_per_h", band, 100 * -np.expm1(slope), "%/h", n, few),
-    ]  # fmt: skip
+    ]
 
 
 def _aperiodic_rows(

@@ -33,9 +33,14 @@ N_DRAWS = 100
 # changes are worse than their draws say, because YASA's stages flicker in the same places every time.
 _WIDTH = 2.1
 _WIDER = {
-    "n3_min": 2.8, "n3_percent": 2.8, "n3_latency_min": 5.8, "awakenings": 2.5, "awakenings_per_h": 2.2,
-    "fragmentation_per_h": 2.8, "stage_transitions_per_h": 3.1,
-}  # fmt: skip
+    "n3_min": 2.8,
+    "n3_percent": 2.8,
+    "n3_latency_min": 5.8,
+    "awakenings": 2.5,
+    "awakenings_per_h": 2.2,
+    "fragmentation_per_h": 2.8,
+    "stage_transitions_per_h": 3.1,
+}
 _STAGES = np.array(["W", "N1", "N2", "N3", "R"])
 _MINUTES = {"n1_min": ["N1"], "n2_min": ["N2"], "n3_min": ["N3"], "rem_min": ["R"], "tst_min": ["N1", "N2", "N3", "R"]}
 

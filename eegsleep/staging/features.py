@@ -55,9 +55,7 @@ def measure_features(
         # EOG and EMG ride along with the first derivation: YASA takes none without an EEG
         roles = {"eeg": label, **(others if not features else {})}
         columns = _ask_yasa(recording, roles, span)
-        features |= {
-            name: columns.filter(regex=f"^{role}_") for role, name in roles.items() if name not in features
-        }  # fmt: skip
+        features |= {name: columns.filter(regex=f"^{role}_") for role, name in roles.items() if name not in features}
         features[""] = columns[list(_TIME_FEATURES)]
     return features
 

@@ -178,8 +178,11 @@ def _checked(off_s: float, on_s: float, source: str, whole_s: float) -> Lights:
 def _seconds_of(recording: Recording, when: str | datetime) -> float:
     """Return a clock time in seconds from the first sample."""
     if recording.start is None:
-        raise RecordingError("lights off and on cannot be placed", found="a recording without a start time",
-                             remedy="give its start with --start")  # fmt: skip
+        raise RecordingError(
+            "lights off and on cannot be placed",
+            found="a recording without a start time",
+            remedy="give its start with --start",
+        )
     moment = _parse(when)
     if isinstance(moment, datetime):
         seconds = (moment - recording.start).total_seconds()

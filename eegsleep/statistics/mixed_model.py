@@ -211,10 +211,12 @@ def _pieces(stacks: list[tuple], covariance: Floats, residual: float, free: list
     trace, quadratic, linear, score = np.zeros((m, m)), np.zeros((m, m)), np.zeros((m, k)), np.zeros(m)
     for (y, x, z), v in zip(stacks, inverses, strict=True):
         outer = np.einsum("sni,smj->ijsnm", z, z)
-        g = np.array([
-            *(outer[i, j] + (outer[j, i] if i != j else 0.0) for i, j in free),
-            np.broadcast_to(np.eye(y.shape[1]), v.shape),
-        ])  # fmt: skip
+        g = np.array(
+            [
+                *(outer[i, j] + (outer[j, i] if i != j else 0.0) for i, j in free),
+                np.broadcast_to(np.eye(y.shape[1]), v.shape),
+            ]
+        )
         vx, e = v @ x, np.einsum("snm,sm->sn", v, y - x @ beta)
         vg, gvx, ge = v @ g, g @ vx, np.einsum("rsnm,sm->rsn", g, e)
         p -= np.einsum("sni,rsnj->rij", vx, gvx)

@@ -148,10 +148,9 @@ def _adjusted(values: Floats, schedule: Schedule) -> tuple:
     member = member.ravel()
     zeros_and_ones = schedule.stacked.astype(float)
     bases = [_basis(schedule.covariates, available) for available in patterns]
-    used = np.array([
-        available & (1 - (basis**2).sum(axis=1) > _SINGULAR)
-        for available, basis in zip(patterns, bases, strict=True)
-    ])  # fmt: skip
+    used = np.array(
+        [available & (1 - (basis**2).sum(axis=1) > _SINGULAR) for available, basis in zip(patterns, bases, strict=True)]
+    )
     followed = np.array([_free(np.where(p, schedule.assigned, 0.0), b) for p, b in zip(patterns, bases, strict=True)])
     c = followed @ zeros_and_ones.T
     n_second = used.astype(float) @ zeros_and_ones.T
@@ -306,9 +305,14 @@ def randomization_p(
         Of the second condition over the first.
     """
     schedule = Schedule(
-        assigned, draws, complete=complete, covariates=covariates, statistic=statistic,
-        wash_out_nights=wash_out_nights, centred=centred,
-    )  # fmt: skip
+        assigned,
+        draws,
+        complete=complete,
+        covariates=covariates,
+        statistic=statistic,
+        wash_out_nights=wash_out_nights,
+        centred=centred,
+    )
     return p_of_shift(shift_statistics(values, schedule), 0.0, alternative)
 
 

@@ -25,9 +25,15 @@ KEYS = ["marker", "stage", "channel"]
 _NUMBERS = ("value", "clean_min", "low", "high", "expected")
 # Whether more of a next-day score is better, by how its column begins.
 _DAY_DIRECTIONS = {
-    "day_pvt_inv": "+", "day_pvt_speed": "+", "day_pvt_lapses": "-", "day_nback": "+", "day_kss": "-", "day_vas": "+",
-    "day_sol": "-", "day_tst": "+",
-}  # fmt: skip
+    "day_pvt_inv": "+",
+    "day_pvt_speed": "+",
+    "day_pvt_lapses": "-",
+    "day_nback": "+",
+    "day_kss": "-",
+    "day_vas": "+",
+    "day_sol": "-",
+    "day_tst": "+",
+}
 
 
 @dataclass(frozen=True)
@@ -101,8 +107,11 @@ def arrange_nights(study, values: pd.DataFrame) -> Arrangement:  # noqa: ANN001
     earlier = long
     long = long[long["night"].isin(nights["night"])]
     if long.empty:
-        raise TableError("there is nothing to compare", found="no marker of a night that was given a condition",
-                         remedy="score the nights of the study first")  # fmt: skip
+        raise TableError(
+            "there is nothing to compare",
+            found="no marker of a night that was given a condition",
+            remedy="score the nights of the study first",
+        )
     twice = long.duplicated(["night", *KEYS])
     if twice.any():
         first = long[twice].iloc[0]
@@ -147,10 +156,19 @@ def nights_before(nights: pd.DataFrame) -> pd.DataFrame:
 def _next_day(nights: pd.DataFrame) -> pd.DataFrame:
     """Return the scores of the day after as markers of their nights; a night without a recording does not enter."""
     parts = [
-        pd.DataFrame({"night": nights["night"], "marker": name, "stage": "", "channel": "", "unit": "",
-                      "value": pd.to_numeric(nights[name], errors="coerce").where(nights["file"] != "")})
-        for name in nights.columns if name.startswith("day_")
-    ]  # fmt: skip
+        pd.DataFrame(
+            {
+                "night": nights["night"],
+                "marker": name,
+                "stage": "",
+                "channel": "",
+                "unit": "",
+                "value": pd.to_numeric(nights[name], errors="coerce").where(nights["file"] != ""),
+            }
+        )
+        for name in nights.columns
+        if name.startswith("day_")
+    ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
@@ -158,11 +176,18 @@ def _never_measured(study, nights: pd.DataFrame, long: pd.DataFrame) -> pd.DataF
     """Return a row without a value for each primary endpoint that no night has: it must not be forgotten."""
     there = set(long[KEYS].astype("str").agg("|".join, axis=1)) if len(long) else set()
     missing = [endpoint.split("|") for endpoint in study.primary if endpoint not in there]
-    return pd.DataFrame([
-        {"night": nights["night"].iloc[0], **dict(zip(KEYS, parts, strict=True)), "value": math.nan,
-         "unit": CATALOGUE[parts[0]].unit if parts[0] in CATALOGUE else ""}
-        for parts in missing if len(nights)
-    ])  # fmt: skip
+    return pd.DataFrame(
+        [
+            {
+                "night": nights["night"].iloc[0],
+                **dict(zip(KEYS, parts, strict=True)),
+                "value": math.nan,
+                "unit": CATALOGUE[parts[0]].unit if parts[0] in CATALOGUE else "",
+            }
+            for parts in missing
+            if len(nights)
+        ]
+    )
 
 
 def _describe(study, key: tuple[str, str, str], unit: str) -> dict:  # noqa: ANN001
@@ -175,8 +200,11 @@ def _describe(study, key: tuple[str, str, str], unit: str) -> dict:  # noqa: ANN
     else:
         day = name.startswith("day_")
         directions = [sign for start, sign in _DAY_DIRECTIONS.items() if name.startswith(start)]
-        entry |= {"label": _spell_score(name), "family": "E" if day else "context",
-                  "direction": directions[0] if directions else "0"}  # fmt: skip
+        entry |= {
+            "label": _spell_score(name),
+            "family": "E" if day else "context",
+            "direction": directions[0] if directions else "0",
+        }
         effect = (0.5, "SD") if day else (None, "")
     endpoint = "|".join(key)
     declared: Mapping = study.smallest_effects or {}

@@ -392,12 +392,24 @@ def check_prior_sleep(study: Study, values: pd.DataFrame) -> Check:
         return Check("C12", name, "warn", math.nan, _TIB_LIMIT_MIN, "The sleep of the nights before is not known.")
     status = "warn" if abs(apart) > _TIB_LIMIT_MIN else "pass"
     more = " Slow waves make up for lost sleep: part of a difference may be that."
-    message = (f"Sleep of the night before: {first:.0f} min ahead of {study.conditions[0]}, {second:.0f} min ahead of "
-               f"{study.conditions[1]}." + more * (status == "warn"))  # fmt: skip
+    message = (
+        f"Sleep of the night before: {first:.0f} min ahead of {study.conditions[0]}, {second:.0f} min ahead of "
+        f"{study.conditions[1]}." + more * (status == "warn")
+    )
     return Check("C12", name, status, apart, _TIB_LIMIT_MIN, message)
 
 
 _CHECKS: tuple[Callable[[Study, pd.DataFrame], Check], ...] = (
-    check_adaptation, check_allocation, check_smallest_p, check_trend, check_carry_over, check_device,
-    check_missing, check_exclusions, check_time_in_bed, check_stage_support, check_blinding, check_prior_sleep,
-)  # fmt: skip
+    check_adaptation,
+    check_allocation,
+    check_smallest_p,
+    check_trend,
+    check_carry_over,
+    check_device,
+    check_missing,
+    check_exclusions,
+    check_time_in_bed,
+    check_stage_support,
+    check_blinding,
+    check_prior_sleep,
+)

@@ -58,8 +58,11 @@ def collect_markers(folder: str | Path, provenances: Mapping[str, Mapping[str, A
     """
     parts = [_read_own(Path(folder) / night, MARKERS, provenance) for night, provenance in provenances.items()]
     if not parts:
-        raise EegSleepError("there is no night to collect markers of", found=f"none in {folder}",
-                            remedy="score the nights of the study first")  # fmt: skip
+        raise EegSleepError(
+            "there is no night to collect markers of",
+            found=f"none in {folder}",
+            remedy="score the nights of the study first",
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -135,8 +138,11 @@ def collect_earlier_nights(study: Study, folder: str | Path) -> pd.DataFrame:
         except ValueError as error:
             raise EegSleepError(f"{path} cannot be read", found=str(error), remedy="score the night again") from error
     if not found:
-        raise SettingsError("there is no scored night to learn from", found=f"none in {folder}",
-                            allowed="a folder of night folders, as `eegsleep score` writes them")  # fmt: skip
+        raise SettingsError(
+            "there is no scored night to learn from",
+            found=f"none in {folder}",
+            allowed="a folder of night folders, as `eegsleep score` writes them",
+        )
     agree_provenance(found)
     nights = dict(sorted(found.items(), key=lambda item: (str(item[1].get("start") or ""), item[0])))
     table = collect_markers(folder, nights)
@@ -150,9 +156,12 @@ def _whose(night: str, study: Study) -> str:
         return subjects[0]
     own = [name for name in subjects if night == name or night.startswith((f"{name}-", f"{name}_"))]
     if len(own) != 1:
-        raise SettingsError(f"whose night {night} is, is not known", found=night,
-                            allowed=f"a name that begins with {', '.join(subjects[:3])} and a hyphen",
-                            remedy="rename the night folder, or plan without --nights")  # fmt: skip
+        raise SettingsError(
+            f"whose night {night} is, is not known",
+            found=night,
+            allowed=f"a name that begins with {', '.join(subjects[:3])} and a hyphen",
+            remedy="rename the night folder, or plan without --nights",
+        )
     return own[0]
 
 
@@ -181,10 +190,14 @@ def save_comparison(
         If it cannot be written.
     """
     tables = {
-        COMPARISON: comparison.markers, FAMILY_VERDICTS: comparison.families, NUISANCE: comparison.nuisance,
-        RELATIONS: comparison.relations, COMPARISON_NIGHTS: comparison.nights, COMPARISON_MODELS: comparison.models,
+        COMPARISON: comparison.markers,
+        FAMILY_VERDICTS: comparison.families,
+        NUISANCE: comparison.nuisance,
+        RELATIONS: comparison.relations,
+        COMPARISON_NIGHTS: comparison.nights,
+        COMPARISON_MODELS: comparison.models,
         CHECKS: comparison.checks,
-    }  # fmt: skip
+    }
     files: dict[str, bytes] = {}
     for table, frame in tables.items():
         if table is CHECKS and frame.empty:

@@ -35,17 +35,22 @@ def long_values(values: pd.DataFrame | None) -> pd.DataFrame:
         If a column is missing, or a marker stands there twice for a night.
     """
     if values is None:
-        return pd.DataFrame({name: pd.Series(dtype="float64" if name in {"value", "clean_min"} else "str")
-                             for name in _COLUMNS})  # fmt: skip
+        return pd.DataFrame(
+            {name: pd.Series(dtype="float64" if name in {"value", "clean_min"} else "str") for name in _COLUMNS}
+        )
     missing = [name for name in _COLUMNS if name not in values.columns]
     if missing:
-        raise TableError("the table of markers lacks columns", found=f"no {', '.join(missing)}",
-                         allowed=", ".join(_COLUMNS))  # fmt: skip
+        raise TableError(
+            "the table of markers lacks columns", found=f"no {', '.join(missing)}", allowed=", ".join(_COLUMNS)
+        )
     twice = values.duplicated(["night", "marker", "stage", "channel"])
     if twice.any():
         row = values[twice].iloc[0]
-        raise TableError("a marker stands twice for one night", found=f"{row['marker']} of {row['night']}",
-                         remedy="give each night once")  # fmt: skip
+        raise TableError(
+            "a marker stands twice for one night",
+            found=f"{row['marker']} of {row['night']}",
+            remedy="give each night once",
+        )
     return values
 
 
@@ -76,14 +81,18 @@ def check_endpoints(study: Study, values: pd.DataFrame) -> None:
         marker, stage, channel = endpoint.split("|")
         own = there[there["marker"] == marker]
         if marker.startswith("day_") and marker not in study.nights:
-            raise TableError(f"the primary endpoint {endpoint} has no column in {study.nights_file}",
-                             allowed=", ".join(c for c in study.nights if c.startswith("day_")) or "a column day_*",
-                             remedy="add the column, or name another endpoint")  # fmt: skip
+            raise TableError(
+                f"the primary endpoint {endpoint} has no column in {study.nights_file}",
+                allowed=", ".join(c for c in study.nights if c.startswith("day_")) or "a column day_*",
+                remedy="add the column, or name another endpoint",
+            )
         if not marker.startswith("day_") and not ((own["stage"] == stage) & (own["channel"] == channel)).any():
             known = own[["marker", "stage", "channel"]].drop_duplicates().agg("|".join, axis=1)
-            raise TableError(f"no night has the primary endpoint {endpoint}",
-                             allowed=", ".join(known) or "a marker that the nights have",
-                             remedy="correct endpoints.primary in study.toml while the codes are masked")  # fmt: skip
+            raise TableError(
+                f"no night has the primary endpoint {endpoint}",
+                allowed=", ".join(known) or "a marker that the nights have",
+                remedy="correct endpoints.primary in study.toml while the codes are masked",
+            )
 
 
 def previous_night(nights: pd.DataFrame) -> NDArray[np.int64]:

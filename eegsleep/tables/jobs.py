@@ -13,10 +13,11 @@ JOBS = Table(
         Column("subject", "str", "Sleeper; empty where it is not known."),
         Column("file", "str", "The recording, from the folder of this table."),
         Column("status", "str", "done (worked out in that run), fresh (nothing changed since it was) or failed."),
-        Column("seconds", "float", "Wall-clock time of working it out; missing where it never began or never ended.",
-               "s"),
+        Column(
+            "seconds", "float", "Wall-clock time of working it out; missing where it never began or never ended.", "s"
+        ),
         Column("memory_mb", "float", "Memory of the process right after it; missing likewise.", "MB"),
         Column("error", "str", "Kind of the error; empty if there was none."),
         Column("reason", "str", "What went wrong, in a sentence; empty if nothing did."),
     ),
-)  # fmt: skip
+)

@@ -32,10 +32,14 @@ HYPNOGRAM = Table(
         Column("p_rem", "float", "Probability of REM."),
         Column("confidence", "float", "The largest of the five probabilities."),
         Column("usable", "bool", "Whether at least one staged derivation could be believed."),
-        Column("agreement", "float", "Share of the usable derivations that give this stage by themselves; missing "
-               "where fewer than two are usable."),
+        Column(
+            "agreement",
+            "float",
+            "Share of the usable derivations that give this stage by themselves; missing "
+            "where fewer than two are usable.",
+        ),
     ),
-)  # fmt: skip
+)
 
 QUALITY = Table(
     "quality",
@@ -53,14 +57,23 @@ QUALITY = Table(
         Column("high_frequency_uv", "float", "Root mean square of 25–45 Hz: muscle, movement, bad contact.", "µV"),
         Column("movement_fraction", "float", "Share of seconds that burst out of the five minutes around."),
         Column("drift_uv", "float", "Range of the means of its seconds.", "µV"),
-        Column("mains_uv", "float", "Amplitude of the stronger of 50 and 60 Hz at the recorded rate; missing where "
-               "the rate does not reach them.", "µV"),
-        Column("relative_gain", "float", "Size at 20–30 Hz over ten minutes against the other EEG derivations, 1 being "
-               "its usual; missing for one alone and for other channels."),
+        Column(
+            "mains_uv",
+            "float",
+            "Amplitude of the stronger of 50 and 60 Hz at the recorded rate; missing where "
+            "the rate does not reach them.",
+            "µV",
+        ),
+        Column(
+            "relative_gain",
+            "float",
+            "Size at 20–30 Hz over ten minutes against the other EEG derivations, 1 being "
+            "its usual; missing for one alone and for other channels.",
+        ),
         Column("usable", "bool", "Whether the epoch of this channel is believed."),
         Column("reason", "str", "Why it is not, or empty."),
     ),
-)  # fmt: skip
+)
 
 _SPINDLE_MEASURES = (
     _CHANNEL,
@@ -73,16 +86,23 @@ _SPINDLE_MEASURES = (
     Column("amplitude_broadband_uv", "float", "Peak to peak of the broadband signal, trend removed.", "µV"),
     Column("n_oscillations", "int", "Positive peaks within the spindle."),
     Column("symmetry", "float", "Place of the largest peak, 0 at the onset to 1 at the end."),
-)  # fmt: skip
+)
 _SPINDLE_JUDGEMENTS = (
     Column("chirp_hz_per_s", "float", "Change of its frequency; negative where it slows.", "Hz/s"),
     Column("envelope_uv", "float", "Largest peak-to-peak amplitude in the 2 Hz about its frequency.", "µV"),
     Column("sigma_ratio", "float", "That over the median of the channel's sigma (11–16 Hz) in the night's NREM."),
-    Column("contrast", "float", "That over the median of the same frequency, within six seconds around or in the "
-           "night's NREM, whichever is larger."),
-    Column("concentration", "float", "How far it stands out above its frequency's median, over how far the "
-           "frequencies 3–6 Hz above do."),
-)  # fmt: skip
+    Column(
+        "contrast",
+        "float",
+        "That over the median of the same frequency, within six seconds around or in the "
+        "night's NREM, whichever is larger.",
+    ),
+    Column(
+        "concentration",
+        "float",
+        "How far it stands out above its frequency's median, over how far the frequencies 3–6 Hz above do.",
+    ),
+)
 
 SPINDLES = Table(
     "spindles",
@@ -120,11 +140,16 @@ _WAVE_MEASURES = (
     Column("slope_uv_per_s", "float", "Rise from the negative peak to the mid crossing.", "µV/s"),
     Column("frequency_hz", "float", "One over the duration.", "Hz"),
     Column("fall_slope_uv_per_s", "float", "Fall from the onset to the negative peak, as a positive number.", "µV/s"),
-    Column("reference_uv", "float", "Median height of all waves of the band in usable N2 of this channel and night, "
-           "which the relative view divides by; missing where there is too little N2.", "µV"),
+    Column(
+        "reference_uv",
+        "float",
+        "Median height of all waves of the band in usable N2 of this channel and night, "
+        "which the relative view divides by; missing where there is too little N2.",
+        "µV",
+    ),
     Column("ptp_relative", "float", "Height over that reference; a change of gain cancels."),
     Column("isolation_s", "float", "Time to the nearest wave at least half as high; missing if none is near.", "s"),
-)  # fmt: skip
+)
 
 SLOW_OSCILLATION_CANDIDATES = Table(
     "slow_oscillation_candidates", "one wave on one channel that may be a slow oscillation", _WAVE_MEASURES
@@ -136,12 +161,20 @@ SLOW_OSCILLATIONS = Table(
     (
         *_WAVE_MEASURES,
         Column("kind", "str", "slow_oscillation, or k_complex: large, sharp and alone in N2."),
-        Column("found_absolute", "bool", "Whether it exceeds fixed microvolts, published or the person's own: the "
-               "main definition, which follows electrode fit as well as sleep."),
-        Column("found_relative", "bool", "Whether it exceeds a multiple of the reference: immune to electrode fit, "
-               "nearly blind to a change of all amplitudes."),
+        Column(
+            "found_absolute",
+            "bool",
+            "Whether it exceeds fixed microvolts, published or the person's own: the "
+            "main definition, which follows electrode fit as well as sleep.",
+        ),
+        Column(
+            "found_relative",
+            "bool",
+            "Whether it exceeds a multiple of the reference: immune to electrode fit, "
+            "nearly blind to a change of all amplitudes.",
+        ),
     ),
-)  # fmt: skip
+)
 
 COUPLING = Table(
     "coupling",
@@ -153,11 +186,16 @@ COUPLING = Table(
         Column("spindle_peak_s", "float", "Where the spindle's sigma envelope is largest.", "s"),
         Column("neg_peak_s", "float", "Negative peak of the nearest slow oscillation; missing if none.", "s"),
         Column("delay_s", "float", "Spindle peak minus negative peak.", "s"),
-        Column("phase_rad", "float", "Phase of the slow oscillation at the spindle peak; 0 is the positive peak "
-               "(up state), ±π the negative peak; missing for an uncoupled spindle.", "rad"),
+        Column(
+            "phase_rad",
+            "float",
+            "Phase of the slow oscillation at the spindle peak; 0 is the positive peak "
+            "(up state), ±π the negative peak; missing for an uncoupled spindle.",
+            "rad",
+        ),
         Column("coupled", "bool", "Whether the spindle peak lies in the window around the negative peak."),
     ),
-)  # fmt: skip
+)
 
 COUPLING_SUMMARY = Table(
     "coupling_summary",
@@ -169,16 +207,25 @@ COUPLING_SUMMARY = Table(
         Column("n", "int", "Spindles."),
         Column("n_coupled", "int", "Spindles whose peak lies in the window around a negative peak."),
         Column("percent", "float", "Coupled share of the spindles.", "%"),
-        Column("expected_percent", "float", "The share that chance alone couples: the mean over random shifts of the "
-               "spindles within their bouts of a stage.", "%"),
+        Column(
+            "expected_percent",
+            "float",
+            "The share that chance alone couples: the mean over random shifts of the "
+            "spindles within their bouts of a stage.",
+            "%",
+        ),
         Column("excess_percent", "float", "Coupled share minus the share expected by chance.", "%"),
         Column("phase_rad", "float", "Circular mean of the phases of coupled spindles; 0 is the up state.", "rad"),
         Column("strength", "float", "Squared resultant length of those phases without its bias."),
-        Column("modulation_index", "float", "How unevenly the sigma envelope spreads over the phases of the slow "
-               "oscillations, less what random shifts give; one value for all spindles, missing for a class."),
+        Column(
+            "modulation_index",
+            "float",
+            "How unevenly the sigma envelope spreads over the phases of the slow "
+            "oscillations, less what random shifts give; one value for all spindles, missing for a class.",
+        ),
         _REASON,
     ),
-)  # fmt: skip
+)
 
 SPECTRUM = Table(
     "spectrum",
@@ -211,13 +258,20 @@ MARKERS = Table(
         Column("n", "int", "Events or epochs the value rests on."),
         _CLEAN,
         _REASON,
-        Column("expected", "float", "Minutes by the probabilities of the stages, where the value is minutes counted; "
-               "in the same unit."),
-        Column("low", "float", "Lower end of the 95 % interval that unsure stages leave, in the same unit; missing "
-               "where that was not worked out."),
+        Column(
+            "expected",
+            "float",
+            "Minutes by the probabilities of the stages, where the value is minutes counted; in the same unit.",
+        ),
+        Column(
+            "low",
+            "float",
+            "Lower end of the 95 % interval that unsure stages leave, in the same unit; missing "
+            "where that was not worked out.",
+        ),
         Column("high", "float", "Upper end of that interval."),
     ),
-)  # fmt: skip
+)
 
 SIMULATED_STAGES = Table("stages", "one simulated 30 s epoch", (_EPOCH, _onset("epoch"), _STAGE))
 
@@ -233,10 +287,11 @@ SIMULATED_SPINDLES = Table(
         Column("amplitude_uv", "float", "Largest peak to peak planted, before the channel's gain.", "µV"),
         _SPINDLE_CLASS,
         Column("coupled", "bool", "Whether it was placed on a slow oscillation."),
-        Column("phase_rad", "float", "Phase of that slow oscillation at the spindle's peak; missing if uncoupled.",
-               "rad"),
+        Column(
+            "phase_rad", "float", "Phase of that slow oscillation at the spindle's peak; missing if uncoupled.", "rad"
+        ),
     ),
-)  # fmt: skip
+)
 
 SIMULATED_SLOW_OSCILLATIONS = Table(
     "slow_oscillations",

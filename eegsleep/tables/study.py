@@ -162,8 +162,12 @@ NUISANCE = Table(
     "nuisance",
     "one thing that could explain a difference away",
     (
-        Column("kind", "str", "trend, carry-over, clean minutes, stage mix, time in bed, staging, recall, device, "
-               "gain, one night or blinding."),
+        Column(
+            "kind",
+            "str",
+            "trend, carry-over, clean minutes, stage mix, time in bed, staging, recall, device, "
+            "gain, one night or blinding.",
+        ),
         _MARKER,
         _MARKER_STAGE,
         _MARKER_CHANNEL,
@@ -173,7 +177,7 @@ NUISANCE = Table(
         Column("conspicuous", "bool", "Whether a reader should stop here."),
         Column("sentence", "str", "What it says, in words."),
     ),
-)  # fmt: skip
+)
 
 COMPARISON_NIGHTS = Table(
     "comparison_nights",

@@ -113,9 +113,12 @@ def test_bias_and_limits_are_those_of_yasa_where_every_sleeper_has_one_night():
     theirs = yasa.SleepStatsAgreement(statistics["reference"], statistics["observed"]).summary(ci_method="param")
     names = ["tst_min", "n2_min", "rem_min", "waso_min"]
     for ours, variable, interval in (
-        ("bias", "bias_mean", "center"), ("bias_low", "bias_mean", "lower"), ("bias_high", "bias_mean", "upper"),
-        ("loa_lower", "loa_lower", "center"), ("loa_upper", "loa_upper", "center"),
-    ):  # fmt: skip
+        ("bias", "bias_mean", "center"),
+        ("bias_low", "bias_mean", "lower"),
+        ("bias_high", "bias_mean", "upper"),
+        ("loa_lower", "loa_lower", "center"),
+        ("loa_upper", "loa_upper", "center"),
+    ):
         np.testing.assert_allclose(minutes.loc[names, ours], theirs.loc[names, (variable, interval)], **EXACT)
 
 
@@ -133,8 +136,9 @@ def test_limits_with_several_nights_of_a_sleeper_are_those_of_yasas_own_formulas
     recover = theirs._mover_loa_ci  # noqa: SLF001
     ends = recover(ours["bias"], ours["bias_low"], ours["bias_high"], sd, *spread, 1.96)
     np.testing.assert_allclose(ours["sd"], sd, **EXACT)
-    np.testing.assert_allclose([ours[f"loa_{n}"] for n in ("lower_low", "lower_high", "upper_low", "upper_high")],
-                               ends, **EXACT)  # fmt: skip
+    np.testing.assert_allclose(
+        [ours[f"loa_{n}"] for n in ("lower_low", "lower_high", "upper_low", "upper_high")], ends, **EXACT
+    )
     if max(sizes) > 1:
         n = len(subjects)
         error = np.sqrt(parts["var_between"] * parts["sum_m2"] / n**2 + parts["var_within"] / n)
@@ -194,8 +198,11 @@ def test_f1_of_a_stage_is_missing_if_neither_scored_it_and_zero_if_one_did():
 
 def test_kappa_is_missing_if_the_reference_is_constant_and_zero_if_only_the_observed_is():
     constant, varied = ["N2"] * 10, ["N2"] * 8 + ["R"] * 2
-    pairs = [("a", "a", _table(constant), _table(varied)), ("b", "b", _table(constant), _table(constant)),
-             ("c", "c", _table(varied), _table(constant))]  # fmt: skip
+    pairs = [
+        ("a", "a", _table(constant), _table(varied)),
+        ("b", "b", _table(constant), _table(constant)),
+        ("c", "c", _table(varied), _table(constant)),
+    ]
     agreement = measure_agreement(pairs)
     kappa = agreement.nights["kappa"]
     assert kappa[:2].isna().all()
@@ -244,8 +251,9 @@ def test_sleepers_are_resampled_with_all_their_nights():
     one, four = (_pick(measure_agreement(pairs).pooled, "kappa") for pairs in (single, copied))
     assert four["n_nights"] == 32
     assert four["n_subjects"] == 8
-    np.testing.assert_allclose(four[["value", "low", "high"]].to_numpy(float), one[["value", "low", "high"]].to_numpy(
-        float), **EXACT)  # fmt: skip
+    np.testing.assert_allclose(
+        four[["value", "low", "high"]].to_numpy(float), one[["value", "low", "high"]].to_numpy(float), **EXACT
+    )
     as_strangers = [(night, night, *rest) for night, _, *rest in copied]
     naive = _pick(measure_agreement(as_strangers).pooled, "kappa")
     assert naive["high"] - naive["low"] < 0.7 * (four["high"] - four["low"])

@@ -24,9 +24,19 @@ def _keep(folder, name, *, reference=True, **provenance):
 
 
 def _write_jobs(folder, **subjects):
-    rows = [{"night": night, "subject": subject, "file": "", "status": "failed" if night == "lost" else "done",
-             "seconds": 1.0, "memory_mb": 1.0, "error": "", "reason": "the file is cut off." if night == "lost" else "",
-             } for night, subject in subjects.items()]  # fmt: skip
+    rows = [
+        {
+            "night": night,
+            "subject": subject,
+            "file": "",
+            "status": "failed" if night == "lost" else "done",
+            "seconds": 1.0,
+            "memory_mb": 1.0,
+            "error": "",
+            "reason": "the file is cut off." if night == "lost" else "",
+        }
+        for night, subject in subjects.items()
+    ]
     (folder / "jobs.csv").write_bytes(encode_table(pd.DataFrame(rows), JOBS))
 
 
@@ -39,8 +49,11 @@ def test_nights_of_one_sleeper_are_of_one_sleeper(tmp_path):
     _write_jobs(tmp_path, n1="S1", n2="S1")
     pairs = collect_pairs(tmp_path)
     assert [(night, subject) for night, subject, _, _ in pairs] == [
-        ("n1", "S1"), ("n2", "S1"), ("n3", "S2"), ("n4", "n4")
-    ]  # fmt: skip
+        ("n1", "S1"),
+        ("n2", "S1"),
+        ("n3", "S2"),
+        ("n4", "n4"),
+    ]
     assert measure_agreement(pairs).pooled["n_subjects"].max() == 3
 
 
@@ -51,9 +64,7 @@ def test_nights_that_are_not_among_the_numbers_are_counted_and_named(tmp_path):
     (tmp_path / "pictures").mkdir()
     _write_jobs(tmp_path, n1="S1", lost="S1")
     left_out = find_unpaired(tmp_path)
-    assert left_out == {
-        "lost": "it was not made: the file is cut off.", "plain": "no expert's stages came with it"
-    }  # fmt: skip
+    assert left_out == {"lost": "it was not made: the file is cut off.", "plain": "no expert's stages came with it"}
     assert [night for night, *_ in collect_pairs(tmp_path)] == ["n1"]
     page = render_agreement(measure_agreement(collect_pairs(tmp_path)), left_out=left_out).decode()
     for sentence in tell_left_out(left_out):

@@ -74,9 +74,16 @@ def _idle(*_):
 
 
 _WRONGS = {
-    "broken": _break, "bug": _stumble, "crash": _crash, "hang": _hang, "eater": _eat, "killed": _die,
-    "once": _die_once, "full": _fill, "slow": _idle,
-}  # fmt: skip
+    "broken": _break,
+    "bug": _stumble,
+    "crash": _crash,
+    "hang": _hang,
+    "eater": _eat,
+    "killed": _die,
+    "once": _die_once,
+    "full": _fill,
+    "slow": _idle,
+}
 
 
 def main():

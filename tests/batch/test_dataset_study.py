@@ -93,8 +93,12 @@ def test_who_states_the_mechanism_as_the_comment_says_has_a_crossover(tmp_path, 
 
 def state_crossover(text):
     """Return the study file after the change its own comment describes."""
-    for old, new in (('design = "observational"', 'design = "crossover"'), ('mechanism = "observational"\n', ""),
-                     ('# mechanism = "crossover"', 'mechanism = "crossover"'), ("# balanced", "balanced")):  # fmt: skip
+    for old, new in (
+        ('design = "observational"', 'design = "crossover"'),
+        ('mechanism = "observational"\n', ""),
+        ('# mechanism = "crossover"', 'mechanism = "crossover"'),
+        ("# balanced", "balanced"),
+    ):
         assert text.count(old) == 1
         text = text.replace(old, new)
     return text

@@ -36,9 +36,9 @@ def test_a_coding_asks_nothing_where_there_is_no_hypnogram(scored):
     assert find_fresh([dataclasses.replace(job, coding="rk")], output, settings)
 
 
-@pytest.mark.parametrize("changes", [
-    {"eeg": None}, {"lights_off": None}, {"units": (("C4-M1", "uV"),)}, {"device": "generic"}
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes", [{"eeg": None}, {"lights_off": None}, {"units": (("C4-M1", "uV"),)}, {"device": "generic"}]
+)
 def test_another_question_is_not_answered_by_the_old_night(scored, changes):
     job, settings, output = scored
     assert not find_fresh([dataclasses.replace(job, **changes)], output, settings)

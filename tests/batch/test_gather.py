@@ -16,8 +16,16 @@ from eegsleep.night.folder import save_night
 from eegsleep.study.declared.nights_file import read_nights
 from eegsleep.tables import EVENT_TABLES, JOBS, QUALITY, SPECTRUM, empty_table, encode_table
 
-JOB = {"night": "", "subject": "", "file": "", "status": "done", "seconds": 1.0, "memory_mb": 1.0, "error": "",
-       "reason": ""}  # fmt: skip
+JOB = {
+    "night": "",
+    "subject": "",
+    "file": "",
+    "status": "done",
+    "seconds": 1.0,
+    "memory_mb": 1.0,
+    "error": "",
+    "reason": "",
+}
 
 
 def _vary(night, name, channel="", **provenance):
@@ -25,8 +33,13 @@ def _vary(night, name, channel="", **provenance):
     label = next(label for label, role in night.roles.items() if role == "eeg")
     new = channel or label
     markers = night.markers.assign(channel=night.markers["channel"].replace({label: new}))
-    return replace(night, id=name, markers=markers, roles={new if k == label else k: v for k, v in night.roles.items()},
-                   provenance={**night.provenance, "id": name, **provenance})  # fmt: skip
+    return replace(
+        night,
+        id=name,
+        markers=markers,
+        roles={new if k == label else k: v for k, v in night.roles.items()},
+        provenance={**night.provenance, "id": name, **provenance},
+    )
 
 
 def _jobs(*rows):

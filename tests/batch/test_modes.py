@@ -22,8 +22,12 @@ from eegsleep.errors import EegSleepError
 def run_scheduler(folder):
     """Yield the file of a scheduler with two workers that stand in another folder, and its process."""
     file = folder / "scheduler.json"
-    quiet = {**os.environ, "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical", "OMP_NUM_THREADS": "2",
-             "PYTHONPATH": f"{Path(__file__).parents[2]}{os.pathsep}{Path(__file__).parent}"}  # fmt: skip
+    quiet = {
+        **os.environ,
+        "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical",
+        "OMP_NUM_THREADS": "2",
+        "PYTHONPATH": f"{Path(__file__).parents[2]}{os.pathsep}{Path(__file__).parent}",
+    }
     common = ["--scheduler-file", str(file), "--host", "127.0.0.1", "--no-dashboard"]
     commands = [
         ["distributed.cli.dask_scheduler", "--port", "0", *common],
@@ -56,15 +60,22 @@ def scheduler(tmp_path_factory):
 def run_command(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "eegsleep", "batch", *map(str, arguments)],
-        capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
 
 
 def contents(folder):
     """Return every file of a batch but its times and its lock."""
     own = (".jobs", "jobs.csv")
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()
-            if not set(p.relative_to(folder).parts) & set(own)}  # fmt: skip
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file()
+        if not set(p.relative_to(folder).parts) & set(own)
+    }
 
 
 def test_three_ways_to_work_give_the_same_bytes(nights, scheduler, tmp_path):
@@ -88,8 +99,9 @@ def test_one_recording_is_worked_out_in_this_process_and_score_finds_the_same(ni
     """A night that `score` made is fresh for `batch`; exit 0, and no worker was needed."""
     scored = subprocess.run(
         [sys.executable, "-m", "eegsleep", "score", nights / "n2.edf", "--output", tmp_path],
-        capture_output=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        check=False,
+    )
     assert scored.returncode == 0
     done = run_command(nights / "n2.edf", "--output", tmp_path)
     assert done.returncode == 0, done.stderr

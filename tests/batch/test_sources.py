@@ -56,8 +56,10 @@ def test_nights_of_one_name_are_named_by_their_folders_too(nights, tmp_path):
     assert names(found) == ["S01-night", "other", "S02-night"]
     assert names(find_jobs([job.file for job in found.jobs], ASKED)) == names(found), "however they are asked for"
     assert names(find_jobs([tmp_path / "S02", tmp_path / "S01" / ".." / "S01"], ASKED)) == [
-        "S02-night", "S01-night", "other",
-    ]  # fmt: skip
+        "S02-night",
+        "S01-night",
+        "other",
+    ]
     shutil.copy(nights / "n1.edf", tmp_path / "S01-night.edf")
     with pytest.raises(EegSleepError, match=r"S01.night\.edf and .*S01-night\.edf"):
         find_jobs([tmp_path], ASKED)
@@ -147,12 +149,15 @@ def test_a_study_names_its_nights_and_says_what_is_known_of_them(tmp_path):
         find_jobs([tmp_path, SAMPLE], ASKED)
 
 
-@pytest.mark.parametrize(("sources", "words"), [
-    ([], "nothing to work out"),
-    (["."], "there is no recording"),
-    (["nowhere.edf"], "sleep-edf-st"),
-    (["sleep-edf-sc"], "eegsleep fetch sleep-edf-sc"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("sources", "words"),
+    [
+        ([], "nothing to work out"),
+        (["."], "there is no recording"),
+        (["nowhere.edf"], "sleep-edf-st"),
+        (["sleep-edf-sc"], "eegsleep fetch sleep-edf-sc"),
+    ],
+)
 def test_no_night_is_a_sentence(sources, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EEGSLEEP_DATA", raising=False)

@@ -63,8 +63,11 @@ COMMAND = [sys.executable, "-m", "eegsleep", "batch"]
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Return every file of a batch but its lock, and what tells the nights of this run from earlier ones."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*")
-            if p.is_file() and ".jobs" not in p.parts and p.name not in {"jobs.csv", "index.html"}}  # fmt: skip
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file() and ".jobs" not in p.parts and p.name not in {"jobs.csv", "index.html"}
+    }
 
 
 def measure(folder: Path, n_nights: int) -> list[tuple[str, bool]]:
@@ -77,11 +80,16 @@ def measure(folder: Path, n_nights: int) -> list[tuple[str, bool]]:
     said = []
 
     started_s = time.monotonic()
-    table = run_batch(jobs, folder / "first", resources=Resources(workers=2), time_limit_s=TIME_LIMIT_S,
-                      work=work_or_misbehave)  # fmt: skip
+    table = run_batch(
+        jobs, folder / "first", resources=Resources(workers=2), time_limit_s=TIME_LIMIT_S, work=work_or_misbehave
+    )
     counts = table["status"].value_counts().to_dict()
-    said.append((f"{counts} in {time.monotonic() - started_s:.0f} s",
-                 counts == {"done": n_nights - n_failing, "failed": n_failing}))  # fmt: skip
+    said.append(
+        (
+            f"{counts} in {time.monotonic() - started_s:.0f} s",
+            counts == {"done": n_nights - n_failing, "failed": n_failing},
+        )
+    )
     said += [(f"  {row.night}: {row.error}: {row.reason}", True) for row in table.itertuples() if row.error]
     by_process: dict[str, list[int]] = {}
     for line in (folder / "memory.txt").read_text().splitlines():
@@ -96,15 +104,22 @@ def measure(folder: Path, n_nights: int) -> list[tuple[str, bool]]:
 
     serial_s, _ = run_command(*files, "--output", folder / "serial", "--workers", 0)
     local_s, _ = run_command(*files, "--output", folder / "local", "--workers", 2)
-    said.append((f"serial {serial_s:.1f} s, two workers {local_s:.1f} s: {serial_s / local_s:.2f} times as fast",
-                 serial_s / local_s >= 1.7))  # fmt: skip
+    said.append(
+        (
+            f"serial {serial_s:.1f} s, two workers {local_s:.1f} s: {serial_s / local_s:.2f} times as fast",
+            serial_s / local_s >= 1.7,
+        )
+    )
     same = contents(folder / "serial") == contents(folder / "local")
     said.append((f"the same bytes: {same}", same))
 
     moments, n_killed = random.Random(1), 0  # noqa: S311 - not a secret
     for _ in range(N_KILLS):
-        running = subprocess.Popen([*COMMAND, *map(str, files), "--output", folder / "killed", "--workers", "2"],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        running = subprocess.Popen(
+            [*COMMAND, *map(str, files), "--output", folder / "killed", "--workers", "2"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         time.sleep(moments.uniform(0.5, local_s / 4))
         n_killed += running.poll() is None
         running.send_signal(signal.SIGKILL)

@@ -25,9 +25,17 @@ ALPHA = 0.05
 SEED = 20260101
 DESIGNS = ("pairs", "max-run 2", "max-run 3", "complete", "phases")
 NOISES = (
-    "iid", "AR .3", "AR .6", "trend 2 SD", "weekend 1 SD", "adaptation", "lognormal", "10 % missing", "30 % missing",
+    "iid",
+    "AR .3",
+    "AR .6",
+    "trend 2 SD",
+    "weekend 1 SD",
+    "adaptation",
+    "lognormal",
+    "10 % missing",
+    "30 % missing",
     "missing when low",
-)  # fmt: skip
+)
 
 
 def draw_schedules(design, n_nights, n_draws, rng):
@@ -138,8 +146,12 @@ def simulate_cell(design, n_nights, noise, repeats, rng, *, effect=0.0, carry_ov
         covered += list(((low <= effect) & (effect <= high))[kept])
         widths += list((high - low)[kept])
         errors += list((found.estimate - effect)[kept])
-    return {"rejected": float(np.mean(rejected)), "covered": float(np.mean(covered)),
-            "median_width": float(np.median(widths)), "bias": float(np.mean(errors))}  # fmt: skip
+    return {
+        "rejected": float(np.mean(rejected)),
+        "covered": float(np.mean(covered)),
+        "median_width": float(np.median(widths)),
+        "bias": float(np.mean(errors)),
+    }
 
 
 def simulate_family_wise_error(
@@ -156,8 +168,10 @@ def simulate_family_wise_error(
         )
         values[0] += effect * drawn[0]
         statistics = resampling.shift_statistics(values, resampling.Schedule(drawn[0], drawn[1:], statistic=statistic))
-        ways = {"min-P": multiplicity.max_t(*resampling.extremeness(statistics)),
-                "Holm": multiplicity.holm(resampling.p_of_shift(statistics))}  # fmt: skip
+        ways = {
+            "min-P": multiplicity.max_t(*resampling.extremeness(statistics)),
+            "Holm": multiplicity.holm(resampling.p_of_shift(statistics)),
+        }
         for name, adjusted in ways.items():
             wrong[name] += bool((adjusted[1 if effect else 0 :] <= ALPHA).any())
             found[name] += bool(adjusted[0] <= ALPHA)

@@ -21,8 +21,12 @@ from eegsleep.study.comparison.compare import compare_nights
 
 def main() -> None:
     rng = np.random.default_rng(0)
-    for kind, mechanism in (("pairs", {}), ("max-run", {"max_run": 3}), ("complete", {}),
-                            ("phases", {"n_phases": 4, "min_phase": 5, "random_start": True})):  # fmt: skip
+    for kind, mechanism in (
+        ("pairs", {}),
+        ("max-run", {"max_run": 3}),
+        ("complete", {}),
+        ("phases", {"n_phases": 4, "min_phase": 5, "random_start": True}),
+    ):
         study = _study(kind, 60, mechanism=mechanism)
         parts = [_values(study, marker=f"m{i}", unit="/min" if i % 2 else "min", mean=10, seed=i) for i in range(80)]
         values = pd.concat(parts, ignore_index=True)

@@ -42,10 +42,17 @@ def write_edf(path: Path, n_signals: int, rate_hz: int, hours: float) -> list[st
     """Write records of one second of noise, one minute of it over and over: only its size matters here."""
     labels = ["C4-M1", "F3-M2", *(f"X{i}" for i in range(n_signals - 2))]
     fields = [
-        [f"{label:<16}" for label in labels], [" " * 80] * n_signals, ["uV      "] * n_signals,
-        ["-3276.8 "] * n_signals, ["3276.7  "] * n_signals, ["-32768  "] * n_signals, ["32767   "] * n_signals,
-        [" " * 80] * n_signals, [f"{rate_hz:<8}"] * n_signals, [" " * 32] * n_signals,
-    ]  # fmt: skip
+        [f"{label:<16}" for label in labels],
+        [" " * 80] * n_signals,
+        ["uV      "] * n_signals,
+        ["-3276.8 "] * n_signals,
+        ["3276.7  "] * n_signals,
+        ["-32768  "] * n_signals,
+        ["32767   "] * n_signals,
+        [" " * 80] * n_signals,
+        [f"{rate_hz:<8}"] * n_signals,
+        [" " * 32] * n_signals,
+    ]
     n_records = int(hours * 3600)
     main = (
         f"{0:<8}{'X':<80}{'X':<80}01.01.2423.00.00{256 * (n_signals + 1):<8}{'':<44}{n_records:<8}{1:<8}{n_signals:<4}"

@@ -69,23 +69,30 @@ def against_truth(seeds):
                 pairs = match(t["neg_peak_s"].to_numpy(), w["neg_peak_s"].to_numpy())
                 t, hit = t.iloc[pairs[:, 0]], w.iloc[pairs[:, 1]]
                 is_k, said_k = t["kind"].to_numpy() == "k_complex", hit["kind"].to_numpy() == "k_complex"
-                rows.append({
-                    "detector": name, "stage": stage, "n": len(w), "recall": len(pairs) / n_true,
-                    "precision": len(pairs) / len(w),
-                    "onset_error_s": np.median(hit["onset_s"].to_numpy() - t["onset_s"].to_numpy()),
-                    "peak_error_s": np.median(np.abs(hit["neg_peak_s"].to_numpy() - t["neg_peak_s"].to_numpy())),
-                    "k_recall": (is_k & said_k).sum() / max(1, is_k.sum()),
-                    "k_precision": (is_k & said_k).sum() / said_k.sum() if said_k.any() else np.nan,
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "detector": name,
+                        "stage": stage,
+                        "n": len(w),
+                        "recall": len(pairs) / n_true,
+                        "precision": len(pairs) / len(w),
+                        "onset_error_s": np.median(hit["onset_s"].to_numpy() - t["onset_s"].to_numpy()),
+                        "peak_error_s": np.median(np.abs(hit["neg_peak_s"].to_numpy() - t["neg_peak_s"].to_numpy())),
+                        "k_recall": (is_k & said_k).sum() / max(1, is_k.sum()),
+                        "k_precision": (is_k & said_k).sum() / said_k.sum() if said_k.any() else np.nan,
+                    }
+                )
     frame = pd.DataFrame(rows)
     print(frame.groupby(["detector", "stage"]).median().round(3).to_string())
 
 
 def against_changes(seeds):
     changes = {
-        "-20 % rate": {"slow_oscillation_rate_per_min": 9.6}, "+20 % height": {"slow_oscillation_ptp_uv": 144.0},
-        "gain 0.8": {"gain": 0.8}, "gain 1.25": {"gain": 1.25},
-    }  # fmt: skip
+        "-20 % rate": {"slow_oscillation_rate_per_min": 9.6},
+        "+20 % height": {"slow_oscillation_ptp_uv": 144.0},
+        "gain 0.8": {"gain": 0.8},
+        "gain 1.25": {"gain": 1.25},
+    }
     rows = []
     for seed in seeds:
         base = _counts(*simulate(seed)[:3])

@@ -53,8 +53,14 @@ def detect(method, night, candidates=None, calibration=None):
         found = yasa.spindles_detect(
             signals, RATE_HZ, recording.channels, hypno=integers, include=(2, 3), verbose="CRITICAL", **YASA[method]
         )
-        names = {"Start": "onset_s", "Duration": "duration_s", "Channel": "channel", "Frequency": "frequency_hz",
-                 "AmpFiltered": "amplitude_uv", "Peak": "peak_s"}  # fmt: skip
+        names = {
+            "Start": "onset_s",
+            "Duration": "duration_s",
+            "Channel": "channel",
+            "Frequency": "frequency_hz",
+            "AmpFiltered": "amplitude_uv",
+            "Peak": "peak_s",
+        }
         return found.summary().rename(columns=names)
     return select_spindles(candidates, SpindleSettings(view=method), calibration)
 
@@ -93,11 +99,14 @@ def measure_segment(folder):
         hann = detect_all(night(plant(change(signal), places)), calibration)
         gauss = detect_all(night(plant(change(signal), places, shape="gauss")), calibration)
         before = detect_all(night(change(plant(signal, places))), calibration)
-        print(f"{name:22s}", "  ".join(
-            f"{method}: {len(plain[method])} "
-            + " ".join(f"{recall_at(found[method], places):.2f}" for found in (hann, gauss, before))
-            for method in METHODS
-        ))  # fmt: skip
+        print(
+            f"{name:22s}",
+            "  ".join(
+                f"{method}: {len(plain[method])} "
+                + " ".join(f"{recall_at(found[method], places):.2f}" for found in (hann, gauss, before))
+                for method in METHODS
+            ),
+        )
 
 
 def measure_truth(n_nights):
@@ -107,8 +116,10 @@ def measure_truth(n_nights):
         *night, truth = simulate(seed)
         calibration = calibrate([find_spindle_candidates(*night)])
         for method, found in detect_all(night, calibration).items():
-            rows += [describe(own, truth) | {"method": method, "channel": label, "seed": seed}
-                     for label, own in found.groupby("channel")]  # fmt: skip
+            rows += [
+                describe(own, truth) | {"method": method, "channel": label, "seed": seed}
+                for label, own in found.groupby("channel")
+            ]
     table = pd.DataFrame(rows).drop(columns="seed").groupby(["method", "channel"]).median()
     print(table.round(2).to_string())
 
@@ -119,8 +130,12 @@ def describe(found, truth):
     planted = truth.iloc[at[hit]].reset_index(drop=True)
     own = found[hit].reset_index(drop=True)
     missed = ~truth.index.isin(at)
-    row = {"n": len(found), "precision": hit.mean(), "precision_fast": hit[fast].mean(),
-           "precision_slow": hit[~fast].mean()}  # fmt: skip
+    row = {
+        "n": len(found),
+        "precision": hit.mean(),
+        "precision_fast": hit[fast].mean(),
+        "precision_slow": hit[~fast].mean(),
+    }
     for name in ("fast", "slow"):
         row[f"recall_{name}"] = 1 - missed[truth["spindle_class"] == name].mean()
     row["onset_error_ms"] = 1000 * (own["onset_s"] - planted["onset_s"]).median()
@@ -149,12 +164,16 @@ def measure_effects(n_nights):
             for method in METHODS:
                 for label in plain[0].channels:
                     a, b = (f[method][f[method]["channel"] == label] for f in (before, after))
-                    rows.append({
-                        "change": change, "method": method, "channel": label,
-                        "count": 100 * (len(b) / len(a) - 1),
-                        "amplitude": 100 * (b["amplitude_uv"].mean() / a["amplitude_uv"].mean() - 1),
-                        "gain_reference": 100 * (new_gain[label] / gain[label] - 1),
-                    })  # fmt: skip
+                    rows.append(
+                        {
+                            "change": change,
+                            "method": method,
+                            "channel": label,
+                            "count": 100 * (len(b) / len(a) - 1),
+                            "amplitude": 100 * (b["amplitude_uv"].mean() / a["amplitude_uv"].mean() - 1),
+                            "gain_reference": 100 * (new_gain[label] / gain[label] - 1),
+                        }
+                    )
     print(pd.DataFrame(rows).groupby(["change", "channel", "method"], sort=False).median().round(1).to_string())
 
 

@@ -20,9 +20,12 @@ from eegsleep.staging.statistics import measure_codes
 
 STAGES = np.array(["W", "N1", "N2", "N3", "R"])
 KNOBS = {
-    "delta_background": (0.7, 1.3), "arousal_rate_per_h": (5, 30), "slow_oscillation_ptp_uv": (80, 150),
-    "electrode_gain": (0.7, 1.3), "fast_spindle_density_per_min": (1, 4),
-}  # fmt: skip
+    "delta_background": (0.7, 1.3),
+    "arousal_rate_per_h": (5, 30),
+    "slow_oscillation_ptp_uv": (80, 150),
+    "electrode_gain": (0.7, 1.3),
+    "fast_spindle_density_per_min": (1, 4),
+}
 
 
 def simulate(seed, rate_hz):

@@ -13,13 +13,16 @@ from eegsleep.batch.run import Standing
 from eegsleep.cli.batch import describe_standing
 
 
-@pytest.mark.parametrize(("standing", "elapsed_s", "words"), [
-    (Standing(40, 0, 0, 0), 0, "0 of 40 nights"),
-    (Standing(40, 10, 8, 2), 60, "20 of 40 nights, 10 fresh, 2 failed; 10 a minute, about 2 min to go"),
-    (Standing(40, 0, 1, 0), 30, "1 of 40 nights; 2 a minute, about 20 min to go"),
-    (Standing(3, 3, 0, 0), 5, "3 of 3 nights, 3 fresh"),
-    (Standing(3, 1, 2, 0), 5, "3 of 3 nights, 1 fresh"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("standing", "elapsed_s", "words"),
+    [
+        (Standing(40, 0, 0, 0), 0, "0 of 40 nights"),
+        (Standing(40, 10, 8, 2), 60, "20 of 40 nights, 10 fresh, 2 failed; 10 a minute, about 2 min to go"),
+        (Standing(40, 0, 1, 0), 30, "1 of 40 nights; 2 a minute, about 20 min to go"),
+        (Standing(3, 3, 0, 0), 5, "3 of 3 nights, 3 fresh"),
+        (Standing(3, 1, 2, 0), 5, "3 of 3 nights, 1 fresh"),
+    ],
+)
 def test_progress_has_rate_remaining_time_and_failures(standing, elapsed_s, words):
     assert describe_standing(standing, elapsed_s) == words
 
@@ -30,19 +33,22 @@ def run(*arguments, **options):
     )
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    ((), "nothing to work out"),
-    (("nowhere",), "no such file, folder or data set"),
-    ((".", "--device", "toaster"), "no such device"),
-    ((".", "--calibration", "none.json"), "no such calibration"),
-    ((".", "--units", "C4"), "--units is not understood"),
-    ((".", "--units", "C4=furlong"), "no unit for 'C4'"),
-    ((".", "--lights-off", "25:00"), "clock time is not understood"),
-    ((".", "--coding", "cuneiform"), "no stage coding"),
-    ((".", "--config", "none.toml"), "none.toml"),
-    ((".", "--workers", "many"), "many"),
-    ((".",), "there is no recording"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "nothing to work out"),
+        (("nowhere",), "no such file, folder or data set"),
+        ((".", "--device", "toaster"), "no such device"),
+        ((".", "--calibration", "none.json"), "no such calibration"),
+        ((".", "--units", "C4"), "--units is not understood"),
+        ((".", "--units", "C4=furlong"), "no unit for 'C4'"),
+        ((".", "--lights-off", "25:00"), "clock time is not understood"),
+        ((".", "--coding", "cuneiform"), "no stage coding"),
+        ((".", "--config", "none.toml"), "none.toml"),
+        ((".", "--workers", "many"), "many"),
+        ((".",), "there is no recording"),
+    ],
+)
 def test_wrong_usage_is_one_sentence_and_exit_2(arguments, words, tmp_path):
     done = run(*arguments, cwd=tmp_path, capture_output=True)
     assert done.returncode == 2
@@ -56,8 +62,17 @@ def test_on_a_terminal_a_bar_shows_how_far_it_is(write_edf, tmp_path):
     for name in ("one.edf", "two.edf"):
         write_edf(["ECG"], name=name)
     ours, theirs = pty.openpty()
-    done = run(".", "--workers", "0", "--output", "out", cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs,
-               env={**os.environ, "TERM": "xterm", "COLUMNS": "120"})  # fmt: skip
+    done = run(
+        ".",
+        "--workers",
+        "0",
+        "--output",
+        "out",
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    )
     os.close(theirs)
     shown = b""
     try:

@@ -16,8 +16,11 @@ from eegsleep.datasets import transfer
 def run(*arguments, cwd):
     return subprocess.run(
         [sys.executable, "-m", "eegsleep", "fetch", *map(str, arguments)],
-        capture_output=True, text=True, cwd=cwd, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
+    )
 
 
 def test_fetch_says_what_came_and_where_it_went(server, tmp_path):

@@ -56,25 +56,45 @@ rules = ["the night is judged unusable"]
 """
 # marker, stage, channel, mean, SD between nights, effect of the compound in SD
 TRUTH = (
-    ("fast_spindle_density_per_min", "NREM", "C3", 3.0, 0.3, 4.0), ("tst_min", "", "", 420.0, 25.0, 0.0),
-    ("waso_min", "", "", 35.0, 12.0, 0.0), ("n3_min", "", "", 80.0, 10.0, 1.5), ("rem_min", "", "", 95.0, 12.0, 0.0),
-    ("swa_power_uv2", "NREM", "C3", 600.0, 60.0, 2.5), ("tib_min", "", "", 480.0, 6.0, 0.0),
+    ("fast_spindle_density_per_min", "NREM", "C3", 3.0, 0.3, 4.0),
+    ("tst_min", "", "", 420.0, 25.0, 0.0),
+    ("waso_min", "", "", 35.0, 12.0, 0.0),
+    ("n3_min", "", "", 80.0, 10.0, 1.5),
+    ("rem_min", "", "", 95.0, 12.0, 0.0),
+    ("swa_power_uv2", "NREM", "C3", 600.0, 60.0, 2.5),
+    ("tib_min", "", "", 480.0, 6.0, 0.0),
     ("slow_oscillation_density_per_min", "NREM", "C3", 9.0, 0.8, 0.5),
-)  # fmt: skip
+)
 
 
 def make_night(folder, name, values, *, versions=None):
     """Write the two files of a night folder that a comparison reads."""
     rows = [
-        {"marker": marker, "family": CATALOGUE[marker].family_in(stage), "stage": stage, "channel": channel,
-         "value": value, "unit": CATALOGUE[marker].unit, "n": 100, "clean_min": 200.0 if stage else np.nan,
-         "reason": "" if np.isfinite(value) else "too few clean minutes",
-         "expected": np.nan, "low": np.nan, "high": np.nan}
+        {
+            "marker": marker,
+            "family": CATALOGUE[marker].family_in(stage),
+            "stage": stage,
+            "channel": channel,
+            "value": value,
+            "unit": CATALOGUE[marker].unit,
+            "n": 100,
+            "clean_min": 200.0 if stage else np.nan,
+            "reason": "" if np.isfinite(value) else "too few clean minutes",
+            "expected": np.nan,
+            "low": np.nan,
+            "high": np.nan,
+        }
         for (marker, stage, channel), value in values.items()
-    ]  # fmt: skip
+    ]
     content = encode_table(pd.DataFrame(rows, columns=MARKERS.column_names), MARKERS)
-    made = {"id": name, "start": f"{name[-3:]}", "settings": {"gain": 1.0}, "versions": versions or {"eegsleep": "0"},
-            "fingerprint": f"f-{name}", "outputs": {"markers.csv": hash_bytes(content)}}  # fmt: skip
+    made = {
+        "id": name,
+        "start": f"{name[-3:]}",
+        "settings": {"gain": 1.0},
+        "versions": versions or {"eegsleep": "0"},
+        "fingerprint": f"f-{name}",
+        "outputs": {"markers.csv": hash_bytes(content)},
+    }
     (folder / name).mkdir(parents=True)
     (folder / name / "markers.csv").write_bytes(content)
     (folder / name / "provenance.json").write_bytes(encode_json(made))
@@ -84,8 +104,10 @@ def make_nights(folder, nights, active):
     """Write a night folder for every row of nights.csv, in which the compound has its effects."""
     rng = np.random.default_rng(11)
     for row in nights:
-        values = {(marker, stage, channel): mean + sd * (rng.standard_normal() + effect * (row["condition"] == active))
-                  for marker, stage, channel, mean, sd, effect in TRUTH}  # fmt: skip
+        values = {
+            (marker, stage, channel): mean + sd * (rng.standard_normal() + effect * (row["condition"] == active))
+            for marker, stage, channel, mean, sd, effect in TRUTH
+        }
         make_night(folder, row["night"], values)
 
 
@@ -94,8 +116,14 @@ def fill_nights(path):
     with path.open(newline="") as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     for i, row in enumerate(rows):
-        row |= {"file": f"{row['night']}.edf", "device": "Z1", "lights_off": "23:10", "lights_on": "07:00",
-                "guess": "?" if row["condition"] else "", "day_kss": str(3 + i % 3)}  # fmt: skip
+        row |= {
+            "file": f"{row['night']}.edf",
+            "device": "Z1",
+            "lights_off": "23:10",
+            "lights_on": "07:00",
+            "guess": "?" if row["condition"] else "",
+            "day_kss": str(3 + i % 3),
+        }
         (path.parent / row["file"]).touch()
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -227,10 +255,13 @@ def test_a_score_without_a_recording_is_told_and_does_not_enter(planned, capsys)
     assert markers.loc["day_kss", ["n_control", "n_compound"]].sum() == 11
 
 
-@pytest.mark.parametrize(("endpoint", "said"), [
-    ("fast_spindle_density_per_min|NREM|C9", "allowed: fast_spindle_density_per_min|NREM|C3"),
-    ("day_pvt||", "has no column in nights.csv; allowed: day_kss"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("endpoint", "said"),
+    [
+        ("fast_spindle_density_per_min|NREM|C9", "allowed: fast_spindle_density_per_min|NREM|C3"),
+        ("day_pvt||", "has no column in nights.csv; allowed: day_kss"),
+    ],
+)
 def test_an_endpoint_that_no_night_has_is_refused_while_it_can_be_put_right(planned, capsys, endpoint, said):
     study, _ = planned
     study.write_text(study.read_text().replace("fast_spindle_density_per_min|NREM|C3", endpoint))
@@ -254,8 +285,17 @@ def test_markers_written_in_afterwards_are_refused(planned, capsys):
 
 def add_audit(folder, night, share):
     """Write an audit into a night folder in which this share of planted spindles was found, vouched for."""
-    rows = [{"channel": "C3", "kind": "spindle", "stage": stage, "planted_uv": 20.0, "n_planted": 40,
-             "n_found": round(40 * share)} for stage in ("N2", "N3")]  # fmt: skip
+    rows = [
+        {
+            "channel": "C3",
+            "kind": "spindle",
+            "stage": stage,
+            "planted_uv": 20.0,
+            "n_planted": 40,
+            "n_found": round(40 * share),
+        }
+        for stage in ("N2", "N3")
+    ]
     content = encode_table(pd.DataFrame(rows).reindex(columns=AUDIT.column_names), AUDIT)
     (folder / night / "audit.csv").write_bytes(content)
     path = folder / night / "provenance.json"
@@ -348,8 +388,10 @@ def test_an_observational_study_has_nothing_drawn_and_no_p(tmp_path, capsys):
     assert code == 0
     assert "Nothing was drawn or written" in out
     assert [path.name for path in tmp_path.iterdir()] == ["study.toml"]
-    rows = [{"subject": "S01", "night": f"S01-{i:03d}", "date": f"2026-01-{i:02d}", "condition": "AB"[i % 3 == 0]}
-            for i in range(1, 13)]  # fmt: skip
+    rows = [
+        {"subject": "S01", "night": f"S01-{i:03d}", "date": f"2026-01-{i:02d}", "condition": "AB"[i % 3 == 0]}
+        for i in range(1, 13)
+    ]
     blank = dict.fromkeys([column.name for column in STUDY_NIGHTS.columns], "")
     rows = [blank | row | {"adaptation": "false", "excluded": "false"} for row in rows]
     with (tmp_path / "nights.csv").open("w", newline="") as file:
@@ -378,9 +420,7 @@ def test_earlier_nights_give_the_spread_without_their_conditions(tmp_path, capsy
 
 
 def test_earlier_nights_of_several_sleepers_tell_whose_they_are(tmp_path):
-    (tmp_path / "study.toml").write_text(
-        TOML.replace("nights = 12", 'nights = 12\nsubjects = ["S1", "S10"]')
-    )  # fmt: skip
+    (tmp_path / "study.toml").write_text(TOML.replace("nights = 12", 'nights = 12\nsubjects = ["S1", "S10"]'))
     study = read_protocol(tmp_path / "study.toml")
     for name in ("S1-001", "S10-001"):
         make_night(tmp_path / "old", name, {("tst_min", "", ""): 400.0})
@@ -394,6 +434,8 @@ def test_earlier_nights_of_several_sleepers_tell_whose_they_are(tmp_path):
 def test_the_commands_import_nothing_heavy():
     seen = subprocess.run(
         [sys.executable, "-c", "import sys, eegsleep.cli.study as c; print('pandas' in sys.modules, c.plan.__name__)"],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     assert seen.split() == ["False", "plan"]

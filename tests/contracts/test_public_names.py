@@ -50,9 +50,20 @@ def test_empty_table_survives_the_disk(table, tmp_path):
 
 
 def test_text_that_a_spreadsheet_would_run_is_quoted_and_read_back(tmp_path):
-    row = {"marker": "=1+1", "family": "A", "stage": "", "channel": "-C3", "value": -1.5, "unit": "", "n": 1,
-           "clean_min": float("nan"), "reason": "@x", "expected": float("nan"), "low": float("nan"),
-           "high": float("nan")}  # fmt: skip
+    row = {
+        "marker": "=1+1",
+        "family": "A",
+        "stage": "",
+        "channel": "-C3",
+        "value": -1.5,
+        "unit": "",
+        "n": 1,
+        "clean_min": float("nan"),
+        "reason": "@x",
+        "expected": float("nan"),
+        "low": float("nan"),
+        "high": float("nan"),
+    }
     frame = check_table(empty_table(MARKERS).reindex([0]).assign(**row), MARKERS)
     path = tmp_path / "m.csv"
     path.write_bytes(encode_table(frame, MARKERS))

@@ -32,15 +32,42 @@ import numpy as np
 
 UV = "uV"
 SLEEP_EDF_SIGNALS = [("EEG Fpz-Cz", 100, UV), ("EEG Pz-Oz", 100, UV), ("EOG horizontal", 100, UV)]
-SC_SIGNALS = [*SLEEP_EDF_SIGNALS, ("Resp oro-nasal", 1, ""), ("EMG submental", 1, UV), ("Temp rectal", 1, "DegC"),
-              ("Event marker", 1, "")]  # fmt: skip
+SC_SIGNALS = [
+    *SLEEP_EDF_SIGNALS,
+    ("Resp oro-nasal", 1, ""),
+    ("EMG submental", 1, UV),
+    ("Temp rectal", 1, "DegC"),
+    ("Event marker", 1, ""),
+]
 ST_SIGNALS = [*SLEEP_EDF_SIGNALS, ("EMG submental", 100, UV), ("Marker", 10, "")]
 HMC_LABELS = ("EEG F4-M1", "EEG C4-M1", "EEG O2-M1", "EEG C3-M2", "EMG chin", "EOG E1-M2", "EOG E2-M2", "ECG")
 CAP_SIGNALS = [("F4-C4", 512, UV), ("C4-A1", 512, UV), ("ROC-LOC", 256, UV), ("EMG1-EMG2", 256, UV)]
-UCDDB_SIGNALS = [("Lefteye", 64, UV), ("RightEye", 64, UV), ("EMG", 64, UV), ("C3A2", 128, UV), ("C4A1", 128, UV),
-                 ("ECG", 128, "mV"), ("SpO2", 8, "%"), ("Flow", 8, ""), ("BodyPos", 8, "")]  # fmt: skip
-CINC_LABELS = ("F3-M2", "F4-M1", "C3-M2", "C4-M1", "O1-M2", "O2-M1", "E1-M2", "Chin1-Chin2", "ABD", "CHEST",
-               "AIRFLOW", "SaO2", "ECG")  # fmt: skip
+UCDDB_SIGNALS = [
+    ("Lefteye", 64, UV),
+    ("RightEye", 64, UV),
+    ("EMG", 64, UV),
+    ("C3A2", 128, UV),
+    ("C4A1", 128, UV),
+    ("ECG", 128, "mV"),
+    ("SpO2", 8, "%"),
+    ("Flow", 8, ""),
+    ("BodyPos", 8, ""),
+]
+CINC_LABELS = (
+    "F3-M2",
+    "F4-M1",
+    "C3-M2",
+    "C4-M1",
+    "O1-M2",
+    "O2-M1",
+    "E1-M2",
+    "Chin1-Chin2",
+    "ABD",
+    "CHEST",
+    "AIRFLOW",
+    "SaO2",
+    "ECG",
+)
 
 # The stages of Rechtschaffen and Kales as each set writes them, in one order: W 1 2 3 4 R movement unknown.
 SLEEP_EDF_STAGES = [f"Sleep stage {x}" for x in "W1234R"] + ["Movement time", "Sleep stage ?"]
@@ -64,16 +91,22 @@ def write_edf(path, signals, minutes, start, *, record_s=30.0, annotations=(), s
     """Write noise as EDF (EDF+ with annotations): (label, rate in Hz, unit) a signal."""
     made = [
         edfio.EdfSignal(
-            coloured_noise(round(minutes * 60 * rate_hz), rate_hz, seed + i), rate_hz, label=label,
-            physical_dimension=unit, physical_range=(-250, 250),
+            coloured_noise(round(minutes * 60 * rate_hz), rate_hz, seed + i),
+            rate_hz,
+            label=label,
+            physical_dimension=unit,
+            physical_range=(-250, 250),
         )
         for i, (label, rate_hz, unit) in enumerate(signals)
-    ]  # fmt: skip
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     edfio.Edf(
-        made, recording=edfio.Recording(startdate=start.date()), starttime=start.time(),
-        data_record_duration=record_s if made else None, annotations=annotations or None,
-    ).write(path)  # fmt: skip
+        made,
+        recording=edfio.Recording(startdate=start.date()),
+        starttime=start.time(),
+        data_record_duration=record_s if made else None,
+        annotations=annotations or None,
+    ).write(path)
     return path
 
 
@@ -126,9 +159,17 @@ def make_cap(root, minutes):
     start = dt.datetime(2009, 1, 1, 23, 57)
     for i, name in enumerate(("n1", "n10")):
         write_edf(home / f"{name}.edf", CAP_SIGNALS, minutes, start, record_s=1, seed=i)
-        rows = ["RemLogic Event Export", f"Patient:\t{name}", f"Recording Date:\t{start:%d/%m/%Y}", "",
-                "Events Included:", *(f"SLEEP-{event}" for _, event in CAP_STAGES), "MCAP-A1", "",
-                "Sleep Stage\tPosition\tTime [hh:mm:ss]\tEvent\tDuration[s]\tLocation"]  # fmt: skip
+        rows = [
+            "RemLogic Event Export",
+            f"Patient:\t{name}",
+            f"Recording Date:\t{start:%d/%m/%Y}",
+            "",
+            "Events Included:",
+            *(f"SLEEP-{event}" for _, event in CAP_STAGES),
+            "MCAP-A1",
+            "",
+            "Sleep Stage\tPosition\tTime [hh:mm:ss]\tEvent\tDuration[s]\tLocation",
+        ]
         for epoch, (stage, event) in enumerate(spread(CAP_STAGES, minutes - 1)):
             at = start + dt.timedelta(seconds=60 + 30 * epoch)
             rows.append(f"{stage}\tUnknown Position\t{at:%H:%M:%S}\tSLEEP-{event}\t30\tROC-LOC")
@@ -155,8 +196,16 @@ def make_slpdb(root, minutes):
     home.mkdir(parents=True, exist_ok=True)
     n = int(minutes * 60 * 250)
     signals = np.column_stack([coloured_noise(n, 250, i) / 1000 for i in range(3)])
-    wfdb.wrsamp("slp01a", fs=250, units=["mV"] * 3, sig_name=["ECG", "BP", "EEG (C4-A1)"], p_signal=signals,
-                fmt=["16"] * 3, write_dir=str(home), base_time=dt.time(23, 7))  # fmt: skip
+    wfdb.wrsamp(
+        "slp01a",
+        fs=250,
+        units=["mV"] * 3,
+        sig_name=["ECG", "BP", "EEG (C4-A1)"],
+        p_signal=signals,
+        fmt=["16"] * 3,
+        write_dir=str(home),
+        base_time=dt.time(23, 7),
+    )
     notes = [note + (" H" if note == "2" else "") for note in spread(SLPDB_STAGES, minutes)]
     write_annotations(home, "slp01a", "st", notes, 250)
 
@@ -185,8 +234,14 @@ def write_annotations(home, record, extension, notes, rate_hz):
     import wfdb
 
     at = [i for i, note in enumerate(notes) if note is not None]
-    wfdb.wrann(record, extension, np.array([30 * rate_hz * i for i in at]) + 1, symbol=['"'] * len(at),
-               aux_note=[notes[i] for i in at], write_dir=str(home))  # fmt: skip
+    wfdb.wrann(
+        record,
+        extension,
+        np.array([30 * rate_hz * i for i in at]) + 1,
+        symbol=['"'] * len(at),
+        aux_note=[notes[i] for i in at],
+        write_dir=str(home),
+    )
 
 
 MAKERS = {

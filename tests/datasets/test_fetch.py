@@ -102,8 +102,11 @@ def test_both_nights_of_a_sleeper_come_with_placebo_and_temazepam(server, mirror
     registry = registry_of(mirror, "sleep-edf-st")
     report = fetch_sleep_edf_st((), tmp_path, base_url=server.url, patience=QUICK, registry=registry)
     assert sorted(report.fetched) == [
-        "ST7011J0-PSG.edf", "ST7011JP-Hypnogram.edf", "ST7012J0-PSG.edf", "ST7012JP-Hypnogram.edf"
-    ]  # fmt: skip
+        "ST7011J0-PSG.edf",
+        "ST7011JP-Hypnogram.edf",
+        "ST7012J0-PSG.edf",
+        "ST7012JP-Hypnogram.edf",
+    ]
 
 
 def test_an_unknown_record_is_refused_before_anything_is_asked(fetch_sc, server):
@@ -377,8 +380,9 @@ def test_the_servers_list_is_taken_when_asked_for_and_stays_with_the_files(serve
     assert (report.n_records, report.n_listed) == (2, 2)
     assert not fetch_sleep_edf_st((), tmp_path, **options).failed
     assert [(night.id, night.condition, night.checked_by) for night in list_nights("sleep-edf-st", tmp_path)] == [
-        ("ST7011J0", "placebo", "server"), ("ST7012J0", "temazepam", "server")
-    ]  # fmt: skip
+        ("ST7011J0", "placebo", "server"),
+        ("ST7012J0", "temazepam", "server"),
+    ]
 
 
 def test_the_files_of_one_folder_are_not_judged_now_by_one_list_and_now_by_another(server, mirror, tmp_path):

@@ -26,8 +26,17 @@ def test_scoring_is_found_and_can_be_read(mirror, dataset, recording, scoring, c
 
 
 def test_no_scoring_and_unknown_names_give_none(tmp_path):
-    names = ["SC4001E0-PSG.edf", "SC4002EC-Hypnogram.edf", "n1.edf", "n10.txt", "SN001.edf", "SN001_sleepscoring.txt",
-             "night.edf", "night.txt", "SC4002EC-Hypnogram.edf"]  # fmt: skip
+    names = [
+        "SC4001E0-PSG.edf",
+        "SC4002EC-Hypnogram.edf",
+        "n1.edf",
+        "n10.txt",
+        "SN001.edf",
+        "SN001_sleepscoring.txt",
+        "night.edf",
+        "night.txt",
+        "SC4002EC-Hypnogram.edf",
+    ]
     for name in names:
         (tmp_path / name).write_bytes(b"")
     assert {name: find_expert(tmp_path / name) for name in names} == dict.fromkeys(names)

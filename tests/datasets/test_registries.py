@@ -43,8 +43,10 @@ def test_sleep_edf_has_the_nights_it_is_known_for():
     assert subjects == set(range(83)) - {39, 68, 69, 78, 79}
     lone = {s for s, n in Counter(file.subject for file in nights).items() if n == 1}
     assert {(file.subject, file.night) for file in nights if file.subject in lone} == {
-        ("SC413", 1), ("SC436", 2), ("SC452", 2)
-    }  # fmt: skip
+        ("SC413", 1),
+        ("SC436", 2),
+        ("SC452", 2),
+    }
     assert all(re.fullmatch(r"\d\d:\d\d", file.lights_off) and 25 <= int(file.age) <= 101 for file in nights)
 
 
@@ -111,9 +113,16 @@ def test_all_means_all_and_a_slip_is_told_with_what_is_near():
 def test_a_set_whose_names_are_not_packaged_is_known_from_its_list():
     """Of CinC 2018 the labelled half is taken; the test half has no stages, the .mat of arousals is another file."""
     digest = "0" * 64
-    names = ["training/tr03-0005/tr03-0005.hea", "training/tr03-0005/tr03-0005.mat", "RECORDS",
-             "training/tr03-0005/tr03-0005.arousal", "training/tr03-0005/tr03-0005-arousal.mat",
-             "training/tr03-0005/tr04-0001.mat", "test/te03-0001/te03-0001.mat", "age-sex.csv"]  # fmt: skip
+    names = [
+        "training/tr03-0005/tr03-0005.hea",
+        "training/tr03-0005/tr03-0005.mat",
+        "RECORDS",
+        "training/tr03-0005/tr03-0005.arousal",
+        "training/tr03-0005/tr03-0005-arousal.mat",
+        "training/tr03-0005/tr04-0001.mat",
+        "test/te03-0001/te03-0001.mat",
+        "age-sex.csv",
+    ]
     files = read_sums(DATASETS["cinc2018"], "".join(f"{digest} {name}\n" for name in names))
     assert [(file.name, file.kind, file.record) for file in files] == [
         ("tr03-0005/tr03-0005.hea", "psg", "tr03-0005"),
@@ -126,8 +135,10 @@ def test_a_list_may_be_written_by_physionet_or_by_sha256sum():
     for form in ("{} n1.edf", "{}  n1.edf", "{} *n1.edf", "{}  ./n1.edf"):
         (file,) = read_sums(DATASETS["cap"], form.format("AB" * 32))
         assert (file.name, file.digest, file.condition) == ("n1.edf", "ab" * 32, "no pathology")
-    sleep_edf = "".join(f"{'0' * 64} sleep-telemetry/{name}\n" for name in ("ST7011JP-Hypnogram.edf",
-                        "ST7012J0-PSG.edf", "ST7011J0-PSG.edf", "ST9999J0-PSG.edf"))  # fmt: skip
+    sleep_edf = "".join(
+        f"{'0' * 64} sleep-telemetry/{name}\n"
+        for name in ("ST7011JP-Hypnogram.edf", "ST7012J0-PSG.edf", "ST7011J0-PSG.edf", "ST9999J0-PSG.edf")
+    )
     files = read_sums(DATASETS["sleep-edf-st"], sleep_edf)
     assert [file.name[:9] + file.algorithm for file in files] == [
         "ST7011J0-sha256",

@@ -41,17 +41,27 @@ def write_night(folder, psg, hypnogram, seed):
     hours, minutes = map(int, psg.lights_off.split(":"))
     start = dt.datetime.combine(dt.date(1994, 6, 1 + seed), dt.time(hours, minutes)) - dt.timedelta(minutes=1)
     settings = SimulationSettings(
-        duration_h=MINUTES / 60, rate_hz=100, eeg=("EEG Fpz-Cz", "EEG Pz-Oz"), eog=("EOG horizontal",),
-        emg=("EMG submental",), sleep_latency_min=2, waso_min=1, n1_min=1, n3_min=5, rem_min=2, start=start,
+        duration_h=MINUTES / 60,
+        rate_hz=100,
+        eeg=("EEG Fpz-Cz", "EEG Pz-Oz"),
+        eog=("EOG horizontal",),
+        emg=("EMG submental",),
+        sleep_latency_min=2,
+        waso_min=1,
+        n1_min=1,
+        n3_min=5,
+        rem_min=2,
+        start=start,
         **(DRUG if psg.condition == "temazepam" else {}),
-    )  # fmt: skip
+    )
     night = simulate_night(settings, seed)
     signals = [
         edfio.EdfSignal(row, 100, label=label, physical_dimension="uV", physical_range=(-400, 400))
         for row, label in zip(np.clip(night.data, -400, 400), night.channels, strict=True)
     ]
-    marker = edfio.EdfSignal(np.zeros(MINUTES * 600), 10, label="Marker", physical_dimension="ID+M-E",
-                             physical_range=(-2047, 2048))  # fmt: skip
+    marker = edfio.EdfSignal(
+        np.zeros(MINUTES * 600), 10, label="Marker", physical_dimension="ID+M-E", physical_range=(-2047, 2048)
+    )
     header = {"recording": edfio.Recording(startdate=start.date()), "starttime": start.time()}
     edfio.Edf([*signals, marker], data_record_duration=30, **header).write(folder / psg.name)
     names = {"W": "W", "N1": "1", "N2": "2", "R": "R"}
@@ -81,8 +91,16 @@ def scored(tmp_path_factory):
     assert len(nights) == 2 * len(SLEEPERS)
     study = write_dataset_study("sleep-edf-st", nights, home / "study")
     for night in nights:
-        job = Job(night.file, night.id, night.subject, night.device, ("EEG Fpz-Cz",), lights_off=night.lights_off,
-                  reference=night.scoring, coding=night.coding)  # fmt: skip
+        job = Job(
+            night.file,
+            night.id,
+            night.subject,
+            night.device,
+            ("EEG Fpz-Cz",),
+            lights_off=night.lights_off,
+            reference=night.scoring,
+            coding=night.coding,
+        )
         score_file(job, Settings(), study.parent / NIGHTS_FOLDER, share=True)
     return study
 
@@ -175,15 +193,19 @@ def test_a_real_cassette_recording_has_the_roles_of_the_miniature(real_data):
 
 
 def test_stages_of_rechtschaffen_and_kales_with_a_gap_become_ours(tmp_path, cassette):
-    texts = [(0, 60, "Sleep stage W"), (60, 30, "Sleep stage 1"), (120, 30, "Sleep stage 3"),
-             (150, 30, "Sleep stage 4"),
-             (180, 30, "Movement time"), (210, 30, "Sleep stage ?"), (240, 30, "Sleep stage R")]  # fmt: skip
+    texts = [
+        (0, 60, "Sleep stage W"),
+        (60, 30, "Sleep stage 1"),
+        (120, 30, "Sleep stage 3"),
+        (150, 30, "Sleep stage 4"),
+        (180, 30, "Movement time"),
+        (210, 30, "Sleep stage ?"),
+        (240, 30, "Sleep stage R"),
+    ]
     annotations = [edfio.EdfAnnotation(*text) for text in texts]
     edfio.Edf([], annotations=annotations).write(tmp_path / "gap.edf")
     stages, notes = read_aligned(tmp_path / "gap.edf", 12, read_recording(cassette[0]).start)
-    assert stages["stage"].tolist() == [
-        "W", "W", "N1", "UNS", "N3", "N3", "UNS", "UNS", "R", "UNS", "UNS", "UNS"
-    ]  # fmt: skip
+    assert stages["stage"].tolist() == ["W", "W", "N1", "UNS", "N3", "N3", "UNS", "UNS", "R", "UNS", "UNS", "UNS"]
     assert notes == ("4 epochs of the recording are not scored in the hypnogram and count as unscored",)
 
 

@@ -20,10 +20,17 @@ from eegsleep.events.spindles import detect_spindles
 
 def audit(recording, night, settings=None):
     return audit_events(
-        recording, night.stages, night.quality, night.spindles, night.slow_oscillations,
-        (lambda r: detect_spindles(r, night.stages, night.quality),
-         lambda r: detect_slow_oscillations(r, night.stages, night.quality)), settings,
-    )  # fmt: skip
+        recording,
+        night.stages,
+        night.quality,
+        night.spindles,
+        night.slow_oscillations,
+        (
+            lambda r: detect_spindles(r, night.stages, night.quality),
+            lambda r: detect_slow_oscillations(r, night.stages, night.quality),
+        ),
+        settings,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +76,13 @@ def test_nothing_is_planted_on_native_events_or_in_unusable_epochs(sample_record
 
     night = dataclasses.replace(sample_night, quality=usable)
     audit_events(
-        sample_recording, night.stages, usable, night.spindles, night.slow_oscillations,
+        sample_recording,
+        night.stages,
+        usable,
+        night.spindles,
+        night.slow_oscillations,
         (look, lambda r: detect_slow_oscillations(r, night.stages, usable)),
-    )  # fmt: skip
+    )
     added = np.abs(handed[0][0]) > 1
     assert added.any()
     assert not added[60 * 3000 : 61 * 3000].any()

@@ -38,9 +38,16 @@ def test_measures_of_a_sine_are_those_of_a_sine():
     inner = waves[waves["onset_s"].between(30, 570)]
     assert len(inner) == pytest.approx(540 * 0.8, abs=2)
     expected = {
-        "duration_s": 1.25, "frequency_hz": 0.8, "neg_peak_uv": -60, "pos_peak_uv": 60, "ptp_uv": 120,
-        "slope_uv_per_s": 60 / 0.3125, "fall_slope_uv_per_s": 60 / 0.3125, "isolation_s": 1.25, "ptp_relative": 1.0,
-    }  # fmt: skip
+        "duration_s": 1.25,
+        "frequency_hz": 0.8,
+        "neg_peak_uv": -60,
+        "pos_peak_uv": 60,
+        "ptp_uv": 120,
+        "slope_uv_per_s": 60 / 0.3125,
+        "fall_slope_uv_per_s": 60 / 0.3125,
+        "isolation_s": 1.25,
+        "ptp_relative": 1.0,
+    }
     for name, value in expected.items():
         assert inner[name].to_numpy() == pytest.approx(value, rel=0.02), name
     phase = (inner[["onset_s", "neg_peak_s", "mid_crossing_s", "pos_peak_s"]] / 1.25 % 1).to_numpy()

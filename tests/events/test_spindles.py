@@ -86,8 +86,11 @@ def test_noise_and_steady_alpha_are_no_spindles_and_muscle_rarely():
     assert len(detect_spindles(*make_night(noise + muscle))) <= 0.2 * 45
 
 
-@pytest.mark.parametrize("signal", [np.zeros(30_000), np.full(30_000, np.nan), make_noise(5)[:2999]],
-                         ids=["flat", "missing", "shorter than an epoch"])  # fmt: skip
+@pytest.mark.parametrize(
+    "signal",
+    [np.zeros(30_000), np.full(30_000, np.nan), make_noise(5)[:2999]],
+    ids=["flat", "missing", "shorter than an epoch"],
+)
 def test_silence_gives_empty_tables_with_their_columns(signal):
     recording = record(signal[None], ["C4"])
     stages = given_stages(np.full(signal.size // 3000, "N2", dtype="U2"))

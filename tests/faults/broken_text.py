@@ -45,20 +45,32 @@ FIELDS = [
 ]
 ALL_AT_ONCE = [
     *[
-        Case(f"text_{name}_as_label", "the other channel has a name", lambda text=text: everywhere(text, label=True),
-             truths=(lambda: {"F3-M2": base_truth()["F3-M2"]},), options={"eeg": ["F3-M2"]})
+        Case(
+            f"text_{name}_as_label",
+            "the other channel has a name",
+            lambda text=text: everywhere(text, label=True),
+            truths=(lambda: {"F3-M2": base_truth()["F3-M2"]},),
+            options={"eeg": ["F3-M2"]},
+        )
         for name, text in HOSTILE.items()
     ],
     *[
         Case(f"text_{name}_annotated", "words change no number", lambda text=text: annotated(text))
         for name, text in HOSTILE.items()
     ],
-    Case("text_patient_looks_like_a_date", "only EDF+ keeps a date in words, and not in the patient's field",
-         lambda: edited(patient=b"X M 02-MAY-1951 Startdate 01-JAN-2001", recording=b"none"), starts=(START,)),
-    Case("text_full_fields", "fields filled to the last byte run into each other",
-         lambda: edited(edited(**dict.fromkeys(TEXT_FIELDS, b"X" * 80)), transducer=b"Y" * 80, signal=1)),
+    Case(
+        "text_patient_looks_like_a_date",
+        "only EDF+ keeps a date in words, and not in the patient's field",
+        lambda: edited(patient=b"X M 02-MAY-1951 Startdate 01-JAN-2001", recording=b"none"),
+        starts=(START,),
+    ),
+    Case(
+        "text_full_fields",
+        "fields filled to the last byte run into each other",
+        lambda: edited(edited(**dict.fromkeys(TEXT_FIELDS, b"X" * 80)), transducer=b"Y" * 80, signal=1),
+    ),
     Case("text_all_nul", "fields never written", lambda: everywhere(b"\0" * 80)),
     Case("text_all_ff", "fields on an erased card", lambda: everywhere(b"\xff" * 80)),
-]  # fmt: skip
+]
 
 CASES = [*FIELDS, *ALL_AT_ONCE]

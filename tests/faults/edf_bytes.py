@@ -13,14 +13,30 @@ if TYPE_CHECKING:
 
 # Field of the main header: where it starts and how long it is.
 MAIN_FIELDS = {
-    "version": (0, 8), "patient": (8, 80), "recording": (88, 80), "date": (168, 8), "time": (176, 8),
-    "header_bytes": (184, 8), "reserved": (192, 44), "n_records": (236, 8), "duration": (244, 8), "n_signals": (252, 4),
-}  # fmt: skip
+    "version": (0, 8),
+    "patient": (8, 80),
+    "recording": (88, 80),
+    "date": (168, 8),
+    "time": (176, 8),
+    "header_bytes": (184, 8),
+    "reserved": (192, 44),
+    "n_records": (236, 8),
+    "duration": (244, 8),
+    "n_signals": (252, 4),
+}
 # Field of the signal headers: its length; each field comes for all signals before the next field starts.
 SIGNAL_FIELDS = {
-    "label": 16, "transducer": 80, "unit": 8, "pmin": 8, "pmax": 8, "dmin": 8, "dmax": 8, "prefilter": 80,
-    "samples": 8, "spare": 32,
-}  # fmt: skip
+    "label": 16,
+    "transducer": 80,
+    "unit": 8,
+    "pmin": 8,
+    "pmax": 8,
+    "dmin": 8,
+    "dmax": 8,
+    "prefilter": 80,
+    "samples": 8,
+    "spare": 32,
+}
 LIMITS_16 = (b"-500", b"500", b"-32768", b"32767")
 LIMITS_24 = (b"-5000", b"5000", b"-8388608", b"8388607")
 
@@ -88,17 +104,30 @@ def build(
     """Return a file of these channels; `width` is the number of bytes of a sample (3 for BDF)."""
     count = len(channels)
     main = {
-        "version": version, "patient": PATIENT, "recording": recording, "date": b"14.06.24", "time": b"23.15.30",
-        "header_bytes": b"%d" % (256 + 256 * count), "reserved": reserved, "n_records": b"%d" % records,
-        "duration": duration, "n_signals": b"%d" % count,
-    }  # fmt: skip
+        "version": version,
+        "patient": PATIENT,
+        "recording": recording,
+        "date": b"14.06.24",
+        "time": b"23.15.30",
+        "header_bytes": b"%d" % (256 + 256 * count),
+        "reserved": reserved,
+        "n_records": b"%d" % records,
+        "duration": duration,
+        "n_signals": b"%d" % count,
+    }
     header = b"".join(main[name].ljust(size) for name, (_, size) in MAIN_FIELDS.items())
     of_signal = {
-        "label": lambda c: c.label, "transducer": lambda c: c.transducer, "unit": lambda c: c.unit,
-        "pmin": lambda c: c.limits[0], "pmax": lambda c: c.limits[1], "dmin": lambda c: c.limits[2],
-        "dmax": lambda c: c.limits[3], "prefilter": lambda c: c.prefilter,
-        "samples": lambda c: b"%d" % (c.counts.size // max(records, 1)), "spare": lambda _: b"",
-    }  # fmt: skip
+        "label": lambda c: c.label,
+        "transducer": lambda c: c.transducer,
+        "unit": lambda c: c.unit,
+        "pmin": lambda c: c.limits[0],
+        "pmax": lambda c: c.limits[1],
+        "dmin": lambda c: c.limits[2],
+        "dmax": lambda c: c.limits[3],
+        "prefilter": lambda c: c.prefilter,
+        "samples": lambda c: b"%d" % (c.counts.size // max(records, 1)),
+        "spare": lambda _: b"",
+    }
     for name, size in SIGNAL_FIELDS.items():
         header += b"".join(of_signal[name](channel).ljust(size)[:size] for channel in channels)
     blocks = []

@@ -18,9 +18,17 @@ from faults.broken_files import CASES
 
 MEMORY_BYTES = 3 * 1024**3
 GREEDY = (
-    "spr_giant", "spr_70_mb_record", "nrec_giant", "gap_30_days", "gap_100_years", "file_sparse_3_gb_no_count",
-    "file_sparse_3_gb_count", "file_sparse_3_gb_trailing", "file_gz_bomb_no_count", "file_gz_bomb_trailing",
-)  # fmt: skip
+    "spr_giant",
+    "spr_70_mb_record",
+    "nrec_giant",
+    "gap_30_days",
+    "gap_100_years",
+    "file_sparse_3_gb_no_count",
+    "file_sparse_3_gb_count",
+    "file_sparse_3_gb_trailing",
+    "file_gz_bomb_no_count",
+    "file_gz_bomb_trailing",
+)
 
 
 def _needs(case, path):

@@ -21,13 +21,31 @@ FAULT_KEYS = {"code", "severity", "field", "value", "message", "remedy", "channe
 # Names that Windows keeps for devices, whatever follows the first dot.
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 NAMES = {
-    "two_dots": "..edf", "three_dots": "...edf", "hidden": ".hidden.edf", "parent": "..%2f..%2fnight.edf",
-    "device": "CON.edf", "device_2": "nul.x.edf", "long": "n" * 240 + ".edf", "emoji": "😴.edf",
-    "newline": "a\nb.edf", "ansi": "\x1b[2J.edf", "script": "<script>.edf", "rtl": "\u202efde.thgin.edf",
-    "formula": "=1+1.edf", "dash": "-rf.edf", "tilde": "~.edf", "spaces": "  .edf", "trailing_dot": "night..edf",
-    "quotes": "\"'`$(id).edf", "umlaut": "Nächte.edf", "backslash": "a\\b.edf", "colon": "c:night.edf",
-    "wild": "*?.edf", "percent": "%PATH%.edf", "surrogate": b"\xff\xfe.edf".decode("utf-8", "surrogateescape"),
-}  # fmt: skip
+    "two_dots": "..edf",
+    "three_dots": "...edf",
+    "hidden": ".hidden.edf",
+    "parent": "..%2f..%2fnight.edf",
+    "device": "CON.edf",
+    "device_2": "nul.x.edf",
+    "long": "n" * 240 + ".edf",
+    "emoji": "😴.edf",
+    "newline": "a\nb.edf",
+    "ansi": "\x1b[2J.edf",
+    "script": "<script>.edf",
+    "rtl": "\u202efde.thgin.edf",
+    "formula": "=1+1.edf",
+    "dash": "-rf.edf",
+    "tilde": "~.edf",
+    "spaces": "  .edf",
+    "trailing_dot": "night..edf",
+    "quotes": "\"'`$(id).edf",
+    "umlaut": "Nächte.edf",
+    "backslash": "a\\b.edf",
+    "colon": "c:night.edf",
+    "wild": "*?.edf",
+    "percent": "%PATH%.edf",
+    "surrogate": b"\xff\xfe.edf".decode("utf-8", "surrogateescape"),
+}
 
 
 def _harmful(text: str, *, markup: bool = True) -> list[str]:
@@ -38,8 +56,11 @@ def _harmful(text: str, *, markup: bool = True) -> list[str]:
 def _inspect(*arguments) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "eegsleep", "inspect", *map(str, arguments)],
-        capture_output=True, check=False, timeout=60, env={**os.environ, "PYTHONUTF8": "1"},
-    )  # fmt: skip
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONUTF8": "1"},
+    )
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)

@@ -200,16 +200,20 @@ def legal_meaning(mutation: Mutation, base: Reading, found: Reading, *, has_mark
     if mutation.field == "label":
         return _legal_label(base, found)
     if mutation.field in {"date", "time"}:
-        return found.equals(base, start=False) and found.start == _start(mutation) and not (
-            has_marks and mutation.field == "date"
-        )  # fmt: skip
+        return (
+            found.equals(base, start=False)
+            and found.start == _start(mutation)
+            and not (has_marks and mutation.field == "date")
+        )
     if not PLAIN_NUMBER.fullmatch(text):
         return False
     if mutation.field == "duration":
         rate_hz = RATE / float(text) if float(text) > 0 else 0.0
-        return not has_marks and 80 < rate_hz < 100_000 and found.equals(
-            Reading(base.data, rate_hz, base.start, base.notes)
-        )  # fmt: skip
+        return (
+            not has_marks
+            and 80 < rate_hz < 100_000
+            and found.equals(Reading(base.data, rate_hz, base.start, base.notes))
+        )
     if mutation.field in {"pmin", "pmax", "dmin", "dmax"} and mutation.signal < 2:
         return _legal_limit(mutation, base, found)
     # the sixteen bits of an annotation signal have limits that no number depends on
@@ -219,9 +223,11 @@ def legal_meaning(mutation: Mutation, base: Reading, found: Reading, *, has_mark
 def _legal_label(base: Reading, found: Reading) -> bool:
     """Another name may hide a channel or put it in another place; no number may change."""
     known = list(base.data.values())
-    return found.rate_hz == base.rate_hz and found.start == base.start and all(
-        any(_same(signal, other) for other in known) for signal in found.data.values()
-    )  # fmt: skip
+    return (
+        found.rate_hz == base.rate_hz
+        and found.start == base.start
+        and all(any(_same(signal, other) for other in known) for signal in found.data.values())
+    )
 
 
 def _start(mutation: Mutation) -> datetime | None:
@@ -349,6 +355,7 @@ def test_data_are_what_the_truth_says(tmp_path):
         path.write_bytes(make())
         base = Reading.of(path)
         assert {label: _same(base.data[label], c.numbers) for label, c in zip(base.data, channels(), strict=True)} == {
-            "C4-M1": True, "F3-M2": True,
-        }  # fmt: skip
+            "C4-M1": True,
+            "F3-M2": True,
+        }
         assert struct.unpack_from("<h", make(), int(make()[184:192]))[0] == channels()[0].counts[0]

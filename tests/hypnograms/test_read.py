@@ -128,11 +128,33 @@ WORDS = {
     "N3": ["N3", "Sleep stage 4", "Stage 3 sleep|3", "S4", "N4", "SLEEP-S3", "Stadio 4", "Sleep stage N3@@EEG F4-A1"],
     "R": ["R", "REM", "Rem", "REM sleep|5", "Sleep stage R", "Sommeil paradoxal", "MOR", "Sueño REM", "REM-Schlaf"],
     "UNS": [
-        "?", "UNS", "Sleep stage ?", "Movement time", "MT", "Unscored|9", "Movement|6", "Bewegung", "Mouvement",
-        "Movimiento", "Movimento", "Beweging", "Unbekannt", "Inconnu", "Desconocido", "Sconosciuto", "Onbekend",
-        "Desconhecido", "SLEEP-UNSCORED", "SLEEP-MT", "Artefakt", "Not scored", "n/a", "Nicht bewertet", "Non scoré",
+        "?",
+        "UNS",
+        "Sleep stage ?",
+        "Movement time",
+        "MT",
+        "Unscored|9",
+        "Movement|6",
+        "Bewegung",
+        "Mouvement",
+        "Movimiento",
+        "Movimento",
+        "Beweging",
+        "Unbekannt",
+        "Inconnu",
+        "Desconocido",
+        "Sconosciuto",
+        "Onbekend",
+        "Desconhecido",
+        "SLEEP-UNSCORED",
+        "SLEEP-MT",
+        "Artefakt",
+        "Not scored",
+        "n/a",
+        "Nicht bewertet",
+        "Non scoré",
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("stage", "word"), [(stage, word) for stage, words in WORDS.items() for word in words])
@@ -350,11 +372,14 @@ def test_domino_date_is_decided_by_the_recording(save):
         align_scoring(scoring, datetime(2016, 5, 5, 0, 14), 4)
 
 
-@pytest.mark.parametrize(("written", "start"), [
-    ("11/18/2021 11:50:00 PM", datetime(2021, 11, 19, 0, 14)),
-    ("30.05.2024 0:14:00", datetime(2024, 5, 30, 0, 14)),
-    ("", datetime(1900, 1, 1, 0, 14)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("written", "start"),
+    [
+        ("11/18/2021 11:50:00 PM", datetime(2021, 11, 19, 0, 14)),
+        ("30.05.2024 0:14:00", datetime(2024, 5, 30, 0, 14)),
+        ("", datetime(1900, 1, 1, 0, 14)),
+    ],
+)
 def test_domino_start(save, written, start):
     scoring = read_hypnogram(save(DOMINO.format(written)))
     assert (scoring.start, scoring.dated) == (start, bool(written))
@@ -383,8 +408,14 @@ def test_yasa_json_as_yasa_writes_it(tmp_path):
 
 
 def test_hmc_annotations_bound_to_a_channel_and_lights(save):
-    rows = [(0, None, b"Lights off@@EEG F4-A1"), (0, 30, b"Sleep stage W"), (30, 30, b"Sleep stage N1@@EEG C4-A1"),
-            (60, 30, b"Sleep stage R"), (85, 0, b"Lights on@@EEG F4-A1"), (70, 3, b"Obstructive apnea")]  # fmt: skip
+    rows = [
+        (0, None, b"Lights off@@EEG F4-A1"),
+        (0, 30, b"Sleep stage W"),
+        (30, 30, b"Sleep stage N1@@EEG C4-A1"),
+        (60, 30, b"Sleep stage R"),
+        (85, 0, b"Lights on@@EEG F4-A1"),
+        (70, 3, b"Obstructive apnea"),
+    ]
     scoring = read_hypnogram(save(edf(rows)))
     assert scoring.stages == ("W", "N1", "R")
     assert (scoring.lights_off_s, scoring.lights_on_s) == (0, 85)
@@ -404,8 +435,14 @@ def test_our_own_events_are_read_without_spindles(sample_night, save):
 
 def test_remarks_beside_marked_stages_are_no_stages(save):
     """A technician's R, or an artefact of two seconds, changes no epoch; movement time is scored."""
-    rows = [(0, 30, b"Sleep stage N2"), (5, 2, b"R"), (9, 2, b"Artifact"), (30, 30, b"Movement time"),
-            (60, 30, b"Sleep stage N2"), (70, 9, "geöffnet".encode("latin-1"))]  # fmt: skip
+    rows = [
+        (0, 30, b"Sleep stage N2"),
+        (5, 2, b"R"),
+        (9, 2, b"Artifact"),
+        (30, 30, b"Movement time"),
+        (60, 30, b"Sleep stage N2"),
+        (70, 9, "geöffnet".encode("latin-1")),
+    ]
     stages, notes = read_aligned(save(edf(rows)), 3)
     assert list(stages["stage"]) == ["N2", "UNS", "N2"]
     assert any("3 events" in note for note in notes)
@@ -465,12 +502,15 @@ def test_every_epoch_takes_the_stage_that_fills_most_of_it(seed):
         assert align_scoring(scoring, None, n_epochs)[0]["stage"].tolist() == expected
 
 
-@pytest.mark.parametrize(("epoch_s", "expected"), [
-    (10, "W N1 UNS"),  # W W W | N1 N1 W | N2, and nothing for the last 20 s
-    (15, "W N1 N2"),  # the half of the second epoch that comes first is N1
-    (20, "W"),
-    (60, "W W"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("epoch_s", "expected"),
+    [
+        (10, "W N1 UNS"),  # W W W | N1 N1 W | N2, and nothing for the last 20 s
+        (15, "W N1 N2"),  # the half of the second epoch that comes first is N1
+        (20, "W"),
+        (60, "W W"),
+    ],
+)
 def test_other_epoch_lengths_are_noted(save, epoch_s, expected):
     text = {10: "W W W N1 N1 W N2", 15: "W W N1 W N2 N2", 20: "W N1", 60: "W"}[epoch_s].replace(" ", "\n")
     scoring = read_hypnogram(save(text), epoch_s=epoch_s)
@@ -532,13 +572,19 @@ REFUSED = {
     "dates of two nights": (b"time,stage\n2016-01-01 22:00:00,W\n2016-01-09 22:00:00,W\n", "72 h"),
     "epochs from 7": (b"epoch,stage\n7,W\n8,W\n", "numbered"),
     "EDF without annotations": (
-        b"0".ljust(8) + b" " * 228 + b"1".ljust(8) + b"1".ljust(8) + b"1".ljust(4) + b"EEG".ljust(16) + b" " * 200
+        b"0".ljust(8)
+        + b" " * 228
+        + b"1".ljust(8)
+        + b"1".ljust(8)
+        + b"1".ljust(4)
+        + b"EEG".ljust(16)
+        + b" " * 200
         + b"9".ljust(40),
         "no annotations",
     ),
     "EDF of spaces": (b"0".ljust(600), "header of the EDF"),
     "spindles alone": (edf([(0, 1, b"Spindle C4-M1")]), "no sleep stage"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -558,9 +604,14 @@ def test_missing_file_is_refused(tmp_path):
 def test_damaged_files_give_stages_or_a_table_error(save, seed):
     """No other exception comes out, whatever bytes are cut, doubled or changed."""
     rng = np.random.default_rng(seed)
-    sources = [edf([(30 * i, 30, b"Sleep stage 2") for i in range(20)]), REMLOGIC.encode(), NSRR.format("").encode(),
-               DOMINO.format("08/03/2016 0:14:00").encode(), *(text.encode() for text in SHAPES.values()),
-               b'{"values": ["WAKE", "N1"], "freq": "30s", "start": "2016-03-08T22:00:00"}']  # fmt: skip
+    sources = [
+        edf([(30 * i, 30, b"Sleep stage 2") for i in range(20)]),
+        REMLOGIC.encode(),
+        NSRR.format("").encode(),
+        DOMINO.format("08/03/2016 0:14:00").encode(),
+        *(text.encode() for text in SHAPES.values()),
+        b'{"values": ["WAKE", "N1"], "freq": "30s", "start": "2016-03-08T22:00:00"}',
+    ]
     for source in sources:
         for _ in range(20):
             content = bytearray(source)

@@ -15,8 +15,15 @@ pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationW
 def write(folder, notes, extension="st", rate_hz=250, *, own_rate=False):
     """Write notes (second, text) as an annotation file, with a header beside it unless it gives its own rate."""
     samples = np.array([round(second * rate_hz) for second, _ in notes])
-    wfdb.wrann("rec", extension, samples, symbol=['"'] * len(notes), aux_note=[text for _, text in notes],
-               fs=rate_hz if own_rate else None, write_dir=str(folder))  # fmt: skip
+    wfdb.wrann(
+        "rec",
+        extension,
+        samples,
+        symbol=['"'] * len(notes),
+        aux_note=[text for _, text in notes],
+        fs=rate_hz if own_rate else None,
+        write_dir=str(folder),
+    )
     if not own_rate:
         (folder / "rec.hea").write_text(f"rec 1 {rate_hz}/0.0333(94) 1800000 23:07:00 19/1/1989\nrec.dat 212 200 EEG\n")
     return folder / f"rec.{extension}"
@@ -27,8 +34,10 @@ def stages(path, n_epochs):
 
 
 def test_windows_of_slpdb_are_stages_and_events_are_let_through(tmp_path):
-    path = write(tmp_path, [(0, "W"), (30, "1 A"), (60, "2 H HA"), (90, "3"), (120, "4 LA"), (150, "R"), (180, "MT"),
-                            (210, "2 MT")])  # fmt: skip
+    path = write(
+        tmp_path,
+        [(0, "W"), (30, "1 A"), (60, "2 H HA"), (90, "3"), (120, "4 LA"), (150, "R"), (180, "MT"), (210, "2 MT")],
+    )
     assert stages(path, 8) == ["W", "N1", "N2", "N3", "N3", "R", "UNS", "N2"]
     assert read_hypnogram(path).kind == "WFDB annotations"
 
@@ -43,8 +52,21 @@ def test_two_stages_in_one_window_are_none(tmp_path):
 
 
 def test_stages_of_the_challenge_hold_until_they_change(tmp_path):
-    path = write(tmp_path, [(30, "W"), (90, "N1"), (120, "N2"), (135, "(resp_hypopnea"), (150, "resp_hypopnea)"),
-                            (300, "N3"), (360, "U"), (390, "R")], "arousal", 200)  # fmt: skip
+    path = write(
+        tmp_path,
+        [
+            (30, "W"),
+            (90, "N1"),
+            (120, "N2"),
+            (135, "(resp_hypopnea"),
+            (150, "resp_hypopnea)"),
+            (300, "N3"),
+            (360, "U"),
+            (390, "R"),
+        ],
+        "arousal",
+        200,
+    )
     found = stages(path, 16)
     assert found == ["UNS", "W", "W", "N1", *["N2"] * 6, "N3", "N3", "UNS", "R", "UNS", "UNS"]
     notes = read_hypnogram(path).notes

@@ -49,10 +49,16 @@ def spindles_at(epochs, stage, **values):
 
 def coupled_at(epochs, stage, phases, coupled=True):
     return [
-        {"channel": "C3", "stage": stage, "spindle_class": "fast", "spindle_peak_s": 30.0 * e + 5,
-         "phase_rad": phase, "coupled": coupled}
+        {
+            "channel": "C3",
+            "stage": stage,
+            "spindle_class": "fast",
+            "spindle_peak_s": 30.0 * e + 5,
+            "phase_rad": phase,
+            "coupled": coupled,
+        }
         for e, phase in zip(epochs, phases, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def measure(tables, spindles=(), waves=(), coupling=(), spectrum=(), channels=("C3",), settings=None):
@@ -198,10 +204,16 @@ def test_slow_oscillations():
 
 def test_k_complexes_are_no_slow_oscillations():
     waves = [
-        {"channel": "C3", "stage": "N2", "neg_peak_s": 30.0 * e + 1, "ptp_uv": 150.0, "kind": kind,
-         "found_absolute": True}
+        {
+            "channel": "C3",
+            "stage": "N2",
+            "neg_peak_s": 30.0 * e + 1,
+            "ptp_uv": 150.0,
+            "kind": kind,
+            "found_absolute": True,
+        }
         for e, kind in zip(range(10, 70), ["k_complex", "slow_oscillation", "slow_oscillation"] * 20, strict=True)
-    ]  # fmt: skip
+    ]
     markers = measure(night(), waves=waves)
     assert row(markers, "k_complex_density_per_min", "N2")["value"] == pytest.approx(20 / 30)
     assert row(markers, "slow_oscillation_density_per_min", "N2")["value"] == pytest.approx(40 / 30)
@@ -224,10 +236,11 @@ def test_random_phases_have_no_strength_on_average():
     strengths = [
         row(
             measure(night(), coupling=coupled_at(range(10, 70), "N2", rng.uniform(-np.pi, np.pi, 60))),
-            "coupling_strength", "N2",
+            "coupling_strength",
+            "N2",
         )["value"]
         for _ in range(20)
-    ]  # fmt: skip
+    ]
     assert abs(np.mean(strengths)) < 4 * (1 / 60) / np.sqrt(20)  # its spread is about 1/n
 
 
@@ -249,8 +262,16 @@ def test_few_coupled_spindles_have_a_share_but_no_phase():
 
 
 def spectral(measure_name, value, stage="NREM", cycle=0, clean_min=20.0, reason=""):
-    return {"channel": "C3", "stage": stage, "cycle": cycle, "measure": measure_name, "value": value,
-            "n_epochs": int(2 * clean_min), "clean_min": clean_min, "reason": reason}  # fmt: skip
+    return {
+        "channel": "C3",
+        "stage": stage,
+        "cycle": cycle,
+        "measure": measure_name,
+        "value": value,
+        "n_epochs": int(2 * clean_min),
+        "clean_min": clean_min,
+        "reason": reason,
+    }
 
 
 def test_spectral_markers_are_those_of_the_whole_night():

@@ -211,13 +211,16 @@ def test_broken_header_is_a_recording_error(junk, tmp_path):
     ("file", "device", "roles"),
     [
         # the 1 Hz envelope that Sleep-EDF calls submental EMG would mislead the classifier
-        ("sleep-edf/SC4001E0-PSG-first-5-min.edf", "sleep-edf",
-         {"EEG Fpz-Cz": "eeg", "EEG Pz-Oz": "eeg", "EOG horizontal": "eog"}),
+        (
+            "sleep-edf/SC4001E0-PSG-first-5-min.edf",
+            "sleep-edf",
+            {"EEG Fpz-Cz": "eeg", "EEG Pz-Oz": "eeg", "EOG horizontal": "eog"},
+        ),
         ("nox/nox-a1-2-min.edf", "nox", {"C4-M1": "eeg", "C3-M2": "eeg", "E1-M2": "eog", "1-2": "emg"}),
         ("segment/segment.edf", "generic", {"EEG": "eeg"}),
         ("openbci/openbci-gui.txt", "openbci-text", {"EXG Channel 0": "eeg", "EXG Channel 1": "eeg"}),
     ],
-)  # fmt: skip
+)
 def test_real_file_gives_its_channels(file, device, roles, real_data):
     recording = es.read_recording(real_data / file)
     assert recording.device == device

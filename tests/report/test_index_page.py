@@ -15,28 +15,56 @@ from eegsleep.report.index_page import Glance, render_index
 
 CHANNEL = "Fpz-Cz"
 VALUES = {
-    "tst_min||": 412.5, "sleep_efficiency_percent||": 85.9, "sol_min||": 15.0, "waso_min||": 37.5, "n3_min||": 67.0,
-    "rem_min||": 97.0, f"fast_spindle_density_per_min|NREM|{CHANNEL}": 2.31,
-    "fast_spindle_density_per_min|NREM|Pz-Oz": 9.99, f"slow_oscillation_density_per_min|NREM|{CHANNEL}": 6.4,
-}  # fmt: skip
+    "tst_min||": 412.5,
+    "sleep_efficiency_percent||": 85.9,
+    "sol_min||": 15.0,
+    "waso_min||": 37.5,
+    "n3_min||": 67.0,
+    "rem_min||": 97.0,
+    f"fast_spindle_density_per_min|NREM|{CHANNEL}": 2.31,
+    "fast_spindle_density_per_min|NREM|Pz-Oz": 9.99,
+    f"slow_oscillation_density_per_min|NREM|{CHANNEL}": 6.4,
+}
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def _night(name, **changes):
-    return {"night": name, "subject": "S1", "start": "2026-03-14T22:51:30", "duration_s": 28800.0, "device": "muse",
-            "lights": "user", "verdict": "usable", "verdict_reasons": "All is well.", "reason": "", **VALUES, **changes,
-            }  # fmt: skip
+    return {
+        "night": name,
+        "subject": "S1",
+        "start": "2026-03-14T22:51:30",
+        "duration_s": 28800.0,
+        "device": "muse",
+        "lights": "user",
+        "verdict": "usable",
+        "verdict_reasons": "All is well.",
+        "reason": "",
+        **VALUES,
+        **changes,
+    }
 
 
 def _job(name, **changes):
-    return {"night": name, "subject": "S1", "file": "x.edf", "status": "done", "seconds": 1.0, "memory_mb": 1.0,
-            "error": "", "reason": "", **changes}  # fmt: skip
+    return {
+        "night": name,
+        "subject": "S1",
+        "file": "x.edf",
+        "status": "done",
+        "seconds": 1.0,
+        "memory_mb": 1.0,
+        "error": "",
+        "reason": "",
+        **changes,
+    }
 
 
 def _render(nights, jobs=(), **more):
     glances = {night["night"]: Glance(CHANNEL, "WW1222333RRW", {}, has_report=True) for night in nights}
-    page = render_index(pd.DataFrame(nights), pd.DataFrame(list(jobs)) if jobs else None,
-                        **{"glances": glances, "plotly": "plotly.js", **more})  # fmt: skip
+    page = render_index(
+        pd.DataFrame(nights),
+        pd.DataFrame(list(jobs)) if jobs else None,
+        **{"glances": glances, "plotly": "plotly.js", **more},
+    )
     return page.decode()
 
 
@@ -175,10 +203,21 @@ def _open(path):
     """Open a page from the disk in a browser; return what became of it, and what the console said."""
     if not BROWSER:
         pytest.skip("no Chromium at hand; the page is still checked as text")
-    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--enable-logging=stderr",
-               "--disable-background-networking", "--disable-component-update", "--disable-sync",
-               f"--user-data-dir={path.parent / 'profile'}", "--virtual-time-budget=8000", "--dump-dom", path.as_uri(),
-               ]  # fmt: skip
+    command = [
+        BROWSER,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--enable-logging=stderr",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={path.parent / 'profile'}",
+        "--virtual-time-budget=8000",
+        "--dump-dom",
+        path.as_uri(),
+    ]
     done = subprocess.run(command, capture_output=True, timeout=60, check=True)
     console = [line for line in done.stderr.decode(errors="replace").splitlines() if "CONSOLE" in line]
     return done.stdout.decode(), console
@@ -226,8 +265,11 @@ document.body.appendChild(out);
 
 def test_the_table_sorts_and_filters_and_the_figure_takes_another_marker(tmp_path):
     """What is missing comes last whichever way is sorted; the policy is taken off only to let the test look."""
-    nights = [_night("a", **{"tst_min||": 400.0}), _night("b10", **{"tst_min||": np.nan}),
-              _night("b1", verdict="caution", **{"tst_min||": 90.0, "sleep_efficiency_percent||": 50.0})]  # fmt: skip
+    nights = [
+        _night("a", **{"tst_min||": 400.0}),
+        _night("b10", **{"tst_min||": np.nan}),
+        _night("b1", verdict="caution", **{"tst_min||": 90.0, "sleep_efficiency_percent||": 50.0}),
+    ]
     page = _render(nights, [_job("z", status="failed", reason="cut")], plotly=share_plotly(tmp_path)[3:])
     page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
     path = tmp_path / "index.html"

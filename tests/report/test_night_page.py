@@ -66,8 +66,14 @@ def _stages(rng):
     chances = np.array([rng.dirichlet(alpha) for alpha in alphas])
     chances[500:506] = np.nan
     frame = pd.DataFrame(dict(zip(columns.values(), chances.T, strict=True)))
-    return frame.assign(epoch=np.arange(960), onset_s=np.arange(960) * 30.0, stage=names,
-                        confidence=chances.max(axis=1), usable=names != "UNS", agreement=1.0)  # fmt: skip
+    return frame.assign(
+        epoch=np.arange(960),
+        onset_s=np.arange(960) * 30.0,
+        stage=names,
+        confidence=chances.max(axis=1),
+        usable=names != "UNS",
+        agreement=1.0,
+    )
 
 
 def _quality(rng, roles):
@@ -75,13 +81,28 @@ def _quality(rng, roles):
     for label, role in roles.items():
         bad = rng.random(960) < 0.03
         bad[500:506] = True
-        frames.append(pd.DataFrame({
-            "epoch": np.arange(960), "onset_s": np.arange(960) * 30.0, "channel": label, "role": role,
-            "rms_uv": 20.0, "ptp_uv": 90.0, "flat_fraction": 0.0, "clipped_fraction": 0.0,
-            "nonfinite_fraction": 0.0, "high_frequency_uv": 3.0, "movement_fraction": 0.0, "drift_uv": 20.0,
-            "mains_uv": 2.0, "relative_gain": 1.0, "usable": ~bad,
-            "reason": np.where(bad, rng.choice(REASONS, 960), ""),
-        }))  # fmt: skip
+        frames.append(
+            pd.DataFrame(
+                {
+                    "epoch": np.arange(960),
+                    "onset_s": np.arange(960) * 30.0,
+                    "channel": label,
+                    "role": role,
+                    "rms_uv": 20.0,
+                    "ptp_uv": 90.0,
+                    "flat_fraction": 0.0,
+                    "clipped_fraction": 0.0,
+                    "nonfinite_fraction": 0.0,
+                    "high_frequency_uv": 3.0,
+                    "movement_fraction": 0.0,
+                    "drift_uv": 20.0,
+                    "mains_uv": 2.0,
+                    "relative_gain": 1.0,
+                    "usable": ~bad,
+                    "reason": np.where(bad, rng.choice(REASONS, 960), ""),
+                }
+            )
+        )
     return pd.concat(frames, ignore_index=True)
 
 
@@ -89,38 +110,71 @@ def _events(rng, stages):
     asleep = np.flatnonzero(stages["stage"].isin(["N2", "N3"]))
     peak = np.sort(rng.choice(asleep, 900) * 30 + rng.random(900) * 30)
     kind = np.where(rng.random(900) < 0.65, "fast", "slow")
-    spindles = pd.DataFrame({
-        "channel": CHANNEL, "stage": "N2", "onset_s": peak - 0.4, "duration_s": 0.8, "peak_s": peak,
-        "frequency_hz": 13.0, "amplitude_uv": 40.0, "amplitude_broadband_uv": 60.0, "n_oscillations": 9,
-        "symmetry": 0.5, "spindle_class": kind,
-    })  # fmt: skip
+    spindles = pd.DataFrame(
+        {
+            "channel": CHANNEL,
+            "stage": "N2",
+            "onset_s": peak - 0.4,
+            "duration_s": 0.8,
+            "peak_s": peak,
+            "frequency_hz": 13.0,
+            "amplitude_uv": 40.0,
+            "amplitude_broadband_uv": 60.0,
+            "n_oscillations": 9,
+            "symmetry": 0.5,
+            "spindle_class": kind,
+        }
+    )
     coupled = rng.random(900) < 0.3
-    coupling = pd.DataFrame({
-        "channel": CHANNEL, "stage": "N2", "spindle_class": kind, "spindle_peak_s": peak, "neg_peak_s": peak - 0.5,
-        "delay_s": 0.5, "phase_rad": np.where(coupled, rng.vonmises(-0.4, 1.6, 900), np.nan), "coupled": coupled,
-    })  # fmt: skip
+    coupling = pd.DataFrame(
+        {
+            "channel": CHANNEL,
+            "stage": "N2",
+            "spindle_class": kind,
+            "spindle_peak_s": peak,
+            "neg_peak_s": peak - 0.5,
+            "delay_s": 0.5,
+            "phase_rad": np.where(coupled, rng.vonmises(-0.4, 1.6, 900), np.nan),
+            "coupled": coupled,
+        }
+    )
     deep = np.flatnonzero(stages["stage"] == "N3")
     trough = np.sort(rng.choice(deep, 1500) * 30 + rng.random(1500) * 30)
-    waves = pd.DataFrame({
-        "channel": CHANNEL, "stage": "N3", "onset_s": trough - 0.3, "duration_s": 1.2, "neg_peak_s": trough,
-        "mid_crossing_s": trough + 0.3, "pos_peak_s": trough + 0.6, "neg_peak_uv": -60.0, "pos_peak_uv": 50.0,
-        "ptp_uv": 110.0, "slope_uv_per_s": 300.0, "frequency_hz": 0.8, "kind": "slow_oscillation",
-        "found_absolute": True,
-    })  # fmt: skip
+    waves = pd.DataFrame(
+        {
+            "channel": CHANNEL,
+            "stage": "N3",
+            "onset_s": trough - 0.3,
+            "duration_s": 1.2,
+            "neg_peak_s": trough,
+            "mid_crossing_s": trough + 0.3,
+            "pos_peak_s": trough + 0.6,
+            "neg_peak_uv": -60.0,
+            "pos_peak_uv": 50.0,
+            "ptp_uv": 110.0,
+            "slope_uv_per_s": 300.0,
+            "frequency_hz": 0.8,
+            "kind": "slow_oscillation",
+            "found_absolute": True,
+        }
+    )
     return spindles, waves, coupling
 
 
 def _markers():
     rows = [
-        ("tst_min", "A", "", "", 412.5, "min", ""), ("sleep_efficiency_percent", "A", "", "", 85.94, "percent", ""),
-        ("sol_min", "A", "", "", 15.0, "min", ""), ("waso_min", "A", "", "", 37.5, "min", ""),
+        ("tst_min", "A", "", "", 412.5, "min", ""),
+        ("sleep_efficiency_percent", "A", "", "", 85.94, "percent", ""),
+        ("sol_min", "A", "", "", 15.0, "min", ""),
+        ("waso_min", "A", "", "", 37.5, "min", ""),
         ("rem_latency_min", "C", "", "", np.nan, "min", "no REM before the signal was lost"),
-        ("n3_min", "B", "", "", 67.0, "min", ""), ("rem_min", "C", "", "", 97.0, "min", ""),
+        ("n3_min", "B", "", "", 67.0, "min", ""),
+        ("rem_min", "C", "", "", 97.0, "min", ""),
         ("fast_spindle_density_per_min", "D", "NREM", CHANNEL, 2.31, "per_min", ""),
         ("fast_spindle_density_per_min", "D", "N2", CHANNEL, 2.62, "per_min", ""),
         ("slow_oscillation_density_per_min", "D", "NREM", CHANNEL, 6.4, "per_min", ""),
         ("swa_power_uv2", "B", "NREM", CHANNEL, 812.0, "uv2", ""),
-    ]  # fmt: skip
+    ]
     frame = pd.DataFrame(rows, columns=["marker", "family", "stage", "channel", "value", "unit", "reason"])
     unsure = {"expected": np.nan, "low": np.nan, "high": np.nan}
     return tables.check_table(frame.assign(n=640, clean_min=242.5, **unsure), tables.MARKERS)
@@ -128,11 +182,15 @@ def _markers():
 
 def _averages():
     time = np.arange(-1, 1, 0.01)
-    shape = {"fast spindle": 14 * np.cos(2 * np.pi * 13.5 * time) * np.exp(-((time / 0.35) ** 2)),
-             "slow spindle": 12 * np.cos(2 * np.pi * 11 * time) * np.exp(-((time / 0.4) ** 2)),
-             "slow oscillation": -60 * np.cos(2 * np.pi * 0.8 * time) * np.exp(-((time / 0.8) ** 2))}  # fmt: skip
-    frames = [pd.DataFrame({"kind": kind, "channel": CHANNEL, "time_s": time, "mean_uv": mean, "sem_uv": 1.5, "n": 580})
-              for kind, mean in shape.items()]  # fmt: skip
+    shape = {
+        "fast spindle": 14 * np.cos(2 * np.pi * 13.5 * time) * np.exp(-((time / 0.35) ** 2)),
+        "slow spindle": 12 * np.cos(2 * np.pi * 11 * time) * np.exp(-((time / 0.4) ** 2)),
+        "slow oscillation": -60 * np.cos(2 * np.pi * 0.8 * time) * np.exp(-((time / 0.8) ** 2)),
+    }
+    frames = [
+        pd.DataFrame({"kind": kind, "channel": CHANNEL, "time_s": time, "mean_uv": mean, "sem_uv": 1.5, "n": 580})
+        for kind, mean in shape.items()
+    ]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -154,17 +212,32 @@ def night():
     stages = tables.check_table(_stages(rng), tables.HYPNOGRAM)
     spindles, waves, coupling = _events(rng, stages)
     return FakeNight(
-        id="sub-07_night-2", start=datetime(2026, 3, 14, 22, 51, 30), duration_s=28800.0, device="Sleep-EDF cassette",  # noqa: DTZ001
-        roles=roles, lights=Lights(300, 28800, "user"), stages=stages, quality=_quality(rng, roles),
-        spindles=spindles, slow_oscillations=waves,
-        coupling=coupling, spectrum=tables.empty_table(tables.SPECTRUM), markers=_markers(),
-        spectrogram=_spectrogram(rng, stages), averages=_averages(),
+        id="sub-07_night-2",
+        start=datetime(2026, 3, 14, 22, 51, 30),  # noqa: DTZ001
+        duration_s=28800.0,
+        device="Sleep-EDF cassette",
+        roles=roles,
+        lights=Lights(300, 28800, "user"),
+        stages=stages,
+        quality=_quality(rng, roles),
+        spindles=spindles,
+        slow_oscillations=waves,
+        coupling=coupling,
+        spectrum=tables.empty_table(tables.SPECTRUM),
+        markers=_markers(),
+        spectrogram=_spectrogram(rng, stages),
+        averages=_averages(),
         verdict=Verdict("caution", ("Pz-Oz: 12 % of the epochs were set aside: flat (115).",)),
         warnings=("Pz-Oz was flat from 03:01 to 03:04.",),
         methods=("Stages were scored by YASA 0.8.1.", "Spindles were detected in N2 and N3."),
-        provenance={"eegsleep version": "0.1.0", "fingerprint": "ab12" * 16, "versions": {"yasa": "0.8.1"},
-                    "input": {"sha256": "f" * 64}, "settings": {"spindles": {"low_hz": 11, "high_hz": 16}}},
-    )  # fmt: skip
+        provenance={
+            "eegsleep version": "0.1.0",
+            "fingerprint": "ab12" * 16,
+            "versions": {"yasa": "0.8.1"},
+            "input": {"sha256": "f" * 64},
+            "settings": {"spindles": {"low_hz": 11, "high_hz": 16}},
+        },
+    )
 
 
 def _without_scripts(page):
@@ -222,11 +295,17 @@ def test_hostile_text_is_shown_and_never_run(night):
     changed["quality"] = changed["quality"].assign(reason=evil)
     changed["markers"] = changed["markers"].assign(reason=evil)
     hostile = dataclasses.replace(
-        night, id=evil, device=evil, verdict=Verdict("reject", (evil,)), warnings=(evil,),
-        methods=(evil,), provenance={evil: evil, "input": {evil: evil}},
+        night,
+        id=evil,
+        device=evil,
+        verdict=Verdict("reject", (evil,)),
+        warnings=(evil,),
+        methods=(evil,),
+        provenance={evil: evil, "input": {evil: evil}},
         roles={rename.get(label, label): role for label, role in night.roles.items()},
-        spectrogram=SimpleNamespace(**(vars(night.spectrogram) | {"channel": evil})), **changed,
-    )  # fmt: skip
+        spectrogram=SimpleNamespace(**(vars(night.spectrogram) | {"channel": evil})),
+        **changed,
+    )
     page = render_night(hostile).decode()
     assert "alert(1)" in page
     assert evil not in page
@@ -291,19 +370,32 @@ def test_a_window_without_usable_nrem_is_a_gap_and_not_a_zero(night):
 def test_a_night_with_parts_missing_says_so_and_is_still_drawn(night, case):
     """Every part that is left out leaves a sentence behind."""
     given = night.stages.assign(**dict.fromkeys(["p_wake", "p_n1", "p_n2", "p_n3", "p_rem"], np.nan))
-    silent = {"spindles": tables.empty_table(tables.SPINDLES), "coupling": tables.empty_table(tables.COUPLING),
-              "slow_oscillations": tables.empty_table(tables.SLOW_OSCILLATIONS), "start": None, "spectrogram": None,
-              "averages": pd.DataFrame({name: [] for name in AVERAGES})}  # fmt: skip
+    silent = {
+        "spindles": tables.empty_table(tables.SPINDLES),
+        "coupling": tables.empty_table(tables.COUPLING),
+        "slow_oscillations": tables.empty_table(tables.SLOW_OSCILLATIONS),
+        "start": None,
+        "spectrogram": None,
+        "averages": pd.DataFrame({name: [] for name in AVERAGES}),
+    }
     changes, sentence = {
-        "nothing at all": (silent | {
-            "stages": tables.empty_table(tables.HYPNOGRAM), "quality": tables.empty_table(tables.QUALITY),
-            "markers": tables.empty_table(tables.MARKERS), "warnings": (), "methods": (), "provenance": {}},
-            "The marker table has no row"),
+        "nothing at all": (
+            silent
+            | {
+                "stages": tables.empty_table(tables.HYPNOGRAM),
+                "quality": tables.empty_table(tables.QUALITY),
+                "markers": tables.empty_table(tables.MARKERS),
+                "warnings": (),
+                "methods": (),
+                "provenance": {},
+            },
+            "The marker table has no row",
+        ),
         "given hypnogram": ({"stages": given}, "the hypnogram was given"),
         "no NREM": (silent | {"stages": given.assign(stage="W")}, "holds a usable minute of N2 or N3"),
         "read back": ({"spectrogram": None, "averages": None}, "which a night read back does not hold"),
         "no EEG": (silent | {"roles": {"chin": "emg"}}, "the recording has no EEG derivation"),
-    }[case]  # fmt: skip
+    }[case]
     page = render_night(dataclasses.replace(night, **changes)).decode()
     assert sentence in page
     assert 'class="omitted"' in page

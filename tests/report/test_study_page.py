@@ -24,24 +24,49 @@ from eegsleep.tables import CHECKS, COMPARISON, NUISANCE, check_table, empty_tab
 
 FAST, TST, WAVE = "fast_spindle_density_per_min", "tst_min", "swa_power_uv2"
 LOCK = {
-    "locked_at": "2026-03-01T12:00:00+00:00", "sha256": "abc", "study_sha256": "s", "nights_sha256": "n",
-    "schedule_sha256": "", "key_sha256": "k", "replaces": [], "open_label": False, "versions": {"eegsleep": "9.9"},
-}  # fmt: skip
+    "locked_at": "2026-03-01T12:00:00+00:00",
+    "sha256": "abc",
+    "study_sha256": "s",
+    "nights_sha256": "n",
+    "schedule_sha256": "",
+    "key_sha256": "k",
+    "replaces": [],
+    "open_label": False,
+    "versions": {"eegsleep": "9.9"},
+}
 
 
 def _study(kind="pairs", n_nights=12, subjects=("S01",), active="B", **changes):
     drawn = Mechanism("complete" if kind == "observational" else kind, **changes.pop("mechanism", {}))
     nights = draw_schedule(drawn, n_nights, 3, subjects)
-    nights = nights.assign(file=nights["night"] + ".edf", device="one", lights_off="23:00", lights_on="07:00", dose="",
-                           guess="", hours_since_dose=np.nan, excluded=False, exclusion_reason="",
-                           decided_masked=False)  # fmt: skip
+    nights = nights.assign(
+        file=nights["night"] + ".edf",
+        device="one",
+        lights_off="23:00",
+        lights_on="07:00",
+        dose="",
+        guess="",
+        hours_since_dose=np.nan,
+        excluded=False,
+        exclusion_reason="",
+        decided_masked=False,
+    )
     made = {
-        "title": "Glycine & spindles", "compound": "glycine", "design": "n-of-1",
-        "mechanism": Mechanism("observational") if kind == "observational" else drawn, "conditions": ("A", "B"),
-        "active": active, "primary": (f"{FAST}|NREM|C3", f"{TST}||"), "smallest_effects": {},
-        "families": ("D", "B", "A", "C", "E"), "alpha": 0.05, "seed": 1, "nights": nights, "path": Path("study.toml"),
+        "title": "Glycine & spindles",
+        "compound": "glycine",
+        "design": "n-of-1",
+        "mechanism": Mechanism("observational") if kind == "observational" else drawn,
+        "conditions": ("A", "B"),
+        "active": active,
+        "primary": (f"{FAST}|NREM|C3", f"{TST}||"),
+        "smallest_effects": {},
+        "families": ("D", "B", "A", "C", "E"),
+        "alpha": 0.05,
+        "seed": 1,
+        "nights": nights,
+        "path": Path("study.toml"),
         "compound_class": "melatonin",
-    }  # fmt: skip
+    }
     return Study(**(made | changes))
 
 
@@ -56,14 +81,27 @@ def _values(study, effect=3.0):
         ("tib_min", "", "", "min", 480.0, 5.0, 0.0),
     ):
         value = mean + sd * (rng.standard_normal(len(with_b)) + size * with_b)
-        parts.append(pd.DataFrame({"night": study.nights["night"], "marker": marker, "stage": stage,
-                                   "channel": channel, "value": value, "unit": unit, "clean_min": 200.0}))  # fmt: skip
+        parts.append(
+            pd.DataFrame(
+                {
+                    "night": study.nights["night"],
+                    "marker": marker,
+                    "stage": stage,
+                    "channel": channel,
+                    "value": value,
+                    "unit": unit,
+                    "clean_min": 200.0,
+                }
+            )
+        )
     return pd.concat(parts, ignore_index=True)
 
 
 def _checks(**statuses):
-    rows = [(f"C{i}", f"check {i}", statuses.get(f"C{i}", "pass"), 0.5, math.nan, f"Found -0.5 in {i}.")
-            for i in range(1, 13)]  # fmt: skip
+    rows = [
+        (f"C{i}", f"check {i}", statuses.get(f"C{i}", "pass"), 0.5, math.nan, f"Found -0.5 in {i}.")
+        for i in range(1, 13)
+    ]
     return check_table(pd.DataFrame(rows, columns=CHECKS.column_names), CHECKS)
 
 
@@ -237,9 +275,11 @@ def test_a_reason_that_most_markers_share_is_said_once(one):
 
 def test_doubts_that_stand_out_are_marked(one):
     study, comparison = one
-    rows = [("trend", FAST, "NREM", "C3", 1.0, "/min", -0.2, True, "It drifted by -1."),
-            ("one night", WAVE, "NREM", "C3", 1.0, "µV²", -0.2, True, "One night decides."),
-            ("one night", "tib_min", "", "", 1.0, "min", -0.2, True, "Nobody asked.")]  # fmt: skip
+    rows = [
+        ("trend", FAST, "NREM", "C3", 1.0, "/min", -0.2, True, "It drifted by -1."),
+        ("one night", WAVE, "NREM", "C3", 1.0, "µV²", -0.2, True, "One night decides."),
+        ("one night", "tib_min", "", "", 1.0, "min", -0.2, True, "Nobody asked."),
+    ]
     nuisance = check_table(pd.DataFrame(rows, columns=NUISANCE.column_names), NUISANCE)
     words = _words(render_study(study, _with(comparison, nuisance=nuisance)))
     assert "1 of the rows should make you stop" in words
@@ -321,8 +361,14 @@ def test_an_observational_study_has_no_p():
     assert "nothing was found before it" not in words
     assert "drawn anew" not in words
     assert "its nights were drawn by lot" not in words
-    known = _words(render_study(study, compare_nights(study, _values(study)), lock=LOCK | {"open_label": True},
-                                unmasked_at="2026-03-02T08:00:00+00:00"))  # fmt: skip
+    known = _words(
+        render_study(
+            study,
+            compare_nights(study, _values(study)),
+            lock=LOCK | {"open_label": True},
+            unmasked_at="2026-03-02T08:00:00+00:00",
+        )
+    )
     assert "Locked before comparing" in known, "there was nothing to unmask"
     assert "first opened" not in known
 

@@ -112,10 +112,19 @@ def test_events_lie_inside_their_stage_and_do_not_overlap(night: SimulatedNight,
 def test_events_do_not_overlap_when_crowded() -> None:
     """At the highest rates waves and spindles still stay apart: those without room are left out."""
     crowded = change(
-        HOUR, rate_hz=81, eeg=("C4-M1",), eog=(), emg=(), slow_oscillation_rate_per_min=30,
-        slow_oscillation_n2_ratio=1.0, k_complex_rate_per_min=6, fast_spindle_density_per_min=12,
-        slow_spindle_density_per_min=12, spindle_duration_s=1.5, coupling_strength=1.0,
-    )  # fmt: skip
+        HOUR,
+        rate_hz=81,
+        eeg=("C4-M1",),
+        eog=(),
+        emg=(),
+        slow_oscillation_rate_per_min=30,
+        slow_oscillation_n2_ratio=1.0,
+        k_complex_rate_per_min=6,
+        fast_spindle_density_per_min=12,
+        slow_spindle_density_per_min=12,
+        spindle_duration_s=1.5,
+        coupling_strength=1.0,
+    )
     night = simulate_night(crowded)
     for events in (night.slow_oscillations, night.spindles):
         assert len(events) > 300
@@ -148,9 +157,12 @@ def test_spindle_density_moves_spindles_only(night: SimulatedNight) -> None:
 def test_no_events_asked_none_planted() -> None:
     """Densities of zero leave empty tables that still have their columns."""
     silent = change(
-        HOUR, fast_spindle_density_per_min=0, slow_spindle_density_per_min=0,
-        slow_oscillation_rate_per_min=0, k_complex_rate_per_min=0,
-    )  # fmt: skip
+        HOUR,
+        fast_spindle_density_per_min=0,
+        slow_spindle_density_per_min=0,
+        slow_oscillation_rate_per_min=0,
+        k_complex_rate_per_min=0,
+    )
     night = simulate_night(silent)
     assert len(night.spindles) == len(night.slow_oscillations) == 0
     assert check_table(night.spindles, SIMULATED_SPINDLES).shape[1] == 9
@@ -250,8 +262,17 @@ def test_planted_events_are_in_the_signal(night: SimulatedNight) -> None:
 @pytest.mark.parametrize("phase_rad", [0.0, -1.5])
 def test_coupling_phase_is_realised(phase_rad: float) -> None:
     """Coupled spindles peak at the phase asked for, measured from the slow oscillations in the truth."""
-    settings = change(HOUR, rate_hz=81, eeg=("C4-M1",), eog=(), emg=(), n3_min=25, rem_min=5,
-                      coupling_strength=1.0, coupling_phase_rad=phase_rad)  # fmt: skip
+    settings = change(
+        HOUR,
+        rate_hz=81,
+        eeg=("C4-M1",),
+        eog=(),
+        emg=(),
+        n3_min=25,
+        rem_min=5,
+        coupling_strength=1.0,
+        coupling_phase_rad=phase_rad,
+    )
     night = simulate_night(settings, seed=3)
     coupled = night.spindles[night.spindles.coupled]
     assert len(coupled) > 0.7 * len(night.spindles)

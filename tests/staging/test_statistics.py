@@ -118,11 +118,20 @@ def test_agrees_with_yasa_where_the_definitions_do():
     ours = measure_sleep(stages)
     theirs = yasa.Hypnogram(list(stages["stage"])).sleep_statistics()
     names = {
-        "tib_min": "TIB", "tst_min": "TST", "sleep_efficiency_percent": "SE", "sol_min": "SOL",
-        "n1_min": "N1", "n2_min": "N2", "n3_min": "N3", "rem_min": "REM", "n1_percent": "%N1",
-        "n2_percent": "%N2", "n3_percent": "%N3", "rem_percent": "%REM",
+        "tib_min": "TIB",
+        "tst_min": "TST",
+        "sleep_efficiency_percent": "SE",
+        "sol_min": "SOL",
+        "n1_min": "N1",
+        "n2_min": "N2",
+        "n3_min": "N3",
+        "rem_min": "REM",
+        "n1_percent": "%N1",
+        "n2_percent": "%N2",
+        "n3_percent": "%N3",
+        "rem_percent": "%REM",
         "waso_min": "WASO",  # the night ends asleep, so that the two definitions meet
-    }  # fmt: skip
+    }
     for name, key in names.items():
         assert ours[name].value == pytest.approx(theirs[key], abs=1e-3), name
 

@@ -70,11 +70,25 @@ def test_white_nights_are_described_as_by_least_squares():
 
 
 ROW = {
-    "label": "Fast spindle density", "stage": "NREM", "unit": "/min", "difference": 1.0, "reason": "",
-    "method": "re-randomisation", "n_control": 10, "n_compound": 10, "p": 0.01, "p_adjusted": 0.02,
-    "role": "family", "gate": "open",
-    "low": 0.4, "low_90": 0.5, "high_90": 1.5, "bound": 0.4, "direction": "+", "smallest_p": 0.001,
-}  # fmt: skip
+    "label": "Fast spindle density",
+    "stage": "NREM",
+    "unit": "/min",
+    "difference": 1.0,
+    "reason": "",
+    "method": "re-randomisation",
+    "n_control": 10,
+    "n_compound": 10,
+    "p": 0.01,
+    "p_adjusted": 0.02,
+    "role": "family",
+    "gate": "open",
+    "low": 0.4,
+    "low_90": 0.5,
+    "high_90": 1.5,
+    "bound": 0.4,
+    "direction": "+",
+    "smallest_p": 0.001,
+}
 
 
 @pytest.mark.parametrize(

@@ -104,8 +104,12 @@ def test_the_criterion_is_the_restricted_likelihood():
     xvx = x.T @ inverse @ x
     beta = np.linalg.solve(xvx, x.T @ inverse @ values)
     rest = values - x @ beta
-    dense = (np.linalg.slogdet(v)[1] + np.linalg.slogdet(xvx)[1] + rest @ inverse @ rest
-             + (len(values) - 2) * math.log(2 * math.pi))  # fmt: skip
+    dense = (
+        np.linalg.slogdet(v)[1]
+        + np.linalg.slogdet(xvx)[1]
+        + rest @ inverse @ rest
+        + (len(values) - 2) * math.log(2 * math.pi)
+    )
     assert model.criterion == pytest.approx(dense)
     np.testing.assert_allclose(model.beta, beta)
     np.testing.assert_allclose(model.se, np.sqrt(np.diag(np.linalg.inv(xvx))))

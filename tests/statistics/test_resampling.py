@@ -83,7 +83,7 @@ def test_scipy_agrees_where_it_has_the_design():
     z = draws[5]
     by_scipy = stats.permutation_test(
         (values[z], values[~z]), lambda a, b: abs(np.mean(a) - np.mean(b)), alternative="greater"
-    )  # fmt: skip
+    )
     assert resampling.randomization_p(values, z, draws, complete=True)[0] == pytest.approx(by_scipy.pvalue)
 
 
@@ -107,7 +107,7 @@ def test_too_few_schedules_leave_the_interval_open():
     values = np.arange(6.0)
     _, low, high = resampling.interval_by_inversion(
         values, drawn[0], draws, complete=True, covariates=np.repeat(np.eye(3), 2, axis=0)
-    )  # fmt: skip
+    )
     assert np.isneginf(low[0])
     assert np.isposinf(high[0])
 
@@ -230,11 +230,16 @@ WIDE = 0.027
 @pytest.mark.parametrize(
     ("design", "n_nights", "noise"),
     [
-        ("pairs", 20, "AR .6"), ("pairs", 28, "30 % missing"), ("max-run 2", 20, "weekend 1 SD"),
-        ("max-run 3", 20, "AR .3"), ("complete", 20, "trend 2 SD"), ("complete", 20, "missing when low"),
-        ("complete", 28, "lognormal"), ("phases", 24, "trend 2 SD"),
+        ("pairs", 20, "AR .6"),
+        ("pairs", 28, "30 % missing"),
+        ("max-run 2", 20, "weekend 1 SD"),
+        ("max-run 3", 20, "AR .3"),
+        ("complete", 20, "trend 2 SD"),
+        ("complete", 20, "missing when low"),
+        ("complete", 28, "lognormal"),
+        ("phases", 24, "trend 2 SD"),
     ],
-)  # fmt: skip
+)
 def test_type_one_error_and_coverage(design, n_nights, noise):
     found = simulations.simulate_cell(design, n_nights, noise, QUICK, np.random.default_rng(10), n_draws=299)
     assert found["rejected"] == pytest.approx(0.05, abs=WIDE)

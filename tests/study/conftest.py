@@ -36,12 +36,26 @@ def night_rows():
     """Return two adaptation nights and twelve in pairs as dictionaries of cells."""
     rows = []
     for i, code in enumerate(["", "", *ORDER], start=1):
-        rows.append({
-            "subject": "S01", "night": f"S01-{i:03d}", "date": f"2026-01-{i + 4:02d}", "file": f"S01-{i:03d}.edf",
-            "condition": code, "block": str((i - 1) // 2) if code else "", "adaptation": "true" if not code else "",
-            "device": "Z1", "lights_off": "23:10", "lights_on": "07:00", "guess": "?" if code else "",
-            "excluded": "false", "exclusion_reason": "", "decided_masked": "", "day_kss": "4", "cov_alcohol_units": "0",
-        })  # fmt: skip
+        rows.append(
+            {
+                "subject": "S01",
+                "night": f"S01-{i:03d}",
+                "date": f"2026-01-{i + 4:02d}",
+                "file": f"S01-{i:03d}.edf",
+                "condition": code,
+                "block": str((i - 1) // 2) if code else "",
+                "adaptation": "true" if not code else "",
+                "device": "Z1",
+                "lights_off": "23:10",
+                "lights_on": "07:00",
+                "guess": "?" if code else "",
+                "excluded": "false",
+                "exclusion_reason": "",
+                "decided_masked": "",
+                "day_kss": "4",
+                "cov_alcohol_units": "0",
+            }
+        )
     return rows
 
 

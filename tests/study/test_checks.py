@@ -24,10 +24,11 @@ def marker_values(study, density=None, tst=None, clean_min=60.0):
     rows = [
         {"night": night, "marker": marker, "stage": stage, "channel": channel, "value": v, "clean_min": c}
         for marker, stage, channel, values in (
-            ("fast_spindle_density_per_min", "NREM", "C3", density), ("tst_min", "", "", tst),
+            ("fast_spindle_density_per_min", "NREM", "C3", density),
+            ("tst_min", "", "", tst),
         )
         for night, v, c in zip(study.nights["night"], values, clean, strict=True)
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows)
 
 
@@ -144,8 +145,10 @@ def test_c6_a_device_that_goes_with_the_condition_fails(study):
 
 def test_c6_goes_by_the_recordings_where_they_are_known(study):
     """nights.csv says one device; the files say that two recorded, one in each condition."""
-    made = {night: {"device": "zmax" if b else "dreem", "roles": {"C3": "eeg", "E1": "eog"}}
-            for night, b in zip(study.nights["night"], second(study), strict=True)}  # fmt: skip
+    made = {
+        night: {"device": "zmax" if b else "dreem", "roles": {"C3": "eeg", "E1": "eog"}}
+        for night, b in zip(study.nights["night"], second(study), strict=True)
+    }
     row = run_checks(study, provenances=made).set_index("code").loc["C6"]
     assert (row["status"], row["value"]) == ("fail", 1)
     assert "Z1 dreem (C3) 6 nights; Z1 zmax (C3) 6 nights" in row["message"]

@@ -101,8 +101,9 @@ def test_a_quarter_more_sigma_is_seen_in_amplitude_once_calibrated(nights):
 
 
 def test_count_does_not_depend_on_the_sampling_rate():
-    counts = [len(detect_spindles(*simulate(31, rate_hz, duration_h=2.0)[:3]))
-              for rate_hz in (100, 128, 200, 250, 256, 512)]  # fmt: skip
+    counts = [
+        len(detect_spindles(*simulate(31, rate_hz, duration_h=2.0)[:3])) for rate_hz in (100, 128, 200, 250, 256, 512)
+    ]
     assert max(counts) <= 1.02 * min(counts)
     assert min(counts) > 100
 
@@ -118,9 +119,13 @@ def test_real_segment_under_other_backgrounds(real_data):
     plain = detect(signal)
     places = choose_places(stages, plain["peak_s"].to_numpy())
     backgrounds = [
-        signal, scale_delta(signal, 0.7), scale_delta(signal, 1.4), tilt(signal, 0.3, 13), tilt(signal, -0.3, 13),
+        signal,
+        scale_delta(signal, 0.7),
+        scale_delta(signal, 1.4),
+        tilt(signal, 0.3, 13),
+        tilt(signal, -0.3, 13),
         add_alpha(signal, stages),
-    ]  # fmt: skip
+    ]
     counts = [len(detect(background)) for background in backgrounds]
     recalls = [recall_at(detect(plant(background, places)), places) for background in backgrounds]
     assert min(counts) >= 100

@@ -99,9 +99,8 @@ def _read_blocks(file: BinaryIO, header: Header, spans: list[list[Signal]]) -> I
 
     size, width = header.record_bytes, header.sample_bytes
     places = [
-        (span[0].start_sample * width, (span[-1].start_sample + span[-1].samples_per_record) * width)
-        for span in spans
-    ]  # fmt: skip
+        (span[0].start_sample * width, (span[-1].start_sample + span[-1].samples_per_record) * width) for span in spans
+    ]
     if size <= _JUMP_BYTES * len(places):
         step = max(1, PIECE_BYTES // size)
         for first in range(0, header.n_records, step):

@@ -35,9 +35,7 @@ _PADDING = b" \0\t\r\n"
 _NO_DATE = b"01.01.85"
 
 _CLOCK = re.compile(rb"[0-9]{1,2}[.:/\- ][0-9]{1,2}[.:/\- ][0-9]{2}")
-_FILTERS = re.compile(
-    rb"(?:(?:HP|LP|BP|N): ?(?:DC|[0-9]{1,5}(?:\.[0-9]{1,5})? ?Hz)(?:[ ;,]+|\Z))+", re.IGNORECASE
-)  # fmt: skip
+_FILTERS = re.compile(rb"(?:(?:HP|LP|BP|N): ?(?:DC|[0-9]{1,5}(?:\.[0-9]{1,5})? ?Hz)(?:[ ;,]+|\Z))+", re.IGNORECASE)
 # The words of the field that say nothing about a person; EDF+ and the AASM's stages spell them so.
 _STAGE_WORDS = re.compile(
     r"sleep stage (?:w|r|n[1-4]?|[1-4]|\?)|movement time|lights (?:off|on)|recording (?:starts|ends)",
@@ -47,30 +45,135 @@ _LABEL = re.compile(r"[\w \-:()+./]+")
 # A date of birth or a number of a patient is made of a label's characters too.
 _NUMBER = re.compile(r"\d{5}|\d+[./-]\d+[./-]\d+")
 # Words of a channel: that the patient field says them too does not make them a name.
-_CHANNEL_WORDS = frozenset({
-    "eeg", "eog", "emg", "ecg", "ekg", "erg", "meg", "eit", "chin", "leg", "arm", "left", "right", "resp",
-    "flow", "nasal", "temp", "light", "sound", "event", "marker", "pulse", "snore", "sao2", "spo2", "status",
-    "body", "position", "channel", "signal", "ref",
-})  # fmt: skip
+_CHANNEL_WORDS = frozenset(
+    {
+        "eeg",
+        "eog",
+        "emg",
+        "ecg",
+        "ekg",
+        "erg",
+        "meg",
+        "eit",
+        "chin",
+        "leg",
+        "arm",
+        "left",
+        "right",
+        "resp",
+        "flow",
+        "nasal",
+        "temp",
+        "light",
+        "sound",
+        "event",
+        "marker",
+        "pulse",
+        "snore",
+        "sao2",
+        "spo2",
+        "status",
+        "body",
+        "position",
+        "channel",
+        "signal",
+        "ref",
+    }
+)
 # Voltages we would not read, yet a person can make out what is meant.
 _VOLTS = re.compile(r"[0-9.]{0,4}[mun\N{MICRO SIGN}\N{GREEK SMALL LETTER MU}kp]{0,2}V", re.IGNORECASE)
-_UNITS = frozenset({
-    "%", "deg", "degc", "degf", "°c", "°f", "rad", "bpm", "1/min", "/min", "hz", "s", "ms", "min", "mmhg",
-    "cmh2o", "kpa", "hpa", "pa", "mbar", "l/s", "l/min", "ml/s", "ml/min", "ml", "l", "g", "mg", "m/s2",
-    "m/s^2", "m/s²", "cm", "mm", "m", "ohm", "kohm", "mohm", "ω", "kω", "lux", "lx", "db", "a", "ma", "ua",
-    "µa", "μa", "na", "v2", "uv2", "uv^2", "bool", "boolean", "count", "counts", "bit", "bits", "adc", "raw",
-    "none", "n/a", "-", "a.u.", "au", "arb", "arb.", "°", "h",
-    "v/s", "g/s", "tr/min", "rpm", "unit", "units", "unknown",
-})  # fmt: skip
+_UNITS = frozenset(
+    {
+        "%",
+        "deg",
+        "degc",
+        "degf",
+        "°c",
+        "°f",
+        "rad",
+        "bpm",
+        "1/min",
+        "/min",
+        "hz",
+        "s",
+        "ms",
+        "min",
+        "mmhg",
+        "cmh2o",
+        "kpa",
+        "hpa",
+        "pa",
+        "mbar",
+        "l/s",
+        "l/min",
+        "ml/s",
+        "ml/min",
+        "ml",
+        "l",
+        "g",
+        "mg",
+        "m/s2",
+        "m/s^2",
+        "m/s²",
+        "cm",
+        "mm",
+        "m",
+        "ohm",
+        "kohm",
+        "mohm",
+        "ω",
+        "kω",
+        "lux",
+        "lx",
+        "db",
+        "a",
+        "ma",
+        "ua",
+        "µa",
+        "μa",
+        "na",
+        "v2",
+        "uv2",
+        "uv^2",
+        "bool",
+        "boolean",
+        "count",
+        "counts",
+        "bit",
+        "bits",
+        "adc",
+        "raw",
+        "none",
+        "n/a",
+        "-",
+        "a.u.",
+        "au",
+        "arb",
+        "arb.",
+        "°",
+        "h",
+        "v/s",
+        "g/s",
+        "tr/min",
+        "rpm",
+        "unit",
+        "units",
+        "unknown",
+    }
+)
 # What the limits of an annotation signal are by EDF+; they mean nothing, so nothing is lost.
 _ANNOTATION_LIMITS = {
-    "physical minimum": b"-1", "physical maximum": b"1", "digital minimum": b"-32768", "digital maximum": b"32767",
-}  # fmt: skip
+    "physical minimum": b"-1",
+    "physical maximum": b"1",
+    "digital minimum": b"-32768",
+    "digital maximum": b"32767",
+}
 
 _SAID = {
-    "prefiltering": "what is no filter in the prefiltering", "unit": "a unit that does not look like one",
+    "prefiltering": "what is no filter in the prefiltering",
+    "unit": "a unit that does not look like one",
     "reserved": "the reserved field",
-}  # fmt: skip
+}
 
 
 def anonymize_recording(
@@ -134,8 +237,9 @@ def anonymize_recording(
         raise error.faults[-1].as_error(path.name) from None
     except OSError as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else str(error)
-        raise EegSleepError(f"{path.name} cannot be copied to {output}", found=found,
-                            remedy="check both paths and the room on the disk") from error  # fmt: skip
+        raise EegSleepError(
+            f"{path.name} cannot be copied to {output}", found=found, remedy="check both paths and the room on the disk"
+        ) from error
     if size_bytes > header.header_bytes + header.n_records * header.record_bytes:
         removed.append("What follows the last whole record was removed.")
     return (*removed, *tally.sentences(), _what_stays(start, header))
@@ -143,17 +247,21 @@ def anonymize_recording(
 
 def _check_output(path: Path, output: Path) -> None:
     if path.exists() and output.exists() and path.samefile(output):
-        raise EegSleepError("a recording cannot be anonymized onto itself", found=str(output),
-                            remedy="name another file for the copy")  # fmt: skip
+        raise EegSleepError(
+            "a recording cannot be anonymized onto itself", found=str(output), remedy="name another file for the copy"
+        )
     if os.path.lexists(output):
-        raise EegSleepError("the anonymized copy would overwrite a file", found=str(output),
-                            remedy="name a file that does not exist, or move this one away")  # fmt: skip
+        raise EegSleepError(
+            "the anonymized copy would overwrite a file",
+            found=str(output),
+            remedy="name a file that does not exist, or move this one away",
+        )
     if not output.parent.is_dir():
-        raise EegSleepError("the anonymized copy has no folder to go to", found=str(output.parent),
-                            remedy="make the folder first")  # fmt: skip
+        raise EegSleepError(
+            "the anonymized copy has no folder to go to", found=str(output.parent), remedy="make the folder first"
+        )
     if output.suffix.lower() == ".gz":
-        raise EegSleepError("the anonymized copy is written unpacked", found=output.name,
-                            remedy="name it without .gz")  # fmt: skip
+        raise EegSleepError("the anonymized copy is written unpacked", found=output.name, remedy="name it without .gz")
 
 
 def _dates(shift_to: date | None) -> tuple[bytes, bytes]:
@@ -197,17 +305,26 @@ def _clean_main(old: bytes, header: Header, short_date: bytes, long_date: bytes)
     fields = (
         (8, b"\xffBIOSEMI" if family == b"BDF" else b"0", ""),
         (80, b"X X X X" if plus else b"X", "The patient field was emptied."),
-        (80, b"Startdate " + long_date + b" X X X" if plus else b"X", "The recording field was emptied: dates, staff, "
-         "equipment. If the device was known by it, name the device when the copy is read."),
-        (8, short_date, "The start date was replaced, by EDF's own for an unknown one." if short_date == _NO_DATE
-         else "The start date was replaced by the one asked for."),
+        (
+            80,
+            b"Startdate " + long_date + b" X X X" if plus else b"X",
+            "The recording field was emptied: dates, staff, "
+            "equipment. If the device was known by it, name the device when the copy is read.",
+        ),
+        (
+            8,
+            short_date,
+            "The start date was replaced, by EDF's own for an unknown one."
+            if short_date == _NO_DATE
+            else "The start date was replaced by the one asked for.",
+        ),
         (8, clock if _CLOCK.fullmatch(clock) else b"", "The start time was no time and was removed."),
         (8, b"%d" % header.header_bytes, ""),
         (44, plus[0] if plus else b"24BIT" if family == b"BDF" else b"", "The reserved field was emptied."),
         (8, b"%d" % header.n_records, "The number of records was set to that of the whole records in the file."),
         (8, old[244:252].strip(_PADDING), ""),
         (4, b"%d" % len(header.signals), ""),
-    )  # fmt: skip
+    )
     new, removed, place = b"", [], 0
     for width, content, sentence in fields:
         if sentence and old[place : place + width].strip(_PADDING) != content:

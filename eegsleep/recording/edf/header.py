@@ -31,9 +31,17 @@ MAX_RECORDS = 10_000_000
 
 # Width in bytes of each field of the signal headers; the file holds all labels, then all transducers, ….
 FIELD_WIDTHS = {
-    "label": 16, "transducer": 80, "unit": 8, "physical minimum": 8, "physical maximum": 8, "digital minimum": 8,
-    "digital maximum": 8, "prefiltering": 80, "samples per record": 8, "reserved": 32,
-}  # fmt: skip
+    "label": 16,
+    "transducer": 80,
+    "unit": 8,
+    "physical minimum": 8,
+    "physical maximum": 8,
+    "digital minimum": 8,
+    "digital maximum": 8,
+    "prefiltering": 80,
+    "samples per record": 8,
+    "reserved": 32,
+}
 # Python's own float() takes 1_000, non-ASCII digits, inf and nan; a header may hold none of them.
 _INTEGER = re.compile(rb"([+-]?[0-9]{1,8})(\.0*)?")
 _PADDING = b" \0\t\r\n"
@@ -170,13 +178,22 @@ class _Inspector:
         if len(main) < 256:
             self.refuse("header-cut", "the file ends within its header", value=f"{len(main)} bytes")
         if not is_edf(main):
-            self.refuse("not-edf", "this is not an EDF or BDF file", field="version", value=decode_text(main[:8]),
-                        remedy="export the night as EDF from the program of your device")  # fmt: skip
+            self.refuse(
+                "not-edf",
+                "this is not an EDF or BDF file",
+                field="version",
+                value=decode_text(main[:8]),
+                remedy="export the night as EDF from the program of your device",
+            )
         is_bdf = main[0] == 0xFF
         n_signals = self.integer(main[252:256], "number of signals")
         if not 1 <= n_signals <= MAX_SIGNALS:
-            self.refuse("signal-count", f"a file has 1 to {MAX_SIGNALS} signals", field="number of signals",
-                        value=str(n_signals))  # fmt: skip
+            self.refuse(
+                "signal-count",
+                f"a file has 1 to {MAX_SIGNALS} signals",
+                field="number of signals",
+                value=str(n_signals),
+            )
         columns = self.columns(n_signals)
         header_bytes = self.header_size(main, n_signals)
         n_declared = self.integer(main[236:244], "number of records")
@@ -193,8 +210,12 @@ class _Inspector:
             identity=" ".join(map(decode_text, (main[8:168], *columns["transducer"], *columns["prefiltering"]))),
         )
         if not 0 < header.record_bytes <= MAX_RECORD_BYTES:
-            self.refuse("record-size", f"one record has at most {MAX_RECORD_BYTES / 1e6:g} MB",
-                        field="samples per record", value=f"{header.record_bytes} bytes together")  # fmt: skip
+            self.refuse(
+                "record-size",
+                f"one record has at most {MAX_RECORD_BYTES / 1e6:g} MB",
+                field="samples per record",
+                value=f"{header.record_bytes} bytes together",
+            )
         if self.size_bytes is not None:
             header = replace(header, n_records=self.count_records(header))
         return replace(header, faults=tuple(self.faults))
@@ -205,8 +226,12 @@ class _Inspector:
         """Return every field of the signal headers, one list a field."""
         block = self.file.read(256 * n_signals)
         if len(block) < 256 * n_signals:
-            self.refuse("header-cut", f"the file ends within the headers of its {n_signals} signals",
-                        field="number of signals", value=str(n_signals))  # fmt: skip
+            self.refuse(
+                "header-cut",
+                f"the file ends within the headers of its {n_signals} signals",
+                field="number of signals",
+                value=str(n_signals),
+            )
         columns, place = {}, 0
         for name, width in FIELD_WIDTHS.items():
             columns[name] = [block[place + i * width : place + (i + 1) * width] for i in range(n_signals)]
@@ -228,11 +253,18 @@ class _Inspector:
     def record_duration(self, main: bytes, columns: dict[str, list[bytes]]) -> float:
         record_s = self.decimal(main[244:252], "record duration")
         if not math.isfinite(record_s) or record_s < 0 or record_s > MAX_DURATION_S:
-            self.refuse("record-duration", "the duration of a record must be a positive number of seconds",
-                        field="record duration", value=decode_text(main[244:252]))  # fmt: skip
+            self.refuse(
+                "record-duration",
+                "the duration of a record must be a positive number of seconds",
+                field="record duration",
+                value=decode_text(main[244:252]),
+            )
         if all(_is_annotation(label) for label in columns["label"]):
-            self.refuse("annotations-only", "the file holds annotations and no signal", remedy="if it is a hypnogram, "
-                        "give it with --hypnogram beside the recording")  # fmt: skip
+            self.refuse(
+                "annotations-only",
+                "the file holds annotations and no signal",
+                remedy="if it is a hypnogram, give it with --hypnogram beside the recording",
+            )
         if record_s == 0:
             self.refuse(
                 "record-duration", "a record of no duration can hold no signal", field="record duration", value="0"
@@ -250,9 +282,7 @@ class _Inspector:
                 self.refuse("sampling-rate", said, field="samples per record", value=str(n_samples))
             is_annotation = _is_annotation(columns["label"][i])
             limits = [math.nan] * 4 if is_annotation else self.limits(columns, i, label, sample_bytes)
-            signals.append(
-                Signal(label, decode_text(columns["unit"][i]), *limits, n_samples, place, is_annotation)
-            )  # fmt: skip
+            signals.append(Signal(label, decode_text(columns["unit"][i]), *limits, n_samples, place, is_annotation))
             place += n_samples
         return tuple(signals)
 
@@ -278,8 +308,17 @@ class _Inspector:
                 said = "its physical limits run backwards, so the signal is turned over, as EDF asks for"
                 self.note("polarity", said, channel=label, field=names[0], value=f"{low:g} to {high:g}")
             return values
-        self.faults.append(Fault("range", "refused", problem, where, decode_text(columns[where][i]),
-                                 "correct the field from the recorder's own settings", label))  # fmt: skip
+        self.faults.append(
+            Fault(
+                "range",
+                "refused",
+                problem,
+                where,
+                decode_text(columns[where][i]),
+                "correct the field from the recorder's own settings",
+                label,
+            )
+        )
         return [math.nan] * 4
 
     def kind(self, main: bytes, signals: tuple[Signal, ...], *, is_bdf: bool) -> str:
@@ -315,16 +354,29 @@ class _Inspector:
         if size_is_wrong and any(
             fault.code in {"cut-off", "trailing-bytes", "length-unknown"} for fault in extent.faults
         ):
-            self.refuse("header-contradiction", "neither the size of the header nor that of the file fits the number "
-                        "of signals", field="number of signals", value=str(len(header.signals)))  # fmt: skip
+            self.refuse(
+                "header-contradiction",
+                "neither the size of the header nor that of the file fits the number of signals",
+                field="number of signals",
+                value=str(len(header.signals)),
+            )
         hours = extent.n_records * header.record_s / 3600
         if hours > MAX_DURATION_S / 3600:
-            self.refuse("too-long", f"a recording has at most {MAX_DURATION_S / 3600:g} h", field="record duration",
-                        value=f"{hours:.0f} h", remedy="split it into nights")  # fmt: skip
+            self.refuse(
+                "too-long",
+                f"a recording has at most {MAX_DURATION_S / 3600:g} h",
+                field="record duration",
+                value=f"{hours:.0f} h",
+                remedy="split it into nights",
+            )
         if extent.n_records > MAX_RECORDS:
-            self.refuse("too-many-records", f"a recording has at most {MAX_RECORDS:,} records", field="record duration",
-                        value=f"{extent.n_records:,} records of {header.record_s:g} s",
-                        remedy="export it with records of one second")  # fmt: skip
+            self.refuse(
+                "too-many-records",
+                f"a recording has at most {MAX_RECORDS:,} records",
+                field="record duration",
+                value=f"{extent.n_records:,} records of {header.record_s:g} s",
+                remedy="export it with records of one second",
+            )
         return extent.n_records
 
     # -- fields --------------------------------------------------------------------------------------
@@ -332,11 +384,20 @@ class _Inspector:
     def integer(self, raw: bytes, name: str, label: str = "") -> int:
         text, value = self.unpad(raw, name), parse_integer(raw)
         if value is None:
-            self.refuse("not-a-number", f"{name}{f' of {label}' if label else ''} is not a whole number", field=name,
-                        value=decode_text(raw))  # fmt: skip
+            self.refuse(
+                "not-a-number",
+                f"{name}{f' of {label}' if label else ''} is not a whole number",
+                field=name,
+                value=decode_text(raw),
+            )
         if b"." in text:
-            self.note("whole-number", f"{name} is written with a decimal point; it was read as {value}", field=name,
-                      value=decode_text(raw), channel=label)  # fmt: skip
+            self.note(
+                "whole-number",
+                f"{name} is written with a decimal point; it was read as {value}",
+                field=name,
+                value=decode_text(raw),
+                channel=label,
+            )
         return value
 
     def decimal(self, raw: bytes, name: str, label: str = "") -> float:
@@ -345,8 +406,13 @@ class _Inspector:
         if not DECIMAL.fullmatch(text):
             return math.nan
         if b"," in text:
-            self.note("decimal-comma", f"{name} is written with a comma; it was read as a decimal point", field=name,
-                      value=decode_text(raw), channel=label)  # fmt: skip
+            self.note(
+                "decimal-comma",
+                f"{name} is written with a comma; it was read as a decimal point",
+                field=name,
+                value=decode_text(raw),
+                channel=label,
+            )
         return float(text.replace(b",", b"."))
 
     def unpad(self, raw: bytes, name: str) -> bytes:

@@ -65,8 +65,13 @@ def _read_date(raw: bytes, recording: str, faults: list[Fault]) -> date | None:
             written,
         )
     elif not _AS_EDF_HAS_IT.fullmatch(raw):
-        _note(faults, "start-date", f"the start date is not written as EDF has it; it was read as {short.isoformat()}, "
-              "day first", "start date", written)  # fmt: skip
+        _note(
+            faults,
+            "start-date",
+            f"the start date is not written as EDF has it; it was read as {short.isoformat()}, day first",
+            "start date",
+            written,
+        )
     return short
 
 

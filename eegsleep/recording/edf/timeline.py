@@ -120,8 +120,14 @@ def _fill(stamps: np.ndarray, header: Header) -> tuple[np.ndarray, list[Fault]]:
     n_missing = stamps.size - known.size
     said = f"{n_missing} records do not say when they were made"
     said += "; the records around them leave no gap" if sure else ", and there is a gap beside them"
-    fault = Fault("time-keeping-broken", "repaired" if sure else "refused", said, "annotations",
-                  f"{known.size} of {stamps.size} time stamps", "" if sure else _EXPORT)  # fmt: skip
+    fault = Fault(
+        "time-keeping-broken",
+        "repaired" if sure else "refused",
+        said,
+        "annotations",
+        f"{known.size} of {stamps.size} time stamps",
+        "" if sure else _EXPORT,
+    )
     return filled, [fault]
 
 
@@ -262,10 +268,14 @@ def _overlap(record: int, early_s: float, stamps: np.ndarray) -> Fault:
 
 def _contradiction(usual_s: float, record_s: float) -> Fault:
     return Fault(
-        "record-duration", "refused",
+        "record-duration",
+        "refused",
         f"the header gives a record {record_s:g} s, but the records' own times are {usual_s:g} s apart, so the "
-        "sampling rate is not known", "record duration", f"{record_s:g}", _EXPORT,
-    )  # fmt: skip
+        "sampling rate is not known",
+        "record duration",
+        f"{record_s:g}",
+        _EXPORT,
+    )
 
 
 def _hold_to_limits(timeline: Timeline, header: Header) -> Timeline:
@@ -288,8 +298,14 @@ def _hold_to_limits(timeline: Timeline, header: Header) -> Timeline:
         said = f"the first record starts {timeline.offset_s:g} s after the header's start time"
         found.append(("late-start", "repaired", said))
     faults = (
-        Fault(code, severity, said, "annotations", f"first record at {timeline.offset_s:g} s, {missing_s:g} s of gaps",
-              _EXPORT if severity == "refused" else "")
+        Fault(
+            code,
+            severity,
+            said,
+            "annotations",
+            f"first record at {timeline.offset_s:g} s, {missing_s:g} s of gaps",
+            _EXPORT if severity == "refused" else "",
+        )
         for code, severity, said in found
-    )  # fmt: skip
+    )
     return replace(timeline, faults=(*timeline.faults, *faults))

@@ -55,8 +55,12 @@ def open_folder(folder: Path) -> Source:
     """
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".edf" and path.is_file())
     if len(paths) > _MAX_FILES:
-        raise RecordingError(f"{folder.name} is not a folder of one night", found=f"{len(paths)} EDF files",
-                             allowed=_ALLOWED, remedy="give one file; many nights are scored one by one")  # fmt: skip
+        raise RecordingError(
+            f"{folder.name} is not a folder of one night",
+            found=f"{len(paths)} EDF files",
+            allowed=_ALLOWED,
+            remedy="give one file; many nights are scored one by one",
+        )
     opened, faults = {}, []
     for path, label in zip(paths, unique_labels([path.stem for path in paths]), strict=True):
         try:
@@ -99,8 +103,9 @@ def _without_eeg(folder: Path, labels: Sequence[str], faults: Sequence[Fault]) -
     error = RecordingError(
         f"{folder.name} holds no readable {'EEG' if labels else 'EDF file'}",
         found="; ".join(text for text in (named, unreadable) if text) or "no .edf file",
-        allowed=f"{_ALLOWED}, such as EEG L.edf and EEG R.edf", remedy=remedy,
-    )  # fmt: skip
+        allowed=f"{_ALLOWED}, such as EEG L.edf and EEG R.edf",
+        remedy=remedy,
+    )
     error.faults = tuple(faults)
     return error
 

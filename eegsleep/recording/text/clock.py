@@ -67,9 +67,10 @@ class TextClock:
             return self._date_seconds(cells)
         except ValueError as error:
             raise RecordingError(
-                "the time stamps are not all written in the same way", found=clean_text(str(error).splitlines()[0]),
+                "the time stamps are not all written in the same way",
+                found=clean_text(str(error).splitlines()[0]),
                 remedy="remove the rows whose time stamp is damaged, or record again",
-            ) from error  # fmt: skip
+            ) from error
 
     def _date_seconds(self, cells: object) -> np.ndarray:
         import numpy as np
@@ -87,9 +88,10 @@ class TextClock:
             self._has_naive = True
         if self.zones and self._has_naive:
             raise RecordingError(
-                "some time stamps name a zone and others do not", found=self.zones[0],
+                "some time stamps name a zone and others do not",
+                found=self.zones[0],
                 remedy="write all of them in local time without a zone",
-            )  # fmt: skip
+            )
         times = times.to_numpy().astype("datetime64[us]")
         local_s = _zone_seconds(self.zones[0]) if self.zones else 0.0
         return np.where(np.isnat(times), np.nan, times.astype(np.int64) / 1e6 + local_s)
@@ -112,9 +114,7 @@ class TextClock:
 
 
 UTC = Fault("clock-utc", "repaired", "the file's clock is UTC and the zone is not known: clock times are not local")
-DATE_UNKNOWN = Fault(
-    "date-unknown", "repaired", "there are clock times without a date in it: its start is not known"
-)  # fmt: skip
+DATE_UNKNOWN = Fault("date-unknown", "repaired", "there are clock times without a date in it: its start is not known")
 NO_DATE = Fault("date-unknown", "repaired", "its time stamps are no dates of our time: its start is not known")
 
 

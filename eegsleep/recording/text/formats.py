@@ -56,10 +56,15 @@ def _read_muselsl(path: Path, layout: TextLayout) -> Rows:
     # says so keeps dates and the spacing of nights, and only clock times wait for the user's word.
     faults += [UTC, *_skipped(layout, [0, *picks]), *_missing(names, MUSE)]
     return Rows(
-        unique_labels([layout.names[i] for i in picks]), [table[i] for i in picks], as_seconds(table[0]), (256.0,),
-        packet=_MUSE_PACKET, to_local_s=0.0, faults=faults,
+        unique_labels([layout.names[i] for i in picks]),
+        [table[i] for i in picks],
+        as_seconds(table[0]),
+        (256.0,),
+        packet=_MUSE_PACKET,
+        to_local_s=0.0,
+        faults=faults,
         rate_remedy="some BlueMuse versions (2.3, 2.4) write wrong time stamps: record again with another version",
-    )  # fmt: skip
+    )
 
 
 def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
@@ -88,11 +93,17 @@ def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
     is_unix, of_day = clock.kind == "unix", clock.kind == "time of day"
     faults += [UTC] * is_unix + [DATE_UNKNOWN] * of_day
     return Rows(
-        list(labels.values()), [table[i] for i in picks], as_seconds(table[stamp]) if is_unix else table[stamp],
-        MIND_MONITOR_RATES_HZ, packet=_MUSE_PACKET, clock_kind=clock.kind, to_local_s=None if of_day else 0.0,
-        unworn=table[worn] == 0 if worn >= 0 else None, faults=faults,
+        list(labels.values()),
+        [table[i] for i in picks],
+        as_seconds(table[stamp]) if is_unix else table[stamp],
+        MIND_MONITOR_RATES_HZ,
+        packet=_MUSE_PACKET,
+        clock_kind=clock.kind,
+        to_local_s=None if of_day else 0.0,
+        unworn=table[worn] == 0 if worn >= 0 else None,
+        faults=faults,
         rate_remedy="set Mind Monitor's recording interval to constant and record again: this is not raw data",
-    )  # fmt: skip
+    )
 
 
 def _doubt_contact(label: str, quality: np.ndarray) -> list[Fault]:
@@ -107,9 +118,10 @@ def _read_openbci(path: Path, layout: TextLayout) -> Rows:
     first = ",".join(layout.comments[:1] + layout.first)
     if SD_CARD.match(first):
         raise RecordingError(
-            f"{path.name} is a raw file from OpenBCI's SD card", found="hexadecimal counts without time stamps",
+            f"{path.name} is a raw file from OpenBCI's SD card",
+            found="hexadecimal counts without time stamps",
             remedy="convert it with the OpenBCI GUI (SD card converter) and read what that writes",
-        )  # fmt: skip
+        )
     header = dict(re.findall(r"%\s*(Sample Rate|Number of channels)\s*=\s*([\d.]+)", "\n".join(layout.comments)))
     rate_hz = float(header.get("Sample Rate", 0))
     if not 50 <= rate_hz <= 16000:
@@ -149,10 +161,11 @@ def _announced_channels(text: str | None, n_named: int, layout: TextLayout) -> i
     if layout.names or not 1 <= number <= len(layout.first) - 1:
         found = f"number of channels {clean_text(text or 'not given')}, {len(layout.first)} columns"
         raise RecordingError(
-            "the file does not say which columns are its channels", found=found,
+            "the file does not say which columns are its channels",
+            found=found,
             allowed="from 1 channel to one less than there are columns",
             remedy="put back the lines that begin with % and the row of names as the OpenBCI GUI wrote them",
-        )  # fmt: skip
+        )
     return int(number)
 
 

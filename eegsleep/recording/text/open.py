@@ -79,9 +79,10 @@ def open_text(path: Path, kind: str) -> Source:
         raise RecordingError(problem, found=error.found, allowed=error.allowed, remedy=error.remedy) from error
     except (ValueError, OSError, OverflowError, MemoryError, KeyError, IndexError) as error:  # pandas' are ValueErrors
         raise RecordingError(
-            f"{path.name} cannot be read as {kind}", found=clean_text(str(error)),
+            f"{path.name} cannot be read as {kind}",
+            found=clean_text(str(error)),
             remedy="open it in a text editor: every row must hold plain numbers, with a point for the decimals",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _to_source(path: Path, kind: str, rows: Rows) -> Source:
@@ -120,11 +121,17 @@ def _to_source(path: Path, kind: str, rows: Rows) -> Source:
     start = _find_start(rows, grid)
     faults = [*rows.faults, *_describe_grid(grid, rows), *_describe_values(columns, rows, grid)]
     return Source(
-        path=path, files=(path,), kind=kind, start=start, duration_s=grid.n_samples / grid.rate_hz, load=load,
+        path=path,
+        files=(path,),
+        kind=kind,
+        start=start,
+        duration_s=grid.n_samples / grid.rate_hz,
+        load=load,
         channels=tuple(SourceChannel(label, grid.rate_hz, rows.unit) for label in columns),
         identity=f"{kind} {rows.identity}".strip(),
-        gaps=gaps, faults=tuple(faults),
-    )  # fmt: skip
+        gaps=gaps,
+        faults=tuple(faults),
+    )
 
 
 def _find_start(rows: Rows, grid: Grid) -> datetime | None:
@@ -180,9 +187,11 @@ def _lay_rows(rows: Rows) -> Grid:
         except RateError as error:
             refusal = error
     raise RecordingError(
-        refusal.problem, found=refusal.found, allowed=" or ".join(f"{rate:g} within 5 %" for rate in rows.rates_hz),
+        refusal.problem,
+        found=refusal.found,
+        allowed=" or ".join(f"{rate:g} within 5 %" for rate in rows.rates_hz),
         remedy=rows.rate_remedy or refusal.remedy,
-    )  # fmt: skip
+    )
 
 
 def _describe_grid(grid: Grid, rows: Rows) -> Iterator[Fault]:

@@ -220,19 +220,22 @@ def _check_span(stamps_s: np.ndarray) -> None:
     span = float(stamps_s.max() - stamps_s.min())
     if span > MAX_DURATION_S:
         raise RecordingError(
-            "the time stamps cover more than any night", found=f"{span / 3600:.1f} h", allowed="72 h",
+            "the time stamps cover more than any night",
+            found=f"{span / 3600:.1f} h",
+            allowed="72 h",
             remedy="cut the file into one file a night, or mend the clock of the stamps",
-        )  # fmt: skip
+        )
 
 
 def _check_rate(since_s: np.ndarray, rate_hz: float) -> None:
     rate = guess_rate(since_s)
     if not abs(rate / rate_hz - 1) <= MAX_RATE_ERROR:
         raise RateError(
-            "the time stamps do not belong to raw samples of this device", found=f"{rate:.4g} samples a second",
+            "the time stamps do not belong to raw samples of this device",
+            found=f"{rate:.4g} samples a second",
             allowed=f"{rate_hz:g} within 5 %",
             remedy="record raw data at the device's full rate, with a recording program whose time stamps are sound",
-        )  # fmt: skip
+        )
 
 
 def _check_losses(grid: Grid) -> None:
@@ -241,8 +244,9 @@ def _check_losses(grid: Grid) -> None:
         raise RecordingError(
             "too much of the recording is missing",
             found=f"{100 * share:.0f} % of the samples, {grid.lost / grid.rate_hz / 3600:.1f} h in all",
-            allowed="half of the samples, 24 h", remedy="cut the file where it was interrupted",
-        )  # fmt: skip
+            allowed="half of the samples, 24 h",
+            remedy="cut the file where it was interrupted",
+        )
 
 
 def _repeated(stamps_s: np.ndarray, counter: np.ndarray | None, values: Sequence[np.ndarray] | None) -> np.ndarray:
@@ -272,9 +276,10 @@ def _order_stretches(stamps_s: np.ndarray) -> tuple[np.ndarray | None, int]:
     turn = np.argsort(first, kind="stable")
     if (first[turn][1:] <= last[turn][:-1]).any():
         raise RecordingError(
-            "the time stamps run twice over the same time", found=f"{len(heads)} stretches that overlap",
+            "the time stamps run twice over the same time",
+            found=f"{len(heads)} stretches that overlap",
             remedy="split the file where its clock steps back, and keep the part that is right",
-        )  # fmt: skip
+        )
     tails = np.append(heads[1:], len(stamps_s))
     return np.concatenate([np.arange(heads[i], tails[i]) for i in turn]), int((turn != np.arange(len(turn))).sum())
 

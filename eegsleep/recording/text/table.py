@@ -59,9 +59,11 @@ def read_layout(path: Path) -> TextLayout:
     cells = split_line(lines[0].decode("utf-8", "replace"), delimiter)
     if len(cells) > _MAX_COLUMNS:
         raise RecordingError(
-            f"{path.name} has too many columns", found=str(len(cells)), allowed=f"{_MAX_COLUMNS}",
+            f"{path.name} has too many columns",
+            found=str(len(cells)),
+            allowed=f"{_MAX_COLUMNS}",
             remedy="give the file as the recording program wrote it: a row for each sample",
-        )  # fmt: skip
+        )
     if re.fullmatch(r"[-+\d.eE]*", cells[0]):  # numbers from the first row on
         return TextLayout([], cells, comments, delimiter, b"", offset)
     first = next((line for line in lines[1:] if line.strip()), b"")
@@ -94,9 +96,17 @@ def read_table(
     for block in _blocks(path, layout, faults):
         line = _check_block(block, layout, width, line)
         table = pd.read_csv(
-            BytesIO(block), sep=layout.delimiter, header=None, names=range(width), usecols=sorted(kinds), dtype=kinds,
-            skipinitialspace=True, encoding="latin-1", na_values=["", "nan", "NaN"], engine="c",
-        )  # fmt: skip
+            BytesIO(block),
+            sep=layout.delimiter,
+            header=None,
+            names=range(width),
+            usecols=sorted(kinds),
+            dtype=kinds,
+            skipinitialspace=True,
+            encoding="latin-1",
+            na_values=["", "nan", "NaN"],
+            engine="c",
+        )
         for i, part in parts.items():
             part.append(clock.seconds(table[i]) if kinds[i] is str else table[i].to_numpy(copy=True))
         del table, block
@@ -140,10 +150,11 @@ def _check_block(block: bytes, layout: TextLayout, width: int, line: int) -> int
     wrong = np.flatnonzero((marks != width - 1) & (np.diff(ends, prepend=-1) > 2))
     if len(wrong):
         raise RecordingError(
-            "rows are not of the same length", found=f"{marks[wrong[0]] + 1} cells in row {line + wrong[0]}",
+            "rows are not of the same length",
+            found=f"{marks[wrong[0]] + 1} cells in row {line + wrong[0]}",
             allowed=f"{width} cells, divided by {mark!r}",
             remedy=f"if it is a decimal comma, {remedy}; else remove that row",
-        )  # fmt: skip
+        )
     return line + len(ends)
 
 

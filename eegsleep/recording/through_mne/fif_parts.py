@@ -62,9 +62,11 @@ def _walk(path: Path, file: BinaryIO) -> Iterator[tuple[int, int, int]]:
             break
         place = following
     raise RecordingError(
-        f"{path.name} cannot be read: its parts do not follow each other", found=f"a step back at byte {place}",
-        allowed="a FIF file whose tags lead to its end", **_REMEDY,
-    )  # fmt: skip
+        f"{path.name} cannot be read: its parts do not follow each other",
+        found=f"a step back at byte {place}",
+        allowed="a FIF file whose tags lead to its end",
+        **_REMEDY,
+    )
 
 
 def _listed(file: BinaryIO, size: int) -> Iterator[tuple[int, int, int]]:

@@ -44,9 +44,14 @@ _REMEDIES = {
     b"\xfe\xff": "if it is text, save it again as CSV in UTF-8",
 }
 _PART_OF = {
-    ".eeg": ".vhdr", ".vmrk": ".vhdr", ".avg": ".vhdr", ".amrk": ".ahdr", ".fdt": ".set", ".dat": ".hea",
+    ".eeg": ".vhdr",
+    ".vmrk": ".vhdr",
+    ".avg": ".vhdr",
+    ".amrk": ".ahdr",
+    ".fdt": ".set",
+    ".dat": ".hea",
     ".mat": ".hea",
-}  # fmt: skip
+}
 _VOLTAGES = {"eeg", "eog", "emg", "ecg"}
 _MAX_PARTS = 50
 _MAX_HEADER_BYTES = 10_000_000
@@ -188,9 +193,10 @@ def _named_files(path: Path, header: str) -> list[Path]:
         elif key == "datafile":
             shown = clean_text(value)
             remedy = (
-                f"write the file's name in the place of $b in {path.name}" if "$b" in value
+                f"write the file's name in the place of $b in {path.name}"
+                if "$b" in value
                 else "put it back beside its header: a BrainVision recording is a header, a marker and a data file"
-            )  # fmt: skip
+            )
             raise RecordingError(f"{path.name} cannot be read: its data file is not there", found=shown, remedy=remedy)
     sibling = path.with_suffix(".vmrk")  # mne takes it where the marker file that is named is not there
     if sibling.is_file():
@@ -207,8 +213,11 @@ def _check_parts(path: Path) -> None:
         number = re.search(r"-(\d{1,9})\.[^-]*$", part.name)
         back = [other for other in following if isinstance(other, int) and other <= int(number[1] if number else 0)]
         if back or _is_among(part, seen) or len(seen) > _MAX_PARTS:
-            raise RecordingError(f"{path.name} cannot be read: its parts name each other in a circle",
-                                 found=clean_text(part.name), remedy="save it again as one file")  # fmt: skip
+            raise RecordingError(
+                f"{path.name} cannot be read: its parts name each other in a circle",
+                found=clean_text(part.name),
+                remedy="save it again as one file",
+            )
         seen.append(part)
         for written in (other for other in following if isinstance(other, str)):
             other = path.parent / written
@@ -224,10 +233,11 @@ def _hold_in_folder(path: Path, other: Path, written: str) -> None:
     is_path = re.search(r"[\\/:]|[^\x20-\U0010ffff]", written.removeprefix("./").removeprefix(".\\"))
     if is_path or other.resolve().parent != folder or (other.exists() and not other.is_file()):
         raise RecordingError(
-            f"{path.name} cannot be read: it names a file that does not lie beside it", found=clean_text(written),
+            f"{path.name} cannot be read: it names a file that does not lie beside it",
+            found=clean_text(written),
             allowed=f"a file in the folder of {path.name}, and no link to another place",
             remedy="copy the files of the recording into one folder, and mend the name in its header",
-        )  # fmt: skip
+        )
 
 
 def _is_among(file: Path, files: Sequence[Path]) -> bool:
@@ -278,8 +288,9 @@ def _find_skips(raw: mne.io.BaseRaw) -> tuple[tuple[float, float], ...]:
 def _doubt_joints(raw: mne.io.BaseRaw) -> list[Fault]:
     """Return a fault if pieces of different times were joined, so that the time of what follows is not known."""
     step_s = 1 / float(raw.info["sfreq"])
-    onsets = sorted({onset for onset, _, text in _annotations(raw)
-                     if onset > step_s and _JOINT.fullmatch(text.rstrip("/ "))})  # fmt: skip
+    onsets = sorted(
+        {onset for onset, _, text in _annotations(raw) if onset > step_s and _JOINT.fullmatch(text.rstrip("/ "))}
+    )
     if not onsets:
         return []
     places = ", ".join(f"{onset:.4f}".rstrip("0").rstrip(".") for onset in onsets[:5]) + (", …" if onsets[5:] else "")

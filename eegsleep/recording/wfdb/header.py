@@ -114,17 +114,21 @@ def read_header(path: Path) -> WfdbHeader:
     if record is None:
         raise refuse_header(path, "its first line is none of a WFDB header", lines[0] if lines else "an empty file")
     if record["segments"]:
-        raise RecordingError(f"{path.name} is a record of several segments, which may leave gaps or change channels",
-                             found=f"{record['segments']} segments", allowed="a record of one segment",
-                             remedy="give the header of a segment, or export the night as EDF")  # fmt: skip
+        raise RecordingError(
+            f"{path.name} is a record of several segments, which may leave gaps or change channels",
+            found=f"{record['segments']} segments",
+            allowed="a record of one segment",
+            remedy="give the header of a segment, or export the night as EDF",
+        )
     n_signals, rate_hz = int(record["signals"]), float(record["rate"] or 0)
     if not 1 <= n_signals <= MAX_SIGNALS or len(lines) < 1 + n_signals:
         raise refuse_header(path, "it does not describe the signals it counts", f"{n_signals} signals")
     if not 0 < rate_hz <= 1e6:
         raise refuse_header(path, "it gives no sampling rate", lines[0])
     written = [_parse_signal(path, line) for line in lines[1 : 1 + n_signals]]
-    labels = unique_labels([decode_text((m["label"] or f"signal {i}").encode("latin-1"))
-                            for i, m in enumerate(written, start=1)])  # fmt: skip
+    labels = unique_labels(
+        [decode_text((m["label"] or f"signal {i}").encode("latin-1")) for i, m in enumerate(written, start=1)]
+    )
     signals = tuple(_make_signal(match, label) for match, label in zip(written, labels, strict=True))
     start, faults = _read_start(record)
     for signal, match in zip(signals, written, strict=True):
@@ -140,9 +144,10 @@ def _parse_signal(path: Path, line: str) -> re.Match:
     if match["format"] not in BITS or int(match["skew"] or 0) or int(match["per_frame"] or 1) < 1:
         raise RecordingError(
             f"{path.name} cannot be read: its samples are written in a way that eegsleep does not read",
-            found=clean_text(f"format {line.split()[1]}"), allowed=f"formats {', '.join(BITS)}, without skew",
+            found=clean_text(f"format {line.split()[1]}"),
+            allowed=f"formats {', '.join(BITS)}, without skew",
             remedy="convert the record with PhysioNet's own tools, or export the night as EDF",
-        )  # fmt: skip
+        )
     return match
 
 
@@ -169,8 +174,9 @@ def _doubt_scale(signal: WfdbSignal, match: re.Match) -> list[Fault]:
     """Return what the header leaves out of a signal's scale: its gain, or its unit."""
     if math.isnan(signal.gain):
         said = "its header gives no gain: it was never calibrated, and how large it is cannot be known"
-        return [Fault("not-calibrated", "refused", said, "gain", match["gain"] or "", "name another channel",
-                      signal.label)]  # fmt: skip
+        return [
+            Fault("not-calibrated", "refused", said, "gain", match["gain"] or "", "name another channel", signal.label)
+        ]
     if not match["unit"]:
         said = "its header gives no unit; it is taken for mV, as the format has it"
         return [Fault("unit-assumed", "repaired", said, "unit", channel=signal.label)]

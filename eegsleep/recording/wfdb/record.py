@@ -42,8 +42,11 @@ def open_wfdb(path: Path) -> Source:
         are not what it says.
     """
     if find_spec("wfdb") is None:
-        raise RecordingError(f"{path.name} is a WFDB record, which takes the package wfdb to read", found="no wfdb",
-                             remedy='install it with: pip install "eegsleep[wfdb]"')  # fmt: skip
+        raise RecordingError(
+            f"{path.name} is a WFDB record, which takes the package wfdb to read",
+            found="no wfdb",
+            remedy='install it with: pip install "eegsleep[wfdb]"',
+        )
     _refuse_name(path)
     header = read_header(path)
     files = _hold_files(path, header)
@@ -81,9 +84,11 @@ def open_wfdb(path: Path) -> Source:
 def _refuse_name(path: Path) -> None:
     """Refuse what wfdb would take for the address of another file: it opens whatever `::` chains together."""
     if path.suffix != ".hea" or "::" in str(path.absolute()):
-        raise RecordingError(f"{clean_text(path.name)} is the header of a WFDB record under a name that is none",
-                             allowed="a name that ends in .hea, and no :: in the path",
-                             remedy="rename it, or copy the record to another folder")  # fmt: skip
+        raise RecordingError(
+            f"{clean_text(path.name)} is the header of a WFDB record under a name that is none",
+            allowed="a name that ends in .hea, and no :: in the path",
+            remedy="rename it, or copy the record to another folder",
+        )
 
 
 def _hold_files(path: Path, header: WfdbHeader) -> dict[str, Path]:
@@ -93,13 +98,15 @@ def _hold_files(path: Path, header: WfdbHeader) -> dict[str, Path]:
         file = path.parent / name
         if not _BESIDE.fullmatch(name) or file.resolve().parent != path.parent.resolve():
             raise RecordingError(
-                f"{path.name} cannot be read: it names a file that does not lie beside it", found=clean_text(name),
+                f"{path.name} cannot be read: it names a file that does not lie beside it",
+                found=clean_text(name),
                 allowed=f"a file in the folder of {path.name}, and no link to another place",
                 remedy="copy the files of the record into one folder, and mend the name in its header",
-            )  # fmt: skip
+            )
         if not file.is_file():
-            raise RecordingError(f"{path.name} cannot be read: its file of samples is not there", found=name,
-                                 remedy=DOWNLOAD)  # fmt: skip
+            raise RecordingError(
+                f"{path.name} cannot be read: its file of samples is not there", found=name, remedy=DOWNLOAD
+            )
         if len({(s.format, s.offset_bytes) for s in header.signals if s.file == name}) > 1:
             raise refuse_header(path, "signals of one file have different formats", name)
         files[name] = file
@@ -135,8 +142,11 @@ def _doubt_first_samples(path: Path, header: WfdbHeader, *, is_whole: bool) -> l
         If the length is another, too: then the samples are not written as the header has it.
     """
     begins = _decode(path, list(range(len(header.signals))), 0, 1)
-    odd = [(s, int(digital[0])) for s, digital in zip(header.signals, begins, strict=True)
-           if s.first is not None and digital[0] != s.first]  # fmt: skip
+    odd = [
+        (s, int(digital[0]))
+        for s, digital in zip(header.signals, begins, strict=True)
+        if s.first is not None and digital[0] != s.first
+    ]
     if odd and not is_whole:
         raise refuse_header(
             path, "neither the number of samples nor the first of them is what it says", odd[0][0].label

@@ -113,9 +113,10 @@ def _redraw(study, arranged: Arrangement, n_draws: int) -> tuple[Bools | None, b
     if violation:
         raise SettingsError(
             f"the schedule that was followed is not one the mechanism {study.mechanism.kind} could have drawn",
-            found=f"{violation.found} at {study.nights['night'].iloc[violation.row]}", allowed=violation.allowed,
+            found=f"{violation.found} at {study.nights['night'].iloc[violation.row]}",
+            allowed=violation.allowed,
             remedy="declare the mechanism that produced the schedule; a p-value rests on it",
-        )  # fmt: skip
+        )
     draws = mechanisms.enumerate_all(study.mechanism, study.nights)
     complete = draws is not None
     if draws is None:
@@ -243,15 +244,25 @@ def _describe(arranged: Arrangement, index: int, study) -> dict:  # noqa: ANN001
         role = "primary" if entry["endpoint"] in study.primary else "family"
         role = role if role == "primary" or entry["family"] in study.families else "described"
     return row | {
-        "endpoint": entry["endpoint"], "role": role, "measure": verdicts.name_measure(entry["marker"]),
-        "represents": False, "reason": "", "method": "descriptive", "adjustment": "",
-        "n_tests": 0, "gate": "", "n_control": first.size, "n_compound": second.size,
+        "endpoint": entry["endpoint"],
+        "role": role,
+        "measure": verdicts.name_measure(entry["marker"]),
+        "represents": False,
+        "reason": "",
+        "method": "descriptive",
+        "adjustment": "",
+        "n_tests": 0,
+        "gate": "",
+        "n_control": first.size,
+        "n_compound": second.size,
         "n_subjects": len(set(arranged.subjects[kept].tolist())),
-        "control_mean": mean(first), "compound_mean": mean(second), "control_sd": sd,
+        "control_mean": mean(first),
+        "compound_mean": mean(second),
+        "control_sd": sd,
         "g_av": math.nan if angle else effects.hedges_g_av(first, second, df=_freedom(arranged, kept, study)),
         "nap": math.nan if angle else effects.nap(first, second),
         "bound": arrangement.bound_in_unit(entry, sd, mean(first)),
-    }  # fmt: skip
+    }
 
 
 def _freedom(arranged: Arrangement, kept: Bools, study) -> float:  # noqa: ANN001
@@ -277,21 +288,29 @@ def _adjust(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study, *, 
             rows[i] |= {"p_adjusted": float(p), "adjustment": how, "n_tests": len(primary), "gate": "open"}
     opened = not study.primary or any(rows[i]["p_adjusted"] <= study.alpha for i in primary)
     members = {
-        family: [i for i, row in enumerate(rows)
-                 if row["family"] == family and row["role"] == "family" and enough[i]]
+        family: [i for i, row in enumerate(rows) if row["family"] == family and row["role"] == "family" and enough[i]]
         for family in study.families
-    }  # fmt: skip
+    }
     members = {family: own for family, own in members.items() if own}
     adjusted, gates = multiplicity.gate_families(
         {family: [rows[i]["p"] for i in own] for family, own in members.items()},
-        study.families, q=verdicts.FALSE_DISCOVERY_RATE, opened=opened,
-    )  # fmt: skip
+        study.families,
+        q=verdicts.FALSE_DISCOVERY_RATE,
+        opened=opened,
+    )
     for family, own in members.items():
         for i, p in zip(own, adjusted[family], strict=True):
-            rows[i] |= {"p_adjusted": float(p), "n_tests": len(own), "gate": "open" if gates[family] else "closed",
-                        "adjustment": f"Benjamini-Hochberg within family {family}"}  # fmt: skip
-    return gates | {row["family"]: gates.get(row["family"], False) or row["role"] == "primary"
-                    for row in rows if row["role"] == "primary"}  # fmt: skip
+            rows[i] |= {
+                "p_adjusted": float(p),
+                "n_tests": len(own),
+                "gate": "open" if gates[family] else "closed",
+                "adjustment": f"Benjamini-Hochberg within family {family}",
+            }
+    return gates | {
+        row["family"]: gates.get(row["family"], False) or row["role"] == "primary"
+        for row in rows
+        if row["role"] == "primary"
+    }
 
 
 def _night_table(arranged: Arrangement) -> pd.DataFrame:

@@ -57,10 +57,17 @@ def fill_group(
         fixed = mean_before(arranged, before)
     found = groups.compare_groups(values, arranged.assigned, arranged.subjects, design, fixed)
     chosen = found.chosen
-    row |= {"n_control": _count(arranged, values, second=False), "n_compound": _count(arranged, values, second=True),
-            "method": found.method if tested else "descriptive", "reason": found.note,
-            "difference": chosen.estimate, "low": chosen.low, "high": chosen.high,
-            "t_low": found.subject_means.low, "t_high": found.subject_means.high}  # fmt: skip
+    row |= {
+        "n_control": _count(arranged, values, second=False),
+        "n_compound": _count(arranged, values, second=True),
+        "method": found.method if tested else "descriptive",
+        "reason": found.note,
+        "difference": chosen.estimate,
+        "low": chosen.low,
+        "high": chosen.high,
+        "t_low": found.subject_means.low,
+        "t_high": found.subject_means.high,
+    }
     if fixed is not None and study.mechanism.kind == "parallel" and not row["reason"]:
         row["reason"] = "set against each sleeper's own nights before the first condition"
     if not math.isfinite(chosen.se):
@@ -153,17 +160,31 @@ def _model_rows(row: dict, found: groups.GroupResult, *, tested: bool) -> list[d
     sds = [math.nan] * 3
     if found.model is not None:
         spread = np.sqrt(np.diag(found.model.random_covariance))
-        sds = [float(spread[0]), float(spread[1]) if len(spread) > 1 else math.nan,
-               math.sqrt(found.model.residual_variance)]  # fmt: skip
+        sds = [
+            float(spread[0]),
+            float(spread[1]) if len(spread) > 1 else math.nan,
+            math.sqrt(found.model.residual_variance),
+        ]
     ways: list[tuple[str, Estimate | None]] = [
         ("Kenward-Roger", found.kenward_roger),
         ("Satterthwaite", found.satterthwaite),
         ("subject means", found.subject_means),
     ]
     return [
-        {**{name: row[name] for name in KEYS}, "method": name, "decides": way is found.chosen,
-         "estimate": way.estimate, "se": way.se, "df": way.df, "t": way.t if tested else math.nan,
-         "p": way.p if tested else math.nan, "low": way.low, "high": way.high,
-         **dict(zip(("sd_subject", "sd_effect", "sd_night"), sds, strict=True)), "reason": found.note}
-        for name, way in ways if way is not None
-    ]  # fmt: skip
+        {
+            **{name: row[name] for name in KEYS},
+            "method": name,
+            "decides": way is found.chosen,
+            "estimate": way.estimate,
+            "se": way.se,
+            "df": way.df,
+            "t": way.t if tested else math.nan,
+            "p": way.p if tested else math.nan,
+            "low": way.low,
+            "high": way.high,
+            **dict(zip(("sd_subject", "sd_effect", "sd_night"), sds, strict=True)),
+            "reason": found.note,
+        }
+        for name, way in ways
+        if way is not None
+    ]

@@ -52,8 +52,7 @@ def fill_randomization(
     step = max(1, _CELLS // schedule.n_counted)
     for at in range(0, len(linear), step):
         chunk = linear[at : at + step]
-        logs = {i: line for i in chunk
-                if (line := arrangement.logarithms(pd.Series(rows[i]), values[i])) is not None}  # fmt: skip
+        logs = {i: line for i in chunk if (line := arrangement.logarithms(pd.Series(rows[i]), values[i])) is not None}
         statistics = resampling.shift_statistics(np.vstack([values[chunk], *logs.values()]), schedule)
         numbers = _numbers(statistics)
         for place, i in enumerate(chunk):
@@ -83,10 +82,14 @@ def _fill_angle(row: dict, angles: Floats, schedule: resampling.Schedule, *, sha
     found = circular.compare_phases(angles, schedule)
     largest = np.max(found.drawn[np.isfinite(found.drawn)], initial=0.0)
     row |= {
-        "difference": found.difference, "low": found.low, "high": found.high, "low_90": found.low_90,
-        "high_90": found.high_90, "p_randomization": found.p,
+        "difference": found.difference,
+        "low": found.low,
+        "high": found.high,
+        "low_90": found.low_90,
+        "high_90": found.high_90,
+        "p_randomization": found.p,
         "smallest_p": float((found.drawn >= largest * (1 - 1e-10)).mean()),
-    }  # fmt: skip
+    }
     if shared:
         row |= {"n_control": found.n_first, "n_compound": found.n_second}
     scores, own = multiplicity.score_by_rank(*_as_normal(found.drawn, found.observed))
@@ -101,10 +104,14 @@ def _numbers(statistics: resampling.ShiftStatistics) -> dict[str, Floats]:
         largest = np.max(np.where(statistics.extreme, 0.0, np.abs(statistics.a)), axis=1, keepdims=True)
         smallest = (sizes >= largest * (1 - 1e-10)).mean(axis=1)
     return {
-        "difference": statistics.estimate, "low": low, "high": high, "low_90": low_90, "high_90": high_90,
+        "difference": statistics.estimate,
+        "low": low,
+        "high": high,
+        "low_90": low_90,
+        "high_90": high_90,
         "p_randomization": resampling.p_of_shift(statistics),
         "smallest_p": np.where(np.isfinite(statistics.observed_a), smallest, np.nan),
-    }  # fmt: skip
+    }
 
 
 def _as_normal(drawn: Floats, observed: float) -> tuple[Floats, Floats]:

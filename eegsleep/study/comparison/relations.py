@@ -88,7 +88,7 @@ def relate_arranged(study, arranged: Arrangement) -> pd.DataFrame:  # noqa: ANN0
         for practice in [_practice(study, arranged, arranged.entries["marker"].iloc[score])]
         for marker in chosen
         for lag in LAGS
-    ]  # fmt: skip
+    ]
     tested = [i for i, row in enumerate(rows) if math.isfinite(row["p"])]
     adjusted = multiplicity.benjamini_hochberg([rows[i]["p"] for i in tested])
     for i, p in zip(tested, adjusted, strict=True):
@@ -154,12 +154,18 @@ def _relate(
         conditions = np.column_stack([second, second[before]])
     kept = np.isfinite(y) & np.isfinite(x) & np.isfinite(practice)
     row = dict.fromkeys(_NUMBERS, math.nan) | {
-        "score": arranged.entries["marker"].iloc[score], "score_label": arranged.entries["label"].iloc[score],
+        "score": arranged.entries["marker"].iloc[score],
+        "score_label": arranged.entries["label"].iloc[score],
         **{name: entry[name] for name in (*KEYS, "label", "family", "unit")},
-        "role": "primary" if entry["endpoint"] in study.primary else "exploratory", "lag_nights": lag,
-        "method": "", "n_nights": int(kept.sum()), "n_subjects": len(set(arranged.subjects[kept].tolist())),
-        "n_tests": 0, "sentence": "", "reason": "",
-    }  # fmt: skip
+        "role": "primary" if entry["endpoint"] in study.primary else "exploratory",
+        "lag_nights": lag,
+        "method": "",
+        "n_nights": int(kept.sum()),
+        "n_subjects": len(set(arranged.subjects[kept].tolist())),
+        "n_tests": 0,
+        "sentence": "",
+        "reason": "",
+    }
     groups = np.char.add(arranged.subjects.astype("U99"), np.where((conditions[:, -1] == 1), "|1", "|0"))
     sd = arrangement.night_sd(np.where(kept, x, np.nan), groups, kept)
     row["reason"] = _why_not(row, y[kept], sd)
@@ -172,10 +178,17 @@ def _relate(
     found, row["method"] = _fit(pair, covariates)
     across, _ = _fit(pair, covariates[:, :2])
     row |= {
-        "marker_sd": sd, "estimate": found.estimate, "low": found.low, "high": found.high, "df": found.df, "p": found.p,
-        "estimate_across": across.estimate, "low_across": across.low, "high_across": across.high,
+        "marker_sd": sd,
+        "estimate": found.estimate,
+        "low": found.low,
+        "high": found.high,
+        "df": found.df,
+        "p": found.p,
+        "estimate_across": across.estimate,
+        "low_across": across.low,
+        "high_across": across.high,
         **_describe(pair, covariates),
-    }  # fmt: skip
+    }
     if not math.isfinite(found.low):
         row["reason"] = "practice, weekends, condition and sleepers leave nothing of the marker to go by"
     if study.mechanism.kind == "observational":
@@ -311,8 +324,10 @@ def _say(row: dict) -> str:
     if not math.isfinite(row["low"]):
         return f"{name} and {row['score_label']} could not be related: {row['reason']}."
     when = "the day after" if row["lag_nights"] == 0 else "a day later"
-    said = (f"{name} one ordinary standard deviation higher went with {row['score_label']} {row['estimate']:+.3g} "
-            f"({row['low']:.3g} to {row['high']:.3g}) {when}")  # fmt: skip
+    said = (
+        f"{name} one ordinary standard deviation higher went with {row['score_label']} {row['estimate']:+.3g} "
+        f"({row['low']:.3g} to {row['high']:.3g}) {when}"
+    )
     if not math.isfinite(row["p_adjusted"]):
         return f"{said}: an association, not an effect."
     if row["p_adjusted"] <= verdicts.FALSE_DISCOVERY_RATE:

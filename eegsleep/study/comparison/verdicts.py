@@ -21,38 +21,48 @@ FALSE_DISCOVERY_RATE = 0.10  # inside a family that is not primary; such finding
 # Several markers measure one thing in several ways; a family counts it once. The first pattern that matches the
 # whole name decides; a marker that none matches is a measure by itself. The catalogue's first marker stands for its
 # measure, where it names what is nearest to the signal before shares, logarithms and second opinions.
-_MEASURES = tuple((name, re.compile(pattern)) for name, pattern in (
-    ("sleep amount", "tst_min|sleep_efficiency_percent"),
-    ("sleep onset", "sol_min|persistent_sleep_latency_min"),
-    ("wake after onset", "waso_min|wake_in_sleep_period_min"),
-    ("fragmentation", "awakenings|(awakenings|fragmentation|stage_transitions)_per_h"),
-    ("N1", "n1_.*"),
-    ("N3", "n3_(min|percent)"),
-    ("REM", "rem_(min|percent)"),
-    ("slow-wave activity", "(.*_)?(swa|low_delta)_(power|relative).*"),
-    ("course of slow-wave activity", "swa_dec.*"),
-    ("slow oscillations", "slow_oscillation_(relative_)?density.*"),
-    ("slow oscillation amplitude", "slow_oscillation_ptp.*"),
-    ("slow oscillation slope", "slow_oscillation_(fall_)?slope.*"),
-    ("REM theta", "theta_.*"),
-    ("slow spindles", "slow_spindle_.*density.*"),
-    ("coupled spindles", "(fast_)?coupled_spindle_density.*|(fast_)?spindles_coupled_.*"),
-    ("coupling strength", "(fast_)?coupling_(strength|modulation_index)"),
-    ("coupling phase", "(fast_)?coupling_phase_rad"),
-    ("spindles", "(fast_)?spindle_(absolute_|relative_|corrected_)?density.*"),
-    ("spindle amplitude", "(fast_|slow_)?spindle_amplitude_uv"),
-    ("spindle frequency", "(fast_|slow_)?spindle_frequency_hz|fast_sigma_peak_hz"),
-    ("spindle duration", "(fast_|slow_)?spindle_duration_s"),
-    ("spindle chirp", "(fast_|slow_)?spindle_chirp_hz_per_s"),
-    ("sigma", "sigma_.*|fast_sigma_peak_power_uv2"),
-))  # fmt: skip
+_MEASURES = tuple(
+    (name, re.compile(pattern))
+    for name, pattern in (
+        ("sleep amount", "tst_min|sleep_efficiency_percent"),
+        ("sleep onset", "sol_min|persistent_sleep_latency_min"),
+        ("wake after onset", "waso_min|wake_in_sleep_period_min"),
+        ("fragmentation", "awakenings|(awakenings|fragmentation|stage_transitions)_per_h"),
+        ("N1", "n1_.*"),
+        ("N3", "n3_(min|percent)"),
+        ("REM", "rem_(min|percent)"),
+        ("slow-wave activity", "(.*_)?(swa|low_delta)_(power|relative).*"),
+        ("course of slow-wave activity", "swa_dec.*"),
+        ("slow oscillations", "slow_oscillation_(relative_)?density.*"),
+        ("slow oscillation amplitude", "slow_oscillation_ptp.*"),
+        ("slow oscillation slope", "slow_oscillation_(fall_)?slope.*"),
+        ("REM theta", "theta_.*"),
+        ("slow spindles", "slow_spindle_.*density.*"),
+        ("coupled spindles", "(fast_)?coupled_spindle_density.*|(fast_)?spindles_coupled_.*"),
+        ("coupling strength", "(fast_)?coupling_(strength|modulation_index)"),
+        ("coupling phase", "(fast_)?coupling_phase_rad"),
+        ("spindles", "(fast_)?spindle_(absolute_|relative_|corrected_)?density.*"),
+        ("spindle amplitude", "(fast_|slow_)?spindle_amplitude_uv"),
+        ("spindle frequency", "(fast_|slow_)?spindle_frequency_hz|fast_sigma_peak_hz"),
+        ("spindle duration", "(fast_|slow_)?spindle_duration_s"),
+        ("spindle chirp", "(fast_|slow_)?spindle_chirp_hz_per_s"),
+        ("sigma", "sigma_.*|fast_sigma_peak_power_uv2"),
+    )
+)
 # Of all spindles and fast ones, it is the fast ones that consolidation is said to hang on, and of coupling what chance
 # does not give: these come before the catalogue's first.
-_LEADERS = frozenset({
-    "fast_spindle_density_per_min", "fast_spindle_amplitude_uv", "fast_spindle_frequency_hz",
-    "fast_spindle_duration_s", "fast_spindle_chirp_hz_per_s", "fast_coupled_spindle_density_per_min",
-    "fast_coupling_strength", "fast_coupling_phase_rad",
-})  # fmt: skip
+_LEADERS = frozenset(
+    {
+        "fast_spindle_density_per_min",
+        "fast_spindle_amplitude_uv",
+        "fast_spindle_frequency_hz",
+        "fast_spindle_duration_s",
+        "fast_spindle_chirp_hz_per_s",
+        "fast_coupled_spindle_density_per_min",
+        "fast_coupling_strength",
+        "fast_coupling_phase_rad",
+    }
+)
 # Where one measure has several rows, the widest sleep that it belongs to stands for the others.
 _STAGES = ("", "NREM", "R", "N3", "N2")
 
@@ -81,11 +91,13 @@ def choose_representatives(rows: pd.DataFrame) -> NDArray[np.bool_]:
     catalogue = list(CATALOGUE)
     order = rows.assign(
         at=np.arange(len(rows)),
-        marker=[-1 if name in _LEADERS else catalogue.index(name) if name in CATALOGUE else len(catalogue)
-                for name in rows["marker"]],
+        marker=[
+            -1 if name in _LEADERS else catalogue.index(name) if name in CATALOGUE else len(catalogue)
+            for name in rows["marker"]
+        ],
         channel=[channels.index(name) if name else -1 for name in rows["channel"]],
         stage=[_STAGES.index(name) if name in _STAGES else len(_STAGES) for name in rows["stage"]],
-    ).sort_values(["channel", "marker", "stage"], kind="stable")  # fmt: skip
+    ).sort_values(["channel", "marker", "stage"], kind="stable")
     named = {(row.family, row.measure) for row in rows[primary].itertuples(index=False)}
     for row in order[order["known"] & (order["family"] != "context")].itertuples(index=False):
         if (row.family, row.measure) not in named:
@@ -153,24 +165,31 @@ def judge_families(
         own = markers[(markers["family"] == family)]
         compared = own[np.isfinite(own["difference"])]
         counted = compared[compared["represents"]]
-        n = {word: int((counted["verdict"] == word).sum())
-             for word in ("better", "worse", "changed", "equivalent", "inconclusive", "masked")}  # fmt: skip
+        n = {
+            word: int((counted["verdict"] == word).sum())
+            for word in ("better", "worse", "changed", "equivalent", "inconclusive", "masked")
+        }
         verdict, words = _family_verdict(n, len(counted))
         if len(counted) and (counted["method"] == "descriptive").all():
             words = f"{_measures(len(counted))} described; without a mechanism that drew the nights nothing is tested"
         adjusted = compared["p_adjusted"].dropna()
-        rows.append({
-            "family": family, "title": FAMILIES[family],
-            "order": order.index(family) + 1 if family in order else 0,
-            "gate": "open" if gates.get(family) else "closed",
-            "verdict": verdict, "n_markers": len(compared), "n_measures": len(counted),
-            **{f"n_{word}": n[word] for word in ("better", "worse", "changed", "equivalent", "inconclusive")},
-            "n_missing": len(own) - len(compared),
-            "smallest_p_adjusted": adjusted.min() if len(adjusted) else np.nan,
-            "sentence": f"{FAMILIES[family]}: {words}.",
-            "expectation": expected.get(family, ""),
-            "expectation_source": expected.get("source", "") if expected.get(family) else "",
-        })  # fmt: skip
+        rows.append(
+            {
+                "family": family,
+                "title": FAMILIES[family],
+                "order": order.index(family) + 1 if family in order else 0,
+                "gate": "open" if gates.get(family) else "closed",
+                "verdict": verdict,
+                "n_markers": len(compared),
+                "n_measures": len(counted),
+                **{f"n_{word}": n[word] for word in ("better", "worse", "changed", "equivalent", "inconclusive")},
+                "n_missing": len(own) - len(compared),
+                "smallest_p_adjusted": adjusted.min() if len(adjusted) else np.nan,
+                "sentence": f"{FAMILIES[family]}: {words}.",
+                "expectation": expected.get(family, ""),
+                "expectation_source": expected.get("source", "") if expected.get(family) else "",
+            }
+        )
     return check_table(pd.DataFrame(rows, columns=FAMILY_VERDICTS.column_names), FAMILY_VERDICTS)
 
 

@@ -10,9 +10,18 @@ if TYPE_CHECKING:
 
 # What a file is called by someone who knows what was taken.
 TELLING_WORDS = (
-    "placebo", "control", "compound", "verum", "active", "sham", "treatment", "treated", "drug", "dummy",
+    "placebo",
+    "control",
+    "compound",
+    "verum",
+    "active",
+    "sham",
+    "treatment",
+    "treated",
+    "drug",
+    "dummy",
     "intervention",
-)  # fmt: skip
+)
 _PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
 

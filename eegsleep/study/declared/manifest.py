@@ -59,13 +59,20 @@ def check_nights(study: Study, file: str, lines: list[int], *, check_files: bool
     if study.design != "observational":
         _check_leaks(study, file, lines)
     if study.mechanism.strata and study.mechanism.strata not in study.nights:
-        raise TableError(f"{file}: the column of the strata is missing", found=", ".join(study.nights.columns),
-                         allowed=study.mechanism.strata)  # fmt: skip
+        raise TableError(
+            f"{file}: the column of the strata is missing",
+            found=", ".join(study.nights.columns),
+            allowed=study.mechanism.strata,
+        )
     found = find_violation(study.mechanism, study.nights)
     if found:
-        refuse(Place(file, lines[found.row], found.column), f"the mechanism {study.mechanism.kind} could not have "
-               "drawn this schedule", found=found.found, allowed=found.allowed,
-               remedy="correct the row, or declare the mechanism that was used; a p-value rests on it")  # fmt: skip
+        refuse(
+            Place(file, lines[found.row], found.column),
+            f"the mechanism {study.mechanism.kind} could not have drawn this schedule",
+            found=found.found,
+            allowed=found.allowed,
+            remedy="correct the row, or declare the mechanism that was used; a p-value rests on it",
+        )
     if study.schedule:
         _check_schedule(study, file, lines)
 
@@ -73,8 +80,11 @@ def check_nights(study: Study, file: str, lines: list[int], *, check_files: bool
 def _check_rows(study: Study, file: str, lines: list[int], *, check_files: bool) -> None:
     seen: dict[tuple, int] = {}
     for line, row in zip(lines, study.nights.to_dict("records"), strict=True):
-        for column, key, word in (("night", row["night"], "night"), ("date", (row["subject"], row["date"]), "date"),
-                                  ("file", row["file"] and normpath(row["file"]), "recording")):  # fmt: skip
+        for column, key, word in (
+            ("night", row["night"], "night"),
+            ("date", (row["subject"], row["date"]), "date"),
+            ("file", row["file"] and normpath(row["file"]), "recording"),
+        ):
             if key and (column, key) in seen:
                 refuse(
                     Place(file, line, column),
@@ -86,28 +96,47 @@ def _check_rows(study: Study, file: str, lines: list[int], *, check_files: bool)
         for column in ("condition", "guess"):
             allowed = ("", *study.conditions, *(("compound", "control", "?") if column == "guess" else ()))
             if row[column] not in allowed:
-                refuse(Place(file, line, column), "this is no code of the study", found=repr(row[column]),
-                       allowed=", ".join(c or "empty" for c in allowed))  # fmt: skip
+                refuse(
+                    Place(file, line, column),
+                    "this is no code of the study",
+                    found=repr(row[column]),
+                    allowed=", ".join(c or "empty" for c in allowed),
+                )
         if row["adaptation"] and row["condition"]:
-            refuse(Place(file, line, "condition"), "an adaptation night has a condition", found=row["condition"],
-                   allowed="empty", remedy="leave the condition empty, or set adaptation to false")  # fmt: skip
+            refuse(
+                Place(file, line, "condition"),
+                "an adaptation night has a condition",
+                found=row["condition"],
+                allowed="empty",
+                remedy="leave the condition empty, or set adaptation to false",
+            )
         if row["excluded"] != bool(row["exclusion_reason"]):
-            refuse(Place(file, line, "exclusion_reason"), "a night is excluded by a rule, and only then",
-                   found=row["exclusion_reason"] or "no reason", allowed="a reason where excluded is true")  # fmt: skip
+            refuse(
+                Place(file, line, "exclusion_reason"),
+                "a night is excluded by a rule, and only then",
+                found=row["exclusion_reason"] or "no reason",
+                allowed="a reason where excluded is true",
+            )
         if check_files and row["file"] and not (study.path.parent / row["file"]).exists():
-            refuse(Place(file, line, "file"), "the recording is not there", found=row["file"],
-                   allowed=f"a path from {study.path.parent}",
-                   remedy="correct the path, or leave it empty for a night that was missed")  # fmt: skip
+            refuse(
+                Place(file, line, "file"),
+                "the recording is not there",
+                found=row["file"],
+                allowed=f"a path from {study.path.parent}",
+                remedy="correct the path, or leave it empty for a night that was missed",
+            )
 
 
 def _check_arms(study: Study, file: str) -> None:
     given = study.nights["condition"]
     for code in study.conditions:
         if not (given == code).any():
-            raise TableError(f"{file}, column condition: no night has the condition {code}",
-                             found=", ".join(sorted(set(given) - {""})) or "none",
-                             allowed=f"nights of {' and of '.join(study.conditions)}",
-                             remedy="a comparison needs both; add the nights, or correct the codes")  # fmt: skip
+            raise TableError(
+                f"{file}, column condition: no night has the condition {code}",
+                found=", ".join(sorted(set(given) - {""})) or "none",
+                allowed=f"nights of {' and of '.join(study.conditions)}",
+                remedy="a comparison needs both; add the nights, or correct the codes",
+            )
 
 
 def _check_leaks(study: Study, file: str, lines: list[int]) -> None:
@@ -118,15 +147,23 @@ def _check_leaks(study: Study, file: str, lines: list[int]) -> None:
         leak = find_leak(nights[column].tolist(), conditions, study.conditions, study.compound, split=split)
         if leak:
             row, piece = leak
-            refuse(Place(file, lines[row], column), "the name tells the condition, and masking is lost",
-                   found=f"{piece!r} in {nights[column].iloc[row]}", allowed="names without a code, compound or group",
-                   remedy="rename the files of all nights by subject and number alone")  # fmt: skip
+            refuse(
+                Place(file, lines[row], column),
+                "the name tells the condition, and masking is lost",
+                found=f"{piece!r} in {nights[column].iloc[row]}",
+                allowed="names without a code, compound or group",
+                remedy="rename the files of all nights by subject and number alone",
+            )
     by_code = [set(nights.loc[nights["condition"] == code, "dose"]) - {""} for code in study.conditions]
     if study.active is None and all(by_code) and not (by_code[0] & by_code[1]):
         row = int((nights["dose"] != "").to_numpy().argmax())
-        refuse(Place(file, lines[row], "dose"), "the dose tells the condition, and masking is lost",
-               found=" against ".join(sorted(by_code[0] | by_code[1])[:2]),
-               allowed="the same words in both conditions", remedy="write the number of capsules")  # fmt: skip
+        refuse(
+            Place(file, lines[row], "dose"),
+            "the dose tells the condition, and masking is lost",
+            found=" against ".join(sorted(by_code[0] | by_code[1])[:2]),
+            allowed="the same words in both conditions",
+            remedy="write the number of capsules",
+        )
 
 
 def _check_schedule(study: Study, file: str, lines: list[int]) -> None:
@@ -136,9 +173,13 @@ def _check_schedule(study: Study, file: str, lines: list[int]) -> None:
     for i, row in enumerate(nights.to_dict("records")):
         planned = schedule["condition"].get(row["night"], "")
         if row["condition"] and row["night"] not in schedule.index:
-            refuse(Place(file, lines[i], "night"), f"{study.schedule} has no such night", found=row["night"],
-                   allowed="the names of the schedule; a night without a condition may have any",
-                   remedy="give the night the name that the schedule gave it")  # fmt: skip
+            refuse(
+                Place(file, lines[i], "night"),
+                f"{study.schedule} has no such night",
+                found=row["night"],
+                allowed="the names of the schedule; a night without a condition may have any",
+                remedy="give the night the name that the schedule gave it",
+            )
         if row["condition"] != planned:
             refuse(
                 Place(file, lines[i], "condition"),
@@ -149,8 +190,11 @@ def _check_schedule(study: Study, file: str, lines: list[int]) -> None:
             )
     missing = sorted(set(schedule.index[schedule["condition"] != ""]) - set(nights["night"]))
     if missing:
-        raise TableError(f"{file}, column night: nights of {study.schedule} are missing", found=", ".join(missing),
-                         remedy="keep the row of a missed night, with its condition and without a file")  # fmt: skip
+        raise TableError(
+            f"{file}, column night: nights of {study.schedule} are missing",
+            found=", ".join(missing),
+            remedy="keep the row of a missed night, with its condition and without a file",
+        )
 
 
 def write_template(folder: str | Path) -> tuple[Path, Path]:

@@ -92,8 +92,11 @@ def _read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise TableError(f"the nights of the study cannot be read from {path.name}", found=str(error),
-                         remedy="give the file in study.toml, saved as CSV in UTF-8") from error  # fmt: skip
+        raise TableError(
+            f"the nights of the study cannot be read from {path.name}",
+            found=str(error),
+            remedy="give the file in study.toml, saved as CSV in UTF-8",
+        ) from error
     numbered = [(i, line) for i, line in enumerate(text.splitlines(), start=1) if line.strip(" ,;\t")]
     # a spreadsheet may name its delimiter in a first line of its own
     numbered = [(i, line) for i, line in numbered if not re.match(r'"?#(\s|$)|"?sep=.\s*"?[,;]*$', line)]
@@ -111,9 +114,12 @@ def _read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
         raise TableError(f"{path.name} has a cell with a line break", remedy="keep every cell on one line")
     for line, row in zip(lines, rows, strict=True):
         if len(row) != len(rows[0]):
-            raise TableError(f"{path.name}, row {line} does not have as many cells as the header",
-                             found=str(len(row)), allowed=str(len(rows[0])),
-                             remedy="put a text that contains a comma between quotes")  # fmt: skip
+            raise TableError(
+                f"{path.name}, row {line} does not have as many cells as the header",
+                found=str(len(row)),
+                allowed=str(len(rows[0])),
+                remedy="put a text that contains a comma between quotes",
+            )
     cells = [[re.sub(r"^'(?=[=+\-@])", "", cell.strip()) for cell in row] for row in rows]
     return cells[0], cells[1:], lines
 
@@ -122,15 +128,23 @@ def _check_header(file: str, header: list[str], line: int) -> None:
     known = STUDY_NIGHTS.column_names
     for i, name in enumerate(header):
         if name not in known and not (name.startswith(FREE_PREFIXES) and name not in FREE_PREFIXES):
-            refuse(Place(file, line, name or str(i + 1)), "there is no such column", found=repr(name),
-                   allowed=f"{', '.join(known)}; cov_ and a name for a covariate, day_ and a name for a next-day score",
-                   remedy="rename or remove the column")  # fmt: skip
+            refuse(
+                Place(file, line, name or str(i + 1)),
+                "there is no such column",
+                found=repr(name),
+                allowed=f"{', '.join(known)}; cov_ and a name for a covariate, day_ and a name for a next-day score",
+                remedy="rename or remove the column",
+            )
         if name in header[:i]:
             refuse(Place(file, line, name), "the column stands there twice", remedy="remove one of the two")
     for name in (*_REQUIRED, "condition", "file"):
         if name not in header:
-            refuse(Place(file, line, name), "the column is missing", found=", ".join(header),
-                   remedy="add it; `eegsleep study init` writes a template")  # fmt: skip
+            refuse(
+                Place(file, line, name),
+                "the column is missing",
+                found=", ".join(header),
+                remedy="add it; `eegsleep study init` writes a template",
+            )
 
 
 def _parse_text(place: Place, cell: str) -> str:
@@ -141,8 +155,12 @@ def _parse_text(place: Place, cell: str) -> str:
 
 def _parse_name(place: Place, cell: str) -> str:
     if not _NAME.fullmatch(_parse_text(place, cell)):
-        refuse(place, "this cannot be the name of a folder", found=repr(cell),
-               allowed="letters, digits, point, hyphen and underscore")  # fmt: skip
+        refuse(
+            place,
+            "this cannot be the name of a folder",
+            found=repr(cell),
+            allowed="letters, digits, point, hyphen and underscore",
+        )
     return cell
 
 

@@ -32,24 +32,46 @@ _TESTED_FAMILIES = tuple(name for name in FAMILIES if name != "context")
 _LIST, _NUMBER = (list,), (int, float)
 _SCHEMA: dict[str, dict[str, tuple[type, ...]]] = {
     "study": {
-        "title": (str,), "compound": (str,), "design": (str,), "conditions": _LIST, "active": (str,),
-        "alpha": _NUMBER, "seed": (int,), "nights": (str,), "half_life_h": _NUMBER, "compound_class": (str,),
+        "title": (str,),
+        "compound": (str,),
+        "design": (str,),
+        "conditions": _LIST,
+        "active": (str,),
+        "alpha": _NUMBER,
+        "seed": (int,),
+        "nights": (str,),
+        "half_life_h": _NUMBER,
+        "compound_class": (str,),
     },
     "allocation": {
-        "mechanism": (str,), "wash_out_nights": (int,), "weekend_balance": (bool,), "max_run": (int,),
-        "n_phases": (int,), "min_phase": (int,), "random_start": (bool,), "sequences": _LIST,
-        "nights_per_period": (int,), "balanced": (bool,), "strata": (str,), "schedule": (str,),
-        "key_sha256": (str,), "concealed_by": (str,),
+        "mechanism": (str,),
+        "wash_out_nights": (int,),
+        "weekend_balance": (bool,),
+        "max_run": (int,),
+        "n_phases": (int,),
+        "min_phase": (int,),
+        "random_start": (bool,),
+        "sequences": _LIST,
+        "nights_per_period": (int,),
+        "balanced": (bool,),
+        "strata": (str,),
+        "schedule": (str,),
+        "key_sha256": (str,),
+        "concealed_by": (str,),
     },
     "plan": {"start": (str,), "subjects": _LIST, "strata": _LIST, "nights": (int,), "adaptation_nights": (int,)},
     "endpoints": {"primary": _LIST, "families": _LIST},
     "exclusion": {"rules": _LIST},
     "smallest_effects": {},
-}  # fmt: skip
+}
 _REQUIRED = (
-    ("study", "title"), ("study", "compound"), ("study", "design"), ("study", "seed"),
-    ("allocation", "mechanism"), ("endpoints", "primary"),
-)  # fmt: skip
+    ("study", "title"),
+    ("study", "compound"),
+    ("study", "design"),
+    ("study", "seed"),
+    ("allocation", "mechanism"),
+    ("endpoints", "primary"),
+)
 _NOT_OF_MECHANISM = ("mechanism", "schedule", "key_sha256", "concealed_by")
 
 
@@ -76,11 +98,17 @@ class Planned:
                 allowed="1 to 1000, and 0 to 100",
             )
         if not self.subjects or any(not re.fullmatch(r"\w[\w.\-]*", name) for name in self.subjects):
-            raise SettingsError("the sleepers planned cannot name folders", found=repr(self.subjects),
-                                allowed="letters, digits, point, hyphen and underscore")  # fmt: skip
+            raise SettingsError(
+                "the sleepers planned cannot name folders",
+                found=repr(self.subjects),
+                allowed="letters, digits, point, hyphen and underscore",
+            )
         if any(not isinstance(value, str) or not re.fullmatch(r"\w[\w.\- ]*", value) for value in self.strata):
-            raise SettingsError("plan.strata is no list of words", found=repr(self.strata),
-                                allowed='one for each of subjects, like ["north", "south", "north"]')  # fmt: skip
+            raise SettingsError(
+                "plan.strata is no list of words",
+                found=repr(self.strata),
+                allowed='one for each of subjects, like ["north", "south", "north"]',
+            )
 
 
 @dataclass(frozen=True)
@@ -169,8 +197,9 @@ def read_protocol(path: str | Path) -> Study:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise SettingsError(f"study file {path.name} cannot be read", found=str(error),
-                            remedy="`eegsleep study init` writes a template") from error  # fmt: skip
+        raise SettingsError(
+            f"study file {path.name} cannot be read", found=str(error), remedy="`eegsleep study init` writes a template"
+        ) from error
     _check_schema(path.name, content)
     study, allocation = content["study"], content["allocation"]
     codes = tuple(_texts(path.name, "study.conditions", study.get("conditions", ["A", "B"])))
@@ -218,12 +247,18 @@ def _check_schema(file: str, content: dict[str, Any]) -> None:
                 raise SettingsError(f"{file}, [{section}] has no such key", found=key, allowed=", ".join(known))
             kinds = known[key]
             if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-                raise SettingsError(f"{file}, {section}.{key} has a value of the wrong kind", found=repr(value),
-                                    allowed=" or ".join(kind.__name__ for kind in kinds))  # fmt: skip
+                raise SettingsError(
+                    f"{file}, {section}.{key} has a value of the wrong kind",
+                    found=repr(value),
+                    allowed=" or ".join(kind.__name__ for kind in kinds),
+                )
     for section, key in _REQUIRED:
         if key not in content.get(section, {}):
-            raise SettingsError(f"{file}, [{section}] lacks {key}", allowed=", ".join(_SCHEMA[section]),
-                                remedy=f"add {key}; `eegsleep study init` writes a template")  # fmt: skip
+            raise SettingsError(
+                f"{file}, [{section}] lacks {key}",
+                allowed=", ".join(_SCHEMA[section]),
+                remedy=f"add {key}; `eegsleep study init` writes a template",
+            )
 
 
 def _texts(file: str, key: str, values: list) -> list[str]:
@@ -237,14 +272,18 @@ def _read_mechanism(file: str, allocation: dict[str, Any], codes: tuple[str, ...
     values = {key: value for key, value in allocation.items() if key not in _NOT_OF_MECHANISM}
     if "sequences" in values:
         if not all(isinstance(order, list) for order in values["sequences"]):
-            raise SettingsError(f"{file}, allocation.sequences is no list of lists", found=repr(values["sequences"]),
-                                allowed='like [["A", "B"], ["B", "A"]]')  # fmt: skip
+            raise SettingsError(
+                f"{file}, allocation.sequences is no list of lists",
+                found=repr(values["sequences"]),
+                allowed='like [["A", "B"], ["B", "A"]]',
+            )
         values["sequences"] = tuple(tuple(order) for order in values["sequences"])
     try:
         return Mechanism(allocation["mechanism"], codes, **values)
     except SettingsError as error:
-        raise SettingsError(f"{file}, [allocation]: {error.problem}", found=error.found, allowed=error.allowed,
-                            remedy=error.remedy) from error  # fmt: skip
+        raise SettingsError(
+            f"{file}, [allocation]: {error.problem}", found=error.found, allowed=error.allowed, remedy=error.remedy
+        ) from error
 
 
 def _read_effects(file: str, effects: dict[str, Any]) -> dict[str, tuple[float, str]]:
@@ -253,13 +292,19 @@ def _read_effects(file: str, effects: dict[str, Any]) -> dict[str, tuple[float, 
         marker = name.split("|", maxsplit=1)[0]
         units = {CATALOGUE[marker].unit, CATALOGUE[marker].smallest_effect_unit, "SD"} if marker in CATALOGUE else None
         if units is None and not marker.startswith("day_"):
-            raise SettingsError(f"{file}, [smallest_effects] names an unknown marker", found=name,
-                                allowed="a marker of the catalogue, or a day_ column")  # fmt: skip
+            raise SettingsError(
+                f"{file}, [smallest_effects] names an unknown marker",
+                found=name,
+                allowed="a marker of the catalogue, or a day_ column",
+            )
         pair = value if isinstance(value, list) and len(value) == 2 else [None, None]
         fits = isinstance(pair[0], int | float) and not isinstance(pair[0], bool) and pair[0] > 0
         if not fits or not isinstance(pair[1], str) or (units is not None and pair[1] not in units):
-            raise SettingsError(f"{file}, smallest_effects.{name} is no effect with a unit", found=repr(value),
-                                allowed=f"[number above 0, {' or '.join(sorted(units or {'any unit'}))}]")  # fmt: skip
+            raise SettingsError(
+                f"{file}, smallest_effects.{name} is no effect with a unit",
+                found=repr(value),
+                allowed=f"[number above 0, {' or '.join(sorted(units or {'any unit'}))}]",
+            )
         read[name] = (float(pair[0]), pair[1])
     return read
 
@@ -268,20 +313,29 @@ def _check_protocol(study: Study) -> None:
     file = study.path.name
     _check_design(study, file)
     if study.active is not None and study.active not in study.conditions:
-        raise SettingsError(f"{file}, study.active is no code of the study", found=study.active,
-                            allowed=f"{' or '.join(study.conditions)}, or empty while masked")  # fmt: skip
+        raise SettingsError(
+            f"{file}, study.active is no code of the study",
+            found=study.active,
+            allowed=f"{' or '.join(study.conditions)}, or empty while masked",
+        )
     telling = [code for code in study.conditions if is_telling(code, study.compound)]
     if study.active is None and telling and study.mechanism.kind != "observational":
-        raise SettingsError(f"{file}, study.conditions tell which is the compound, and masking is lost",
-                            found=", ".join(telling), allowed='codes without a meaning, such as ["A", "B"]',
-                            remedy="rename the codes; a study whose label is open names the compound as study.active",
-                            )  # fmt: skip
+        raise SettingsError(
+            f"{file}, study.conditions tell which is the compound, and masking is lost",
+            found=", ".join(telling),
+            allowed='codes without a meaning, such as ["A", "B"]',
+            remedy="rename the codes; a study whose label is open names the compound as study.active",
+        )
     if not study.half_life_h >= 0:
-        raise SettingsError(f"{file}, study.half_life_h is out of range", found=str(study.half_life_h),
-                            allowed="hours, 0 if not known")  # fmt: skip
+        raise SettingsError(
+            f"{file}, study.half_life_h is out of range", found=str(study.half_life_h), allowed="hours, 0 if not known"
+        )
     if study.compound_class and study.compound_class not in expectations():
-        raise SettingsError(f"{file}, study.compound_class is unknown", found=study.compound_class,
-                            allowed=f"{', '.join(expectations())}, or empty")  # fmt: skip
+        raise SettingsError(
+            f"{file}, study.compound_class is unknown",
+            found=study.compound_class,
+            allowed=f"{', '.join(expectations())}, or empty",
+        )
     if study.seed < 0:
         raise SettingsError(f"{file}, study.seed is negative", found=str(study.seed), allowed="0 or more")
     if not 0 < study.alpha < 0.5:
@@ -289,31 +343,45 @@ def _check_protocol(study: Study) -> None:
             f"{file}, study.alpha is out of range", found=str(study.alpha), allowed="above 0, below 0.5"
         )
     if not 1 <= len(study.primary) <= 3:
-        raise SettingsError(f"{file}: primary endpoints", found=str(len(study.primary)), allowed="one to three",
-                            remedy="name those that the study is for; the others are exploratory")  # fmt: skip
+        raise SettingsError(
+            f"{file}: primary endpoints",
+            found=str(len(study.primary)),
+            allowed="one to three",
+            remedy="name those that the study is for; the others are exploratory",
+        )
     for endpoint in study.primary:
         _check_endpoint(file, endpoint)
     unknown = [name for name in study.families if name not in _TESTED_FAMILIES]
     if unknown:
-        raise SettingsError(f"{file}, endpoints.families is unknown", found=", ".join(unknown),
-                            allowed=", ".join(_TESTED_FAMILIES))  # fmt: skip
+        raise SettingsError(
+            f"{file}, endpoints.families is unknown", found=", ".join(unknown), allowed=", ".join(_TESTED_FAMILIES)
+        )
 
 
 def _check_design(study: Study, file: str) -> None:
     if study.design not in DESIGNS:
         raise SettingsError(f"{file}, study.design is unknown", found=study.design, allowed=", ".join(DESIGNS))
     if study.mechanism.kind not in DESIGNS[study.design]:
-        raise SettingsError(f"{file}: the mechanism does not make a {study.design} study", found=study.mechanism.kind,
-                            allowed=", ".join(DESIGNS[study.design]))  # fmt: skip
+        raise SettingsError(
+            f"{file}: the mechanism does not make a {study.design} study",
+            found=study.mechanism.kind,
+            allowed=", ".join(DESIGNS[study.design]),
+        )
     if not study.mechanism.strata.startswith("cov_") and study.mechanism.strata:
-        raise SettingsError(f"{file}, allocation.strata is no covariate", found=study.mechanism.strata,
-                            allowed="a column of nights.csv that begins with cov_")  # fmt: skip
+        raise SettingsError(
+            f"{file}, allocation.strata is no covariate",
+            found=study.mechanism.strata,
+            allowed="a column of nights.csv that begins with cov_",
+        )
 
 
 def _check_endpoint(file: str, endpoint: str) -> None:
     parts = endpoint.split("|")
     fits = len(parts) == 3 and (parts[0] in CATALOGUE or parts[0].startswith("day_"))
     if not fits or parts[1] not in {"", *SPECTRUM_STAGES}:
-        raise SettingsError(f"{file}, endpoints.primary names no endpoint", found=endpoint,
-                            allowed="marker|stage|channel with a marker of the catalogue or a day_ column, and the "
-                            f"stage {', '.join(SPECTRUM_STAGES)} or none")  # fmt: skip
+        raise SettingsError(
+            f"{file}, endpoints.primary names no endpoint",
+            found=endpoint,
+            allowed="marker|stage|channel with a marker of the catalogue or a day_ column, and the "
+            f"stage {', '.join(SPECTRUM_STAGES)} or none",
+        )

@@ -23,9 +23,18 @@ LOCK_FILE, UNMASK_FILE = "lock.json", "unmasked.json"
 _FORMAT = 1
 # Of the declaration; the rest of study.toml (a title, who keeps the key) changes no result.
 _FROZEN = (
-    "compound", "design", "conditions", "primary", "smallest_effects", "families", "alpha", "seed",
-    "exclusion_rules", "half_life_h", "compound_class",
-)  # fmt: skip
+    "compound",
+    "design",
+    "conditions",
+    "primary",
+    "smallest_effects",
+    "families",
+    "alpha",
+    "seed",
+    "exclusion_rules",
+    "half_life_h",
+    "compound_class",
+)
 _SHOWN = 3  # nights named in an error
 
 
@@ -89,8 +98,10 @@ def agree_provenance(
     """
     if not provenances:
         raise EegSleepError("the study has no night to compare", remedy="score its nights with `eegsleep score`")
-    flat = {night: {**_flatten("settings", p["settings"]), **_flatten("versions", p["versions"]), **_manner(p)}
-            for night, p in provenances.items()}  # fmt: skip
+    flat = {
+        night: {**_flatten("settings", p["settings"]), **_flatten("versions", p["versions"]), **_manner(p)}
+        for night, p in provenances.items()
+    }
     for name in sorted({name for values in flat.values() for name in values}):
         _refuse_unlike(name, {night: values.get(name) for night, values in flat.items()})
     for subject in sorted(set((subjects or {}).values())):
@@ -99,8 +110,10 @@ def agree_provenance(
         for alike in _of_one_setup({night: provenances[night] for night in own}):
             stated = {night: p.get("units") or {} for night, p in alike.items()}
             for label in sorted({label for units in stated.values() for label in units}):
-                _refuse_unlike(f"the unit stated of {label} in nights of {subject}",
-                               {night: units.get(label, "not stated") for night, units in stated.items()})  # fmt: skip
+                _refuse_unlike(
+                    f"the unit stated of {label} in nights of {subject}",
+                    {night: units.get(label, "not stated") for night, units in stated.items()},
+                )
     first = next(iter(provenances.values()))
     return {"settings": first["settings"], "versions": first["versions"]}
 
@@ -143,9 +156,12 @@ def _refuse_copies(provenances: Mapping[str, Mapping[str, Any]]) -> None:
     for night, provenance in provenances.items():
         sha256 = (provenance.get("input") or {}).get("sha256", "")
         if sha256 and sha256 in seen:
-            raise EegSleepError("one recording stands for two nights", found=f"{seen[sha256]} and {night}",
-                                allowed="a recording of its own for every night",
-                                remedy="put the right file in its place and score it")  # fmt: skip
+            raise EegSleepError(
+                "one recording stands for two nights",
+                found=f"{seen[sha256]} and {night}",
+                allowed="a recording of its own for every night",
+                remedy="put the right file in its place and score it",
+            )
         seen[sha256] = night
 
 
@@ -238,14 +254,20 @@ def write_lock(
     replaced = []
     if path.exists():
         if not again:
-            raise EegSleepError("the study is locked already", found=path.name,
-                                remedy="keep the lock, or lock again, which the new lock will tell")  # fmt: skip
+            raise EegSleepError(
+                "the study is locked already",
+                found=path.name,
+                remedy="keep the lock, or lock again, which the new lock will tell",
+            )
         old = read_lock(path)
         replaced = [*old["replaces"], {"sha256": old["sha256"], "locked_at": old["locked_at"]}]
     lacking = sorted(set(study.nights.loc[study.usable, "night"]) - set(provenances))
     if lacking:
-        raise EegSleepError("nights that enter have not been scored", found=_some(lacking),
-                            remedy="score them with `eegsleep score`, or exclude them with a reason")  # fmt: skip
+        raise EegSleepError(
+            "nights that enter have not been scored",
+            found=_some(lacking),
+            remedy="score them with `eegsleep score`, or exclude them with a reason",
+        )
     _refuse_copies(provenances)
     frozen = _freeze(study, provenances, analysis)
     lock = {
@@ -275,8 +297,11 @@ def read_lock(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     if not path.exists():
-        raise EegSleepError("the study is not locked, and its codes stay masked", found=f"no {path.name}",
-                            remedy="lock it first with `eegsleep lock`")  # fmt: skip
+        raise EegSleepError(
+            "the study is not locked, and its codes stay masked",
+            found=f"no {path.name}",
+            remedy="lock it first with `eegsleep lock`",
+        )
     try:
         lock = json.loads(path.read_bytes())
         whole = fingerprint({key: value for key, value in lock.items() if key != "sha256"})
@@ -284,8 +309,12 @@ def read_lock(path: str | Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise EegSleepError(f"{path.name} is no lock", found=str(error)) from error
     if not intact:
-        raise EegSleepError(f"{path.name} is not as it was written", found=f"hash {whole}",
-                            allowed=str(lock["sha256"]), remedy="restore the lock from a copy")  # fmt: skip
+        raise EegSleepError(
+            f"{path.name} is not as it was written",
+            found=f"hash {whole}",
+            allowed=str(lock["sha256"]),
+            remedy="restore the lock from a copy",
+        )
     return lock
 
 
@@ -374,8 +403,12 @@ def unmask(
     if key is not None:
         active = open_key(key, study.conditions, sealed)
         if study.active not in {None, active}:
-            raise EegSleepError("study.toml and the sealed key disagree about the compound", found=str(study.active),
-                                allowed=active, remedy="leave study.active empty; the key decides")  # fmt: skip
+            raise EegSleepError(
+                "study.toml and the sealed key disagree about the compound",
+                found=str(study.active),
+                allowed=active,
+                remedy="leave study.active empty; the key decides",
+            )
     elif study.active is not None and (lock["open_label"] or not sealed):
         active = study.active
     else:

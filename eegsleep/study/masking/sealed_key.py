@@ -44,8 +44,10 @@ def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "",
     """
     path = Path(path)
     if path.exists():
-        raise SettingsError(f"the key file {path.name} is there already",
-                            remedy="a study has one key; move the file away to begin another")  # fmt: skip
+        raise SettingsError(
+            f"the key file {path.name} is there already",
+            remedy="a study has one key; move the file away to begin another",
+        )
     active = active or secrets.choice(conditions)
     if active not in conditions:
         raise SettingsError("the key names no code of the study", found=active, allowed=" or ".join(conditions))
@@ -76,8 +78,9 @@ def open_key(path: str | Path, conditions: tuple[str, str], expected_sha256: str
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"{path.name} is no sealed key", found=str(error)) from error
     if set(codes) != set(conditions) or set(codes.values()) != set(ROLES):
-        raise SettingsError(f"{path.name} is not the key of this study", found=", ".join(codes),
-                            allowed=", ".join(conditions))  # fmt: skip
+        raise SettingsError(
+            f"{path.name} is not the key of this study", found=", ".join(codes), allowed=", ".join(conditions)
+        )
     if hash_key(codes, salt) != expected_sha256:
         raise SettingsError(
             f"{path.name} is not the key that was sealed",

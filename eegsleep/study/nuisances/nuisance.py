@@ -54,8 +54,13 @@ def explain_away(
         Table AUDIT of the nights, with a column `night`; without it nothing is said of recall.
     """
     in_bed, arms = _time_in_bed(arranged), arms or Arms()
-    rows = [*_in_bed_rows(arranged, in_bed, arms), *_device_rows(arranged), *_gain_rows(arranged, covariates, arms),
-            *_guess_rows(arranged, arms), *_recall_rows(arranged, audit, arms)]  # fmt: skip
+    rows = [
+        *_in_bed_rows(arranged, in_bed, arms),
+        *_device_rows(arranged),
+        *_gain_rows(arranged, covariates, arms),
+        *_guess_rows(arranged, arms),
+        *_recall_rows(arranged, audit, arms),
+    ]
     for index, entry in arranged.entries.iterrows():
         values = arranged.value[index]
         if is_circular(entry["unit"]):
@@ -80,8 +85,14 @@ def explain_away(
 
 
 def _row(kind: str, value: float, adjusted: float, conspicuous: bool, sentence: str, **more: str) -> dict:
-    return {"kind": kind, "value": value, "adjusted_difference": adjusted, "conspicuous": bool(conspicuous),
-            "sentence": sentence, **more}  # fmt: skip
+    return {
+        "kind": kind,
+        "value": value,
+        "adjusted_difference": adjusted,
+        "conspicuous": bool(conspicuous),
+        "sentence": sentence,
+        **more,
+    }
 
 
 def _with(covariates: Floats | None, column: Floats) -> Floats:
@@ -121,9 +132,14 @@ def _trend(arranged: Arrangement, values: Floats, covariates: Floats | None, bas
     adjusted = adjusted_t(values, arranged.assigned, _with(covariates, days), 0.05).estimate
     change = float(beta[0]) * float(np.ptp(days[kept]))
     sure = error > 0 and abs(beta[0]) > 2 * error
-    return _row("trend", change, adjusted, bool(sure) and _moves(base, adjusted),
-                f"From the first to the last night it changed by {change:.3g} whatever the condition; "
-                f"with that trend taken out the difference is {adjusted:.3g}.")  # fmt: skip
+    return _row(
+        "trend",
+        change,
+        adjusted,
+        bool(sure) and _moves(base, adjusted),
+        f"From the first to the last night it changed by {change:.3g} whatever the condition; "
+        f"with that trend taken out the difference is {adjusted:.3g}.",
+    )
 
 
 def _carry_over(arranged: Arrangement, values: Floats, arms: Arms) -> dict | None:
@@ -139,11 +155,15 @@ def _carry_over(arranged: Arrangement, values: Floats, arms: Arms) -> dict | Non
     direct = adjusted_t(masked, arranged.assigned, _with(days, before), 0.05)
     if not (math.isfinite(lag.estimate) and math.isfinite(direct.estimate)):
         return None
-    return _row("carry-over", lag.estimate, direct.estimate, math.isfinite(lag.p) and lag.p < 0.05,
-                f"Nights after one with {arms.second} differed by {lag.estimate:.3g} ({lag.low:.3g} to "
-                f"{lag.high:.3g}); with that term the difference is {direct.estimate:.3g}. Reported only: it never "
-                "chooses the analysis."
-                )  # fmt: skip
+    return _row(
+        "carry-over",
+        lag.estimate,
+        direct.estimate,
+        math.isfinite(lag.p) and lag.p < 0.05,
+        f"Nights after one with {arms.second} differed by {lag.estimate:.3g} ({lag.low:.3g} to "
+        f"{lag.high:.3g}); with that term the difference is {direct.estimate:.3g}. Reported only: it never "
+        "chooses the analysis.",
+    )
 
 
 def _clean_minutes(arranged: Arrangement, index: int, arms: Arms) -> dict | None:
@@ -152,9 +172,14 @@ def _clean_minutes(arranged: Arrangement, index: int, arms: Arms) -> dict | None
     if not n:
         return None
     apart = abs(second - first) > _MINUTES_APART * first
-    return _row("clean minutes", second - first, math.nan, apart,
-                f"It rests on {second:.0f} clean minutes a night with {arms.second} and {first:.0f} with {arms.first}.",
-                unit="min")  # fmt: skip
+    return _row(
+        "clean minutes",
+        second - first,
+        math.nan,
+        apart,
+        f"It rests on {second:.0f} clean minutes a night with {arms.second} and {first:.0f} with {arms.first}.",
+        unit="min",
+    )
 
 
 def _stage_mix(arranged: Arrangement, index: int, covariates: Floats | None, base: Estimate, arms: Arms) -> dict | None:
@@ -165,18 +190,25 @@ def _stage_mix(arranged: Arrangement, index: int, covariates: Floats | None, bas
     adjusted = adjusted_t(mix.values, arranged.assigned, covariates, 0.05).estimate
     if not math.isfinite(adjusted):
         return None
-    return _row("stage mix", 100 * (mix.second - mix.first), adjusted, _moves(base, adjusted),
-                f"N3 made up {100 * mix.second:.0f} % of its minutes with {arms.second} and {100 * mix.first:.0f} % "
-                f"with {arms.first}; at the latter the difference would be {adjusted:.3g}.",
-                unit="percentage points")  # fmt: skip
+    return _row(
+        "stage mix",
+        100 * (mix.second - mix.first),
+        adjusted,
+        _moves(base, adjusted),
+        f"N3 made up {100 * mix.second:.0f} % of its minutes with {arms.second} and {100 * mix.first:.0f} % "
+        f"with {arms.first}; at the latter the difference would be {adjusted:.3g}.",
+        unit="percentage points",
+    )
 
 
 def _time_in_bed(arranged: Arrangement) -> Floats:
     """Return minutes in bed from lights off and on, or from the marker of that name."""
     nights = arranged.nights
     if {"lights_off", "lights_on"} <= set(nights.columns):
-        off, on = (pd.to_datetime(nights[name].astype("str"), errors="coerce", format="mixed")
-                   for name in ("lights_off", "lights_on"))  # fmt: skip
+        off, on = (
+            pd.to_datetime(nights[name].astype("str"), errors="coerce", format="mixed")
+            for name in ("lights_off", "lights_on")
+        )
         minutes = ((on - off).dt.total_seconds() / 60).to_numpy(dtype=float)
         minutes = np.where(minutes <= 0, minutes + 1440, minutes)
         if np.isfinite(minutes).sum() >= 2:
@@ -189,9 +221,17 @@ def _in_bed_rows(arranged: Arrangement, in_bed: Floats, arms: Arms) -> list[dict
     first, second, n = _means(arranged, np.where(_entering(arranged), in_bed, np.nan))
     if not n:
         return []
-    return [_row("time in bed", second - first, math.nan, abs(second - first) > _TIB_APART_MIN,
-                 f"Time in bed was {second:.0f} minutes with {arms.second} and {first:.0f} with {arms.first}.",
-                 unit="min", **_NO_MARKER)]  # fmt: skip
+    return [
+        _row(
+            "time in bed",
+            second - first,
+            math.nan,
+            abs(second - first) > _TIB_APART_MIN,
+            f"Time in bed was {second:.0f} minutes with {arms.second} and {first:.0f} with {arms.first}.",
+            unit="min",
+            **_NO_MARKER,
+        )
+    ]
 
 
 def _bed_adjusted(
@@ -204,8 +244,13 @@ def _bed_adjusted(
         return None
     first, second, _ = _means(arranged, np.where(np.isfinite(values), in_bed, np.nan))
     moved = _moves(base, adjusted) and abs(second - first) > _TIB_APART_MIN
-    return _row("time in bed", adjusted - base.estimate, adjusted, moved,
-                f"At equal time in bed the difference would be {adjusted:.3g}.")  # fmt: skip
+    return _row(
+        "time in bed",
+        adjusted - base.estimate,
+        adjusted,
+        moved,
+        f"At equal time in bed the difference would be {adjusted:.3g}.",
+    )
 
 
 def _staging(arranged: Arrangement, index: int, covariates: Floats | None, base: Estimate) -> dict | None:
@@ -235,10 +280,16 @@ def _recall(arranged: Arrangement, index: int, base: Estimate, audit: pd.DataFra
         return None
     first, _, _ = _means(arranged, values)
     made, adjusted = first * (found.ratio - 1), (first + base.estimate) / found.ratio - first
-    return _row("recall", 100 * (found.second - found.first), adjusted, _moves(base, adjusted),
-                f"The detector saw {100 * found.second:.0f} % of planted {SPOKEN[kind]} with {arms.second} and "
-                f"{100 * found.first:.0f} % with {arms.first}. That alone would change the density by {made:.3g}; seen "
-                f"alike, the difference would be {adjusted:.3g}.", unit="percentage points")  # fmt: skip
+    return _row(
+        "recall",
+        100 * (found.second - found.first),
+        adjusted,
+        _moves(base, adjusted),
+        f"The detector saw {100 * found.second:.0f} % of planted {SPOKEN[kind]} with {arms.second} and "
+        f"{100 * found.first:.0f} % with {arms.first}. That alone would change the density by {made:.3g}; seen "
+        f"alike, the difference would be {adjusted:.3g}.",
+        unit="percentage points",
+    )
 
 
 def _recall_rows(arranged: Arrangement, audit: pd.DataFrame | None, arms: Arms) -> list[dict]:
@@ -248,12 +299,19 @@ def _recall_rows(arranged: Arrangement, audit: pd.DataFrame | None, arms: Arms) 
         shares = recall_of_nights(audit, arranged.nights["night"].to_numpy(), kind)
         found = compare_recall(shares, arranged.assigned, _entering(arranged))
         if found is not None and math.isfinite(found.ratio):
-            rows.append(_row("recall", 100 * (found.second - found.first), math.nan,
-                             abs(found.ratio - 1) > _RECALL_APART,
-                             f"Of {spoken} planted into N2 and N3 the detector saw {100 * found.second:.0f} % with "
-                             f"{arms.second} and {100 * found.first:.0f} % with {arms.first}: alone it would multiply "
-                             f"their density by {found.ratio:.2f}.", unit="percentage points", **_NO_MARKER)
-                        )  # fmt: skip
+            rows.append(
+                _row(
+                    "recall",
+                    100 * (found.second - found.first),
+                    math.nan,
+                    abs(found.ratio - 1) > _RECALL_APART,
+                    f"Of {spoken} planted into N2 and N3 the detector saw {100 * found.second:.0f} % with "
+                    f"{arms.second} and {100 * found.first:.0f} % with {arms.first}: alone it would multiply "
+                    f"their density by {found.ratio:.2f}.",
+                    unit="percentage points",
+                    **_NO_MARKER,
+                )
+            )
     return rows
 
 
@@ -271,9 +329,14 @@ def _one_night(arranged: Arrangement, values: Floats, covariates: Floats | None,
     worst = int(np.nanargmax(np.abs(without - base.estimate)))
     turns = abs(base.t) > 1 and bool((without[kept] * base.estimate < 0).any())
     name = arranged.nights["night"].iloc[worst]
-    return _row("one night", without[worst] - base.estimate, without[worst], turns or _moves(base, without[worst]),
-                f"Without night {name} the difference is {without[worst]:.3g}; leaving out any one night it lies "
-                f"between {np.nanmin(without):.3g} and {np.nanmax(without):.3g}.")  # fmt: skip
+    return _row(
+        "one night",
+        without[worst] - base.estimate,
+        without[worst],
+        turns or _moves(base, without[worst]),
+        f"Without night {name} the difference is {without[worst]:.3g}; leaving out any one night it lies "
+        f"between {np.nanmin(without):.3g} and {np.nanmax(without):.3g}.",
+    )
 
 
 def _device_rows(arranged: Arrangement) -> list[dict]:
@@ -285,9 +348,18 @@ def _device_rows(arranged: Arrangement) -> list[dict]:
     mixed = int((counts.gt(0).sum(axis=1) == 2).sum())
     share = counts.div(counts.sum(axis=0), axis=1)
     apart = float(share.diff(axis=1).abs().to_numpy()[:, -1].max()) if share.shape[1] == 2 else 1.0
-    return [_row("device", float(len(counts)), math.nan, mixed < len(counts) or apart > 0.2,
-                 f"{len(counts)} devices were used, {mixed} of them in both conditions; their shares differ by up to "
-                 f"{100 * apart:.0f} points between conditions.", unit="n", **_NO_MARKER)]  # fmt: skip
+    return [
+        _row(
+            "device",
+            float(len(counts)),
+            math.nan,
+            mixed < len(counts) or apart > 0.2,
+            f"{len(counts)} devices were used, {mixed} of them in both conditions; their shares differ by up to "
+            f"{100 * apart:.0f} points between conditions.",
+            unit="n",
+            **_NO_MARKER,
+        )
+    ]
 
 
 def _gain_rows(arranged: Arrangement, covariates: Floats | None, arms: Arms) -> list[dict]:
@@ -297,11 +369,19 @@ def _gain_rows(arranged: Arrangement, covariates: Floats | None, arms: Arms) -> 
         gain = gain_of_nights(arranged, channel)
         apart, suspect = (math.nan, False) if gain is None else compare_gain(gain, arranged.assigned, covariates)
         if math.isfinite(apart):
-            rows.append(_row("gain", 100 * apart, math.nan, suspect,
-                             f"The gain check of {channel}, 30-40 Hz in the quietest sleep, was "
-                             f"{abs(100 * apart):.1f} % {'higher' if apart >= 0 else 'lower'} with {arms.second}"
-                             + (": suspect the electrodes." if suspect else "."), unit="%", **_NO_MARKER)
-                        )  # fmt: skip
+            rows.append(
+                _row(
+                    "gain",
+                    100 * apart,
+                    math.nan,
+                    suspect,
+                    f"The gain check of {channel}, 30-40 Hz in the quietest sleep, was "
+                    f"{abs(100 * apart):.1f} % {'higher' if apart >= 0 else 'lower'} with {arms.second}"
+                    + (": suspect the electrodes." if suspect else "."),
+                    unit="%",
+                    **_NO_MARKER,
+                )
+            )
     return rows
 
 
@@ -316,8 +396,13 @@ def _gain(arranged: Arrangement, index: int, covariates: Floats | None, base: Es
     apart, suspect = compare_gain(gain, arranged.assigned, covariates)
     if not (math.isfinite(adjusted) and math.isfinite(apart)):
         return None
-    return _row("gain", adjusted - base.estimate, adjusted, suspect and _moves(base, adjusted),
-                f"With each night measured against its gain check the difference would be {adjusted:.3g}.")  # fmt: skip
+    return _row(
+        "gain",
+        adjusted - base.estimate,
+        adjusted,
+        suspect and _moves(base, adjusted),
+        f"With each night measured against its gain check the difference would be {adjusted:.3g}.",
+    )
 
 
 def _guess_rows(arranged: Arrangement, arms: Arms) -> list[dict]:
@@ -333,10 +418,21 @@ def _guess_rows(arranged: Arrangement, arms: Arms) -> list[dict]:
     right = (said == arranged.assigned).to_numpy() & made
     unsure = (guesses == "?").to_numpy() & enters
     # Bang et al. 2004: 1 is all right, 0 is guessing or no idea, -1 all wrong, for each condition by itself.
-    bang = [(2 * right[arm].sum() - made[arm].sum()) / n if (n := (made | unsure)[arm].sum()) else math.nan
-            for arm in (~arranged.assigned, arranged.assigned)]  # fmt: skip
+    bang = [
+        (2 * right[arm].sum() - made[arm].sum()) / n if (n := (made | unsure)[arm].sum()) else math.nan
+        for arm in (~arranged.assigned, arranged.assigned)
+    ]
     error = math.sqrt(made.sum()) / 2
     no_idea = f" ({unsure.sum()} more had no idea)" if unsure.any() else ""
-    return [_row("blinding", float(right.sum() / made.sum()), math.nan, right.sum() - made.sum() / 2 > 2 * error,
-                 f"{right.sum()} of {made.sum()} guesses were right{no_idea}; Bang's index is {bang[1]:.2f} with "
-                 f"{arms.second} and {bang[0]:.2f} with {arms.first}.", unit="", **_NO_MARKER)]  # fmt: skip
+    return [
+        _row(
+            "blinding",
+            float(right.sum() / made.sum()),
+            math.nan,
+            right.sum() - made.sum() / 2 > 2 * error,
+            f"{right.sum()} of {made.sum()} guesses were right{no_idea}; Bang's index is {bang[1]:.2f} with "
+            f"{arms.second} and {bang[0]:.2f} with {arms.first}.",
+            unit="",
+            **_NO_MARKER,
+        )
+    ]

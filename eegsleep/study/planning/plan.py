@@ -110,8 +110,11 @@ def draw_plan(
     spreads = dict(spreads or {})
     unknown = sorted(set(spreads) - set(study.primary))
     if unknown:
-        raise SettingsError("a spread is given for what is no primary endpoint", found=", ".join(unknown),
-                            allowed=", ".join(study.primary))  # fmt: skip
+        raise SettingsError(
+            "a spread is given for what is no primary endpoint",
+            found=", ".join(unknown),
+            allowed=", ".join(study.primary),
+        )
     p, m = study.planned, study.mechanism
     if m.kind == "observational":
         schedule = lay_out_nights(m, p.nights, p.subjects, p.start, p.adaptation_nights).assign(condition="")
@@ -137,8 +140,16 @@ def draw_plan(
         say_assumption(study, noise),
         *say_what_does_not_suit(study, schedule),
     )
-    return Plan(schedule, check_table(pd.DataFrame(rows, columns=POWER.column_names), POWER), n_schedules, least,
-                detectable, needed, can_answer, sentences)  # fmt: skip
+    return Plan(
+        schedule,
+        check_table(pd.DataFrame(rows, columns=POWER.column_names), POWER),
+        n_schedules,
+        least,
+        detectable,
+        needed,
+        can_answer,
+        sentences,
+    )
 
 
 def _draw(study: Study) -> pd.DataFrame:
@@ -147,10 +158,12 @@ def _draw(study: Study) -> pd.DataFrame:
     if not m.strata:
         return draw_schedule(m, p.nights, study.seed, p.subjects, p.start, p.adaptation_nights)
     if len(p.strata) != len(p.subjects):
-        raise SettingsError(f"sleepers are drawn within {m.strata}, which is not known of each",
-                            found=f"{len(p.strata)} values in plan.strata",
-                            allowed=f"{len(p.subjects)}, in the order of plan.subjects",
-                            remedy='write them into [plan], like strata = ["north", "south"]')  # fmt: skip
+        raise SettingsError(
+            f"sleepers are drawn within {m.strata}, which is not known of each",
+            found=f"{len(p.strata)} values in plan.strata",
+            allowed=f"{len(p.subjects)}, in the order of plan.subjects",
+            remedy='write them into [plan], like strata = ["north", "south"]',
+        )
     parts = []
     for place, stratum in enumerate(dict.fromkeys(p.strata)):
         own = [name for name, value in zip(p.subjects, p.strata, strict=True) if value == stratum]
@@ -247,8 +260,9 @@ def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None, n_
     def enough(n: int) -> bool:
         names = [f"S{i:03d}" for i in range(n)] if by_sleepers else study.planned.subjects
         try:
-            nights = lay_out_nights(study.mechanism, study.planned.nights if by_sleepers else n, names,
-                                    study.planned.first_drawn, 0)  # fmt: skip
+            nights = lay_out_nights(
+                study.mechanism, study.planned.nights if by_sleepers else n, names, study.planned.first_drawn, 0
+            )
             simulated = simulate_studies(study.mechanism, nights, noise, n_studies, 499, study.seed)
         except SettingsError:  # fewer nights than the mechanism takes
             return False
@@ -289,13 +303,18 @@ def write_plan(study: Study, plan: Plan, key: str | Path, *, active: str = "") -
         If a schedule or key is there already: a schedule is drawn once; or if the study is observational.
     """
     if study.mechanism.kind == "observational":
-        raise SettingsError("an observational study has no schedule to draw and no key to seal",
-                            found="mechanism observational",
-                            remedy=f"enter the nights into {study.nights_file} as they come")  # fmt: skip
+        raise SettingsError(
+            "an observational study has no schedule to draw and no key to seal",
+            found="mechanism observational",
+            remedy=f"enter the nights into {study.nights_file} as they come",
+        )
     folder = study.path.parent
     if (folder / "schedule.csv").exists():
-        raise SettingsError("schedule.csv is there already", found=str(folder / "schedule.csv"),
-                            remedy="a schedule is drawn once, or it can be chosen; keep it")  # fmt: skip
+        raise SettingsError(
+            "schedule.csv is there already",
+            found=str(folder / "schedule.csv"),
+            remedy="a schedule is drawn once, or it can be chosen; keep it",
+        )
     key_sha256 = seal_key(study.conditions, key, active=active)
     content = encode_table(plan.schedule, SCHEDULE)
     hashes = {"schedule_sha256": hash_bytes(content), "key_sha256": key_sha256}
@@ -341,8 +360,12 @@ def _fill_study(path: Path, key_sha256: str) -> None:
 
 
 def _planned_nights(schedule: pd.DataFrame) -> pd.DataFrame:
-    blank = {column.name: {"str": "", "bool": False, "int": 0, "float": math.nan}[column.kind]
-             for column in STUDY_NIGHTS.columns}  # fmt: skip
+    blank = {
+        column.name: {"str": "", "bool": False, "int": 0, "float": math.nan}[column.kind]
+        for column in STUDY_NIGHTS.columns
+    }
     shared = [name for name in STUDY_NIGHTS.column_names if name in schedule.columns]
-    return check_table(schedule[shared].assign(**{k: v for k, v in blank.items() if k not in shared})[
-        STUDY_NIGHTS.column_names], STUDY_NIGHTS)  # fmt: skip
+    return check_table(
+        schedule[shared].assign(**{k: v for k, v in blank.items() if k not in shared})[STUDY_NIGHTS.column_names],
+        STUDY_NIGHTS,
+    )

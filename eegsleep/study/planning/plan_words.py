@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 TARGET_POWER = 0.8
 MOST_NIGHTS, MOST_SLEEPERS = 400, 200
-_SPOKEN = {"pairs": "in pairs", "max-run": "with a longest run", "complete": "in complete randomisation",
-           "phases": "in phases"}  # fmt: skip
+_SPOKEN = {
+    "pairs": "in pairs",
+    "max-run": "with a longest run",
+    "complete": "in complete randomisation",
+    "phases": "in phases",
+}
 
 
 def _size(study: Study, schedule: pd.DataFrame) -> str:
@@ -37,8 +41,9 @@ def say_floor(study: Study, schedule: pd.DataFrame, n_schedules: int, least: flo
     """Return what the smallest p-value of the design allows, and what would be needed where it does not suffice."""
     size = _size(study, schedule)
     if least <= study.alpha:
-        return [f"{size[0].upper()}{size[1:]} have {n_schedules:,} possible schedules; the smallest p-value is "
-                f"{least:.2g}."]  # fmt: skip
+        return [
+            f"{size[0].upper()}{size[1:]} have {n_schedules:,} possible schedules; the smallest p-value is {least:.2g}."
+        ]
     words = [
         f"{size[0].upper()}{size[1:]} can never reach p ≤ {study.alpha:g}: there are {n_schedules:,} possible "
         f"schedules, and the smallest p-value is {least:.3g}. This design cannot answer the question."
@@ -64,26 +69,33 @@ def say_power(
     """Return how often effects are found: those of any marker in SD, and the smallest of each primary endpoint."""
     words = []
     if math.isfinite(detectable):
-        words.append(f"An effect of {detectable:.2f} SD between nights is found in {100 * TARGET_POWER:.0f} % of such "
-                     "studies; smaller ones are more often missed.")  # fmt: skip
+        words.append(
+            f"An effect of {detectable:.2f} SD between nights is found in {100 * TARGET_POWER:.0f} % of such "
+            "studies; smaller ones are more often missed."
+        )
     by_sleepers = study.mechanism.kind in SUBJECT_KINDS
     planned = len(study.planned.subjects) if by_sleepers else study.planned.nights
     for endpoint, (sd, spread) in effects.items():
         if math.isnan(sd):
-            words.append(f"{endpoint}: its spread between nights is not known; give control nights, or its smallest "
-                         "effect in SD.")  # fmt: skip
+            words.append(
+                f"{endpoint}: its spread between nights is not known; give control nights, or its smallest "
+                "effect in SD."
+            )
             continue
         own = f" ({sd * spread.sd_upper:.3g} {spread.unit}; {spread.source})" if spread else ""
         found = simulated.power(sd, study.alpha) if can_answer else 0.0
-        words.append(f"{endpoint}: its smallest effect of interest, {sd:.2f} SD{own}, is found in {100 * found:.0f} % "
-                     "of such studies.")  # fmt: skip
+        words.append(
+            f"{endpoint}: its smallest effect of interest, {sd:.2f} SD{own}, is found in {100 * found:.0f} % "
+            "of such studies."
+        )
         unit, n = ("sleepers" if by_sleepers else "nights"), needed[endpoint]
         if not n:
             limit = f"{MOST_SLEEPERS} sleepers" if by_sleepers else f"{MOST_NIGHTS} nights"
             words.append(f"{endpoint}: even {limit} would not find it in {100 * TARGET_POWER:.0f} %.")
         elif n > planned:
-            words.append(f"{endpoint}: {n} {unit} are needed for {100 * TARGET_POWER:.0f} %, {n - planned} more than "
-                         "planned.")  # fmt: skip
+            words.append(
+                f"{endpoint}: {n} {unit} are needed for {100 * TARGET_POWER:.0f} %, {n - planned} more than planned."
+            )
     return words
 
 
@@ -91,8 +103,10 @@ def say_assumption(study: Study, noise: Noise) -> str:
     """Return what the simulated nights were like."""
     words = f"Simulated with an autocorrelation of {noise.autocorrelation:.2f} from one evening to the next"
     if len(study.planned.subjects) > 1 or study.mechanism.kind in SUBJECT_KINDS:
-        words += (f", {noise.between_subjects:g} SD between sleepers, and an effect that differs by "
-                  f"{noise.effect_between_subjects:g} SD between them")  # fmt: skip
+        words += (
+            f", {noise.between_subjects:g} SD between sleepers, and an effect that differs by "
+            f"{noise.effect_between_subjects:g} SD between them"
+        )
     return f"{words}."
 
 
@@ -112,8 +126,10 @@ def say_what_does_not_suit(study: Study, schedule: pd.DataFrame) -> list[str]:
     nightly = m.kind in {"pairs", "max-run", "complete"}
     words = []
     if nightly and hours > 24:
-        words.append(f"A half-life of {hours:g} h outlasts the night: alternating nights compare it with itself. Use "
-                     "phases with a wash-out, or parallel groups.")  # fmt: skip
+        words.append(
+            f"A half-life of {hours:g} h outlasts the night: alternating nights compare it with itself. Use "
+            "phases with a wash-out, or parallel groups."
+        )
     elif nightly and hours > 6 and not m.wash_out_nights:
         share = 100 * (1 + 0.3 * _lag_one_of_schedules(m, schedule, study.seed))
         words += [
@@ -121,8 +137,10 @@ def say_what_does_not_suit(study: Study, schedule: pd.DataFrame) -> list[str]:
             f"Of an effect of which 30 % are left the next night, this design shows {share:.0f} %.",
         ]
     if m.kind == "phases" and not m.random_start:
-        words.append("The first condition is fixed, so that time alone looks like an effect, and intervals come out "
-                     "about twice as wide: let it be drawn, with random_start = true.")  # fmt: skip
+        words.append(
+            "The first condition is fixed, so that time alone looks like an effect, and intervals come out "
+            "about twice as wide: let it be drawn, with random_start = true."
+        )
     if nightly and not m.weekend_balance:
         words.append("Weekend nights are not balanced: set weekend_balance = true.")
     if study.planned.adaptation_nights < 2:

@@ -181,9 +181,12 @@ def estimate_spread(
     free = n - len(series)
     total = sum(float(np.nansum((own - np.nanmean(own)) ** 2)) for own in series)
     if free < _MIN_SPREAD_NIGHTS - 1 or total == 0:
-        raise SettingsError("the spread between nights cannot be measured", found=f"{n} nights with a value",
-                            allowed=f"at least {_MIN_SPREAD_NIGHTS} nights of one sleeper that differ",
-                            remedy="record more control nights, or plan in standard deviations")  # fmt: skip
+        raise SettingsError(
+            "the spread between nights cannot be measured",
+            found=f"{n} nights with a value",
+            allowed=f"at least {_MIN_SPREAD_NIGHTS} nights of one sleeper that differ",
+            remedy="record more control nights, or plan in standard deviations",
+        )
     sd = math.sqrt(total / free)
     upper = sd * math.sqrt(free / chi2.ppf(0.2, free))
     lags = [(lag_one_autocorrelation(own), len(own)) for own in series]

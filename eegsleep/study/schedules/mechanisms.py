@@ -85,27 +85,42 @@ class Mechanism:
             raise SettingsError("there is no such allocation mechanism", found=str(self.kind), allowed=", ".join(KINDS))
         if len(self.conditions) != 2 or len(set(self.conditions)) != 2 or not all(self.conditions):
             raise SettingsError("a study compares two conditions", found=str(self.conditions), allowed="two codes")
-        for name, least in (("max_run", 1), ("n_phases", 2), ("min_phase", 1), ("nights_per_period", 1),
-                            ("wash_out_nights", 0)):  # fmt: skip
+        for name, least in (
+            ("max_run", 1),
+            ("n_phases", 2),
+            ("min_phase", 1),
+            ("nights_per_period", 1),
+            ("wash_out_nights", 0),
+        ):
             if getattr(self, name) < least:
-                raise SettingsError(f"{name} is out of range", found=str(getattr(self, name)),
-                                    allowed=f"at least {least}")  # fmt: skip
+                raise SettingsError(
+                    f"{name} is out of range", found=str(getattr(self, name)), allowed=f"at least {least}"
+                )
         self._check_combination()
 
     def _check_combination(self) -> None:
         if self.weekend_balance and self.kind not in WEEKEND_KINDS:
-            raise SettingsError(f"weekends cannot be balanced in {self.kind}", allowed=", ".join(WEEKEND_KINDS),
-                                remedy="let phases and periods last whole weeks")  # fmt: skip
+            raise SettingsError(
+                f"weekends cannot be balanced in {self.kind}",
+                allowed=", ".join(WEEKEND_KINDS),
+                remedy="let phases and periods last whole weeks",
+            )
         if self.wash_out_nights and self.kind in {"parallel", "observational"}:
             raise SettingsError(f"{self.kind} has no wash-out", found=str(self.wash_out_nights), allowed="0")
         if self.kind == "phases" and self.min_phase <= self.wash_out_nights:
-            raise SettingsError("no night of a phase is left after its wash-out", found=f"min_phase {self.min_phase}",
-                                allowed=f"more than {self.wash_out_nights}")  # fmt: skip
+            raise SettingsError(
+                "no night of a phase is left after its wash-out",
+                found=f"min_phase {self.min_phase}",
+                allowed=f"more than {self.wash_out_nights}",
+            )
         orders = self.sequences or (self.conditions, self.conditions[::-1])
         wrong = [o for o in orders if set(o) != set(self.conditions)]
         if wrong or len({len(o) for o in orders}) > 1 or len(set(orders)) < len(orders) or len(orders) < 2:
-            raise SettingsError("the sequences of the crossover do not fit", found=str(self.sequences),
-                                allowed="at least two different ones, equally long, each with both codes")  # fmt: skip
+            raise SettingsError(
+                "the sequences of the crossover do not fit",
+                found=str(self.sequences),
+                allowed="at least two different ones, equally long, each with both codes",
+            )
 
     @property
     def orders(self) -> NDArray[np.bool_]:
@@ -146,8 +161,11 @@ def is_weekend(dates: Sequence[str] | pd.Series) -> NDArray[np.bool_]:
 
 def _refuse_observational(mechanism: Mechanism) -> None:
     if mechanism.kind == "observational":
-        raise SettingsError("without a declared mechanism nothing can be redrawn, and there is no p-value",
-                            found="mechanism observational", remedy="report estimates with intervals")  # fmt: skip
+        raise SettingsError(
+            "without a declared mechanism nothing can be redrawn, and there is no p-value",
+            found="mechanism observational",
+            remedy="report estimates with intervals",
+        )
 
 
 def _ways(mechanism: Mechanism, weekend: NDArray[np.bool_]) -> seq.Ways:
@@ -208,16 +226,22 @@ def _check_room(mechanism: Mechanism, nights: pd.DataFrame) -> None:
     for name, rows in subject_rows(nights).items():
         n = len(rows)
         if mechanism.kind == "pairs" and n % 2:
-            raise SettingsError(f"the nights of {name} do not make pairs", found=f"{n} nights",
-                                allowed="an even number", remedy="keep the row of a missed night")  # fmt: skip
+            raise SettingsError(
+                f"the nights of {name} do not make pairs",
+                found=f"{n} nights",
+                allowed="an even number",
+                remedy="keep the row of a missed night",
+            )
         if mechanism.kind not in SUBJECT_KINDS and not _count_one(mechanism, is_weekend(nights["date"].iloc[rows])):
             raise SettingsError(
                 f"no schedule of {name} obeys the mechanism {mechanism.kind}",
                 found=f"{n} nights",
                 allowed=f"at least {mechanism.n_phases * mechanism.min_phase} for {mechanism.n_phases} phases of "
-                f"{mechanism.min_phase} or more nights" if mechanism.kind == "phases" else "",
+                f"{mechanism.min_phase} or more nights"
+                if mechanism.kind == "phases"
+                else "",
                 remedy="plan more nights or loosen the restrictions",
-            )  # fmt: skip
+            )
 
 
 def support_size(mechanism: Mechanism, nights: pd.DataFrame) -> int:

@@ -172,8 +172,12 @@ def _subject_violations(
         gaps = np.diff(days) / np.timedelta64(1, "D")
         for i in np.flatnonzero(gaps < least):
             if mechanism.kind != "crossover" or period[i] != period[i + 1]:
-                yield Violation(int(rows[i + 1]), "date", f"{gaps[i]:g} days after the night before",
-                                f"{least} or more, {least - 1} of them for wash-out")  # fmt: skip
+                yield Violation(
+                    int(rows[i + 1]),
+                    "date",
+                    f"{gaps[i]:g} days after the night before",
+                    f"{least} or more, {least - 1} of them for wash-out",
+                )
 
 
 def _code(mechanism: Mechanism, second: bool) -> str:
@@ -191,8 +195,12 @@ def _pair_violations(
         if second[i] == second[i + 1]:
             yield Violation(int(rows[i + 1]), "condition", f"{codes} in pair {i // 2 + 1}", "one of each in a pair")
     if len(rows) % 2:
-        yield Violation(int(rows[-1]), "condition", f"{len(rows)} nights", "pairs: an even number; keep the row of a "
-                        "missed night, with its condition and without a file")  # fmt: skip
+        yield Violation(
+            int(rows[-1]),
+            "condition",
+            f"{len(rows)} nights",
+            "pairs: an even number; keep the row of a missed night, with its condition and without a file",
+        )
     else:
         yield from _balance_violations(mechanism, nights, rows, second)
 
@@ -204,8 +212,12 @@ def _sequence_violations(
     for i in range(len(rows)):
         run = run + 1 if i and second[i] == second[i - 1] else 1
         if mechanism.kind == "max-run" and run > mechanism.max_run:
-            yield Violation(int(rows[i]), "condition", f"{run} nights of {_code(mechanism, second[i])} in a row",
-                            f"{mechanism.max_run} at most")  # fmt: skip
+            yield Violation(
+                int(rows[i]),
+                "condition",
+                f"{run} nights of {_code(mechanism, second[i])} in a row",
+                f"{mechanism.max_run} at most",
+            )
     yield from _balance_violations(mechanism, nights, rows, second)
 
 
@@ -234,8 +246,9 @@ def _phase_violations(
     begins = np.concatenate([[0], np.flatnonzero(second[1:] != second[:-1]) + 1, [len(rows)]])
     for i, length in enumerate(np.diff(begins)):
         if length < mechanism.min_phase:
-            yield Violation(int(rows[begins[i]]), "condition", f"{length} nights in phase {i + 1}",
-                            f"{mechanism.min_phase} or more")  # fmt: skip
+            yield Violation(
+                int(rows[begins[i]]), "condition", f"{length} nights in phase {i + 1}", f"{mechanism.min_phase} or more"
+            )
     if len(begins) - 1 != mechanism.n_phases:
         yield Violation(int(rows[-1]), "condition", f"{len(begins) - 1} phases", str(mechanism.n_phases))
     if not mechanism.random_start and second[0]:
@@ -256,8 +269,12 @@ def _period_violations(
         # the night at which the last order that still fitted is left
         longest = max(int((orders[k, periods - 1] != second).argmax()) for k in range(len(orders)))
         allowed = " or ".join(" ".join(_code(mechanism, c) for c in order) for order in orders)
-        yield Violation(int(rows[longest]), "condition", f"{_code(mechanism, second[longest])} in period "
-                        f"{periods[longest]}", f"the order {allowed} over the periods")  # fmt: skip
+        yield Violation(
+            int(rows[longest]),
+            "condition",
+            f"{_code(mechanism, second[longest])} in period {periods[longest]}",
+            f"the order {allowed} over the periods",
+        )
 
 
 def _group_violations(
@@ -267,8 +284,12 @@ def _group_violations(
     if changed.size:
         i = changed[0]
         name = nights["subject"].iloc[rows[0]]
-        yield Violation(int(rows[i]), "condition", f"{_code(mechanism, second[i])} after "
-                        f"{_code(mechanism, second[0])}", f"one condition for all nights of {name}")  # fmt: skip
+        yield Violation(
+            int(rows[i]),
+            "condition",
+            f"{_code(mechanism, second[i])} after {_code(mechanism, second[0])}",
+            f"one condition for all nights of {name}",
+        )
 
 
 def _unbalanced_sleepers(mechanism: Mechanism, nights: pd.DataFrame, second: NDArray[np.bool_]) -> Violation | None:
@@ -287,6 +308,10 @@ def _unbalanced_sleepers(mechanism: Mechanism, nights: pd.DataFrame, second: NDA
     for chosen in strata.values():
         counts = np.bincount(chosen, minlength=len(orders))
         if np.ptp(counts) > 1:
-            return Violation(last, "condition", f"{', '.join(map(str, counts))} sleepers by order",
-                             "numbers that differ by at most one; keep the rows of those who left")  # fmt: skip
+            return Violation(
+                last,
+                "condition",
+                f"{', '.join(map(str, counts))} sleepers by order",
+                "numbers that differ by at most one; keep the rows of those who left",
+            )
     return None

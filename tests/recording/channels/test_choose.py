@@ -27,16 +27,47 @@ def chosen(labels, device=GENERIC, **named):
 @pytest.mark.parametrize(
     ("label", "role"),
     [
-        ("C4-M1", "eeg"), ("EEG Fpz-Cz", "eeg"), ("C4:A1", "eeg"), ("C3A2", "eeg"), ("F7-O1", "eeg"), ("EEG", "eeg"),
-        ("EEG L", "eeg"), ("AF7", "eeg"), ("T3-O1", "eeg"), ("EEG3", "eeg"),
-        ("EOG horizontal", "eog"), ("E1-M2", "eog"), ("LOC", "eog"), ("REOG", "eog"), ("EOG(L)", "eog"),
-        ("EMG submental", "emg"), ("Chin1-Chin2", "emg"), ("EMG chin", "emg"),
-        ("EMG leg", ""), ("EMG tib L", ""), ("ECG", ""), ("SpO2", ""), ("Status", ""), ("Resp oro-nasal", ""),
-        ("Temp rectal", ""), ("Event marker", ""), ("Pulse", ""), ("Accelero Norm", ""),
-        ("C4-M1 (Imp)", ""), ("C4 Impédance", ""), ("E1 Impédance", ""), ("EEG1_Off", ""), ("EOG-L_Off", ""),
-        ("=1+1", ""), ("../../x", ""), ("=C4-M1", ""), ("", ""), ("C4-M1; rm -rf /", ""), ("EDF Annotations", ""),
+        ("C4-M1", "eeg"),
+        ("EEG Fpz-Cz", "eeg"),
+        ("C4:A1", "eeg"),
+        ("C3A2", "eeg"),
+        ("F7-O1", "eeg"),
+        ("EEG", "eeg"),
+        ("EEG L", "eeg"),
+        ("AF7", "eeg"),
+        ("T3-O1", "eeg"),
+        ("EEG3", "eeg"),
+        ("EOG horizontal", "eog"),
+        ("E1-M2", "eog"),
+        ("LOC", "eog"),
+        ("REOG", "eog"),
+        ("EOG(L)", "eog"),
+        ("EMG submental", "emg"),
+        ("Chin1-Chin2", "emg"),
+        ("EMG chin", "emg"),
+        ("EMG leg", ""),
+        ("EMG tib L", ""),
+        ("ECG", ""),
+        ("SpO2", ""),
+        ("Status", ""),
+        ("Resp oro-nasal", ""),
+        ("Temp rectal", ""),
+        ("Event marker", ""),
+        ("Pulse", ""),
+        ("Accelero Norm", ""),
+        ("C4-M1 (Imp)", ""),
+        ("C4 Impédance", ""),
+        ("E1 Impédance", ""),
+        ("EEG1_Off", ""),
+        ("EOG-L_Off", ""),
+        ("=1+1", ""),
+        ("../../x", ""),
+        ("=C4-M1", ""),
+        ("", ""),
+        ("C4-M1; rm -rf /", ""),
+        ("EDF Annotations", ""),
     ],
-)  # fmt: skip
+)
 def test_label_gives_role(label, role):
     assert guess_role(label) == role
 
@@ -51,30 +82,79 @@ def test_a_derivation_that_names_its_mastoid_beats_the_electrode_alone():
 
 
 SLEEP_EDF = [
-    ("EEG Fpz-Cz", 100, "uV"), ("EEG Pz-Oz", 100, "uV"), ("EOG horizontal", 100, "uV"), ("Resp oro-nasal", 1, ""),
-    ("EMG submental", 1, "uV"), ("Temp rectal", 1, "DegC"), ("Event marker", 1, ""),
-]  # fmt: skip
+    ("EEG Fpz-Cz", 100, "uV"),
+    ("EEG Pz-Oz", 100, "uV"),
+    ("EOG horizontal", 100, "uV"),
+    ("Resp oro-nasal", 1, ""),
+    ("EMG submental", 1, "uV"),
+    ("Temp rectal", 1, "DegC"),
+    ("Event marker", 1, ""),
+]
 SHHS = [
-    ("SaO2", 1, ""), ("H.R.", 1, ""), ("EEG(sec)", 125, "uV"), ("ECG", 125, "mV"), ("EMG", 125, "uV"),
-    ("EOG(L)", 50, "uV"), ("EOG(R)", 50, "uV"), ("EEG", 125, "uV"), ("THOR RES", 10, ""), ("POSITION", 1, ""),
-]  # fmt: skip
+    ("SaO2", 1, ""),
+    ("H.R.", 1, ""),
+    ("EEG(sec)", 125, "uV"),
+    ("ECG", 125, "mV"),
+    ("EMG", 125, "uV"),
+    ("EOG(L)", 50, "uV"),
+    ("EOG(R)", 50, "uV"),
+    ("EEG", 125, "uV"),
+    ("THOR RES", 10, ""),
+    ("POSITION", 1, ""),
+]
 CFS = [
     *((label, 128, "mV") for label in ("C3", "C4", "A1", "A2", "LOC", "ROC", "EMG1", "EMG2", "EMG3")),
-    ("ECG1", 256, "mV"), ("ECG2", 256, "mV"), ("L Leg", 128, "mV"), ("AIRFLOW", 32, ""),
-]  # fmt: skip
+    ("ECG1", 256, "mV"),
+    ("ECG2", 256, "mV"),
+    ("L Leg", 128, "mV"),
+    ("AIRFLOW", 32, ""),
+]
 MESA = [
     *((label, 256, "uV") for label in ("EKG", "EOG-L", "EOG-R", "EMG", "EEG1", "EEG2", "EEG3")),
-    ("EEG1_Off", 1, ""), ("EOG-L_Off", 1, ""),
-]  # fmt: skip
+    ("EEG1_Off", 1, ""),
+    ("EOG-L_Off", 1, ""),
+]
 NOX = [
     ("EDF Annotations", 1, ""),
-    *((label, 200, "V") for label in (
-        "1", "1-2", "1-F", "2", "2-F", "C3", "C3-M2", "C4", "C4-M1", "E1", "E1-M2", "E2", "E2-M1", "ECG", "F", "F3",
-        "F3-M2", "F4", "F4-M1", "M1", "M1M2", "M2", "O1", "O1-M2", "O2", "O2-M1", "Right Leg", "Left Leg",
-    )),
+    *(
+        (label, 200, "V")
+        for label in (
+            "1",
+            "1-2",
+            "1-F",
+            "2",
+            "2-F",
+            "C3",
+            "C3-M2",
+            "C4",
+            "C4-M1",
+            "E1",
+            "E1-M2",
+            "E2",
+            "E2-M1",
+            "ECG",
+            "F",
+            "F3",
+            "F3-M2",
+            "F4",
+            "F4-M1",
+            "M1",
+            "M1M2",
+            "M2",
+            "O1",
+            "O1-M2",
+            "O2",
+            "O2-M1",
+            "Right Leg",
+            "Left Leg",
+        )
+    ),
     *((label, 1, "Ohm") for label in ("1 Impédance", "1-2 (Imp)", "C3-M2 (Imp)", "C4 Impédance", "E1 Impédance")),
-    ("Airflow", 200, "cmH2O"), ("Activity", 20, "g/s"), ("Voltage (battery", 100, "V"), ("K", 25, ""),
-]  # fmt: skip
+    ("Airflow", 200, "cmH2O"),
+    ("Activity", 20, "g/s"),
+    ("Voltage (battery", 100, "V"),
+    ("K", 25, ""),
+]
 OPENBCI_TEXT = [*(f"EXG Channel {i}" for i in range(8)), ("Accel Channel 0", 25, "g")]
 OPENBCI_BDF = [*(f"EEG {i}" for i in range(1, 9)), *((f"Accel {axis}", 250, "g") for axis in "XYZ")]
 BIOSEMI_TEXT = "X X X X X X X X X AgAgCl electrode AgAgCl electrode MEMS"
@@ -97,13 +177,28 @@ DREEM = ["Accelero Norm", "EEG F8-F7", "EEG F8-O2", "EEG F7-O1", "EEG F8-O1", "E
         (["T3", "T4", "O1", "O2"], "EDF", "", "brainbit", ["T3-O1", "T4-O2"]),
         (["LEOG", "REOG", "E3"], "EDF", "", "sleep-profiler", ["E3", "LEOG"]),
         (["HB_1", "HB_2", "HB_IMU_1", "HB_PULSE"], "EDF", "", "bitbrain", ["HB_1", "HB_2"]),
-        (["PSG_C3", "PSG_C4", "PSG_EOG", "PSG_EMG"], "EDF", "", "bitbrain-psg",
-         ["PSG_C4", "PSG_C3", "PSG_EOG", "PSG_EMG"]),
-        (["C3:A2", "C4:A1", "EOG1:A2", "EMG chin"], "EDF+C", "", "somnomedics",
-         ["C4:A1", "C3:A2", "EOG1:A2", "EMG chin"]),
+        (
+            ["PSG_C3", "PSG_C4", "PSG_EOG", "PSG_EMG"],
+            "EDF",
+            "",
+            "bitbrain-psg",
+            ["PSG_C4", "PSG_C3", "PSG_EOG", "PSG_EMG"],
+        ),
+        (
+            ["C3:A2", "C4:A1", "EOG1:A2", "EMG chin"],
+            "EDF+C",
+            "",
+            "somnomedics",
+            ["C4:A1", "C3:A2", "EOG1:A2", "EMG chin"],
+        ),
         (["C4-A1", "C3-A2"], "EDF+C", "X X SOMNOscreen_plus", "somnomedics", ["C4-A1", "C3-A2"]),
-        (NOX, "EDF+C", "X X X X Startdate 06-FEB-2018 X X NoxMedical.A1Device:9", "nox",
-         ["C4-M1", "C3-M2", "E1-M2", "1-2"]),
+        (
+            NOX,
+            "EDF+C",
+            "X X X X Startdate 06-FEB-2018 X X NoxMedical.A1Device:9",
+            "nox",
+            ["C4-M1", "C3-M2", "E1-M2", "1-2"],
+        ),
         (NOX, "EDF+C", "", "nox", ["C4-M1", "C3-M2", "E1-M2", "1-2"]),
         (SHHS, "EDF", "", "compumedics", ["EEG", "EEG(sec)", "EMG"]),
         (MESA, "EDF", "", "compumedics", ["EEG3", "EEG2", "EOG-L", "EMG"]),
@@ -114,11 +209,16 @@ DREEM = ["Accelero Norm", "EEG F8-F7", "EEG F8-O2", "EEG F7-O1", "EEG F8-O1", "E
         (SLEEP_EDF, "EDF", "", "sleep-edf", ["EEG Fpz-Cz", "EEG Pz-Oz", "EOG horizontal"]),
         (HMC, "EDF", "", "hmc", ["EEG C4-M1", "EEG C3-M2", "EOG E1-M2", "EMG chin"]),
         (OPENBCI_BDF, "BDF", BIOSEMI_TEXT, "openbci-bdf", ["EEG 1", "EEG 2"]),
-        (["F3-M2", "C4-M1", "E1-M2", "EMG chin"], "EDF+C", "X simulated HP:0.2Hz", "simulated",
-         ["C4-M1", "F3-M2", "E1-M2", "EMG chin"]),
+        (
+            ["F3-M2", "C4-M1", "E1-M2", "EMG chin"],
+            "EDF+C",
+            "X simulated HP:0.2Hz",
+            "simulated",
+            ["C4-M1", "F3-M2", "E1-M2", "EMG chin"],
+        ),
         (["O2-M1", "C4", "C4-M1", "C3-M2", "E2-M1"], "EDF", "", "generic", ["C4-M1", "C3-M2", "E2-M1"]),
     ],
-)  # fmt: skip
+)
 def test_device_is_recognised_and_gives_its_derivations_in_order(labels, kind, identity, device, expected):
     source = channels(labels)
     found = detect_device([channel.label for channel in source], kind, identity)

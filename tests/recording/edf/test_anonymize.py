@@ -20,9 +20,18 @@ from eegsleep.recording.edf.anonymize import _clean_annotations, _clean_records,
 from eegsleep.recording.edf.open import open_edf
 
 SECRETS = (
-    "Müller", "Mueller", "Annegret", "MAY-1951", "02.05.1951", "MCH-0234567", "Technikus", "Recorder9000", "SN4711",
-    "14.06.24", "JUN-2024",
-)  # fmt: skip
+    "Müller",
+    "Mueller",
+    "Annegret",
+    "MAY-1951",
+    "02.05.1951",
+    "MCH-0234567",
+    "Technikus",
+    "Recorder9000",
+    "SN4711",
+    "14.06.24",
+    "JUN-2024",
+)
 ENCODINGS = ("utf-8", "latin-1", "utf-16-le", "utf-16-be", "cp437")
 STAGES = ("Sleep stage W", "Sleep stage N2", "Sleep stage R", "Lights off", "Recording ends")
 LIMITS_24 = (b"-5000", b"5000", b"-8388608", b"8388607")
@@ -82,13 +91,22 @@ def telling_edf_plus() -> bytes:
     """Return an EDF+ file that names its sleeper wherever edfio lets it."""
     rng = np.random.default_rng(5)
     signals = [
-        edfio.EdfSignal(rng.normal(0, 30, 60 * rate), rate, label=label, transducer_type="AgAgCl SN4711",
-                        physical_dimension="uV", physical_range=(-300, 300), prefiltering=prefiltering)
-        for rate, label, prefiltering in (
-            (256, "EEG C4-M1", "HP:0.1Hz LP:75Hz N:50Hz"), (256, "EMG Mueller", "set by Technikus"),
-            (64, "Annegret, 1951", "HP:0.1Hz Technikus"), (1, "SpO2", ""),
+        edfio.EdfSignal(
+            rng.normal(0, 30, 60 * rate),
+            rate,
+            label=label,
+            transducer_type="AgAgCl SN4711",
+            physical_dimension="uV",
+            physical_range=(-300, 300),
+            prefiltering=prefiltering,
         )
-    ]  # fmt: skip
+        for rate, label, prefiltering in (
+            (256, "EEG C4-M1", "HP:0.1Hz LP:75Hz N:50Hz"),
+            (256, "EMG Mueller", "set by Technikus"),
+            (64, "Annegret, 1951", "HP:0.1Hz Technikus"),
+            (1, "SpO2", ""),
+        )
+    ]
     notes = [
         *(edfio.EdfAnnotation(5.5 + 10 * i, 30 if i % 2 else None, text) for i, text in enumerate(STAGES)),
         edfio.EdfAnnotation(7, None, "Annegret Mueller turns over"),
@@ -97,11 +115,21 @@ def telling_edf_plus() -> bytes:
         edfio.EdfAnnotation(9.5, None, "Sleep stage N3 says Technikus"),
     ]
     patient = edfio.Patient(code="MCH-0234567", sex="F", birthdate=dt.date(1951, 5, 2), name="Annegret_Mueller")
-    recording = edfio.Recording(startdate=dt.date(2024, 6, 14), hospital_administration_code="MCH-0234567",
-                                investigator_technician_code="Technikus", equipment_code="Recorder9000")  # fmt: skip
+    recording = edfio.Recording(
+        startdate=dt.date(2024, 6, 14),
+        hospital_administration_code="MCH-0234567",
+        investigator_technician_code="Technikus",
+        equipment_code="Recorder9000",
+    )
     file = io.BytesIO()
-    edfio.Edf(signals, patient=patient, recording=recording, starttime=dt.time(23, 15, 30), annotations=notes,
-              data_record_duration=1).write(file)  # fmt: skip
+    edfio.Edf(
+        signals,
+        patient=patient,
+        recording=recording,
+        starttime=dt.time(23, 15, 30),
+        annotations=notes,
+        data_record_duration=1,
+    ).write(file)
     return file.getvalue()
 
 
@@ -139,8 +167,10 @@ def test_edf_plus_tells_nothing_and_keeps_samples_times_and_stages(tmp_path):
 
 def test_mne_and_our_reader_read_the_same_numbers(tmp_path):
     anonymized(tmp_path, telling_edf_plus())
-    raws = [mne.io.read_raw_edf(tmp_path / name, preload=True, verbose="error") for name in
-            ("night.edf", "copy-of-night.edf")]  # fmt: skip
+    raws = [
+        mne.io.read_raw_edf(tmp_path / name, preload=True, verbose="error")
+        for name in ("night.edf", "copy-of-night.edf")
+    ]
     assert np.array_equal(raws[0].get_data(), raws[1].get_data())
     assert raws[1].info["meas_date"] == dt.datetime(1985, 1, 1, 23, 15, 30, tzinfo=dt.UTC)
     old, new = (open_edf(tmp_path / name) for name in ("night.edf", "copy-of-night.edf"))
@@ -220,8 +250,10 @@ def test_gaps_stay_where_they_are(tmp_path):
 
 @pytest.mark.parametrize("is_plus", [False, True])
 def test_bdf(tmp_path, is_plus):
-    channels = [Channel(label, eeg_counts(seed, 60 * RATE, limits=LIMITS_24), limits=LIMITS_24, transducer=b"SN4711")
-                for seed, label in ((1, b"C4-M1"), (2, b"Status"))]  # fmt: skip
+    channels = [
+        Channel(label, eeg_counts(seed, 60 * RATE, limits=LIMITS_24), limits=LIMITS_24, transducer=b"SN4711")
+        for seed, label in ((1, b"C4-M1"), (2, b"Status"))
+    ]
     if is_plus:
         tals = b"".join(keep_time(f"+{i}", b"+1\x14Mueller\x14").ljust(96, b"\0") for i in range(60))
         three = np.frombuffer(tals, np.uint8).reshape(-1, 3).astype(np.int64)
@@ -275,12 +307,24 @@ def test_a_full_annotation_signal_keeps_its_last_unended_text():
 @pytest.mark.parametrize(
     ("label", "kept"),
     [
-        (b"EEG Fpz-Cz", True), ("C3 Impédance".encode(), True), ("C3 Impédance".encode("latin-1"), True),
-        (b"A1+A2/2", True), (b"Resp_1 (nasal).", True), (b"1", True), (b"", True),
-        (b"Mueller <b>", False), (b"a@b.de", False), (b"02.05.1951", False), (b"ID 0234567", False), (b"--", False),
-        (b"C3\0Annegret", False), (b"C3 MCH", False), (b"AnnegretEEG", False), (b"C3\xff\xfe=", False),
+        (b"EEG Fpz-Cz", True),
+        ("C3 Impédance".encode(), True),
+        ("C3 Impédance".encode("latin-1"), True),
+        (b"A1+A2/2", True),
+        (b"Resp_1 (nasal).", True),
+        (b"1", True),
+        (b"", True),
+        (b"Mueller <b>", False),
+        (b"a@b.de", False),
+        (b"02.05.1951", False),
+        (b"ID 0234567", False),
+        (b"--", False),
+        (b"C3\0Annegret", False),
+        (b"C3 MCH", False),
+        (b"AnnegretEEG", False),
+        (b"C3\xff\xfe=", False),
     ],
-)  # fmt: skip
+)
 def test_labels_stay_if_they_look_like_a_channel(tmp_path, label, kept):
     content = edited(patient=b"MCH-0234567 F 02-MAY-1951 Annegret_EEG", label=label)
     copy, _ = anonymized(tmp_path, content)
@@ -291,11 +335,20 @@ def test_labels_stay_if_they_look_like_a_channel(tmp_path, label, kept):
 @pytest.mark.parametrize(
     ("unit", "kept"),
     [
-        (b"uV", True), (b"\xb5V", True), ("\N{MICRO SIGN}V".encode(), True), (b"mv", True), (b"degC", True),
-        (b"%", True), (b"", True), (b"cmH2O", True),
-        (b"Mueller", False), (b"Anna", False), (b"uV Anna", False), (b"Yv", False),
+        (b"uV", True),
+        (b"\xb5V", True),
+        ("\N{MICRO SIGN}V".encode(), True),
+        (b"mv", True),
+        (b"degC", True),
+        (b"%", True),
+        (b"", True),
+        (b"cmH2O", True),
+        (b"Mueller", False),
+        (b"Anna", False),
+        (b"uV Anna", False),
+        (b"Yv", False),
     ],
-)  # fmt: skip
+)
 def test_units_stay_if_they_are_units(tmp_path, unit, kept):
     copy, _ = anonymized(tmp_path, edited(unit=unit))
     start, size = field_place("unit", 0, 2)
@@ -305,8 +358,9 @@ def test_units_stay_if_they_are_units(tmp_path, unit, kept):
 def test_texts_asked_for_and_another_date(tmp_path):
     tals = [keep_time(f"+{i}", b"+3\x14Spindle  \xc2\xb5\x14spindle \xc2\xb5 2\x14") for i in range(60)]
     content = plus(tals=tals)
-    copy, sentences = anonymized(tmp_path, content, keep_annotations=["spindle \N{MICRO SIGN}"],
-                                 shift_to=dt.date(2001, 3, 4))  # fmt: skip
+    copy, sentences = anonymized(
+        tmp_path, content, keep_annotations=["spindle \N{MICRO SIGN}"], shift_to=dt.date(2001, 3, 4)
+    )
     assert copy.count(b"\x14Spindle  \xc2\xb5\x14") == 60
     assert b"\xb5 2" not in copy
     assert any(s.startswith("Annotations removed: 60; kept: 60,") for s in sentences)

@@ -281,8 +281,12 @@ def test_small_gaps_that_pile_up_are_not_drift(tmp_path):
 @pytest.mark.parametrize(("duration", "rate"), [(b"0.5", 128), (b"2.5", 128), (b"1.00012", 128), (b"0.99988", 128)])
 def test_stamps_of_whole_seconds_leave_no_gaps(duration, rate, tmp_path):
     n = 240
-    content = stamped([float(int(i * float(duration))) for i in range(n)], rate=rate, duration=b"%g" % (
-        round(float(duration) * rate) / rate), form="+{:.0f}")  # fmt: skip
+    content = stamped(
+        [float(int(i * float(duration))) for i in range(n)],
+        rate=rate,
+        duration=b"%g" % (round(float(duration) * rate) / rate),
+        form="+{:.0f}",
+    )
     recording = es.read_recording(write(tmp_path, edited(content, duration=duration)))
     assert np.isfinite(recording.raw.get_data()).all()
     assert recording.duration_s == pytest.approx(n * float(duration), rel=1e-3)
@@ -334,8 +338,11 @@ def test_refusals_say_what_was_found(tmp_path):
 
 
 def test_gap_at_a_high_rate_is_refused_before_memory_is_asked_for(tmp_path, monkeypatch):
-    content = build([Channel(b"C4-M1", eeg_counts(1, 200_000, 100_000)), marks([b"+0\x14\x14", b"+82000\x14\x14"])], 2,
-                    reserved=b"EDF+D")  # fmt: skip
+    content = build(
+        [Channel(b"C4-M1", eeg_counts(1, 200_000, 100_000)), marks([b"+0\x14\x14", b"+82000\x14\x14"])],
+        2,
+        reserved=b"EDF+D",
+    )
     source = open_edf(write(tmp_path, content))
     monkeypatch.setattr(np, "full", lambda *_: pytest.fail("memory was asked for"))
     with pytest.raises(es.RecordingError, match="more memory than its signal"):
@@ -441,8 +448,10 @@ def test_range_fitted_by_a_writer_is_no_doubt(tmp_path):
 
 def test_range_of_one_sign_is_said_once(tmp_path):
     limits = (b"0", b"3300", b"0", b"4095")
-    channels = [Channel(label, as_counts(microvolts(i) + 1650, limits), limits=limits)
-                for i, label in enumerate((b"C4-M1", b"F3-M2"))]  # fmt: skip
+    channels = [
+        Channel(label, as_counts(microvolts(i) + 1650, limits), limits=limits)
+        for i, label in enumerate((b"C4-M1", b"F3-M2"))
+    ]
     recording = es.read_recording(write(tmp_path, build(channels, 600)))
     assert codes(recording) == {"offset"}
     assert len(recording.faults) == 2

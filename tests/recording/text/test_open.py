@@ -279,32 +279,48 @@ def test_a_last_row_without_its_end_is_left_out_and_said(opened):
     assert "last-line-cut" in codes(source)
 
 
-@pytest.mark.parametrize("change", [
-    lambda text: text.replace("\n", "\r\n"),
-    lambda text: "\ufeff" + text,
-    lambda text: text.replace(",", ";"),
-    lambda text: text.replace(",", "\t"),
-    lambda text: text.replace("\n", "\n\n"),
-], ids=["CRLF", "BOM", "semicolons", "tabs", "blank lines"])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace(",", ";"),
+        lambda text: text.replace(",", "\t"),
+        lambda text: text.replace("\n", "\n\n"),
+    ],
+    ids=["CRLF", "BOM", "semicolons", "tabs", "blank lines"],
+)
 def test_other_line_ends_marks_and_delimiters_change_nothing(opened, change):
     truth = np.arange(2_000)
     source = opened(change(muse(truth)))
     assert_at_its_time(source.load(["TP9"])[0], truth, signal(truth))
 
 
-@pytest.mark.parametrize(("change", "word"), [
-    (lambda text: text.replace(",1.", ",x."), "x."),
-    (lambda text: text.replace("\n1700000001", ",9\n1700000001", 1), "7 cells"),
-    (lambda text: text.replace(",0.0\n1700000001", "\n1700000001", 1), "5 cells"),
-    (lambda text: text.replace(",", ";").replace(".", ","), "decimal comma"),
-    (lambda text: MUSE + text[len(MUSE) :].replace(".", ","), "decimal comma"),
-    (lambda text: text.replace("0.0\n1700000002", "\0\n1700000002", 1), "NUL"),
-    (lambda text: text.encode("utf-16"), "UTF-16"),
-    (lambda text: text[: len(MUSE) + 1], "no rows"),
-    (lambda text: text[: len(MUSE)], "no rows"),
-], ids=[
-    "letters", "long row", "short row", "decimal comma", "comma for both", "NUL", "UTF-16", "no rows", "no end",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda text: text.replace(",1.", ",x."), "x."),
+        (lambda text: text.replace("\n1700000001", ",9\n1700000001", 1), "7 cells"),
+        (lambda text: text.replace(",0.0\n1700000001", "\n1700000001", 1), "5 cells"),
+        (lambda text: text.replace(",", ";").replace(".", ","), "decimal comma"),
+        (lambda text: MUSE + text[len(MUSE) :].replace(".", ","), "decimal comma"),
+        (lambda text: text.replace("0.0\n1700000002", "\0\n1700000002", 1), "NUL"),
+        (lambda text: text.encode("utf-16"), "UTF-16"),
+        (lambda text: text[: len(MUSE) + 1], "no rows"),
+        (lambda text: text[: len(MUSE)], "no rows"),
+    ],
+    ids=[
+        "letters",
+        "long row",
+        "short row",
+        "decimal comma",
+        "comma for both",
+        "NUL",
+        "UTF-16",
+        "no rows",
+        "no end",
+    ],
+)
 def test_what_cannot_be_read_surely_is_refused(opened, change, word):
     with pytest.raises(RecordingError, match=word):
         opened(change(muse(np.arange(2_000))))

@@ -105,8 +105,18 @@ def test_brainvision_is_read_with_all_its_files_and_local_time(brainvision):
     assert {fault.code for fault in source.faults} == {"foreign-format"}
 
 
-SECRETS = ["{0}/secret.eeg", "../secret.eeg", "../bv/../secret.eeg", "..\\secret.eeg", "link.eeg", "C:secret.eeg", ".",
-           "/etc/passwd", "sub/../../secret.eeg", "\n {0}/secret.eeg"]  # fmt: skip
+SECRETS = [
+    "{0}/secret.eeg",
+    "../secret.eeg",
+    "../bv/../secret.eeg",
+    "..\\secret.eeg",
+    "link.eeg",
+    "C:secret.eeg",
+    ".",
+    "/etc/passwd",
+    "sub/../../secret.eeg",
+    "\n {0}/secret.eeg",
+]
 
 
 @pytest.mark.parametrize("written", SECRETS)
@@ -148,11 +158,14 @@ def test_a_fif_file_in_parts_is_one_recording_with_all_its_files(tmp_path):
     assert [file.name for file in source.files] == [f"night_raw{part}.fif" for part in ("", "-1", "-2", "-3", "-4")]
 
 
-@pytest.mark.parametrize(("written", "word"), [
-    (b"/tmp/raw-1.fif\0\0\0", "does not lie beside it"),
-    (b"../ht_raw-1.fif", "does not lie beside it"),
-    (b"night_raw.fif", "in a circle"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("written", "word"),
+    [
+        (b"/tmp/raw-1.fif\0\0\0", "does not lie beside it"),
+        (b"../ht_raw-1.fif", "does not lie beside it"),
+        (b"night_raw.fif", "in a circle"),
+    ],
+)
 def test_a_part_that_a_fif_file_names_lies_beside_it_and_is_another(tmp_path, monkeypatch, written, word):
     path = in_parts(tmp_path)
     content = path.read_bytes()
@@ -204,14 +217,17 @@ def test_a_data_file_cut_short_and_a_channel_without_unit_are_said(brainvision):
     assert fault(source, "unit-assumed").channel == "C3"
 
 
-@pytest.mark.parametrize(("name", "content", "word"), [
-    ("night.zip", b"PK\x03\x04", "unpack it"),
-    ("night.csv", "a,b\n1,2\n".encode("utf-16"), "UTF-8"),
-    ("night.lay", b"[FileInfo]\nFile=/etc/passwd\n", "export the night as EDF"),
-    ("night.mat", b"MATLAB 5.0", "export the night as EDF"),
-    ("night.eeg", b"\0\1", "export the night as EDF"),
-    ("night.edf", b"", "empty file"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "content", "word"),
+    [
+        ("night.zip", b"PK\x03\x04", "unpack it"),
+        ("night.csv", "a,b\n1,2\n".encode("utf-16"), "UTF-8"),
+        ("night.lay", b"[FileInfo]\nFile=/etc/passwd\n", "export the night as EDF"),
+        ("night.mat", b"MATLAB 5.0", "export the night as EDF"),
+        ("night.eeg", b"\0\1", "export the night as EDF"),
+        ("night.edf", b"", "empty file"),
+    ],
+)
 def test_what_mne_should_not_open_is_refused_with_what_to_do(tmp_path, monkeypatch, name, content, word):
     monkeypatch.setattr(mne.io, "read_raw", lambda *_, **__: pytest.fail("mne was asked"))
     (tmp_path / name).write_bytes(content)
@@ -280,8 +296,17 @@ def test_the_data_of_an_eeglab_file_lie_beside_it(tmp_path, written, is_read):
     for place in ("set/night.fdt", "other.fdt"):
         numbers.T.tofile(tmp_path / place)
     channels = np.array([("C4",), ("C3",)], dtype=[("labels", object)])
-    fields = {"nbchan": 2, "pnts": 6_000, "trials": 1, "srate": RATE, "xmin": 0.0, "xmax": 59.99, "event": [],
-              "chanlocs": channels, "data": written.format(tmp_path)}  # fmt: skip
+    fields = {
+        "nbchan": 2,
+        "pnts": 6_000,
+        "trials": 1,
+        "srate": RATE,
+        "xmin": 0.0,
+        "xmax": 59.99,
+        "event": [],
+        "chanlocs": channels,
+        "data": written.format(tmp_path),
+    }
     savemat(tmp_path / "set" / "night.set", {"EEG": fields})
     if not is_read:
         with pytest.raises(es.RecordingError, match="does not lie beside it"):

@@ -21,8 +21,21 @@ pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationW
 RATE_HZ = 250
 # What SLPDB's first record has, its negative gain included.
 SLPDB = [("ECG", "mV", 500), ("BP", "mmHg", 4.77778), ("EEG (C4-A1)", "mV", 6430), ("Resp (sum)", "l", 690)]
-CINC = ["F3-M2", "F4-M1", "C3-M2", "C4-M1", "O1-M2", "O2-M1", "E1-M2", "Chin1-Chin2", "ABD", "CHEST", "AIRFLOW",
-        "SaO2", "ECG"]  # fmt: skip
+CINC = [
+    "F3-M2",
+    "F4-M1",
+    "C3-M2",
+    "C4-M1",
+    "O1-M2",
+    "O2-M1",
+    "E1-M2",
+    "Chin1-Chin2",
+    "ABD",
+    "CHEST",
+    "AIRFLOW",
+    "SaO2",
+    "ECG",
+]
 
 
 def brownish_uv(n, seed=0, rate_hz=RATE_HZ):
@@ -41,11 +54,18 @@ def write_slpdb(folder, minutes=2, fmt="212", name="slp01a"):
     rng = np.random.default_rng(1)
     columns = [rng.normal(0, 0.2, n), rng.normal(80, 9, n), brownish_uv(n) / 1000, rng.normal(0, 0.3, n)]
     wfdb.wrsamp(
-        name, fs=RATE_HZ, units=[u for _, u, _ in SLPDB], sig_name=[label for label, _, _ in SLPDB],
-        p_signal=np.column_stack(columns), fmt=[fmt] * 4, adc_gain=[gain for *_, gain in SLPDB],
-        baseline=[0, -477, 0, 0], base_date=dt.date(1989, 1, 19), base_time=dt.time(23, 7),
+        name,
+        fs=RATE_HZ,
+        units=[u for _, u, _ in SLPDB],
+        sig_name=[label for label, _, _ in SLPDB],
+        p_signal=np.column_stack(columns),
+        fmt=[fmt] * 4,
+        adc_gain=[gain for *_, gain in SLPDB],
+        baseline=[0, -477, 0, 0],
+        base_date=dt.date(1989, 1, 19),
+        base_time=dt.time(23, 7),
         write_dir=str(folder),
-    )  # fmt: skip
+    )
     return folder / f"{name}.hea"
 
 
@@ -62,8 +82,17 @@ def test_every_format_gives_the_values_that_the_wfdb_package_gives(tmp_path, fmt
     n = 5 * RATE_HZ
     data = np.column_stack([50 * np.sin(np.arange(n) / 40), np.arange(n) % 90 - 40.0])
     data[100:110, 0] = np.nan
-    wfdb.wrsamp("r", fs=RATE_HZ, units=["uV", "uV"], sig_name=["C4-M1", "C3-M2"], p_signal=data, fmt=[fmt] * 2,
-                adc_gain=[1.5, 2.0], baseline=[3, -7], write_dir=str(tmp_path))  # fmt: skip
+    wfdb.wrsamp(
+        "r",
+        fs=RATE_HZ,
+        units=["uV", "uV"],
+        sig_name=["C4-M1", "C3-M2"],
+        p_signal=data,
+        fmt=[fmt] * 2,
+        adc_gain=[1.5, 2.0],
+        baseline=[3, -7],
+        write_dir=str(tmp_path),
+    )
     monkeypatch.setattr(wfdb_record, "_PIECE_SAMPLES", 7 * 61)  # many pieces, with borders inside a byte
     source = open_source(tmp_path / "r.hea")
     expected = wfdb.rdrecord(str(tmp_path / "r")).p_signal
@@ -102,8 +131,17 @@ def test_a_record_of_the_challenge_2018_uses_chin_and_eye_and_says_no_clock(tmp_
     n = 60 * 200
     data = np.column_stack([np.round(brownish_uv(n, seed, 200)) for seed in range(13)]).astype(np.int64)
     units = ["%" if label == "SaO2" else "uV" for label in CINC]
-    wfdb.wrsamp("tr03-0005", fs=200, units=units, sig_name=CINC, d_signal=data, fmt=["16"] * 13,
-                adc_gain=[1.0] * 13, baseline=[0] * 13, write_dir=str(tmp_path))  # fmt: skip
+    wfdb.wrsamp(
+        "tr03-0005",
+        fs=200,
+        units=units,
+        sig_name=CINC,
+        d_signal=data,
+        fmt=["16"] * 13,
+        adc_gain=[1.0] * 13,
+        baseline=[0] * 13,
+        write_dir=str(tmp_path),
+    )
     # as the set has it: the samples lie in a .mat, behind 24 bytes
     samples = tmp_path / "tr03-0005.dat"
     (tmp_path / "tr03-0005.mat").write_bytes(bytes(24) + samples.read_bytes())
@@ -150,8 +188,10 @@ def test_a_header_without_a_length_is_refused(tmp_path):
         read_recording(header)
 
 
-@pytest.mark.parametrize("name", ["../slp01a.dat", "/etc/passwd", "https://physionet.org/slp01a.dat", "a::slp01a.dat",
-                                  "sub/slp01a.dat", ".."])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    ["../slp01a.dat", "/etc/passwd", "https://physionet.org/slp01a.dat", "a::slp01a.dat", "sub/slp01a.dat", ".."],
+)
 def test_a_header_that_names_files_elsewhere_is_refused(tmp_path, name):
     (tmp_path / "in").mkdir()
     header = write_slpdb(tmp_path / "in")

@@ -14,17 +14,31 @@ def _parallel(n_before, *, adaptation=False, n_subjects=12, seed=3):
     study = _study("parallel", 4, subjects=tuple(f"S{i:02d}" for i in range(n_subjects)))
     first = study.nights.drop_duplicates("subject")
     before = [
-        first.assign(night=first["subject"] + f"-before{i}", date=f"2025-12-{i + 10}", condition="",
-                     adaptation=adaptation, excluded=False)
+        first.assign(
+            night=first["subject"] + f"-before{i}",
+            date=f"2025-12-{i + 10}",
+            condition="",
+            adaptation=adaptation,
+            excluded=False,
+        )
         for i in range(n_before)
-    ]  # fmt: skip
+    ]
     study.nights = pd.concat([*before, study.nights], ignore_index=True)
     rng = np.random.default_rng(seed)
     level = dict(zip(first["subject"], rng.normal(20, 4, n_subjects), strict=True))
     value = study.nights["subject"].map(level) + 0.5 * rng.standard_normal(len(study.nights))
     value += 2.0 * (study.nights["condition"] == "B")
-    values = pd.DataFrame({"night": study.nights["night"], "marker": FAST, "stage": "NREM", "channel": "C4-M1",
-                           "value": value, "unit": "/min", "clean_min": 200.0})  # fmt: skip
+    values = pd.DataFrame(
+        {
+            "night": study.nights["night"],
+            "marker": FAST,
+            "stage": "NREM",
+            "channel": "C4-M1",
+            "value": value,
+            "unit": "/min",
+            "clean_min": 200.0,
+        }
+    )
     return study, values
 
 

@@ -19,14 +19,33 @@ def _study(kind="pairs", n_nights=20, subjects=("S01",), seed=0, **changes):
     """Return a study whose nights were drawn by its mechanism, unmasked: B is the compound."""
     mechanism = Mechanism(kind if kind != "observational" else "complete", **changes.pop("mechanism", {}))
     nights = draw_schedule(mechanism, n_nights, seed, subjects)
-    blank = {"file": "night.edf", "device": "one", "lights_off": "23:00", "lights_on": "07:00", "dose": "",
-             "guess": "", "hours_since_dose": np.nan, "excluded": False, "exclusion_reason": "",
-             "decided_masked": False}  # fmt: skip
+    blank = {
+        "file": "night.edf",
+        "device": "one",
+        "lights_off": "23:00",
+        "lights_on": "07:00",
+        "dose": "",
+        "guess": "",
+        "hours_since_dose": np.nan,
+        "excluded": False,
+        "exclusion_reason": "",
+        "decided_masked": False,
+    }
     nights = nights.assign(**blank)
-    study = {"title": "t", "compound": "c", "design": "d", "conditions": ("A", "B"), "active": "B", "primary": (),
-             "smallest_effects": {}, "families": ("D", "B", "A", "C", "E"), "alpha": 0.05, "seed": 1,
-             "mechanism": Mechanism("observational") if kind == "observational" else mechanism,
-             "nights": nights}  # fmt: skip
+    study = {
+        "title": "t",
+        "compound": "c",
+        "design": "d",
+        "conditions": ("A", "B"),
+        "active": "B",
+        "primary": (),
+        "smallest_effects": {},
+        "families": ("D", "B", "A", "C", "E"),
+        "alpha": 0.05,
+        "seed": 1,
+        "mechanism": Mechanism("observational") if kind == "observational" else mechanism,
+        "nights": nights,
+    }
     return SimpleNamespace(**(study | changes))
 
 
@@ -34,8 +53,17 @@ def _values(study, effect=0.0, marker=FAST, sd=1.0, mean=5.0, seed=0, unit="/min
     rng = np.random.default_rng(seed)
     nights = study.nights
     value = mean + sd * rng.standard_normal(len(nights)) + effect * (nights["condition"] == "B").to_numpy()
-    return pd.DataFrame({"night": nights["night"], "marker": marker, "stage": stage, "channel": channel,
-                         "value": value, "unit": unit, "clean_min": 200.0})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "night": nights["night"],
+            "marker": marker,
+            "stage": stage,
+            "channel": channel,
+            "value": value,
+            "unit": unit,
+            "clean_min": 200.0,
+        }
+    )
 
 
 def _only(comparison):
@@ -156,8 +184,13 @@ def test_a_schedule_too_long_to_list_is_held_against_its_mechanism_too():
 
 def test_ways_of_measuring_one_thing_count_once_in_the_family():
     """Six spindle densities that are better are one measure that is."""
-    names = ("spindle_density_per_min", FAST, "fast_spindle_absolute_density_per_min",
-             "spindle_relative_density_per_min", "spindle_corrected_density_per_min")  # fmt: skip
+    names = (
+        "spindle_density_per_min",
+        FAST,
+        "fast_spindle_absolute_density_per_min",
+        "spindle_relative_density_per_min",
+        "spindle_corrected_density_per_min",
+    )
     study = _study("complete", 20)
     parts = [_values(study, effect=4.0, marker=name, seed=i) for i, name in enumerate(names)]
     parts += [_values(study, marker="sigma_power_uv2", unit="µV²", seed=9)]
@@ -173,10 +206,11 @@ def test_ways_of_measuring_one_thing_count_once_in_the_family():
 def test_who_stands_for_a_measure_is_settled_by_declaration_and_not_by_result():
     study = _study("complete", 20)
     parts = [
-        _values(study, effect=4.0, stage="N2"), _values(study, effect=0.0, stage="NREM", seed=1),
+        _values(study, effect=4.0, stage="N2"),
+        _values(study, effect=0.0, stage="NREM", seed=1),
         _values(study, effect=4.0, stage="NREM", channel="F3-M2", seed=2),
         _values(study, effect=4.0, stage="N3", seed=3),
-    ]  # fmt: skip
+    ]
     markers = compare_nights(study, pd.concat(parts)).markers
     assert markers.loc[markers["represents"], ["stage", "channel"]].to_numpy().tolist() == [["NREM", "C4-M1"]]
     declared = SimpleNamespace(**(vars(study) | {"primary": (f"{FAST}|N3|C4-M1", f"{FAST}|NREM|F3-M2")}))
@@ -274,8 +308,9 @@ def test_a_closed_gate_keeps_families_from_being_tested():
     assert markers.loc[FAST, "verdict"] == "inconclusive"
     families = comparison.families.set_index("family")
     assert families.loc["D", "verdict"] == "inconclusive"
-    opened = compare_nights(SimpleNamespace(**(vars(study) | {"families": ("D", "C")})),
-                            pd.concat([rem, _values(study, effect=4.0)]))  # fmt: skip
+    opened = compare_nights(
+        SimpleNamespace(**(vars(study) | {"families": ("D", "C")})), pd.concat([rem, _values(study, effect=4.0)])
+    )
     assert opened.families.set_index("family").loc["D", "verdict"] == "better"
 
 
@@ -367,8 +402,15 @@ def test_what_could_explain_it_away_is_told():
     nuisance = compare_nights(study, values).nuisance
     kinds = nuisance.set_index("kind")
     assert set(kinds.index) == {
-        "trend", "carry-over", "clean minutes", "time in bed", "staging", "device", "one night", "blinding"
-    }  # fmt: skip
+        "trend",
+        "carry-over",
+        "clean minutes",
+        "time in bed",
+        "staging",
+        "device",
+        "one night",
+        "blinding",
+    }
     assert kinds.loc["clean minutes", "value"] == pytest.approx(-100)
     assert kinds.loc["clean minutes", "conspicuous"]
     general = nuisance[nuisance["marker"] == ""].set_index("kind")
@@ -459,10 +501,14 @@ def test_every_table_is_as_declared_and_can_be_written():
     study = _study()
     comparison = compare_nights(study, _values(study))
     assert isinstance(comparison, Comparison)
-    for frame, table in ((comparison.markers, tables.COMPARISON), (comparison.families, tables.FAMILY_VERDICTS),
-                         (comparison.nuisance, tables.NUISANCE), (comparison.nights, tables.COMPARISON_NIGHTS),
-                         (comparison.models, tables.COMPARISON_MODELS),
-                         (comparison.relations, tables.RELATIONS)):  # fmt: skip
+    for frame, table in (
+        (comparison.markers, tables.COMPARISON),
+        (comparison.families, tables.FAMILY_VERDICTS),
+        (comparison.nuisance, tables.NUISANCE),
+        (comparison.nights, tables.COMPARISON_NIGHTS),
+        (comparison.models, tables.COMPARISON_MODELS),
+        (comparison.relations, tables.RELATIONS),
+    ):
         assert tables.encode_table(frame, table)
 
 

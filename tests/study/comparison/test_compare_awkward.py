@@ -46,8 +46,18 @@ def _values(study, rng):
         value = _awkward(len(nights), rng)
         if marker.endswith("rad"):
             value = np.angle(np.exp(1j * np.where(np.abs(value) < 1e9, value, np.nan)))
-        parts.append(pd.DataFrame({"night": nights, "marker": marker, "stage": "", "channel": "", "value": value,
-                                   "unit": "rad" if marker.endswith("rad") else "min"}))  # fmt: skip
+        parts.append(
+            pd.DataFrame(
+                {
+                    "night": nights,
+                    "marker": marker,
+                    "stage": "",
+                    "channel": "",
+                    "value": value,
+                    "unit": "rad" if marker.endswith("rad") else "min",
+                }
+            )
+        )
     return pd.concat(parts)
 
 

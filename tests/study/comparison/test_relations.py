@@ -20,19 +20,40 @@ def _study(kind="complete", n_nights=24, subjects=("S01",), **changes):
     mechanism = Mechanism("complete" if kind == "observational" else kind, **changes.pop("mechanism", {}))
     nights = draw_schedule(mechanism, n_nights, 5, subjects)
     nights = nights.assign(file="x", device="one", lights_off="23:00", lights_on="07:00", guess="", excluded=False)
-    made = {"conditions": ("A", "B"), "active": "B", "primary": (f"{FAST}|NREM|C3",), "smallest_effects": {},
-            "families": ("D", "B", "A", "C", "E"), "alpha": 0.05, "seed": 1, "compound": "c", "nights": nights,
-            "mechanism": Mechanism("observational") if kind == "observational" else mechanism}  # fmt: skip
+    made = {
+        "conditions": ("A", "B"),
+        "active": "B",
+        "primary": (f"{FAST}|NREM|C3",),
+        "smallest_effects": {},
+        "families": ("D", "B", "A", "C", "E"),
+        "alpha": 0.05,
+        "seed": 1,
+        "compound": "c",
+        "nights": nights,
+        "mechanism": Mechanism("observational") if kind == "observational" else mechanism,
+    }
     return SimpleNamespace(**(made | changes))
 
 
 def _values(study, **columns):
     """Return the long table of markers from one array of values a marker."""
-    return pd.concat([
-        pd.DataFrame({"night": study.nights["night"], "marker": name, "stage": "NREM", "channel": "C3", "value": value,
-                      "unit": UNITS.get(name, "min"), "clean_min": 200.0})
-        for name, value in columns.items()
-    ], ignore_index=True)  # fmt: skip
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "night": study.nights["night"],
+                    "marker": name,
+                    "stage": "NREM",
+                    "channel": "C3",
+                    "value": value,
+                    "unit": UNITS.get(name, "min"),
+                    "clean_min": 200.0,
+                }
+            )
+            for name, value in columns.items()
+        ],
+        ignore_index=True,
+    )
 
 
 def _autoregressive(rng, n, phi):
@@ -186,7 +207,10 @@ def test_one_marker_of_each_measure_is_related_and_tests_are_counted():
     names = (FAST, "spindle_density_per_min", "fast_spindle_relative_density_per_min", WAVE, "n3_min", "n3_percent")
     table = relate_next_day(study, _values(study, **{name: rng.normal(5, 1, n) for name in names}))
     assert list(dict.fromkeys(table["marker"])) == [FAST, WAVE, "n3_min"] or set(table["marker"]) == {
-        FAST, WAVE, "n3_min"}  # fmt: skip
+        FAST,
+        WAVE,
+        "n3_min",
+    }
     assert table["marker"].iloc[0] == FAST, "primary endpoints come first"
     assert set(table["n_tests"]) == {len(table)} == {3 * 2 * 2}
     assert (table["p_adjusted"] >= table["p"]).all()

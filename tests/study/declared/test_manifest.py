@@ -14,8 +14,11 @@ def test_a_study_is_read_as_it_was_declared(folder):
     folder.rows[4]["file"] = ""
     study = folder.read()
     assert (study.title, study.mechanism.kind, study.conditions, study.active) == (
-        "Glycine and spindles", "pairs", ("A", "B"), None,
-    )  # fmt: skip
+        "Glycine and spindles",
+        "pairs",
+        ("A", "B"),
+        None,
+    )
     assert study.smallest_effect("tst_min||") == (15.0, "min")
     assert study.smallest_effect("fast_spindle_density_per_min|NREM|C3") == (0.5, "SD")
     assert len(study.nights) == 14
@@ -38,14 +41,17 @@ def test_a_file_with_semicolons_is_read_as_spreadsheets_write_it(folder):
     assert len(read_study(folder.path).nights) == 14
 
 
-@pytest.mark.parametrize("change", [
-    lambda text: text.replace(",", "\t"),
-    lambda text: "sep=;\n" + text.replace(",", ";"),
-    lambda text: text.replace("\n", ",,\n"),
-    lambda text: "".join(line + ",\n" * (i > 0) + "\n" * (i == 0) for i, line in enumerate(text.splitlines())),
-    lambda text: text + "," * 16 + "\n",
-    lambda text: text.replace("\n", "\r\n"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace(",", "\t"),
+        lambda text: "sep=;\n" + text.replace(",", ";"),
+        lambda text: text.replace("\n", ",,\n"),
+        lambda text: "".join(line + ",\n" * (i > 0) + "\n" * (i == 0) for i, line in enumerate(text.splitlines())),
+        lambda text: text + "," * 16 + "\n",
+        lambda text: text.replace("\n", "\r\n"),
+    ],
+)
 def test_what_a_spreadsheet_adds_on_saving_changes_nothing(folder, change):
     expected = folder.read().nights
     file = folder.folder / "nights.csv"

@@ -101,7 +101,7 @@ def test_what_changed_after_the_lock_is_told_by_name(folder, study, made_alike):
         Change("nights.S01-005.exclusion_reason", "", "the night is judged unusable"),
         Change("nights.S01-006.day_kss", "4.0", "9.0"),
         Change("fingerprints.S01-009", "f-S01-009", "other"),
-    )  # fmt: skip
+    )
 
 
 def test_a_night_that_came_or_went_after_the_lock_is_told(study, made_alike):

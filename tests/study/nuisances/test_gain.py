@@ -17,10 +17,21 @@ UNITS = {POWER: "µV²", AMPLITUDE: "µV", COUNT: "/min", "gain_reference_uv": "
 def _compare(gain):
     """Compare nights that differ by the electrodes alone, whose gain was `gain` with the compound."""
     nights = draw_schedule(Mechanism("complete"), 20, 0)
-    nights = nights.assign(file="night.edf", device="one", lights_off="23:00", lights_on="07:00", guess="",
-                           excluded=False)  # fmt: skip
-    study = SimpleNamespace(conditions=("A", "B"), active="B", primary=(), smallest_effects={}, seed=1, alpha=0.05,
-                            families=("B",), compound="c", nights=nights, mechanism=Mechanism("complete"))  # fmt: skip
+    nights = nights.assign(
+        file="night.edf", device="one", lights_off="23:00", lights_on="07:00", guess="", excluded=False
+    )
+    study = SimpleNamespace(
+        conditions=("A", "B"),
+        active="B",
+        primary=(),
+        smallest_effects={},
+        seed=1,
+        alpha=0.05,
+        families=("B",),
+        compound="c",
+        nights=nights,
+        mechanism=Mechanism("complete"),
+    )
     rng = np.random.default_rng(3)
     passed = np.where(nights["condition"] == "B", gain, 1.0)
     columns = {
@@ -29,11 +40,21 @@ def _compare(gain):
         COUNT: 2 + 0 * passed,
         "gain_reference_uv": 0.6 * passed,
     }
-    values = pd.concat([
-        pd.DataFrame({"night": nights["night"], "marker": name, "stage": "NREM", "channel": "C3", "unit": UNITS[name],
-                      "value": value * (1 + 0.01 * rng.standard_normal(len(nights)))})
-        for name, value in columns.items()
-    ])  # fmt: skip
+    values = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "night": nights["night"],
+                    "marker": name,
+                    "stage": "NREM",
+                    "channel": "C3",
+                    "unit": UNITS[name],
+                    "value": value * (1 + 0.01 * rng.standard_normal(len(nights))),
+                }
+            )
+            for name, value in columns.items()
+        ]
+    )
     found = compare_nights(study, values.reset_index(drop=True))
     return found.markers.set_index("marker")["difference"], found.nuisance[found.nuisance["kind"] == "gain"]
 

@@ -19,10 +19,19 @@ def make_audit(nights, spindle=0.8, wave=0.8, channel="C3", n_planted=40):
     shares = {"spindle": np.broadcast_to(spindle, len(nights)), "slow_oscillation": np.broadcast_to(wave, len(nights))}
     for at, night in enumerate(nights):
         rows += [
-            {"night": night, "channel": channel, "kind": kind, "stage": stage, "planted_uv": size,
-             "n_planted": n_planted, "n_found": round(share[at] * n_planted)}
-            for kind, share in shares.items() for stage in ("N2", "N3") for size in (20.0, 40.0)
-        ]  # fmt: skip
+            {
+                "night": night,
+                "channel": channel,
+                "kind": kind,
+                "stage": stage,
+                "planted_uv": size,
+                "n_planted": n_planted,
+                "n_found": round(share[at] * n_planted),
+            }
+            for kind, share in shares.items()
+            for stage in ("N2", "N3")
+            for size in (20.0, 40.0)
+        ]
     frame = pd.DataFrame(rows)
     blank = [name for name in AUDIT.column_names if name not in frame]
     table = check_table(frame.drop(columns="night").assign(**dict.fromkeys(blank, np.nan)), AUDIT)
@@ -36,8 +45,16 @@ def nights(study):
 
 
 def _doubts(study, density, audit, **more):
-    values = pd.DataFrame({"night": study.nights["night"], "marker": DENSITY, "stage": "NREM", "channel": "C3",
-                           "value": density, "unit": "/min"})  # fmt: skip
+    values = pd.DataFrame(
+        {
+            "night": study.nights["night"],
+            "marker": DENSITY,
+            "stage": "NREM",
+            "channel": "C3",
+            "value": density,
+            "unit": "/min",
+        }
+    )
     found = explain_away(arrange_nights(study, values), None, audit=audit, **more)
     found = found[found["kind"] == "recall"]
     return found[found["marker"] == ""], found[found["marker"] == DENSITY]
@@ -61,10 +78,12 @@ def test_only_what_the_audited_detector_counts_is_vouched_for():
     assert all(name in CATALOGUE for name in (DENSITY, "slow_spindle_density_per_min"))
     counted = {name: counted_kind(name) for name in CATALOGUE if counted_kind(name)}
     assert counted == {
-        "spindle_density_per_min": "spindle", "fast_spindle_density_per_min": "spindle",
-        "coupled_spindle_density_per_min": "spindle", "fast_coupled_spindle_density_per_min": "spindle",
+        "spindle_density_per_min": "spindle",
+        "fast_spindle_density_per_min": "spindle",
+        "coupled_spindle_density_per_min": "spindle",
+        "fast_coupled_spindle_density_per_min": "spindle",
         "slow_oscillation_density_per_min": "slow_oscillation",
-    }  # fmt: skip
+    }
 
 
 def test_two_nights_of_a_condition_are_the_fewest():
@@ -118,9 +137,17 @@ def test_masked_sentences_name_codes(nights):
     second = (nights.nights["condition"] == "B").to_numpy()
     audit = make_audit(nights.nights["night"], np.where(second, 0.6, 0.8))
     nights.nights["guess"] = np.where(second, "B", "A")
-    values = pd.DataFrame({"night": nights.nights["night"], "marker": DENSITY, "stage": "NREM", "channel": "C3",
-                           "value": np.where(second, 3.0, 4.0) + np.arange(len(second)) / 50, "unit": "/min",
-                           "clean_min": 60.0})  # fmt: skip
+    values = pd.DataFrame(
+        {
+            "night": nights.nights["night"],
+            "marker": DENSITY,
+            "stage": "NREM",
+            "channel": "C3",
+            "value": np.where(second, 3.0, 4.0) + np.arange(len(second)) / 50,
+            "unit": "/min",
+            "clean_min": 60.0,
+        }
+    )
     arranged = arrange_nights(nights, values)
     masked = " ".join(explain_away(arranged, None, audit=audit, arms=Arms("A", "B"))["sentence"])
     named = " ".join(explain_away(arranged, None, audit=audit)["sentence"])

@@ -15,24 +15,42 @@ WAVES = "slow_oscillation_density_per_min"
 
 def _study():
     nights = draw_schedule(Mechanism("complete"), 20, 0)
-    nights = nights.assign(file="night.edf", device="one", lights_off="23:00", lights_on="07:00", guess="",
-                           excluded=False)  # fmt: skip
-    return SimpleNamespace(conditions=("A", "B"), active="B", primary=(), smallest_effects={}, seed=1, alpha=0.05,
-                           families=("B",), compound="c", nights=nights, mechanism=Mechanism("complete"))  # fmt: skip
+    nights = nights.assign(
+        file="night.edf", device="one", lights_off="23:00", lights_on="07:00", guess="", excluded=False
+    )
+    return SimpleNamespace(
+        conditions=("A", "B"),
+        active="B",
+        primary=(),
+        smallest_effects={},
+        seed=1,
+        alpha=0.05,
+        families=("B",),
+        compound="c",
+        nights=nights,
+        mechanism=Mechanism("complete"),
+    )
 
 
 def _values(study, mean, sd, stage, seed):
     value = mean + sd * np.random.default_rng(seed).standard_normal(len(study.nights))
-    return pd.DataFrame({"night": study.nights["night"], "marker": WAVES, "stage": stage, "channel": "C3",
-                         "value": value, "unit": "/min"})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "night": study.nights["night"],
+            "marker": WAVES,
+            "stage": stage,
+            "channel": "C3",
+            "value": value,
+            "unit": "/min",
+        }
+    )
 
 
 def _stages(study, within):
     """Return densities of N2, N3 and NREM; the compound doubles N3 and adds `within` to either stage."""
     second = study.nights["condition"].eq("B").to_numpy()
     n3_min = np.where(second, 100.0, 50.0)
-    parts = {"N2": _values(study, 1.0, 0.02, "N2", 1),
-             "N3": _values(study, 10.0, 0.2, "N3", 2)}  # fmt: skip
+    parts = {"N2": _values(study, 1.0, 0.02, "N2", 1), "N3": _values(study, 10.0, 0.2, "N3", 2)}
     for part, minutes in zip(parts.values(), (100.0, n3_min), strict=True):
         part["clean_min"] = minutes
         part["value"] += within * second

@@ -93,7 +93,9 @@ def test_sleepers_are_drawn_within_their_strata_and_nights_csv_says_which(study,
     write_plan(made, plan, tmp_path / "key.json")
     written = pd.read_csv(nights)
     assert written.groupby("cov_site")["subject"].unique().map(list).to_dict() == {
-        "north": list(names[::2]), "south": list(names[1::2])}  # fmt: skip
+        "north": list(names[::2]),
+        "south": list(names[1::2]),
+    }
 
 
 def test_strata_that_are_not_known_are_asked_for(study):
@@ -131,9 +133,15 @@ def test_power_is_near_that_of_other_simulations(kind, n, autocorrelation, publi
 
 @pytest.mark.parametrize(
     ("kind", "n", "subjects"),
-    [("pairs", 20, 1), ("max-run", 20, 1), ("complete", 20, 1), ("phases", 28, 1), ("crossover", 2, 12),
-     ("parallel", 3, 16)],
-)  # fmt: skip
+    [
+        ("pairs", 20, 1),
+        ("max-run", 20, 1),
+        ("complete", 20, 1),
+        ("phases", 28, 1),
+        ("crossover", 2, 12),
+        ("parallel", 3, 16),
+    ],
+)
 def test_without_an_effect_the_test_errs_as_often_as_it_may(kind, n, subjects):
     mechanism = Mechanism(kind)
     nights = lay_out_nights(mechanism, n, [f"S{i}" for i in range(subjects)])
@@ -212,8 +220,9 @@ def test_the_spread_of_several_sleepers_is_that_within_them():
 
 def test_spreads_are_measured_of_the_primary_endpoints_with_enough_nights(study):
     nights = [f"n{i}" for i in range(9)]
-    tst = pd.DataFrame({"night": nights, "marker": "tst_min", "stage": "", "channel": "",
-                        "value": np.arange(9.0), "clean_min": np.nan})  # fmt: skip
+    tst = pd.DataFrame(
+        {"night": nights, "marker": "tst_min", "stage": "", "channel": "", "value": np.arange(9.0), "clean_min": np.nan}
+    )
     other = tst.iloc[:3].assign(marker="fast_spindle_density_per_min", stage="NREM", channel="C3")
     spreads = measure_spreads(study, pd.concat([tst, other]))
     assert list(spreads) == ["tst_min||"]
@@ -261,9 +270,15 @@ def test_more_nights_are_named_and_suffice(study):
 
 @pytest.mark.parametrize(
     ("kind", "nights", "subjects"),
-    [("pairs", 28, 1), ("max-run", 28, 1), ("complete", 28, 1), ("phases", 28, 1), ("crossover", 2, 10),
-     ("parallel", 3, 12)],
-)  # fmt: skip
+    [
+        ("pairs", 28, 1),
+        ("max-run", 28, 1),
+        ("complete", 28, 1),
+        ("phases", 28, 1),
+        ("crossover", 2, 10),
+        ("parallel", 3, 12),
+    ],
+)
 def test_every_design_is_planned(study, kind, nights, subjects):
     own = planned(study, kind, nights, [f"S{i:02d}" for i in range(subjects)])
     plan = draw_plan(dataclasses.replace(own, primary=study.primary[:1]), n_studies=500)

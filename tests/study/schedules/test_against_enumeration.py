@@ -124,9 +124,13 @@ def test_p_is_that_of_every_schedule_written_out(kind):
     for y in _awkward_values(n, rng):
         followed = draws[rng.integers(len(draws))]
         found = resampling.randomization_p(
-            y, followed, draws, "phase means" if kind == "phases" else "difference", complete=True,
+            y,
+            followed,
+            draws,
+            "phase means" if kind == "phases" else "difference",
+            complete=True,
             covariates=None if time is None else time[:, np.newaxis],
-        )[0]  # fmt: skip
+        )[0]
         assert found == pytest.approx(_p_by_hand(kind, schedules, tuple(followed.astype(int)), y, time), nan_ok=True), y
 
 
@@ -138,9 +142,12 @@ def test_a_marker_that_never_changes_has_p_one(kind):
     values = np.full((4, n), 0.1) * np.array([[1.0], [3e8], [-1e-12], [0.0]])
     values[:, [1, 6]] = np.nan
     schedule = resampling.Schedule(
-        draws[5], draws, complete=True, covariates=np.arange(n)[:, np.newaxis] if adjusted else None,
+        draws[5],
+        draws,
+        complete=True,
+        covariates=np.arange(n)[:, np.newaxis] if adjusted else None,
         statistic="phase means" if kind == "phases" else "difference",
-    )  # fmt: skip
+    )
     found = resampling.shift_statistics(values, schedule)
     assert resampling.p_of_shift(found).tolist() == [1.0] * 4
     np.testing.assert_allclose(found.estimate, 0.0, atol=1e-7)
@@ -182,9 +189,14 @@ def test_both_ends_of_the_interval_are_where_p_crosses_alpha(kind):
             y[[2, 9 % n]] = np.nan
         alpha = 0.1
         _, low, high = resampling.interval_by_inversion(
-            y, followed, draws, "phase means" if kind == "phases" else "difference", alpha=alpha, complete=True,
+            y,
+            followed,
+            draws,
+            "phase means" if kind == "phases" else "difference",
+            alpha=alpha,
+            complete=True,
             covariates=None if time is None else time[:, np.newaxis],
-        )  # fmt: skip
+        )
         seen = tuple(followed.astype(int))
         for end, outwards in ((low[0], -1), (high[0], 1)):
             if np.isinf(end):

@@ -27,10 +27,12 @@ SMALL = {
     "odd crossover": (Mechanism("crossover"), 2, tuple("abcde")),
     "unbalanced crossover": (Mechanism("crossover", balanced=False), 2, tuple("abcde")),
     "four orders": (
-        Mechanism("crossover", sequences=tuple(map(tuple, ("ABBA", "BAAB", "ABAB", "BABA")))), 4, tuple("abcde")
+        Mechanism("crossover", sequences=tuple(map(tuple, ("ABBA", "BAAB", "ABAB", "BABA")))),
+        4,
+        tuple("abcde"),
     ),
     "parallel": (Mechanism("parallel"), 3, tuple("abcdefg")),
-}  # fmt: skip
+}
 
 
 def brute_force(mechanism, nights):
