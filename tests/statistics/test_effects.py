@@ -8,6 +8,7 @@ from scipy import stats
 
 from eegsleep.statistics import effects
 from eegsleep.study.comparison import verdicts
+from eegsleep.study.declared.expectations import expectations
 
 
 def test_hedges_factor_approaches_one():
@@ -122,6 +123,6 @@ def test_a_design_that_cannot_tell_says_so():
 
 
 def test_expectations_name_their_source():
-    for compound, entry in verdicts.expectations().items():
+    for compound, entry in expectations().items():
         assert entry["source"], compound
         assert set(entry) <= {"A", "B", "C", "D", "source"}
