@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize, special, stats
 
 from eegsleep.errors import SettingsError
 from eegsleep.statistics.phase_means import enter_phase
@@ -64,7 +63,7 @@ def circular_sd(angles: ArrayLike) -> float:
     return math.sqrt(max(-2 * math.log(length), 0.0)) if length > 0 else math.inf
 
 
-def compare_phases(angles: ArrayLike, schedule: Schedule, alpha: float = 0.05) -> CircularResult:
+def compare_phases(angles: ArrayLike, schedule: Schedule) -> CircularResult:
     """Compare the nightly phases of two conditions by redrawing the schedule.
 
     The statistic is the sum of both resultant lengths: the larger, the further the mean directions
@@ -77,8 +76,6 @@ def compare_phases(angles: ArrayLike, schedule: Schedule, alpha: float = 0.05) -
         One mean direction a night (rad), NaN where there is none.
     schedule : Schedule
         The schedule followed and its redraws.
-    alpha : float
-        One minus the confidence of `low` and `high`.
     """
     angles = np.asarray(angles, dtype=float)
     if angles.shape != schedule.assigned.shape:
@@ -110,7 +107,7 @@ def compare_phases(angles: ArrayLike, schedule: Schedule, alpha: float = 0.05) -
         nan = math.nan
         return CircularResult(difference, nan, nan, nan, nan, nan, drawn[counted], nan, *counts)
     ends: list[float] = []
-    for level in (alpha, 0.10):
+    for level in (0.05, 0.10):
         both = [_reach(p_value, difference, sign, level) for sign in (-1, 1)]
         ends += [math.nan] * 2 if np.isnan(both).any() else both
     drawn_counted = np.where(extreme[counted], np.inf, drawn[counted])
@@ -134,51 +131,3 @@ def _reach(p_value, centre: float, sign: int, alpha: float) -> float:  # noqa: A
         else:
             inside = middle
     return centre + sign * inside
-
-
-def concentration(resultant_length: float, *, exact: bool = False) -> float:
-    """Return the von Mises concentration for a mean resultant length.
-
-    Parameters
-    ----------
-    resultant_length : float
-        Between 0 and 1.
-    exact : bool
-        By maximum likelihood to the last digit, as R does; otherwise by the approximation of Fisher 1993,
-        Statistical Analysis of Circular Data, p. 88, which the printed examples of Zar follow.
-    """
-    r = float(resultant_length)
-    if not 0 < r < 1:
-        return 0.0 if r <= 0 else math.inf
-    if exact:
-        return float(optimize.brentq(lambda k: special.i1e(k) / special.i0e(k) - r, 1e-9, 1e7, xtol=1e-10))
-    if r < 0.53:
-        return 2 * r + r**3 + 5 * r**5 / 6
-    if r < 0.85:
-        return -0.4 + 1.39 * r + 0.43 / (1 - r)
-    return 1 / (r**3 - 4 * r**2 + 3 * r)
-
-
-def watson_williams(
-    first: ArrayLike, second: ArrayLike, *, kappa_from: Literal["groups", "pooled"] = "groups"
-) -> tuple[float, float, float, float]:
-    """Return F, its denominator's degrees of freedom, p and F before its correction.
-
-    For nightly mean directions only, at least five a condition and a concentration above 2.
-
-    Parameters
-    ----------
-    first, second : array_like
-        Angles (rad).
-    kappa_from : {"groups", "pooled"}
-        Whether the concentration of the correction comes from the sum of both resultants (Zar,
-        Biostatistical Analysis, 27.5; the default) or, exactly, from the resultant of all angles, as R does.
-    """
-    samples = [np.asarray(sample, dtype=float) for sample in (first, second)]
-    n = sum(len(sample) for sample in samples)
-    lengths = sum(abs(np.exp(1j * sample).sum()) for sample in samples)
-    pooled = abs(np.exp(1j * np.concatenate(samples)).sum())
-    kappa = concentration(lengths / n) if kappa_from == "groups" else concentration(pooled / n, exact=True)
-    raw = (n - 2) * (lengths - pooled) / (n - lengths)
-    f = (1 + 3 / (8 * kappa)) * raw
-    return f, float(n - 2), float(stats.f.sf(f, 1, n - 2)), raw

@@ -231,9 +231,7 @@ def _pieces(stacks: list[tuple], covariance: Floats, residual: float, free: list
     return beta, phi, p, q, full / 2, quadratic - linear @ phi @ linear.T - full / 2, score
 
 
-def estimate_contrast(
-    model: MixedModel, contrast: ArrayLike, method: Method = "kenward-roger", alpha: float = 0.05
-) -> Estimate:
+def estimate_contrast(model: MixedModel, contrast: ArrayLike, method: Method = "kenward-roger") -> Estimate:
     """Return one linear combination of the fixed effects, tested with small-sample degrees of freedom.
 
     Parameters
@@ -244,8 +242,6 @@ def estimate_contrast(
         Weights of the fixed effects.
     method : {"kenward-roger", "satterthwaite"}
         Kenward-Roger also corrects the standard error; t is then the root of its scaled F.
-    alpha : float
-        One minus the confidence of the interval.
 
     References
     ----------
@@ -264,7 +260,7 @@ def estimate_contrast(
     if not (se > 0 and df > 0):
         return Estimate(estimate, se, math.nan, math.nan, math.nan, math.nan, math.nan)
     t = estimate / se
-    half = stats.t.isf(alpha / 2, df) * se
+    half = stats.t.isf(0.025, df) * se
     return Estimate(estimate, se, df, t, float(2 * stats.t.sf(abs(t), df)), estimate - half, estimate + half)
 
 

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 MIN_NIGHTS = 8
 
 Statistic = Literal["difference", "phase means"]
-Alternative = Literal["two-sided", "greater", "less"]
 MIN_PER_ARM = 2  # a draw that leaves an arm fewer values counts as extreme (De et al. 2020)
 _TIE = 1e-10  # relative; statistics that differ by rounding only are ties
 _SINGULAR = 1e-9
@@ -65,9 +64,6 @@ class Schedule:
         The adjusted difference, or the mean of phase means.
     wash_out_nights : int
         Nights dropped at the start of each phase, in every redrawn schedule too; "phase means" only.
-    centred : bool
-        Whether extreme is what lies far from the mean over the schedules, or far from 0; "phase means" only.
-        With a first condition that is fixed, time alone moves that mean away from 0.
     """
 
     assigned: Bools
@@ -77,7 +73,6 @@ class Schedule:
     covariates: Floats | None = None
     statistic: Statistic = "difference"
     wash_out_nights: int = 0
-    centred: bool = True
 
     def __post_init__(self) -> None:
         n_nights = len(self.assigned)
@@ -207,8 +202,9 @@ def shift_statistics(values: ArrayLike, schedule: Schedule) -> ShiftStatistics:
     kept = slice(1 if schedule.complete else 0, None)
     a[extreme[:, 0]] = np.nan
     estimate = np.divide(a[:, 0], c[:, 0], out=np.full(len(values), np.nan), where=c[:, 0] > 0)
-    if schedule.statistic == "phase means" and schedule.centred:
-        # Not symmetric about 0: the first phase may be fixed, and time runs.
+    if schedule.statistic == "phase means":
+        # Extreme is what lies far from the mean over the schedules and not from 0: where the first condition is
+        # fixed, a trend over the nights alone moves that mean away from 0.
         a -= _mean_of_judged(a[:, kept], extreme[:, kept])
         c -= _mean_of_judged(c[:, kept], extreme[:, kept])
     return ShiftStatistics(a[:, kept], c[:, kept], extreme[:, kept], a[:, 0], c[:, 0], estimate, counts[0], counts[1])
@@ -227,27 +223,30 @@ def _mean_of_judged(line: Floats, extreme: Bools) -> Floats:
     return np.where(extreme, 0.0, line).sum(axis=1, keepdims=True) / np.where(n, n, np.nan)
 
 
-def p_of_shift(statistics: ShiftStatistics, shift: ArrayLike = 0.0, alternative: Alternative = "two-sided") -> Floats:
-    """Return the p-value of each marker against a constant shift of the second condition.
+def p_of_no_shift(statistics: ShiftStatistics) -> Floats:
+    """Return the two-sided p-value of each marker against no difference between the conditions.
+
+    Parameters
+    ----------
+    statistics : ShiftStatistics
+
+    Returns
+    -------
+    ndarray, shape (n_markers,)
+        NaN for a marker that the schedule followed leaves without a statistic.
 
     References
     ----------
     Phipson & Smyth 2010, doi:10.2202/1544-6115.1585: a p-value by random draws is never zero.
     """
-    shift = np.broadcast_to(np.asarray(shift, dtype=float), statistics.observed_a.shape)
-    drawn = statistics.a - shift[:, np.newaxis] * statistics.c
-    seen = (statistics.observed_a - shift * statistics.observed_c)[:, np.newaxis]
-    if alternative == "two-sided":
-        drawn, seen = np.abs(drawn), np.abs(seen)
-    elif alternative == "less":
-        drawn, seen = -drawn, -seen
+    drawn, seen = np.abs(statistics.a), np.abs(statistics.observed_a)[:, np.newaxis]
     with np.errstate(invalid="ignore"):
-        tolerance = _TIE * np.maximum(np.abs(seen), np.max(np.abs(statistics.a), axis=1, keepdims=True))
+        tolerance = _TIE * np.maximum(seen, np.max(drawn, axis=1, keepdims=True))
         hits = (drawn >= seen - tolerance) | statistics.extreme
     return np.where(np.isfinite(seen[:, 0]), hits.mean(axis=1), np.nan)
 
 
-def interval_of_shift(statistics: ShiftStatistics, alpha: float = 0.05) -> tuple[Floats, Floats]:
+def interval_of_shift(statistics: ShiftStatistics, alpha: float) -> tuple[Floats, Floats]:
     """Return the shifts that the two-sided test at `alpha` does not reject: lower and upper ends.
 
     An end is infinite where the mechanism has too few schedules to reject any shift at `alpha`.
@@ -265,8 +264,6 @@ def interval_of_shift(statistics: ShiftStatistics, alpha: float = 0.05) -> tuple
         lower = np.where(steep, -np.inf, np.minimum(one, two))
         upper = np.where(steep, np.inf, np.maximum(one, two))
     rank = math.floor(alpha * a.shape[1] + 1e-9)  # so many draws may be left out
-    if rank >= a.shape[1]:
-        raise SettingsError("an interval needs alpha below 1", found=f"{alpha:g}")
     low = np.partition(lower, rank, axis=1)[:, rank]
     high = -np.partition(-upper, rank, axis=1)[:, rank]
     slope = np.where(statistics.observed_c > 0, statistics.observed_c, np.inf)
@@ -275,64 +272,6 @@ def interval_of_shift(statistics: ShiftStatistics, alpha: float = 0.05) -> tuple
     low, high = np.fmin(low - slack, statistics.estimate), np.fmax(high + slack, statistics.estimate)
     lost = ~np.isfinite(statistics.observed_a)
     return np.where(lost, np.nan, low), np.where(lost, np.nan, high)
-
-
-def randomization_p(
-    values: ArrayLike,
-    assigned: Bools,
-    draws: Bools,
-    statistic: Statistic = "difference",
-    *,
-    complete: bool = False,
-    covariates: Floats | None = None,
-    alternative: Alternative = "two-sided",
-    wash_out_nights: int = 0,
-    centred: bool = True,
-) -> Floats:
-    """Return the re-randomisation p-value of each marker, shape (n_markers,).
-
-    Parameters
-    ----------
-    values : array_like, shape (n_markers, n_nights)
-        One value a night, NaN where there is none.
-    assigned : ndarray of bool, shape (n_nights,)
-        The schedule followed, True in the second condition.
-    draws : ndarray of bool, shape (n_draws, n_nights)
-        Schedules redrawn from the mechanism that produced it.
-    statistic, complete, covariates, wash_out_nights, centred
-        See `Schedule`.
-    alternative : {"two-sided", "greater", "less"}
-        Of the second condition over the first.
-    """
-    schedule = Schedule(
-        assigned,
-        draws,
-        complete=complete,
-        covariates=covariates,
-        statistic=statistic,
-        wash_out_nights=wash_out_nights,
-        centred=centred,
-    )
-    return p_of_shift(shift_statistics(values, schedule), 0.0, alternative)
-
-
-def interval_by_inversion(
-    values: ArrayLike,
-    assigned: Bools,
-    draws: Bools,
-    statistic: Statistic = "difference",
-    *,
-    alpha: float = 0.05,
-    complete: bool = False,
-    covariates: Floats | None = None,
-    wash_out_nights: int = 0,
-) -> tuple[Floats, Floats, Floats]:
-    """Return estimate, lower and upper end of the difference of each marker; see `randomization_p`."""
-    schedule = Schedule(
-        assigned, draws, complete=complete, covariates=covariates, statistic=statistic, wash_out_nights=wash_out_nights
-    )
-    statistics = shift_statistics(values, schedule)
-    return (statistics.estimate, *interval_of_shift(statistics, alpha))
 
 
 def extremeness(statistics: ShiftStatistics, markers: Sequence[int] | None = None) -> tuple[Floats, Floats]:

@@ -149,11 +149,11 @@ def lock_study(file: str | Path, *, nights: str | Path | None = None, again: boo
         If a night was not scored, the nights were not made alike, or the study is locked already.
     """
     from eegsleep.study.checks import run_checks
-    from eegsleep.study.comparison.compare import N_DRAWS
     from eegsleep.study.declared.manifest import read_study
     from eegsleep.study.folder import collect_markers, describe_analysis
     from eegsleep.study.masking.lock import LOCK_FILE, read_provenances, write_lock
     from eegsleep.study.night_values import check_endpoints
+    from eegsleep.study.schedules.mechanisms import N_DRAWS
 
     file = Path(file)
     study = read_study(file)
@@ -200,10 +200,11 @@ def compare_study(
     """
     from eegsleep.report.study_page import render_study
     from eegsleep.study.checks import run_checks
-    from eegsleep.study.comparison.compare import N_DRAWS, compare_nights
+    from eegsleep.study.comparison.compare import compare_nights
     from eegsleep.study.declared.manifest import read_study
     from eegsleep.study.folder import collect_audits, collect_markers, describe_analysis, save_comparison
     from eegsleep.study.masking.lock import LOCK_FILE, UNMASK_FILE, read_lock, read_provenances, unmask, verify_lock
+    from eegsleep.study.schedules.mechanisms import N_DRAWS
 
     file = Path(file)
     study = read_study(file)

@@ -29,9 +29,9 @@ def test_adjusted_t_is_the_paired_t_with_pairs_and_the_pooled_t_without():
     rng = np.random.default_rng(0)
     first, second = rng.standard_normal((2, 7))
     values, assigned = np.column_stack([first, second]).ravel(), np.tile([False, True], 7)
-    paired = effects.adjusted_t(values, assigned, np.repeat(np.eye(7), 2, axis=0), 0.05)
+    paired = effects.adjusted_t(values, assigned, np.repeat(np.eye(7), 2, axis=0))
     assert paired.p == pytest.approx(stats.ttest_rel(second, first).pvalue)
-    pooled = effects.adjusted_t(values, assigned, None, 0.05)
+    pooled = effects.adjusted_t(values, assigned, None)
     assert pooled.p == pytest.approx(stats.ttest_ind(second, first).pvalue)
 
 
@@ -44,7 +44,7 @@ def test_leaving_one_night_out_is_as_if_it_were_not_there():
     for night in range(12):
         left = values.copy()
         left[night] = np.nan
-        slow = effects.adjusted_t(left, assigned, time, 0.05).estimate
+        slow = effects.adjusted_t(left, assigned, time).estimate
         assert np.isnan(quick[night]) if night == 4 else quick[night] == pytest.approx(slow)
 
 
@@ -55,7 +55,7 @@ def test_autocorrelated_nights_widen_the_descriptive_interval():
         e[night] += 0.7 * e[night - 1]
     assigned = np.arange(100) % 50 >= 25
     found, phi = effects.describe_with_autocorrelation(e, assigned, None)
-    plain = effects.adjusted_t(e, assigned, None, 0.05)
+    plain = effects.adjusted_t(e, assigned, None)
     assert phi == pytest.approx(0.7, abs=0.25)
     assert found.high - found.low > 1.5 * (plain.high - plain.low)
     e[3:9] = np.nan
@@ -67,7 +67,7 @@ def test_white_nights_are_described_as_by_least_squares():
     e, assigned = rng.standard_normal(100), np.arange(100) % 2 == 1
     found, phi = effects.describe_with_autocorrelation(e, assigned, None)
     assert abs(phi) < 0.3
-    assert found.estimate == pytest.approx(effects.adjusted_t(e, assigned, None, 0.05).estimate, abs=0.06)
+    assert found.estimate == pytest.approx(effects.adjusted_t(e, assigned, None).estimate, abs=0.06)
 
 
 ROW = {

@@ -19,6 +19,7 @@ from eegsleep.study.comparison.many_sleepers import fill_group
 from eegsleep.study.comparison.one_sleeper import fill_randomization, fill_single
 from eegsleep.study.comparison.relations import relate_arranged
 from eegsleep.study.nuisances.nuisance import Arms, explain_away
+from eegsleep.study.schedules.mechanisms import N_DRAWS
 from eegsleep.tables import COMPARISON, COMPARISON_MODELS, COMPARISON_NIGHTS, check_table
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
 
-N_DRAWS = 9_999
 _NUMBERS = [column.name for column in COMPARISON.columns if column.kind == "float"]
 
 

@@ -109,7 +109,7 @@ def _numbers(statistics: resampling.ShiftStatistics) -> dict[str, Floats]:
         "high": high,
         "low_90": low_90,
         "high_90": high_90,
-        "p_randomization": resampling.p_of_shift(statistics),
+        "p_randomization": resampling.p_of_no_shift(statistics),
         "smallest_p": np.where(np.isfinite(statistics.observed_a), smallest, np.nan),
     }
 
@@ -159,7 +159,7 @@ def fill_single(
     n = row["n_control"] + row["n_compound"]
     angle = arrangement.is_circular(row["unit"])
     if not angle:
-        comparator = effects.adjusted_t(values, arranged.assigned, covariates, 0.05)
+        comparator = effects.adjusted_t(values, arranged.assigned, covariates)
         row["t_low"], row["t_high"] = comparator.low, comparator.high
     if not tested:
         _fill_descriptive(row, arranged, values, covariates, angle=angle)

@@ -213,11 +213,9 @@ def write_lock(
     provenances: Mapping[str, Mapping[str, Any]],
     analysis: Mapping[str, Any] | None = None,
     *,
-    path: str | Path | None = None,
     again: bool = False,
-    now: datetime | None = None,
 ) -> dict[str, Any]:
-    """Freeze a study while its codes are masked, and write lock.json.
+    """Freeze a study while its codes are masked, and write lock.json beside study.toml.
 
     Parameters
     ----------
@@ -226,12 +224,8 @@ def write_lock(
         provenance.json of every night that enters (`read_provenances`).
     analysis : mapping, optional
         Settings of the comparison, as plain values.
-    path : path, optional
-        The lock file; by default lock.json beside study.toml.
     again : bool
         Whether an earlier lock may be replaced, which the new one remembers; never after unmasking.
-    now : datetime, optional
-        The moment, for tests; by default the clock.
 
     Returns
     -------
@@ -244,7 +238,7 @@ def write_lock(
     EegSleepError
         If the study is locked or unmasked already, or its nights were not made alike or are not all different.
     """
-    path = Path(path) if path else study.path.parent / LOCK_FILE
+    path = study.path.parent / LOCK_FILE
     if path.with_name(UNMASK_FILE).exists():
         raise EegSleepError(
             "the study cannot be locked, for its codes were opened",
@@ -273,7 +267,7 @@ def write_lock(
     lock = {
         "format": _FORMAT,
         "eegsleep": package_versions()["eegsleep"],
-        "locked_at": (now or datetime.now(UTC)).isoformat(timespec="seconds"),
+        "locked_at": _now(),
         "study": study.title,
         "open_label": study.active is not None,
         "active": study.active or "",
@@ -285,6 +279,10 @@ def write_lock(
     lock["sha256"] = fingerprint(lock)
     write_file(path, encode_json(lock))
     return lock
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def read_lock(path: str | Path) -> dict[str, Any]:
@@ -368,13 +366,7 @@ def _word(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def unmask(
-    study: Study,
-    key: str | Path | None = None,
-    *,
-    path: str | Path | None = None,
-    now: datetime | None = None,
-) -> Study:
+def unmask(study: Study, key: str | Path | None = None) -> Study:
     """Open the codes of a locked study, and write down that it was done.
 
     Parameters
@@ -382,10 +374,6 @@ def unmask(
     study : Study
     key : path, optional
         The sealed key; not needed where `active` in study.toml names the compound openly.
-    path : path, optional
-        The lock file; by default lock.json beside study.toml.
-    now : datetime, optional
-        The moment, for tests; by default the clock.
 
     Returns
     -------
@@ -397,7 +385,7 @@ def unmask(
     EegSleepError
         If the study is not locked, the lock was written in, or the key is not the one that was sealed.
     """
-    path = Path(path) if path else study.path.parent / LOCK_FILE
+    path = study.path.parent / LOCK_FILE
     lock = read_lock(path)
     sealed = lock["key_sha256"]
     if key is not None:
@@ -419,6 +407,5 @@ def unmask(
         )
     record = path.with_name(UNMASK_FILE)
     if not record.exists():
-        moment = (now or datetime.now(UTC)).isoformat(timespec="seconds")
-        write_file(record, encode_json({"unmasked_at": moment, "lock_sha256": lock["sha256"], "active": active}))
+        write_file(record, encode_json({"unmasked_at": _now(), "lock_sha256": lock["sha256"], "active": active}))
     return dataclasses.replace(study, active=active)

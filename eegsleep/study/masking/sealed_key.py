@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 ROLES = ("compound", "control")
 
 
-def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "", salt: str = "") -> str:
+def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "") -> str:
     """Draw which code is the compound, write the key file, and return the hash that binds it.
+
+    The key holds 32 random bytes (the salt) beside the codes; without them, anyone could compute the hashes of the
+    two possible keys and see which one it is.
 
     Parameters
     ----------
@@ -29,8 +32,6 @@ def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "",
     active : str, optional
         The code of the compound, if the capsules are coded already. By default a coin decides, which is never
         seeded: the seed of a study is public, and the key would be with it.
-    salt : str, optional
-        By default 32 random bytes as hexadecimal digits, without which the two possible keys could be tried.
 
     Returns
     -------
@@ -52,7 +53,7 @@ def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "",
     if active not in conditions:
         raise SettingsError("the key names no code of the study", found=active, allowed=" or ".join(conditions))
     codes = {code: ROLES[code != active] for code in conditions}
-    salt = salt or secrets.token_hex(32)
+    salt = secrets.token_hex(32)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, encode_json({"codes": codes, "salt": salt}))
     return hash_key(codes, salt)

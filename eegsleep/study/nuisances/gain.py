@@ -48,6 +48,6 @@ def gain_of_nights(arranged: Arrangement, channel: str) -> Floats | None:
 
 def compare_gain(gain: Floats, assigned: NDArray[np.bool_], covariates: Floats | None) -> tuple[float, bool]:
     """Return the second condition's gain less the first's, as a share, and whether it is large and beyond scatter."""
-    found = adjusted_t(gain, assigned, covariates, 0.05)
+    found = adjusted_t(gain, assigned, covariates)
     clear = math.isfinite(found.t) and abs(found.t) > _CLEAR_T
     return found.estimate, clear and abs(found.estimate) > _APART

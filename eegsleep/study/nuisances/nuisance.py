@@ -65,7 +65,7 @@ def explain_away(
         values = arranged.value[index]
         if is_circular(entry["unit"]):
             continue
-        base = adjusted_t(values, arranged.assigned, covariates, 0.05)
+        base = adjusted_t(values, arranged.assigned, covariates)
         if not math.isfinite(base.estimate) or np.nanmax(values) == np.nanmin(values):
             continue
         key = {name: entry[name] for name in KEYS}
@@ -129,7 +129,7 @@ def _trend(arranged: Arrangement, values: Floats, covariates: Floats | None, bas
     beta, rest, _, _ = np.linalg.lstsq(x, values[kept], rcond=None)
     freedom = len(x) - x.shape[1]
     error = math.sqrt(float(rest[0]) / freedom * np.linalg.inv(x.T @ x)[0, 0]) if rest.size else math.nan
-    adjusted = adjusted_t(values, arranged.assigned, _with(covariates, days), 0.05).estimate
+    adjusted = adjusted_t(values, arranged.assigned, _with(covariates, days)).estimate
     change = float(beta[0]) * float(np.ptp(days[kept]))
     sure = error > 0 and abs(beta[0]) > 2 * error
     return _row(
@@ -151,8 +151,8 @@ def _carry_over(arranged: Arrangement, values: Floats, arms: Arms) -> dict | Non
         return None
     masked = np.where(usable, values, np.nan)
     days = arranged.days[:, np.newaxis]
-    lag = adjusted_t(masked, before == 1, np.hstack([arranged.assigned[:, np.newaxis].astype(float), days]), 0.05)
-    direct = adjusted_t(masked, arranged.assigned, _with(days, before), 0.05)
+    lag = adjusted_t(masked, before == 1, np.hstack([arranged.assigned[:, np.newaxis].astype(float), days]))
+    direct = adjusted_t(masked, arranged.assigned, _with(days, before))
     if not (math.isfinite(lag.estimate) and math.isfinite(direct.estimate)):
         return None
     return _row(
@@ -187,7 +187,7 @@ def _stage_mix(arranged: Arrangement, index: int, covariates: Floats | None, bas
     mix = unmix_stages(arranged, index)
     if mix is None:
         return None
-    adjusted = adjusted_t(mix.values, arranged.assigned, covariates, 0.05).estimate
+    adjusted = adjusted_t(mix.values, arranged.assigned, covariates).estimate
     if not math.isfinite(adjusted):
         return None
     return _row(
@@ -239,7 +239,7 @@ def _bed_adjusted(
 ) -> dict | None:
     if np.isfinite(in_bed).sum() < 4 or np.nanstd(in_bed) == 0:
         return None
-    adjusted = adjusted_t(values, arranged.assigned, _with(covariates, in_bed), 0.05).estimate
+    adjusted = adjusted_t(values, arranged.assigned, _with(covariates, in_bed)).estimate
     if not math.isfinite(adjusted):
         return None
     first, second, _ = _means(arranged, np.where(np.isfinite(values), in_bed, np.nan))
@@ -255,7 +255,7 @@ def _bed_adjusted(
 
 def _staging(arranged: Arrangement, index: int, covariates: Floats | None, base: Estimate) -> dict | None:
     half = (arranged.high[index] - arranged.low[index]) / 2
-    expected = adjusted_t(arranged.expected[index], arranged.assigned, covariates, 0.05).estimate
+    expected = adjusted_t(arranged.expected[index], arranged.assigned, covariates).estimate
     expected = 0.0 if abs(expected) < 1e-9 * abs(base.estimate) else expected  # rounding of equal nights
     kept = np.isfinite(half)
     if not kept.any() and not math.isfinite(expected):
@@ -392,7 +392,7 @@ def _gain(arranged: Arrangement, index: int, covariates: Floats | None, base: Es
     if gain is None or entry["marker"] == REFERENCE:
         return None
     values = arranged.value[index] / gain ** POWERS[entry["unit"]]
-    adjusted = adjusted_t(values, arranged.assigned, covariates, 0.05).estimate
+    adjusted = adjusted_t(values, arranged.assigned, covariates).estimate
     apart, suspect = compare_gain(gain, arranged.assigned, covariates)
     if not (math.isfinite(adjusted) and math.isfinite(apart)):
         return None

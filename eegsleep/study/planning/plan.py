@@ -19,13 +19,13 @@ from eegsleep.study.night_values import long_values
 from eegsleep.study.planning.plan_words import (
     MOST_NIGHTS,
     MOST_SLEEPERS,
-    TARGET_POWER,
     say_assumption,
     say_floor,
     say_power,
     say_what_does_not_suit,
 )
 from eegsleep.study.planning.power import (
+    TARGET_POWER,
     Noise,
     SimulatedStudies,
     Spread,
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from eegsleep.study.declared.protocol import Study
 
 EFFECTS_SD = (0.5, 0.8, 1.0, 1.5)
+_N_STUDIES_SEARCHED = 400  # simulated for each number of nights that is tried
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,7 @@ class Plan:
     sentences: tuple[str, ...]
 
 
-def draw_plan(
-    study: Study,
-    spreads: Mapping[str, Spread] | None = None,
-    noise: Noise | None = None,
-    n_studies: int = 1000,
-) -> Plan:
+def draw_plan(study: Study, spreads: Mapping[str, Spread] | None = None, n_studies: int = 1000) -> Plan:
     """Draw the schedule of a study and work out what it can show.
 
     Parameters
@@ -97,9 +93,7 @@ def draw_plan(
         As `read_protocol` gives it.
     spreads : mapping of str to Spread, optional
         By primary endpoint, from the sleeper's own nights (`estimate_spread`). What is not given comes from
-        the catalogue, if that knows it.
-    noise : Noise, optional
-        By default the autocorrelation of `spreads`, the smallest of them.
+        the catalogue, if that knows it. The nights simulated have the smallest autocorrelation of these.
     n_studies : int
         Simulated studies for each figure; 1000 give a power to within 3 points.
 
@@ -123,7 +117,7 @@ def draw_plan(
         return Plan(
             schedule, check_table(empty, POWER), 0, math.nan, math.inf, {}, can_answer=False, sentences=(words,)
         )
-    noise = noise or Noise(min((s.autocorrelation for s in spreads.values()), default=0.0))
+    noise = Noise(min((s.autocorrelation for s in spreads.values()), default=0.0))
     schedule = _draw(study)
     known = _with_strata(study, schedule)
     simulated = simulate_studies(m, known, noise, n_studies, seed=study.seed)
@@ -248,7 +242,7 @@ def _power_rows(
     ]
 
 
-def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None, n_studies: int = 400) -> int:
+def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None) -> int:
     """Return the fewest nights of each sleeper that find `effect_sd` in 80 % of simulated studies.
 
     In a crossover or in parallel groups, the fewest sleepers with the nights planned; 0 if 400 nights or 200
@@ -263,7 +257,7 @@ def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None, n_
             nights = lay_out_nights(
                 study.mechanism, study.planned.nights if by_sleepers else n, names, study.planned.first_drawn, 0
             )
-            simulated = simulate_studies(study.mechanism, nights, noise, n_studies, 499, study.seed)
+            simulated = simulate_studies(study.mechanism, nights, noise, _N_STUDIES_SEARCHED, 499, study.seed)
         except SettingsError:  # fewer nights than the mechanism takes
             return False
         return simulated.power(effect_sd, study.alpha) >= TARGET_POWER

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegsleep.markers import CATALOGUE
-from eegsleep.study.planning.power import nights_to_reach
+from eegsleep.study.planning.power import TARGET_POWER, nights_to_reach
 from eegsleep.study.schedules.mechanisms import SUBJECT_KINDS, Mechanism, redraw, subject_rows
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from eegsleep.study.declared.protocol import Study
     from eegsleep.study.planning.power import Noise, SimulatedStudies, Spread
 
-TARGET_POWER = 0.8
 MOST_NIGHTS, MOST_SLEEPERS = 400, 200
 _SPOKEN = {
     "pairs": "in pairs",

@@ -13,6 +13,7 @@ from eegsleep.statistics.phase_means import weigh_phases
 from eegsleep.statistics.resampling import MIN_NIGHTS, floor_of_few
 from eegsleep.study.schedules.mechanisms import (
     ENUMERATION_LIMIT,
+    N_DRAWS,
     SUBJECT_KINDS,
     Mechanism,
     enumerate_all,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-N_DRAWS = 9_999  # of the test of the study itself
+TARGET_POWER = 0.8
 _ENUMERATE = 2_000  # simulated studies list every schedule up to here
 _LARGEST_EFFECT_SD = 12.0
 _MIN_SPREAD_NIGHTS = 5
@@ -146,7 +147,6 @@ def lag_one_autocorrelation(values: ArrayLike) -> float:
 def estimate_spread(
     values: ArrayLike,
     unit: str,
-    source: str = "own nights, blinded",
     subjects: Sequence[str] | None = None,
 ) -> Spread:
     """Measure the spread between nights from nights at hand, without their conditions.
@@ -158,7 +158,6 @@ def estimate_spread(
         nights of both conditions together: the codes are not looked at, so that no error rate is spent; an
         effect makes the spread a little larger, and the plan careful.
     unit : str
-    source : str, optional
     subjects : sequence of str, optional
         Who slept each night, where there are several; the spread is that within sleepers.
 
@@ -192,14 +191,13 @@ def estimate_spread(
     lags = [(lag_one_autocorrelation(own), len(own)) for own in series]
     lags = [(r, weight) for r, weight in lags if not math.isnan(r)]
     r = float(np.average([r for r, _ in lags], weights=[weight for _, weight in lags])) if lags else 0.0
-    return Spread(sd, upper, unit, r, n, f"{source}, {n} nights", float(np.nanmean(y)))
+    return Spread(sd, upper, unit, r, n, f"own nights, blinded, {n} nights", float(np.nanmean(y)))
 
 
 def smallest_p(
     mechanism: Mechanism,
     nights: pd.DataFrame,
     available: NDArray[np.bool_] | None = None,
-    n_draws: int = N_DRAWS,
     seed: int = 0,
 ) -> float:
     """Return the smallest two-sided p-value that the re-randomisation test can give.
@@ -213,8 +211,8 @@ def smallest_p(
         Which nights have a value; then schedules that differ on other nights alone count as one, with those
         that leave a condition fewer than two nights, as they do in the test. The conditions are those of
         `nights`. By default every night.
-    n_draws, seed : int
-        Of the test, where there are too many schedules to list.
+    seed : int
+        Of the redraws, where there are too many schedules to list.
 
     Notes
     -----
@@ -228,15 +226,15 @@ def smallest_p(
     floor = floor_of_few(n, n // 2) if n < MIN_NIGHTS else 0.0
     if available is None:
         least = max(floor, (2 if _has_mirror(mechanism) else 1) / n_schedules)
-        return min(1.0, least if listed else max(least, 1 / (1 + n_draws)))
-    draws = enumerate_all(mechanism, nights) if listed else redraw(mechanism, nights, n_draws, seed)
+        return min(1.0, least if listed else max(least, 1 / (1 + N_DRAWS)))
+    draws = enumerate_all(mechanism, nights) if listed else redraw(mechanism, nights, N_DRAWS, seed)
     followed = (nights["condition"] == mechanism.conditions[1]).to_numpy()[given]
     seen = draws[:, given]
     n_second = seen.sum(axis=1)
     same = (seen == followed).all(axis=1) | (seen == ~followed).all(axis=1)
     poor = (n_second < 2) | (seen.shape[1] - n_second < 2)
     extreme = int((same | poor).sum())
-    return max(floor, extreme / len(draws) if listed else (1 + extreme) / (1 + n_draws))
+    return max(floor, extreme / len(draws) if listed else (1 + extreme) / (1 + N_DRAWS))
 
 
 def _has_mirror(mechanism: Mechanism) -> bool:
@@ -329,14 +327,14 @@ class SimulatedStudies:
         """Return the share of studies with p at most `alpha`."""
         return float((self.p_values(effect_sd) <= alpha).mean())
 
-    def detectable_effect(self, alpha: float, power: float = 0.8) -> float:
-        """Return the smallest effect found with `power`, in SD; infinite if none is."""
+    def detectable_effect(self, alpha: float) -> float:
+        """Return the smallest effect found in 80 % of the studies, in SD; infinite if none is."""
         low, high = 0.0, _LARGEST_EFFECT_SD
-        if self.power(high, alpha) < power:
+        if self.power(high, alpha) < TARGET_POWER:
             return math.inf
         while high - low > 0.01:
             middle = (low + high) / 2
-            low, high = (low, middle) if self.power(middle, alpha) >= power else (middle, high)
+            low, high = (low, middle) if self.power(middle, alpha) >= TARGET_POWER else (middle, high)
         return high
 
 
@@ -371,7 +369,7 @@ def simulate_studies(
     draws = redraw(mechanism, nights, n_draws, int(streams[1])) if listed is None else listed
     weights = difference_weights(mechanism, nights, draws).T
     own_weights = difference_weights(mechanism, nights, followed)
-    if mechanism.kind == "phases":  # the test counts from the mean over the schedules, see `Schedule.centred`
+    if mechanism.kind == "phases":  # the test counts from the mean over the schedules, see `shift_statistics`
         centre = weights.mean(axis=1)
         weights, own_weights = weights - centre[:, np.newaxis], own_weights - centre
     values = _simulate_values(nights, followed, noise, np.random.default_rng(int(streams[2])))

@@ -26,7 +26,8 @@ Kind = Literal["pairs", "max-run", "complete", "phases", "crossover", "parallel"
 KINDS: tuple[str, ...] = ("pairs", "max-run", "complete", "phases", "crossover", "parallel", "observational")
 SUBJECT_KINDS = ("crossover", "parallel")  # what is drawn is the order, or the condition, of a sleeper
 WEEKEND_KINDS = ("pairs", "max-run", "complete")
-ENUMERATION_LIMIT = 200_000  # above, draws take the place of the whole support
+ENUMERATION_LIMIT = 200_000  # where a mechanism has more schedules, N_DRAWS of them are drawn instead of listing all
+N_DRAWS = 9_999
 _WEEKEND = (4, 5)  # the evenings of Friday and Saturday: the morning after is free
 
 

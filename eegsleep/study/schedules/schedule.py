@@ -124,11 +124,6 @@ def draw_schedule(
     return nights
 
 
-def could_have_drawn(mechanism: Mechanism, nights: pd.DataFrame) -> bool:
-    """Return whether the conditions of `nights` are a possible draw of the mechanism."""
-    return find_violation(mechanism, nights) is None
-
-
 def find_violation(mechanism: Mechanism, nights: pd.DataFrame) -> Violation | None:
     """Return the first night that makes the schedule none of the mechanism's, or None.
 

@@ -3,11 +3,11 @@
 import copy
 import dataclasses
 import json
-from datetime import UTC, datetime
 
 import pytest
 
 from eegsleep.errors import EegSleepError, SettingsError
+from eegsleep.study.masking import lock as lock_module
 from eegsleep.study.masking.lock import (
     Change,
     agree_provenance,
@@ -19,7 +19,13 @@ from eegsleep.study.masking.lock import (
 )
 from eegsleep.study.masking.sealed_key import seal_key
 
-MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MOMENT = "2026-03-01T12:00:00+00:00"
+
+
+@pytest.fixture
+def at_a_moment(monkeypatch):
+    """Stop the clock of the lock."""
+    monkeypatch.setattr(lock_module, "_now", lambda: MOMENT)
 
 
 def provenance(**changes):
@@ -45,12 +51,12 @@ def sealed(folder, tmp_path):
     return folder.read(), key
 
 
-def test_a_lock_holds_everything_a_result_depends_on(study, made_alike):
-    lock = write_lock(study, made_alike, {"n_draws": 9999}, now=MOMENT)
+def test_a_lock_holds_everything_a_result_depends_on(study, made_alike, at_a_moment):
+    lock = write_lock(study, made_alike, {"n_draws": 9999})
     assert (
         lock == json.loads((study.path.parent / "lock.json").read_text()) == read_lock(study.path.parent / "lock.json")
     )
-    assert lock["locked_at"] == "2026-03-01T12:00:00+00:00"
+    assert lock["locked_at"] == MOMENT
     assert lock["protocol"]["primary"] == list(study.primary)
     assert lock["protocol"]["mechanism"]["kind"] == "pairs"
     assert lock["nights"]["S01-003"]["condition"] == "A"
@@ -80,9 +86,10 @@ def test_one_recording_under_two_names_is_refused(study, made_alike):
         write_lock(study, made_alike)
 
 
-def test_a_lock_is_the_same_for_the_same_study(study, made_alike, tmp_path):
-    one = write_lock(study, made_alike, path=tmp_path / "one.json", now=MOMENT)
-    two = write_lock(study, made_alike, path=tmp_path / "two.json", now=MOMENT)
+def test_a_lock_is_the_same_for_the_same_study(study, made_alike, at_a_moment):
+    one = write_lock(study, made_alike)
+    (study.path.parent / "lock.json").unlink()
+    two = write_lock(study, made_alike)
     assert one["sha256"] == two["sha256"]
 
 
@@ -193,14 +200,14 @@ def test_codes_are_not_opened_without_a_lock(sealed):
     assert not (study.path.parent / "unmasked.json").exists()
 
 
-def test_codes_are_opened_once_locked_and_that_is_written_down(sealed, made_alike):
+def test_codes_are_opened_once_locked_and_that_is_written_down(sealed, made_alike, at_a_moment):
     study, key = sealed
-    lock = write_lock(study, made_alike, now=MOMENT)
+    lock = write_lock(study, made_alike)
     assert lock["key_sha256"] == study.key_sha256
-    opened = unmask(study, key, now=MOMENT)
+    opened = unmask(study, key)
     assert opened.active == "B"
     record = json.loads((study.path.parent / "unmasked.json").read_text())
-    assert record == {"unmasked_at": "2026-03-01T12:00:00+00:00", "lock_sha256": lock["sha256"], "active": "B"}
+    assert record == {"unmasked_at": MOMENT, "lock_sha256": lock["sha256"], "active": "B"}
     unmask(study, key)
     assert json.loads((study.path.parent / "unmasked.json").read_text()) == record
 

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from redrawing import redrawn_p
 
 from eegsleep.errors import SettingsError
-from eegsleep.statistics import resampling
 from eegsleep.study.declared.manifest import read_protocol, read_study, write_template
 from eegsleep.study.masking.sealed_key import hash_key, open_key, seal_key
 from eegsleep.study.planning.plan import draw_plan, measure_spreads, nights_needed, write_plan
@@ -23,7 +23,7 @@ from eegsleep.study.planning.power import (
     smallest_p,
 )
 from eegsleep.study.schedules.mechanisms import Mechanism, enumerate_all, redraw
-from eegsleep.study.schedules.schedule import could_have_drawn, draw_schedule, lay_out_nights
+from eegsleep.study.schedules.schedule import draw_schedule, find_violation, lay_out_nights
 from eegsleep.tables import POWER, SCHEDULE, check_table
 
 
@@ -173,9 +173,7 @@ def test_power_uses_the_same_test_as_the_comparison(mechanism, n):
         last = values.standard_normal(20) if night else last
         y[:, night] = last
     theirs = [
-        resampling.randomization_p(
-            own + z, z, draws, statistic, complete=True, wash_out_nights=mechanism.wash_out_nights
-        )[0]
+        redrawn_p(own + z, z, draws, statistic=statistic, complete=True, wash_out_nights=mechanism.wash_out_nights)[0]
         for own, z in zip(y, followed, strict=True)
     ]
     assert simulated.listed
@@ -282,7 +280,7 @@ def test_more_nights_are_named_and_suffice(study):
 def test_every_design_is_planned(study, kind, nights, subjects):
     own = planned(study, kind, nights, [f"S{i:02d}" for i in range(subjects)])
     plan = draw_plan(dataclasses.replace(own, primary=study.primary[:1]), n_studies=500)
-    assert could_have_drawn(own.mechanism, plan.schedule)
+    assert find_violation(own.mechanism, plan.schedule) is None
     assert check_table(plan.power, POWER)["power"].between(0, 1).all()
     assert plan.can_answer == (plan.smallest_p <= 0.05)
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from redrawing import redrawn_p
 
 from eegsleep.statistics import circular, multiplicity, resampling
 from eegsleep.study.schedules.mechanisms import Mechanism, enumerate_all
@@ -123,11 +124,11 @@ def test_p_is_that_of_every_schedule_written_out(kind):
     rng = np.random.default_rng(1)
     for y in _awkward_values(n, rng):
         followed = draws[rng.integers(len(draws))]
-        found = resampling.randomization_p(
+        found = redrawn_p(
             y,
             followed,
             draws,
-            "phase means" if kind == "phases" else "difference",
+            statistic="phase means" if kind == "phases" else "difference",
             complete=True,
             covariates=None if time is None else time[:, np.newaxis],
         )[0]
@@ -149,7 +150,7 @@ def test_a_marker_that_never_changes_has_p_one(kind):
         statistic="phase means" if kind == "phases" else "difference",
     )
     found = resampling.shift_statistics(values, schedule)
-    assert resampling.p_of_shift(found).tolist() == [1.0] * 4
+    assert resampling.p_of_no_shift(found).tolist() == [1.0] * 4
     np.testing.assert_allclose(found.estimate, 0.0, atol=1e-7)
     scores, seen = resampling.extremeness(found)
     assert multiplicity.max_t(scores, seen)[np.isfinite(seen)].tolist() == [1.0] * int(np.isfinite(seen).sum())
@@ -168,8 +169,8 @@ def test_nothing_but_nan_comes_from_a_condition_without_nights(kind):
         followed, draws, complete=True, statistic="phase means" if kind == "phases" else "difference"
     )
     found = resampling.shift_statistics(values, schedule)
-    low, high = resampling.interval_of_shift(found)
-    for array in (resampling.p_of_shift(found), found.estimate, low, high, resampling.extremeness(found)[1]):
+    low, high = resampling.interval_of_shift(found, 0.05)
+    for array in (resampling.p_of_no_shift(found), found.estimate, low, high, resampling.extremeness(found)[1]):
         assert np.isnan(array).all()
     assert found.n_second.tolist() == [0, 1, 0]
 
@@ -188,15 +189,14 @@ def test_both_ends_of_the_interval_are_where_p_crosses_alpha(kind):
         if trial == 3:
             y[[2, 9 % n]] = np.nan
         alpha = 0.1
-        _, low, high = resampling.interval_by_inversion(
-            y,
+        schedule = resampling.Schedule(
             followed,
             draws,
-            "phase means" if kind == "phases" else "difference",
-            alpha=alpha,
+            statistic="phase means" if kind == "phases" else "difference",
             complete=True,
             covariates=None if time is None else time[:, np.newaxis],
         )
+        low, high = resampling.interval_of_shift(resampling.shift_statistics(y, schedule), alpha)
         seen = tuple(followed.astype(int))
         for end, outwards in ((low[0], -1), (high[0], 1)):
             if np.isinf(end):

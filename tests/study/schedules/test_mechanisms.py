@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 
 from eegsleep.errors import SettingsError
 from eegsleep.study.schedules.mechanisms import Mechanism, enumerate_all, is_weekend, keep_nights, redraw, support_size
-from eegsleep.study.schedules.schedule import could_have_drawn, draw_schedule, find_violation, lay_out_nights
+from eegsleep.study.schedules.schedule import draw_schedule, find_violation, lay_out_nights
 
 SMALL = {
     "pairs": (Mechanism("pairs"), 8, ("S01",)),
@@ -71,7 +71,7 @@ def test_enumeration_is_what_trying_every_assignment_finds(name):
         candidates = (np.array([False, False, *np.ravel([(bool(s), not s) for s in c])]) for c in nights_of_pairs)
     else:
         candidates = brute_force(mechanism, nights)
-    expected = {tuple(draw) for draw in candidates if could_have_drawn(mechanism, with_codes(nights, draw))}
+    expected = {tuple(draw) for draw in candidates if find_violation(mechanism, with_codes(nights, draw)) is None}
     listed = enumerate_all(mechanism, nights)
     assert len(listed) == support_size(mechanism, nights) == len(expected)
     assert {tuple(draw) for draw in listed} == expected
@@ -106,7 +106,7 @@ def test_a_long_restricted_sequence_is_drawn_at_once_and_obeys_every_restriction
     nights = lay_out_nights(mechanism, 70)
     draws = redraw(mechanism, nights, 500, seed=1)
     assert len(np.unique(draws, axis=0)) == 500
-    assert all(could_have_drawn(mechanism, with_codes(nights, draw)) for draw in draws[:100])
+    assert all(find_violation(mechanism, with_codes(nights, draw)) is None for draw in draws[:100])
     weekend = is_weekend(nights["date"]) & (nights["condition"] != "").to_numpy()
     assert np.ptp(draws[:, weekend].sum(axis=1)) <= 1
 
@@ -167,7 +167,7 @@ def test_wash_out_nights_space_the_schedule_and_are_asked_of_it():
     mechanism = Mechanism("pairs", wash_out_nights=1)
     nights = draw_schedule(mechanism, 12, 1)
     assert (np.diff(pd.to_datetime(nights["date"])[2:]) == np.timedelta64(2, "D")).all()
-    assert could_have_drawn(mechanism, nights)
+    assert find_violation(mechanism, nights) is None
     close = nights.assign(date=draw_schedule(Mechanism("pairs"), 12, 1)["date"])
     assert find_violation(mechanism, close).column == "date"
 
@@ -211,4 +211,3 @@ def test_an_impossible_schedule_is_told_by_the_night_that_makes_it_so(mechanism,
     nights = lay_out_nights(Mechanism("complete"), len(codes), adaptation_nights=0).assign(condition=list(codes))
     violation = find_violation(mechanism, nights)
     assert (violation.row, violation.found) == (row, found)
-    assert not could_have_drawn(mechanism, nights)
