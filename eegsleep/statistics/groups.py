@@ -25,7 +25,7 @@ def compare_subject_means(
     design: Literal["within", "between"],
     covariates: Floats | None = None,
 ) -> Estimate:
-    """Return the t test on one number a subject: the check of every model here, and nearly its equal.
+    """Return the t test on one number a subject, which checks every model here and nearly equals it.
 
     Parameters
     ----------
@@ -35,6 +35,11 @@ def compare_subject_means(
         Paired differences of condition means, or Welch's test of subject means.
     covariates : ndarray, shape (n_nights, n_covariates), optional
         Periods or time, whose differences are taken out of the paired differences.
+
+    Returns
+    -------
+    Estimate
+        Second minus first condition; t, p and interval are NaN with too few subjects.
     """
     values, subjects = np.asarray(values, dtype=float), np.asarray(subjects)
     others = np.zeros((len(values), 0)) if covariates is None else covariates
@@ -48,7 +53,7 @@ def compare_subject_means(
             wider = np.column_stack([x, column])
             if n - wider.shape[1] >= 2 and np.linalg.matrix_rank(wider, tol=1e-8) == wider.shape[1]:
                 x = wider
-        df = n - x.shape[1]
+        df: float = n - x.shape[1]
         if df < 1:
             return estimate_by_t(math.nan, math.nan, math.nan)
         beta = np.linalg.lstsq(x, differences[:, 0], rcond=None)[0]
@@ -58,7 +63,7 @@ def compare_subject_means(
     if min(len(first), len(second)) < 2:
         return estimate_by_t(math.nan, math.nan, math.nan)
     errors = [arm.var(ddof=1) / len(arm) for arm in (first, second)]
-    total = sum(errors)
+    total = float(sum(errors))
     df = total**2 / sum(e**2 / (len(arm) - 1) for e, arm in zip(errors, (first, second), strict=True)) if total else 0.0
     return estimate_by_t(float(second.mean() - first.mean()), math.sqrt(total), df)
 
@@ -77,7 +82,20 @@ def _condition_means(columns: Floats, assigned: NDArray[np.bool_], subjects: NDA
 
 @dataclass(frozen=True)
 class GroupResult:
-    """What a group design gives for one marker; `chosen` is the estimate that decides, `method` its name."""
+    """The estimates of a group design for one marker.
+
+    Attributes
+    ----------
+    chosen : Estimate
+        The one that decides; `method` is its name.
+    method : str
+    kenward_roger, satterthwaite : Estimate or None
+        By the mixed model; None where it cannot be fitted.
+    subject_means : Estimate
+    model : MixedModel or None
+    note : str
+        Why the mixed model does not decide; empty where it does.
+    """
 
     chosen: Estimate
     method: str
@@ -98,8 +116,8 @@ def compare_groups(
     """Estimate the condition's effect over subjects by a mixed model, checked by subject means.
 
     Within subjects with two or more nights a condition, the effect may differ between subjects (random
-    slope); where that variance cannot be estimated, subject means decide, because a model without it
-    finds too much (type-I error up to 15 % at six to twenty subjects with seven nights).
+    slope). Where that variance cannot be estimated, subject means decide, because a model without it rejects too
+    often (type-I error up to 15 % at six to twenty subjects with seven nights).
 
     Parameters
     ----------
@@ -109,6 +127,10 @@ def compare_groups(
         Crossover or parallel groups.
     covariates : ndarray, shape (n_nights, n_covariates), optional
         Periods, time: centred or not, without the constant.
+
+    Returns
+    -------
+    GroupResult
     """
     values, subjects = np.asarray(values, dtype=float), np.asarray(subjects)
     means = compare_subject_means(values, assigned, subjects, design, covariates)
@@ -125,7 +147,7 @@ def compare_groups(
     ]
     slopes = design == "within" and float(np.median(counts)) >= 2
     try:
-        # Effect-coded, so that the random slope is not tied to the choice of the reference condition.
+        # Effect-coded, so that the random slope does not depend on which condition is the reference.
         model = fit_mixed_model(values, x, subjects, np.column_stack([np.ones(len(z)), z - 0.5]) if slopes else None)
     except (SettingsError, np.linalg.LinAlgError) as error:
         return GroupResult(means, "subject means", None, None, means, None, f"no mixed model: {error}")

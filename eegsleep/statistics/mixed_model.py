@@ -1,7 +1,7 @@
 """Linear mixed models for nights within subjects, by REML, with degrees of freedom for few subjects.
 
-The Python libraries we know lack these degrees of freedom, need R, or are first releases, so they stand
-here, checked against printed output of lme4, lmerTest and pbkrtest. Everything is summed over
+The Python libraries we know do not compute these degrees of freedom, need R, or are first releases. This module
+is checked against printed output of lme4, lmerTest and pbkrtest. Everything is summed over
 subjects; no matrix larger than the nights of one subject is formed.
 """
 
@@ -18,14 +18,14 @@ from eegsleep.errors import SettingsError
 from eegsleep.statistics.effects import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
 
 Method = Literal["kenward-roger", "satterthwaite"]
-_BOUNDARY = 1e-4  # relative standard deviation of a random effect that is as good as none
+_BOUNDARY = 1e-4  # a random effect with a smaller relative standard deviation counts as none
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class MixedModel:
     criterion : float
         REML criterion, minus twice the restricted log likelihood, as lme4 prints it.
     singular : bool
-        Whether a random effect came out as none, or as a multiple of another.
+        Whether the variance of a random effect was estimated as 0, or one random effect as a multiple of another.
     n_nights, n_subjects : int
-        What entered.
+        Numbers of nights with a value and of subjects.
     """
 
     beta: Floats
@@ -66,7 +66,7 @@ class MixedModel:
 def fit_mixed_model(
     y: ArrayLike,
     x: ArrayLike,
-    subjects: Sequence,
+    subjects: ArrayLike,
     z: ArrayLike | None = None,
     *,
     correlated: bool = True,
@@ -79,12 +79,22 @@ def fit_mixed_model(
         Night values; a night whose value is NaN is left out.
     x : array_like, shape (n_nights, n_fixed)
         Fixed effects, the constant among them.
-    subjects : sequence, shape (n_nights,)
+    subjects : array_like, shape (n_nights,)
         Whose night it is.
     z : array_like, shape (n_nights, n_random), optional
         Random effects; by default a random intercept.
     correlated : bool
         Whether the random effects of a subject may be correlated.
+
+    Returns
+    -------
+    MixedModel
+
+    Raises
+    ------
+    SettingsError
+        If the model cannot be fitted: fewer than two subjects, fixed effects that depend on each other linearly, or
+        values without variance that the fixed effects leave, or within subjects.
 
     References
     ----------
@@ -102,7 +112,7 @@ def fit_mixed_model(
             found=f"{len(names)} subjects, {n} nights, {k} fixed effects",
         )
     plain = np.linalg.lstsq(x[kept], y[kept], rcond=None)[0]
-    rest = y - x @ plain  # fitted in place of y, for the sums of values far from 0 would lose their digits
+    rest = y - x @ plain  # fitted in place of y, because sums of values far from 0 lose digits
     spread = np.abs(rest[kept]).max()
     if not spread > 1e-10 * np.abs(y[kept]).max():
         raise SettingsError("a mixed model needs values that vary beyond its fixed effects", found="none that do")
@@ -145,15 +155,16 @@ def fit_mixed_model(
     return MixedModel(beta, se, covariance, residual, value, singular, n, len(names), phi, p, q, expected, observed)
 
 
-def _minimize(criterion, start: Floats, free: list[tuple[int, int]]) -> Floats:  # noqa: ANN001
+def _minimize(criterion: Callable[[Floats], float], start: Floats, free: list[tuple[int, int]]) -> Floats:
     bounds = [(0, None) if i == j else (None, None) for i, j in free]
     options = {"ftol": 1e-12, "gtol": 1e-7}
     found = optimize.minimize(criterion, start, method="L-BFGS-B", bounds=bounds, options=options)
-    if min(found.x[index] for index, (i, j) in enumerate(free) if i == j) < 1e-2:  # a boundary may be a trap
+    if min(found.x[index] for index, (i, j) in enumerate(free) if i == j) < 1e-2:
+        # the search may have stopped at a boundary too early
         again = optimize.minimize(criterion, 0.3 * start, method="L-BFGS-B", bounds=bounds, options=options)
         found = min(found, again, key=lambda result: result.fun)
     theta = found.x
-    for index, (i, j) in enumerate(free):  # the flat neighbourhood of a boundary: take the boundary itself
+    for index, (i, j) in enumerate(free):  # the criterion is flat beside a boundary: take the boundary itself
         if i == j and theta[index] < 1e-3:
             at_zero = theta.copy()
             at_zero[index] = 0.0
@@ -243,6 +254,11 @@ def estimate_contrast(model: MixedModel, contrast: ArrayLike, method: Method = "
     method : {"kenward-roger", "satterthwaite"}
         Kenward-Roger also corrects the standard error; t is then the root of its scaled F.
 
+    Returns
+    -------
+    Estimate
+        With the 95 % interval; NaN but for the estimate and its standard error where no degrees of freedom are left.
+
     References
     ----------
     Kenward & Roger 1997, doi:10.2307/2533558; Halekoh & Højsgaard 2014, doi:10.18637/jss.v059.i09;
@@ -281,7 +297,7 @@ def _kenward_roger(model: MixedModel, c: Floats) -> tuple[float, float]:
     g = (2 * a1 - 5 * a2) / (3 * a2)
     below = 3 + 2 * (1 - g)
     c1, c2, c3 = g / below, (1 - g) / below, (3 - g) / below
-    # Written so that 4 degrees of freedom (a division by zero in the paper's form) come out as 4.
+    # Written so that 4 degrees of freedom, where the form in the paper divides by zero, are found as 4.
     shrink = 1.0 if abs(1 - a2) < 1e-14 else (1 - c2 * b) / (1 - a2)
     inverse = shrink**2 * (1 - c3 * b) / (1 + c1 * b) if 1 + c1 * b else 1.0
     if inverse == 1:

@@ -22,6 +22,10 @@ def enter_phase(schedules: Bools, wash_out_nights: int = 0) -> NDArray[np.int16]
         True in the second condition.
     wash_out_nights : int
         Nights at the start of each phase that do not enter.
+
+    Returns
+    -------
+    ndarray of int, shape (n_schedules, n_nights)
     """
     phase = np.zeros(schedules.shape, dtype=np.int16)
     place = np.zeros(len(schedules), dtype=np.int16)
@@ -54,9 +58,9 @@ def difference_of_phase_means(
     Returns
     -------
     difference : ndarray, shape (n_markers, n_schedules)
-        Without meaning where a condition has no night.
+        Meaningless where a condition has no night.
     slope : ndarray, shape (n_markers, n_schedules)
-        The same of the schedule followed: how much a shift of its second condition moves the difference.
+        How much a shift of the nights of the second condition, as followed, changes the difference.
     fewest : ndarray of int, shape (n_markers, n_schedules)
         Nights of the condition that has fewer.
     """
@@ -82,7 +86,18 @@ def difference_of_phase_means(
 
 
 def weigh_phases(schedules: Bools, wash_out_nights: int = 0) -> Floats:
-    """Return, by schedule and night, the weights whose sum with complete values is the difference of phase means."""
+    """Return the weight of each night in the difference of phase means, where every night has a value.
+
+    Parameters
+    ----------
+    schedules : ndarray of bool, shape (n_schedules, n_nights)
+    wash_out_nights : int
+        Nights at the start of each phase that do not enter.
+
+    Returns
+    -------
+    ndarray, shape (n_schedules, n_nights)
+    """
     phase = enter_phase(schedules, wash_out_nights)
     weights = np.zeros(schedules.shape)
     n_phases = np.zeros((2, len(schedules), 1))
