@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from eegsleep.errors import SettingsError
-from eegsleep.statistics.phase_means import enter_phase
+from eegsleep.statistics.phase_means import number_phases
 from eegsleep.statistics.resampling import MIN_PER_ARM, Schedule
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def compare_phases(angles: ArrayLike, schedule: Schedule) -> CircularResult:
     vectors = np.where(available, np.exp(1j * np.where(available, angles, 0.0)), 0.0)
     z, stacked = schedule.assigned, schedule.stacked
     out = schedule.wash_out_nights
-    enters = enter_phase(stacked, out) >= 0 if out else np.ones(stacked.shape, dtype=bool)
+    enters = number_phases(stacked, out) >= 0 if out else np.ones(stacked.shape, dtype=bool)
     arms = [(stacked & enters).astype(float), (~stacked & enters).astype(float)]
     extreme = np.any([arm @ available < MIN_PER_ARM for arm in arms], axis=0)
     second, first = (available & enters[0] & arm for arm in (z, ~z))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
 
 
-def enter_phase(schedules: Bools, wash_out_nights: int = 0) -> NDArray[np.int16]:
+def number_phases(schedules: Bools, wash_out_nights: int = 0) -> NDArray[np.int16]:
     """Return the phase of each night of each schedule, counted from 0; -1 for the nights of its wash-out.
 
     Parameters
@@ -64,7 +64,7 @@ def difference_of_phase_means(
     fewest : ndarray of int, shape (n_markers, n_schedules)
         Nights of the condition that has fewer.
     """
-    phase = enter_phase(schedules, wash_out_nights)
+    phase = number_phases(schedules, wash_out_nights)
     there = np.isfinite(values)
     counted = there.T.astype(float)
     columns = np.where(there, values, 0.0).T, counted * assigned[:, np.newaxis]
@@ -98,7 +98,7 @@ def weigh_phases(schedules: Bools, wash_out_nights: int = 0) -> Floats:
     -------
     ndarray, shape (n_schedules, n_nights)
     """
-    phase = enter_phase(schedules, wash_out_nights)
+    phase = number_phases(schedules, wash_out_nights)
     weights = np.zeros(schedules.shape)
     n_phases = np.zeros((2, len(schedules), 1))
     for k in range(int(phase.max()) + 1):

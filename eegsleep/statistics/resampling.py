@@ -17,7 +17,7 @@ import numpy as np
 
 from eegsleep.errors import SettingsError
 from eegsleep.statistics.multiplicity import score_by_rank
-from eegsleep.statistics.phase_means import difference_of_phase_means, enter_phase
+from eegsleep.statistics.phase_means import difference_of_phase_means, number_phases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -199,7 +199,7 @@ def shift_statistics(values: ArrayLike, schedule: Schedule) -> ShiftStatistics:
         out = schedule.wash_out_nights
         a, c, fewest = difference_of_phase_means(schedule.stacked, values, schedule.assigned, out)
         extreme = fewest < MIN_PER_ARM
-        used = np.isfinite(values) & (enter_phase(schedule.assigned[np.newaxis], out) >= 0)
+        used = np.isfinite(values) & (number_phases(schedule.assigned[np.newaxis], out) >= 0)
     else:
         a, c, extreme, used = _adjusted(values, schedule)
     counts = [(used & ~schedule.assigned).sum(axis=1), (used & schedule.assigned).sum(axis=1)]

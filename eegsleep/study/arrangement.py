@@ -135,7 +135,7 @@ def arrange_nights(study, values: pd.DataFrame) -> Arrangement:  # noqa: ANN001
     entries = pd.DataFrame([_describe(study, key, str(units.loc[key])) for key in keys])
     second = (nights["condition"] == study.conditions[1]).to_numpy()
     assigned = ~second if study.active == study.conditions[0] else second
-    first = nights_before(table)
+    first = find_nights_before(table)
     earlier = earlier[earlier["night"].isin(first["night"]) & np.isfinite(earlier["value"].astype(float))]
     place = keys.get_indexer(pd.MultiIndex.from_frame(earlier[KEYS]))
     before = np.full((len(keys), len(first)), np.nan)
@@ -145,7 +145,7 @@ def arrange_nights(study, values: pd.DataFrame) -> Arrangement:  # noqa: ANN001
     return Arrangement(nights, rows, assigned, entries, *(arrays[name] for name in _NUMBERS), before, whose)
 
 
-def nights_before(nights: pd.DataFrame) -> pd.DataFrame:
+def find_nights_before(nights: pd.DataFrame) -> pd.DataFrame:
     """Return the nights that show a sleeper before anything was given: no condition, no adaptation, not excluded."""
     given = nights[nights["condition"] != ""]
     start = nights["subject"].map(given.groupby("subject")["date"].min())

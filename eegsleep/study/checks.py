@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.markers import MarkerSettings
-from eegsleep.study.night_values import Line, endpoint_values, fit_line, long_values, previous_night
+from eegsleep.study.night_values import Line, check_markers, endpoint_values, fit_line, previous_night
 from eegsleep.study.planning.power import lag_one_autocorrelation, smallest_p
 from eegsleep.study.schedules.mechanisms import is_weekend, subject_rows
 from eegsleep.study.schedules.schedule import find_violation
@@ -66,13 +66,13 @@ def run_checks(
     pandas.DataFrame
         Table `CHECKS`.
     """
-    values = long_values(values)
-    told = dataclasses.replace(study, nights=study.nights.assign(device=_tell_devices(study.nights, provenances)))
+    values = check_markers(values)
+    told = dataclasses.replace(study, nights=study.nights.assign(device=_describe_devices(study.nights, provenances)))
     rows = [check(told if check is check_device else study, values) for check in _CHECKS]
     return check_table(pd.DataFrame(rows, columns=CHECKS.column_names), CHECKS)
 
 
-def _tell_devices(nights: pd.DataFrame, provenances: Mapping[str, Mapping[str, Any]] | None) -> pd.Series:
+def _describe_devices(nights: pd.DataFrame, provenances: Mapping[str, Mapping[str, Any]] | None) -> pd.Series:
     """Return the device of each night as entered, told apart where recordings under one name are not alike."""
     made = {night: _describe_setup(p) for night, p in (provenances or {}).items()}
     found = nights["night"].map(made).astype("str").where(nights["night"].isin(made), "")

@@ -26,7 +26,7 @@ class Line(NamedTuple):
     residual_sd: float
 
 
-def long_values(values: pd.DataFrame | None) -> pd.DataFrame:
+def check_markers(values: pd.DataFrame | None) -> pd.DataFrame:
     """Return the long table of markers, checked, or one without a row.
 
     Raises

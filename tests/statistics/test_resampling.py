@@ -12,7 +12,7 @@ from scipy import stats
 from eegsleep.errors import SettingsError
 from eegsleep.statistics import circular, multiplicity, phase_means, resampling
 from eegsleep.study.schedules.mechanisms import Mechanism, enumerate_all
-from eegsleep.study.schedules.schedule import lay_out_nights
+from eegsleep.study.schedules.schedule import plan_nights
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import comparison_simulations as simulations
@@ -132,7 +132,7 @@ def test_a_condition_with_one_value_gives_nothing():
 def test_wash_out_drops_the_first_nights_of_each_phase_as_redrawn():
     drawn = np.array([[0, 0, 0, 1, 1, 1, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0, 1, 1, 1, 1]], dtype=bool)
     expected = np.array([[-1, -1, 0, -1, -1, 1, 1, -1, -1, 2], [-1, -1, 0, -1, -1, 1, -1, -1, 2, 2]])
-    assert np.array_equal(phase_means.enter_phase(drawn, 2), expected)
+    assert np.array_equal(phase_means.number_phases(drawn, 2), expected)
     values = np.arange(10.0) ** 2
     values[6] = np.nan
     found = phase_means.difference_of_phase_means(drawn, values[np.newaxis], drawn[0], 2)
@@ -160,7 +160,7 @@ def test_adjusted_p_lies_between_the_raw_p_and_holm_and_keeps_the_order(design):
 def test_a_large_effect_in_phases_is_not_lost_among_other_markers():
     """Its redraws are spread by the effect itself and none is extreme; the null markers beside it have wild ones."""
     mechanism = Mechanism("phases", min_phase=4)
-    draws = enumerate_all(mechanism, lay_out_nights(mechanism, 28, adaptation_nights=0))
+    draws = enumerate_all(mechanism, plan_nights(mechanism, 28, adaptation_nights=0))
     rng = np.random.default_rng(0)
     for _ in range(20):
         followed = draws[rng.integers(len(draws))]

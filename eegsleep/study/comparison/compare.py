@@ -18,7 +18,7 @@ from eegsleep.study.comparison import verdicts
 from eegsleep.study.comparison.many_sleepers import fill_group
 from eegsleep.study.comparison.one_sleeper import fill_randomization, fill_single
 from eegsleep.study.comparison.relations import relate_arranged
-from eegsleep.study.nuisances.nuisance import Arms, explain_away
+from eegsleep.study.nuisances.nuisance import Arms, measure_nuisances
 from eegsleep.study.schedules.mechanisms import N_DRAWS
 from eegsleep.tables import COMPARISON, COMPARISON_MODELS, COMPARISON_NIGHTS, check_table
 
@@ -160,7 +160,7 @@ def _compare(
     return Comparison(
         markers,
         families,
-        explain_away(arranged, covariates, arms=arms, audit=audit),
+        measure_nuisances(arranged, covariates, arms=arms, audit=audit),
         relate_arranged(study, arranged),
         _night_table(arranged),
         check_table(pd.DataFrame(models, columns=COMPARISON_MODELS.column_names), COMPARISON_MODELS),

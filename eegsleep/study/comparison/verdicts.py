@@ -11,7 +11,7 @@ import pandas as pd
 from eegsleep.markers import CATALOGUE, FAMILIES
 from eegsleep.statistics.effects import is_equivalent
 from eegsleep.statistics.resampling import MIN_NIGHTS
-from eegsleep.study.declared.expectations import _find_expectation
+from eegsleep.study.declared.expectations import find_expectation
 from eegsleep.tables import FAMILY_VERDICTS, check_table
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def judge_families(
     A family is better (worse) if measures are better (worse) and none the other way; equivalent only if
     every measure that could be compared is. A measure counts once, by the row that represents it.
     """
-    rows, expected = [], _find_expectation(compound_class)
+    rows, expected = [], find_expectation(compound_class)
     names = [*[f for f in order if f in FAMILIES], *[f for f in FAMILIES if f not in order and f != "context"]]
     for family in names:
         own = markers[(markers["family"] == family)]

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 
 
-def _find_expectation(name: str) -> dict[str, str]:
+def find_expectation(name: str) -> dict[str, str]:
     """Return the expectation of the class so called, or of the one whose name holds this word."""
     wanted = name.casefold().strip()
     for key, entry in expectations().items():

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # What a file is called by someone who knows what was taken.
-TELLING_WORDS = (
+REVEALING_WORDS = (
     "placebo",
     "control",
     "compound",
@@ -48,7 +48,7 @@ def find_leak(
     pieces = [_pieces(name) for name in names]
     shared = set.intersection(*(set(p) for p in pieces if p)) if any(pieces) else set()
     whole = {code.lower() for code in codes}
-    words = _telling_words(compound)
+    words = _revealing_words(compound)
     words = {word for word in words if not all(word in name.lower() for name in names if name)}
     for row, (name, own) in enumerate(zip(names, pieces, strict=True)):
         exact = (whole & {*own, *re.split(r"[\W_]+", name.lower())}) - shared
@@ -58,13 +58,13 @@ def find_leak(
     return _find_split(pieces, conditions, codes) if split else None
 
 
-def is_telling(code: str, compound: str) -> bool:
+def reveals_compound(code: str, compound: str) -> bool:
     """Return whether a code of the study says by itself what was taken."""
-    return any(word in code.lower() for word in _telling_words(compound))
+    return any(word in code.lower() for word in _revealing_words(compound))
 
 
-def _telling_words(compound: str) -> set[str]:
-    return {*TELLING_WORDS, *(w for w in _pieces(compound) if len(w) >= 4 and not w.isdigit())}
+def _revealing_words(compound: str) -> set[str]:
+    return {*REVEALING_WORDS, *(w for w in _pieces(compound) if len(w) >= 4 and not w.isdigit())}
 
 
 def _pieces(name: str) -> list[str]:

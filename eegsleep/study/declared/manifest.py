@@ -7,6 +7,7 @@ from os.path import normpath
 from pathlib import Path
 
 from eegsleep.errors import SettingsError, TableError
+from eegsleep.file_names import NIGHTS_FILE, STUDY_FILE
 from eegsleep.provenance import write_file
 from eegsleep.study.declared.leaks import find_leak
 from eegsleep.study.declared.nights_file import Place, read_nights, refuse
@@ -209,7 +210,7 @@ def write_template(folder: str | Path) -> tuple[Path, Path]:
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    pairs = ((folder / "study.toml", "study_template.toml"), (folder / "nights.csv", "nights_template.csv"))
+    pairs = ((folder / STUDY_FILE, "study_template.toml"), (folder / NIGHTS_FILE, "nights_template.csv"))
     for path, _ in pairs:
         if path.exists():
             raise SettingsError(f"{path} is there already", remedy="choose another folder, or move the file away")

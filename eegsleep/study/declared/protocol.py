@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from eegsleep.errors import SettingsError
+from eegsleep.file_names import NIGHTS_FILE
 from eegsleep.markers import CATALOGUE, FAMILIES, SPECTRUM_STAGES
 from eegsleep.study.declared.expectations import expectations
-from eegsleep.study.declared.leaks import is_telling
+from eegsleep.study.declared.leaks import reveals_compound
 from eegsleep.study.schedules.mechanisms import Mechanism
 from eegsleep.tables import STUDY_NIGHTS, empty_table
 from eegsleep.toml_files import ANY_KEY, Kinds, read_toml
@@ -120,7 +121,7 @@ class Study:
     half_life_h: float = 0.0
     compound_class: str = ""
     planned: Planned = field(default_factory=Planned)
-    nights_file: str = "nights.csv"
+    nights_file: str = NIGHTS_FILE
     schedule: str = ""
     key_sha256: str = ""
     concealed_by: str = ""
@@ -210,7 +211,7 @@ def read_protocol(path: str | Path) -> Study:
     """
     path = Path(path)
     content = read_toml(path, _SECTIONS, _REQUIRED, remedy="`eegsleep study init` writes a template")
-    declared: dict[str, Any] = {"conditions": ("A", "B"), "alpha": 0.05, "nights": "nights.csv"} | content["study"]
+    declared: dict[str, Any] = {"conditions": ("A", "B"), "alpha": 0.05, "nights": NIGHTS_FILE} | content["study"]
     allocation = content["allocation"]
     apart = {name: allocation.pop(name) for name in _NOT_OF_MECHANISM if name in allocation}
     study = Study(
@@ -314,7 +315,7 @@ def _check_codes(study: Study, file: str) -> None:
             found=study.active,
             allowed=f"{' or '.join(study.conditions)}, or empty while masked",
         )
-    telling = [code for code in study.conditions if is_telling(code, study.compound)]
+    telling = [code for code in study.conditions if reveals_compound(code, study.compound)]
     if study.active is None and telling and study.mechanism.kind != "observational":
         raise SettingsError(
             f"{file}, study.conditions tell which is the compound, and masking is lost",

@@ -15,8 +15,8 @@ import pandas as pd
 from eegsleep.statistics.effects import Estimate, adjusted_t, leave_one_out
 from eegsleep.study.arrangement import KEYS, Arrangement, is_circular
 from eegsleep.study.nuisances.gain import POWERS, REFERENCE, compare_gain, gain_of_nights
-from eegsleep.study.nuisances.recall import SPOKEN, compare_recall, counted_kind, recall_of_nights
-from eegsleep.study.nuisances.stage_mix import unmix_stages
+from eegsleep.study.nuisances.recall import EVENT_WORDS, compare_recall, counted_kind, recall_of_nights
+from eegsleep.study.nuisances.stage_mix import standardize_stage_mix
 from eegsleep.tables import NUISANCE, check_table
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Arms(NamedTuple):
     second: str = "the compound"
 
 
-def explain_away(
+def measure_nuisances(
     arranged: Arrangement, covariates: Floats | None, *, arms: Arms | None = None, audit: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Return table NUISANCE for every marker that can be compared.
@@ -184,7 +184,7 @@ def _clean_minutes(arranged: Arrangement, index: int, arms: Arms) -> dict | None
 
 def _stage_mix(arranged: Arrangement, index: int, covariates: Floats | None, base: Estimate, arms: Arms) -> dict | None:
     """Return what is left of a difference in NREM sleep had N3 had the share of it that it has without."""
-    mix = unmix_stages(arranged, index)
+    mix = standardize_stage_mix(arranged, index)
     if mix is None:
         return None
     adjusted = adjusted_t(mix.values, arranged.assigned, covariates).estimate
@@ -285,7 +285,7 @@ def _recall(arranged: Arrangement, index: int, base: Estimate, audit: pd.DataFra
         100 * (found.second - found.first),
         adjusted,
         _moves(base, adjusted),
-        f"The detector saw {100 * found.second:.0f} % of planted {SPOKEN[kind]} with {arms.second} and "
+        f"The detector saw {100 * found.second:.0f} % of planted {EVENT_WORDS[kind]} with {arms.second} and "
         f"{100 * found.first:.0f} % with {arms.first}. That alone would change the density by {made:.3g}; seen "
         f"alike, the difference would be {adjusted:.3g}.",
         unit="percentage points",
@@ -295,7 +295,7 @@ def _recall(arranged: Arrangement, index: int, base: Estimate, audit: pd.DataFra
 def _recall_rows(arranged: Arrangement, audit: pd.DataFrame | None, arms: Arms) -> list[dict]:
     """Return how well each kind of event was seen in both conditions, over all derivations."""
     rows = []
-    for kind, spoken in SPOKEN.items() if audit is not None else ():
+    for kind, spoken in EVENT_WORDS.items() if audit is not None else ():
         shares = recall_of_nights(audit, arranged.nights["night"].to_numpy(), kind)
         found = compare_recall(shares, arranged.assigned, _entering(arranged))
         if found is not None and math.isfinite(found.ratio):

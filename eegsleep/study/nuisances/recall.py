@@ -24,7 +24,7 @@ _COUNTED = {
     "spindle": re.compile(r"(fast_)?(coupled_)?spindle_density_per_min"),
     "slow_oscillation": re.compile(r"slow_oscillation_density_per_min"),
 }
-SPOKEN = {"spindle": "spindles", "slow_oscillation": "slow oscillations"}
+EVENT_WORDS = {"spindle": "spindles", "slow_oscillation": "slow oscillations"}
 _STAGES = {"N2": ("N2",), "N3": ("N3",), "NREM": ("N2", "N3")}
 MIN_NIGHTS = 2  # in each condition, for a mean recall
 

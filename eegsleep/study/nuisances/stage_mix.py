@@ -30,7 +30,7 @@ class StageMix(NamedTuple):
     values: Floats
 
 
-def unmix_stages(arranged: Arrangement, index: int) -> StageMix | None:
+def standardize_stage_mix(arranged: Arrangement, index: int) -> StageMix | None:
     """Return a marker of NREM sleep at the control nights' shares of N2 and N3.
 
     Nights without a value in either stage have none here. None for a marker that is no average over minutes, or that

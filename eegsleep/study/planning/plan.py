@@ -12,17 +12,18 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import SettingsError
+from eegsleep.file_names import SCHEDULE_FILE
 from eegsleep.markers import CATALOGUE
 from eegsleep.provenance import encode_json, hash_bytes, package_versions, write_file
 from eegsleep.study.masking.sealed_key import seal_key
-from eegsleep.study.night_values import long_values
+from eegsleep.study.night_values import check_markers
 from eegsleep.study.planning.plan_words import (
     MOST_NIGHTS,
     MOST_SLEEPERS,
-    say_assumption,
-    say_floor,
-    say_power,
-    say_what_does_not_suit,
+    describe_assumption,
+    describe_power,
+    describe_smallest_p,
+    describe_what_does_not_suit,
 )
 from eegsleep.study.planning.power import (
     TARGET_POWER,
@@ -36,7 +37,7 @@ from eegsleep.study.planning.power import (
     smallest_p,
 )
 from eegsleep.study.schedules.mechanisms import SUBJECT_KINDS, support_size
-from eegsleep.study.schedules.schedule import draw_schedule, lay_out_nights
+from eegsleep.study.schedules.schedule import draw_schedule, plan_nights
 from eegsleep.tables import POWER, SCHEDULE, STUDY_NIGHTS, check_table, encode_sidecar, encode_table
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def draw_plan(study: Study, spreads: Mapping[str, Spread] | None = None, n_studi
         )
     p, m = study.planned, study.mechanism
     if m.kind == "observational":
-        schedule = lay_out_nights(m, p.nights, p.subjects, p.start, p.adaptation_nights).assign(condition="")
+        schedule = plan_nights(m, p.nights, p.subjects, p.start, p.adaptation_nights).assign(condition="")
         empty = pd.DataFrame(columns=POWER.column_names)
         words = "Nothing is drawn in an observational study: it gives estimates and intervals, and no p-value."
         return Plan(
@@ -129,10 +130,10 @@ def draw_plan(study: Study, spreads: Mapping[str, Spread] | None = None, n_studi
     detectable = simulated.detectable_effect(study.alpha) if can_answer else math.inf
     needed = {e: nights_needed(study, sd, noise) for e, (sd, _) in effects.items() if not math.isnan(sd)}
     sentences = (
-        *say_floor(study, schedule, n_schedules, least),
-        *say_power(study, simulated, effects, detectable, needed, can_answer=can_answer),
-        say_assumption(study, noise),
-        *say_what_does_not_suit(study, schedule),
+        *describe_smallest_p(study, schedule, n_schedules, least),
+        *describe_power(study, simulated, effects, detectable, needed, can_answer=can_answer),
+        describe_assumption(study, noise),
+        *describe_what_does_not_suit(study, schedule),
     )
     return Plan(
         schedule,
@@ -190,7 +191,7 @@ def measure_spreads(study: Study, values: pd.DataFrame) -> dict[str, Spread]:
     dict of str to Spread
         Without the endpoints that have too few nights.
     """
-    values = long_values(values)
+    values = check_markers(values)
     spreads = {}
     for endpoint in study.primary:
         marker, stage, channel = endpoint.split("|")
@@ -254,7 +255,7 @@ def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None) ->
     def enough(n: int) -> bool:
         names = [f"S{i:03d}" for i in range(n)] if by_sleepers else study.planned.subjects
         try:
-            nights = lay_out_nights(
+            nights = plan_nights(
                 study.mechanism, study.planned.nights if by_sleepers else n, names, study.planned.first_drawn, 0
             )
             simulated = simulate_studies(study.mechanism, nights, noise, _N_STUDIES_SEARCHED, 499, study.seed)
@@ -303,10 +304,10 @@ def write_plan(study: Study, plan: Plan, key: str | Path, *, active: str = "") -
             remedy=f"enter the nights into {study.nights_file} as they come",
         )
     folder = study.path.parent
-    if (folder / "schedule.csv").exists():
+    if (folder / SCHEDULE_FILE).exists():
         raise SettingsError(
-            "schedule.csv is there already",
-            found=str(folder / "schedule.csv"),
+            f"{SCHEDULE_FILE} is there already",
+            found=str(folder / SCHEDULE_FILE),
             remedy="a schedule is drawn once, or it can be chosen; keep it",
         )
     key_sha256 = seal_key(study.conditions, key, active=active)
@@ -332,7 +333,7 @@ def write_plan(study: Study, plan: Plan, key: str | Path, *, active: str = "") -
     _fill_study(study.path, key_sha256)
     write_file(folder / "plan.json", encode_json(trace))
     write_file(folder / "schedule.json", encode_sidecar(SCHEDULE))
-    write_file(folder / "schedule.csv", content)
+    write_file(folder / SCHEDULE_FILE, content)
     return hashes
 
 
@@ -348,7 +349,7 @@ def _read_comments(path: Path) -> tuple[bytes, bool]:
 def _fill_study(path: Path, key_sha256: str) -> None:
     """Write schedule and key hash into study.toml where it leaves them empty."""
     text = path.read_text(encoding="utf-8-sig")
-    for name, value in (("schedule", "schedule.csv"), ("key_sha256", key_sha256)):
+    for name, value in (("schedule", SCHEDULE_FILE), ("key_sha256", key_sha256)):
         text = re.sub(rf'(?m)^({name}\s*=\s*)""', rf'\g<1>"{value}"', text)
     write_file(path, text.encode())
 

@@ -36,7 +36,7 @@ def _size(study: Study, schedule: pd.DataFrame) -> str:
     return f"{n_nights} nights {_SPOKEN[kind]}" + (f" of each of {n_sleepers} sleepers" if n_sleepers > 1 else "")
 
 
-def say_floor(study: Study, schedule: pd.DataFrame, n_schedules: int, least: float) -> list[str]:
+def describe_smallest_p(study: Study, schedule: pd.DataFrame, n_schedules: int, least: float) -> list[str]:
     """Return what the smallest p-value of the design allows, and what would be needed where it does not suffice."""
     size = _size(study, schedule)
     if least <= study.alpha:
@@ -56,7 +56,7 @@ def say_floor(study: Study, schedule: pd.DataFrame, n_schedules: int, least: flo
     return words
 
 
-def say_power(
+def describe_power(
     study: Study,
     simulated: SimulatedStudies,
     effects: Mapping[str, tuple[float, Spread | None]],
@@ -98,7 +98,7 @@ def say_power(
     return words
 
 
-def say_assumption(study: Study, noise: Noise) -> str:
+def describe_assumption(study: Study, noise: Noise) -> str:
     """Return what the simulated nights were like."""
     words = f"Simulated with an autocorrelation of {noise.autocorrelation:.2f} from one evening to the next"
     if len(study.planned.subjects) > 1 or study.mechanism.kind in SUBJECT_KINDS:
@@ -119,7 +119,7 @@ def _lag_one_of_schedules(mechanism: Mechanism, nights: pd.DataFrame, seed: int)
     return float(np.mean(pairs))
 
 
-def say_what_does_not_suit(study: Study, schedule: pd.DataFrame) -> list[str]:
+def describe_what_does_not_suit(study: Study, schedule: pd.DataFrame) -> list[str]:
     """Return what to change in the design, for the compound's half-life, weekends, adaptation and families."""
     m, hours = study.mechanism, study.half_life_h
     nightly = m.kind in {"pairs", "max-run", "complete"}

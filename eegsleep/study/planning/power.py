@@ -21,7 +21,7 @@ from eegsleep.study.schedules.mechanisms import (
     subject_rows,
     support_size,
 )
-from eegsleep.study.schedules.schedule import lay_out_nights
+from eegsleep.study.schedules.schedule import plan_nights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -263,7 +263,7 @@ def nights_to_reach(
         names = [f"S{i:03d}" for i in range(n)] if by_sleepers else list(subjects)
         n_nights = own_nights if by_sleepers else n
         try:
-            nights = lay_out_nights(mechanism, n_nights, names, start, adaptation_nights=0)
+            nights = plan_nights(mechanism, n_nights, names, start, adaptation_nights=0)
             if smallest_p(mechanism, nights) <= alpha:
                 return len(names), 0 if by_sleepers else n
         except SettingsError:  # too few nights for one schedule

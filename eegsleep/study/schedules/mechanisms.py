@@ -160,7 +160,7 @@ def is_weekend(dates: Sequence[str] | pd.Series) -> NDArray[np.bool_]:
     return np.isin((days + 3) % 7, _WEEKEND)  # day 0, 1970-01-01, was a Thursday
 
 
-def _refuse_observational(mechanism: Mechanism) -> None:
+def _check_drawn(mechanism: Mechanism) -> None:
     if mechanism.kind == "observational":
         raise SettingsError(
             "without a declared mechanism nothing can be redrawn, and there is no p-value",
@@ -223,7 +223,7 @@ def _periods(mechanism: Mechanism, nights: pd.DataFrame) -> NDArray[np.int64]:
 
 def _check_room(mechanism: Mechanism, nights: pd.DataFrame) -> None:
     """Refuse nights that no draw can fill."""
-    _refuse_observational(mechanism)
+    _check_drawn(mechanism)
     for name, rows in subject_rows(nights).items():
         n = len(rows)
         if mechanism.kind == "pairs" and n % 2:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def lay_out_nights(
+def plan_nights(
     mechanism: Mechanism,
     n_nights: int,
     subjects: Sequence[str] = ("S01",),
@@ -110,7 +110,7 @@ def draw_schedule(
     SettingsError
         If no schedule of so many nights obeys the mechanism.
     """
-    nights = lay_out_nights(mechanism, n_nights, subjects, start, adaptation_nights)
+    nights = plan_nights(mechanism, n_nights, subjects, start, adaptation_nights)
     # a stream of its own: the redraws of the test, with the same seed, must not begin with this schedule
     own_seed = int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
     drawn = redraw(mechanism, nights, 1, own_seed)[0]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from made_studies import FAST, make_study, marker_rows, only_row
 
-from eegsleep.study.arrangement import nights_before
+from eegsleep.study.arrangement import find_nights_before
 from eegsleep.study.comparison.compare import compare_nights
 
 
@@ -69,5 +69,5 @@ def test_only_what_came_before_counts_as_before():
     later = first.assign(night="S00-after", date="2027-01-01", condition="")
     nights = pd.concat([study.nights, later], ignore_index=True)
     nights.loc[nights["night"] == "S01-before0", "excluded"] = True
-    found = nights_before(nights)["night"].tolist()
+    found = find_nights_before(nights)["night"].tolist()
     assert found == [f"S{i:02d}-before0" for i in range(12) if i != 1]

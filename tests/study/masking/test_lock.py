@@ -10,14 +10,13 @@ from eegsleep.errors import EegSleepError, SettingsError
 from eegsleep.study.masking import lock as lock_module
 from eegsleep.study.masking.lock import (
     Change,
-    agree_provenance,
     read_lock,
-    read_provenances,
     unmask,
     verify_lock,
     write_lock,
 )
 from eegsleep.study.masking.sealed_key import seal_key
+from eegsleep.study.night_folders import check_made_alike, read_provenances
 
 MOMENT = "2026-03-01T12:00:00+00:00"
 
@@ -149,15 +148,15 @@ def test_a_unit_stated_for_some_nights_only_is_refused(study, made_alike):
     """A file's units that were set right on one night and taken as they stand on another are a change of scale."""
     for made in made_alike.values():
         made |= {"device": "zmax", "roles": {"C3-M2": "eeg"}, "units": {"C3": "uV"}}
-    assert agree_provenance(made_alike, dict.fromkeys(made_alike, "S01"))["versions"]["yasa"] == "0.8.1"
+    assert check_made_alike(made_alike, dict.fromkeys(made_alike, "S01"))["versions"]["yasa"] == "0.8.1"
     made_alike["S01-007"]["units"] = {}
     with pytest.raises(EegSleepError, match="the unit stated of C3 in nights of S01 differs") as error:
         write_lock(study, made_alike)
     assert '"not stated": 1 night (S01-007)' in str(error.value)
     other = made_alike | {"S01-007": made_alike["S01-007"] | {"device": "openbci", "roles": {"C4": "eeg"}}}
-    assert agree_provenance(other, dict.fromkeys(other, "S01")), "another device has channels of its own"
+    assert check_made_alike(other, dict.fromkeys(other, "S01")), "another device has channels of its own"
     sleepers = {night: "S02" if night == "S01-007" else "S01" for night in made_alike}
-    assert agree_provenance(made_alike, sleepers), "each sleeper has their own files"
+    assert check_made_alike(made_alike, sleepers), "each sleeper has their own files"
 
 
 def test_one_sleeper_has_one_calibration(study, made_alike):
@@ -166,12 +165,12 @@ def test_one_sleeper_has_one_calibration(study, made_alike):
     with pytest.raises(EegSleepError, match="calibration of S01 differs"):
         write_lock(study, made_alike)
     sleepers = {night: "S02" if night == "S01-007" else "S01" for night in made_alike}
-    assert agree_provenance(made_alike, sleepers)["versions"]["yasa"] == "0.8.1", "each sleeper has their own"
+    assert check_made_alike(made_alike, sleepers)["versions"]["yasa"] == "0.8.1", "each sleeper has their own"
 
 
 def test_a_study_without_a_scored_night_is_not_locked():
     with pytest.raises(EegSleepError, match="no night"):
-        agree_provenance({})
+        check_made_alike({})
 
 
 def test_every_night_that_enters_must_have_been_scored(study, made_alike):

@@ -23,7 +23,7 @@ from eegsleep.study.planning.power import (
     smallest_p,
 )
 from eegsleep.study.schedules.mechanisms import Mechanism, enumerate_all, redraw
-from eegsleep.study.schedules.schedule import draw_schedule, find_violation, lay_out_nights
+from eegsleep.study.schedules.schedule import draw_schedule, find_violation, plan_nights
 from eegsleep.tables import POWER, SCHEDULE, check_table
 
 
@@ -46,7 +46,7 @@ def planned(study, kind="pairs", nights=12, subjects=("S01",), **parameters):
     ],
 )
 def test_the_smallest_p_of_a_design_is_the_published_one(mechanism, n, expected):
-    assert smallest_p(mechanism, lay_out_nights(mechanism, n)) == pytest.approx(expected)
+    assert smallest_p(mechanism, plan_nights(mechanism, n)) == pytest.approx(expected)
 
 
 def test_missing_nights_raise_the_smallest_p():
@@ -124,7 +124,7 @@ def test_the_fewest_nights_that_can_reach_alpha():
 )
 def test_power_is_near_that_of_other_simulations(kind, n, autocorrelation, published):
     mechanism = Mechanism(kind)
-    nights = lay_out_nights(mechanism, n)
+    nights = plan_nights(mechanism, n)
     simulated = simulate_studies(mechanism, nights, Noise(autocorrelation), 1500, 499, seed=1)
     found = [simulated.power(effect, 0.05) for effect in (0.5, 0.8, 1.0, 1.5)]
     assert found == pytest.approx(published, abs=0.055)
@@ -144,7 +144,7 @@ def test_power_is_near_that_of_other_simulations(kind, n, autocorrelation, publi
 )
 def test_without_an_effect_the_test_errs_as_often_as_it_may(kind, n, subjects):
     mechanism = Mechanism(kind)
-    nights = lay_out_nights(mechanism, n, [f"S{i}" for i in range(subjects)])
+    nights = plan_nights(mechanism, n, [f"S{i}" for i in range(subjects)])
     noise = Noise(0.5, effect_between_subjects=0.0)
     error = simulate_studies(mechanism, nights, noise, 2000, 499, seed=3).power(0.0, 0.05)
     assert 0.03 < error < 0.062
@@ -262,7 +262,7 @@ def test_more_nights_are_named_and_suffice(study):
     study = planned(study, nights=20)
     n = nights_needed(study, 1.0)
     assert 26 <= n <= 40  # 28 give .67 and 40 give .84
-    simulated = simulate_studies(study.mechanism, lay_out_nights(study.mechanism, n), None, 1000, seed=9)
+    simulated = simulate_studies(study.mechanism, plan_nights(study.mechanism, n), None, 1000, seed=9)
     assert simulated.power(1.0, 0.05) == pytest.approx(0.8, abs=0.06)
 
 

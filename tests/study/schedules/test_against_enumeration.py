@@ -11,7 +11,7 @@ from redrawing import redrawn_p
 
 from eegsleep.statistics import circular, multiplicity, resampling
 from eegsleep.study.schedules.mechanisms import Mechanism, enumerate_all
-from eegsleep.study.schedules.schedule import lay_out_nights
+from eegsleep.study.schedules.schedule import plan_nights
 
 
 def _runs(schedule):
@@ -118,7 +118,7 @@ def _awkward_values(n, rng):
 def test_p_is_that_of_every_schedule_written_out(kind):
     mechanism, n, adjusted = DESIGNS[kind]
     time = np.arange(n) if adjusted else None
-    draws = enumerate_all(mechanism, lay_out_nights(mechanism, n, adaptation_nights=0))
+    draws = enumerate_all(mechanism, plan_nights(mechanism, n, adaptation_nights=0))
     schedules = _written_out(kind, n)
     assert {tuple(row) for row in draws.astype(int)} == set(schedules)
     rng = np.random.default_rng(1)
@@ -139,7 +139,7 @@ def test_p_is_that_of_every_schedule_written_out(kind):
 def test_a_marker_that_never_changes_has_p_one(kind):
     """Also where its constant is not exact in binary, and where nights are missing."""
     mechanism, n, adjusted = DESIGNS[kind]
-    draws = enumerate_all(mechanism, lay_out_nights(mechanism, n, adaptation_nights=0))
+    draws = enumerate_all(mechanism, plan_nights(mechanism, n, adaptation_nights=0))
     values = np.full((4, n), 0.1) * np.array([[1.0], [3e8], [-1e-12], [0.0]])
     values[:, [1, 6]] = np.nan
     schedule = resampling.Schedule(
@@ -159,7 +159,7 @@ def test_a_marker_that_never_changes_has_p_one(kind):
 @pytest.mark.parametrize("kind", DESIGNS)
 def test_nothing_but_nan_comes_from_a_condition_without_nights(kind):
     mechanism, n, _ = DESIGNS[kind]
-    draws = enumerate_all(mechanism, lay_out_nights(mechanism, n, adaptation_nights=0))
+    draws = enumerate_all(mechanism, plan_nights(mechanism, n, adaptation_nights=0))
     followed = draws[7]
     values = np.tile(np.arange(float(n)), (3, 1))
     values[0, followed] = np.nan  # no night of the second condition
@@ -180,7 +180,7 @@ def test_both_ends_of_the_interval_are_where_p_crosses_alpha(kind):
     """Found here by p at many shifts, each worked out from every schedule written out."""
     mechanism, n, adjusted = DESIGNS[kind]
     time = np.arange(n) if adjusted else None
-    draws = enumerate_all(mechanism, lay_out_nights(mechanism, n, adaptation_nights=0))
+    draws = enumerate_all(mechanism, plan_nights(mechanism, n, adaptation_nights=0))
     schedules = _written_out(kind, n)
     rng = np.random.default_rng(2)
     for trial in range(4):
@@ -211,7 +211,7 @@ def test_both_ends_of_the_interval_are_where_p_crosses_alpha(kind):
 
 
 def test_angles_are_compared_by_every_schedule_written_out():
-    draws = enumerate_all(Mechanism("complete"), lay_out_nights(Mechanism("complete"), 8, adaptation_nights=0))
+    draws = enumerate_all(Mechanism("complete"), plan_nights(Mechanism("complete"), 8, adaptation_nights=0))
     schedules = _written_out("complete", 8)
     rng = np.random.default_rng(3)
     for trial in range(6):
@@ -233,7 +233,7 @@ def test_angles_are_compared_by_every_schedule_written_out():
 
 def test_several_markers_are_adjusted_as_by_hand():
     """Step-down min-P: at each step the share of schedules in which any marker left is as extreme."""
-    draws = enumerate_all(Mechanism("complete"), lay_out_nights(Mechanism("complete"), 10, adaptation_nights=0))
+    draws = enumerate_all(Mechanism("complete"), plan_nights(Mechanism("complete"), 10, adaptation_nights=0))
     rng = np.random.default_rng(4)
     followed = draws[40]
     values = rng.standard_normal((4, 10)) + np.array([[2.0], [1.0], [0.0], [0.0]]) * followed
