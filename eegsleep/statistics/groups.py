@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+Design = Literal["within", "between"]  # crossover, or parallel groups
+
 
 def compare_subject_means(
     values: ArrayLike,
     assigned: NDArray[np.bool_],
     subjects: ArrayLike,
-    design: Literal["within", "between"],
+    design: Design,
     covariates: Floats | None = None,
 ) -> Estimate:
     """Return the t test on one number a subject, which checks every model here and nearly equals it.
@@ -110,7 +112,7 @@ def compare_groups(
     values: ArrayLike,
     assigned: NDArray[np.bool_],
     subjects: ArrayLike,
-    design: Literal["within", "between"],
+    design: Design,
     covariates: Floats | None = None,
 ) -> GroupResult:
     """Estimate the condition's effect over subjects by a mixed model, checked by subject means.

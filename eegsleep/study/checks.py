@@ -98,8 +98,10 @@ def _by_condition(study: Study, numbers: NDArray, among: NDArray[np.bool_]) -> t
     """Return the mean of `numbers` in the first and in the second condition; NaN where there is none."""
     given = (study.nights["condition"] != "").to_numpy() & among & np.isfinite(numbers)
     second = _second(study)
-    parts = (numbers[given & ~second], numbers[given & second])
-    return tuple(float(part.mean()) if part.size else math.nan for part in parts)
+    first, last = (
+        float(part.mean()) if part.size else math.nan for part in (numbers[given & ~second], numbers[given & second])
+    )
+    return first, last
 
 
 def check_adaptation(study: Study, values: pd.DataFrame) -> Check:

@@ -26,7 +26,7 @@ _COUNTED = {
 }
 EVENT_WORDS = {"spindle": "spindles", "slow_oscillation": "slow oscillations"}
 _STAGES = {"N2": ("N2",), "N3": ("N3",), "NREM": ("N2", "N3")}
-MIN_NIGHTS = 2  # in each condition, for a mean recall
+_MIN_NIGHTS_A_CONDITION = 2  # for a mean recall
 
 
 class Recall(NamedTuple):
@@ -75,6 +75,6 @@ def recall_of_nights(audit: pd.DataFrame, nights: NDArray, kind: str, stage: str
 def compare_recall(shares: Floats, assigned: NDArray[np.bool_], among: NDArray[np.bool_]) -> Recall | None:
     """Return the mean recall of both conditions over the nights `among`; None with too few nights."""
     arms = [shares[among & np.isfinite(shares) & (assigned == arm)] for arm in (False, True)]
-    if min(arm.size for arm in arms) < MIN_NIGHTS:
+    if min(arm.size for arm in arms) < _MIN_NIGHTS_A_CONDITION:
         return None
     return Recall(*(float(arm.mean()) for arm in arms))

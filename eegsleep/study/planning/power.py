@@ -16,7 +16,7 @@ from eegsleep.study.schedules.mechanisms import (
     N_DRAWS,
     SUBJECT_KINDS,
     Mechanism,
-    enumerate_all,
+    list_or_redraw,
     redraw,
     subject_rows,
     support_size,
@@ -219,22 +219,21 @@ def smallest_p(
     The schedule followed is always among the most extreme; so is its mirror image, where the mechanism
     could have drawn it. Fewer than eight nights give no finding, whatever their schedule.
     """
-    n_schedules = support_size(mechanism, nights)
-    listed = n_schedules <= ENUMERATION_LIMIT
     given = (nights["condition"] != "").to_numpy() & (True if available is None else available)
     n = int(given.sum())
     floor = floor_of_few(n, n // 2) if n < MIN_NIGHTS else 0.0
     if available is None:
+        n_schedules = support_size(mechanism, nights)
         least = max(floor, (2 if _has_mirror(mechanism) else 1) / n_schedules)
-        return min(1.0, least if listed else max(least, 1 / (1 + N_DRAWS)))
-    draws = enumerate_all(mechanism, nights) if listed else redraw(mechanism, nights, N_DRAWS, seed)
+        return min(1.0, least if n_schedules <= ENUMERATION_LIMIT else max(least, 1 / (1 + N_DRAWS)))
+    draws, complete = list_or_redraw(mechanism, nights, N_DRAWS, seed)
     followed = (nights["condition"] == mechanism.conditions[1]).to_numpy()[given]
     seen = draws[:, given]
     n_second = seen.sum(axis=1)
     same = (seen == followed).all(axis=1) | (seen == ~followed).all(axis=1)
     poor = (n_second < 2) | (seen.shape[1] - n_second < 2)
     extreme = int((same | poor).sum())
-    return max(floor, extreme / len(draws) if listed else (1 + extreme) / (1 + N_DRAWS))
+    return max(floor, extreme / len(draws) if complete else (1 + extreme) / (1 + N_DRAWS))
 
 
 def _has_mirror(mechanism: Mechanism) -> bool:
@@ -365,8 +364,7 @@ def simulate_studies(
     noise = noise or Noise()
     streams = np.random.SeedSequence(seed).generate_state(3)
     followed = redraw(mechanism, nights, n_studies, int(streams[0]))
-    listed = enumerate_all(mechanism, nights, limit=_ENUMERATE)
-    draws = redraw(mechanism, nights, n_draws, int(streams[1])) if listed is None else listed
+    draws, listed = list_or_redraw(mechanism, nights, n_draws, int(streams[1]), limit=_ENUMERATE)
     weights = difference_weights(mechanism, nights, draws).T
     own_weights = difference_weights(mechanism, nights, followed)
     if mechanism.kind == "phases":  # the test counts from the mean over the schedules, see `shift_statistics`
@@ -379,7 +377,7 @@ def simulate_studies(
         slope=taken @ weights,
         own_null=(values * own_weights).sum(axis=1),
         own_slope=(taken * own_weights).sum(axis=1),
-        listed=listed is not None,
+        listed=listed,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from made_studies import FAST, make_study, marker_rows
 
 from eegsleep.study.comparison.compare import compare_nights
-from eegsleep.study.comparison.relations import MIN_NIGHTS, relate_next_day
+from eegsleep.study.comparison.relations import MIN_RELATED_NIGHTS, relate_next_day
 from eegsleep.study.schedules.mechanisms import is_weekend
 from eegsleep.tables import RELATIONS, encode_table
 
@@ -163,7 +163,7 @@ def test_few_nights_and_angles_are_told_and_not_related():
     table = relate_next_day(study, _values(study, **{FAST: density, "coupling_phase_rad": density}))
     row = _row(table)
     assert np.isnan(row[["estimate", "low", "p", "p_adjusted"]].astype(float)).all()
-    assert row["reason"] == f"only {row['n_nights']} nights with both, {MIN_NIGHTS} needed"
+    assert row["reason"] == f"only {row['n_nights']} nights with both, {MIN_RELATED_NIGHTS} needed"
     assert _row(table, "coupling_phase_rad")["reason"] == "a phase has no more and no less"
     study.nights["day_pvt_speed"] = 4.0
     assert _row(relate_next_day(study, _values(study, **{FAST: density})))["reason"] == "every night has the same value"
