@@ -1,4 +1,4 @@
-"""The declaration of a study: study.toml, read strictly or not at all."""
+"""The declaration of a study, study.toml: read strictly and checked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-# Which mechanisms can have drawn which design.
+# The mechanisms that can have drawn each design.
 DESIGNS = {
     "n-of-1": ("pairs", "max-run", "complete", "phases"),
     "crossover": ("crossover", "pairs", "max-run", "complete"),
@@ -34,17 +34,29 @@ _TESTED_FAMILIES = tuple(name for name in FAMILIES if name != "context")
 
 @dataclass(frozen=True)
 class Planned:
-    """What `plan` lays out: the evening of the first night, the sleepers, and how many nights each has."""
+    """The nights to plan.
+
+    Attributes
+    ----------
+    start : str
+        Evening of the first night, YYYY-MM-DD.
+    subjects : tuple of str
+        The sleepers.
+    nights, adaptation_nights : int
+        Nights of each sleeper with a condition, and before them without.
+    strata : tuple of str
+        The stratum of each sleeper, where sleepers are drawn within strata; else empty.
+    """
 
     start: str = "2026-01-05"
     subjects: tuple[str, ...] = ("S01",)
     nights: int = 28
     adaptation_nights: int = 2
-    strata: tuple[str, ...] = ()  # of each sleeper, where sleepers are drawn within strata
+    strata: tuple[str, ...] = ()
 
     @property
     def first_drawn(self) -> str:
-        """The evening after the adaptation nights; weekends, and so the possible schedules, count from it."""
+        """The evening after the adaptation nights; which nights are weekend nights is counted from it."""
         return (date.fromisoformat(self.start) + timedelta(days=self.adaptation_nights)).isoformat()
 
     def __post_init__(self) -> None:
@@ -56,13 +68,13 @@ class Planned:
             )
         if not self.subjects or any(not re.fullmatch(r"\w[\w.\-]*", name) for name in self.subjects):
             raise SettingsError(
-                "the sleepers planned cannot name folders",
+                "the names of the sleepers cannot be names of folders",
                 found=repr(self.subjects),
                 allowed="letters, digits, point, hyphen and underscore",
             )
         if any(not re.fullmatch(r"\w[\w.\- ]*", value) for value in self.strata):
             raise SettingsError(
-                "plan.strata is no list of words",
+                "plan.strata has a value that is not a word",
                 found=repr(self.strata),
                 allowed='one for each of subjects, like ["north", "south", "north"]',
             )
@@ -96,12 +108,12 @@ class Study:
     half_life_h : float
         Of the compound; 0 if not known.
     compound_class : str
-        Entry of the expectations that is shown beside the result, or empty.
+        The entry of expectations.toml that is shown beside the result, or empty.
     planned : Planned
     nights_file, schedule : str
         File of the nights, and of the schedule or empty; relative to the study.
     key_sha256, concealed_by : str
-        Hash of the sealed key, and who keeps the key; empty if there is none.
+        Hash of the sealed key, and the person who keeps it; empty if there is none.
     """
 
     title: str
@@ -128,7 +140,7 @@ class Study:
 
     @property
     def usable(self) -> pd.Series:
-        """Which nights enter: drawn, recorded, not excluded and no adaptation."""
+        """Whether each night enters the comparison: given a condition, recorded, not excluded, no adaptation."""
         n = self.nights
         return (n["condition"] != "") & (n["file"] != "") & ~n["excluded"] & ~n["adaptation"]
 
@@ -252,7 +264,7 @@ def _check_effect(file: str, name: str, effect: tuple[float, str]) -> None:
     units = {known.unit, known.smallest_effect_unit, "SD"} if known else {effect[1]}
     if not effect[0] > 0 or effect[1] not in units:
         raise SettingsError(
-            f"{file}, smallest_effects.{name} is no effect with a unit",
+            f"{file}, smallest_effects.{name} is not a size with a unit of the marker",
             found=repr(list(effect)),
             allowed=f"[number above 0, {' or '.join(sorted(units))}]",
         )
@@ -283,10 +295,10 @@ def _check_protocol(study: Study) -> None:
         )
     if not 1 <= len(study.primary) <= 3:
         raise SettingsError(
-            f"{file}: primary endpoints",
+            f"{file}, endpoints.primary has too few or too many endpoints",
             found=str(len(study.primary)),
             allowed="one to three",
-            remedy="name those that the study is for; the others are exploratory",
+            remedy="name the endpoints that the study is to decide; the others are exploratory",
         )
     for endpoint in study.primary:
         _check_endpoint(file, endpoint)
@@ -305,23 +317,23 @@ def _check_texts(study: Study, file: str) -> None:
         ("plan.subjects", study.planned.subjects),
     ):
         if "" in texts or len(set(texts)) < len(texts):
-            raise SettingsError(f"{file}, {name} is no list of different texts", found=repr(list(texts)))
+            raise SettingsError(f"{file}, {name} has an empty text or one twice", found=repr(list(texts)))
 
 
 def _check_codes(study: Study, file: str) -> None:
     if study.active is not None and study.active not in study.conditions:
         raise SettingsError(
-            f"{file}, study.active is no code of the study",
+            f"{file}, study.active is not one of the codes",
             found=study.active,
             allowed=f"{' or '.join(study.conditions)}, or empty while masked",
         )
     telling = [code for code in study.conditions if reveals_compound(code, study.compound)]
     if study.active is None and telling and study.mechanism.kind != "observational":
         raise SettingsError(
-            f"{file}, study.conditions tell which is the compound, and masking is lost",
+            f"{file}, study.conditions reveal which is the compound, and masking is lost",
             found=", ".join(telling),
             allowed='codes without a meaning, such as ["A", "B"]',
-            remedy="rename the codes; a study whose label is open names the compound as study.active",
+            remedy="rename the codes; an open-label study names the code of the compound as study.active",
         )
 
 
@@ -336,7 +348,7 @@ def _check_design(study: Study, file: str) -> None:
         )
     if not study.mechanism.strata.startswith("cov_") and study.mechanism.strata:
         raise SettingsError(
-            f"{file}, allocation.strata is no covariate",
+            f"{file}, allocation.strata is not a covariate",
             found=study.mechanism.strata,
             allowed="a column of nights.csv that begins with cov_",
         )
@@ -347,7 +359,7 @@ def _check_endpoint(file: str, endpoint: str) -> None:
     fits = len(parts) == 3 and (parts[0] in CATALOGUE or parts[0].startswith("day_"))
     if not fits or parts[1] not in {"", *SPECTRUM_STAGES}:
         raise SettingsError(
-            f"{file}, endpoints.primary names no endpoint",
+            f"{file}, endpoints.primary has an unknown endpoint",
             found=endpoint,
             allowed="marker|stage|channel with a marker of the catalogue or a day_ column, and the "
             f"stage {', '.join(SPECTRUM_STAGES)} or none",

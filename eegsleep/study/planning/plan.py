@@ -72,7 +72,7 @@ class Plan:
     can_answer : bool
         Whether the smallest p lies at or below alpha.
     sentences : tuple of str
-        The same in words, the most important first.
+        The plan in words, the most important first.
     """
 
     schedule: pd.DataFrame
@@ -93,8 +93,8 @@ def draw_plan(study: Study, spreads: Mapping[str, Spread] | None = None, n_studi
     study : Study
         As `read_protocol` gives it.
     spreads : mapping of str to Spread, optional
-        By primary endpoint, from the sleeper's own nights (`estimate_spread`). What is not given comes from
-        the catalogue, if that knows it. The nights simulated have the smallest autocorrelation of these.
+        By primary endpoint, from the sleeper's own nights (`estimate_spread`). The others come from
+        the catalogue, if they are in it. The nights simulated have the smallest autocorrelation of these.
     n_studies : int
         Simulated studies for each figure; 1000 give a power to within 3 points.
 
@@ -106,7 +106,7 @@ def draw_plan(study: Study, spreads: Mapping[str, Spread] | None = None, n_studi
     unknown = sorted(set(spreads) - set(study.primary))
     if unknown:
         raise SettingsError(
-            "a spread is given for what is no primary endpoint",
+            "a spread is given for something that is not a primary endpoint",
             found=", ".join(unknown),
             allowed=", ".join(study.primary),
         )
@@ -123,7 +123,7 @@ def draw_plan(study: Study, spreads: Mapping[str, Spread] | None = None, n_studi
     known = _with_strata(study, schedule)
     simulated = simulate_studies(m, known, noise, n_studies, seed=study.seed)
     least, n_schedules = smallest_p(m, known), support_size(m, known)
-    study = replace(study, mechanism=replace(m, strata=""))  # of more sleepers the strata are not known
+    study = replace(study, mechanism=replace(m, strata=""))  # the strata of further sleepers are not known
     effects = {e: _effect_in_sd(study, e, spreads) for e in study.primary}
     rows = _power_rows(study, schedule, simulated, effects, least)
     can_answer = least <= study.alpha
@@ -184,7 +184,7 @@ def measure_spreads(study: Study, values: pd.DataFrame) -> dict[str, Spread]:
     study : Study
     values : pandas.DataFrame
         One row for each night and marker, nights in order of date: `night, marker, stage, channel, value,
-        clean_min`, and `subject` where there are several. Which night had which condition is not asked.
+        clean_min`, and `subject` where there are several. The conditions are not needed.
 
     Returns
     -------
@@ -246,8 +246,20 @@ def _power_rows(
 def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None) -> int:
     """Return the fewest nights of each sleeper that find `effect_sd` in 80 % of simulated studies.
 
-    In a crossover or in parallel groups, the fewest sleepers with the nights planned; 0 if 400 nights or 200
-    sleepers are not enough. Even numbers only, as the conditions share them.
+    In a crossover or in parallel groups, the fewest sleepers with the nights planned. Only even numbers are tried,
+    because half of them belong to each condition.
+
+    Parameters
+    ----------
+    study : Study
+    effect_sd : float
+        In standard deviations between nights.
+    noise : Noise, optional
+
+    Returns
+    -------
+    int
+        0 if 400 nights or 200 sleepers are not enough.
     """
     by_sleepers = study.mechanism.kind in SUBJECT_KINDS
     most = MOST_SLEEPERS if by_sleepers else MOST_NIGHTS
@@ -275,14 +287,14 @@ def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None) ->
 
 
 def write_plan(study: Study, plan: Plan, key: str | Path, *, active: str = "") -> dict[str, str]:
-    """Write schedule.csv, plan.json and the sealed key; fill an empty nights.csv, and the gaps of study.toml.
+    """Write schedule.csv, plan.json and the sealed key; fill an empty nights.csv and empty keys of study.toml.
 
     Parameters
     ----------
     study : Study
     plan : Plan
     key : path
-        The key file; it belongs to whoever prepares the capsules, not into the folder of the study.
+        The key file, for the person who prepares the capsules; not in the folder of the study.
     active : str, optional
         The code of the compound, where the capsules are coded already; by default a coin decides.
 

@@ -1,4 +1,4 @@
-"""A plan in sentences: what the design can show, what it cannot, and what does not suit the compound."""
+"""Describe a plan in sentences: what the design can show, what it cannot, and what to change."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _size(study: Study, schedule: pd.DataFrame) -> str:
 
 
 def describe_smallest_p(study: Study, schedule: pd.DataFrame, n_schedules: int, least: float) -> list[str]:
-    """Return what the smallest p-value of the design allows, and what would be needed where it does not suffice."""
+    """Return sentences about the smallest p-value of the design, and about what is needed if it is above alpha."""
     size = _size(study, schedule)
     if least <= study.alpha:
         return [
@@ -65,7 +65,7 @@ def describe_power(
     *,
     can_answer: bool = True,
 ) -> list[str]:
-    """Return how often effects are found: those of any marker in SD, and the smallest of each primary endpoint."""
+    """Return sentences about the power for an effect in SD, and for the smallest effect of each primary endpoint."""
     words = []
     if math.isfinite(detectable):
         words.append(
@@ -99,7 +99,7 @@ def describe_power(
 
 
 def describe_assumption(study: Study, noise: Noise) -> str:
-    """Return what the simulated nights were like."""
+    """Return a sentence about the noise of the simulated nights."""
     words = f"Simulated with an autocorrelation of {noise.autocorrelation:.2f} from one evening to the next"
     if len(study.planned.subjects) > 1 or study.mechanism.kind in SUBJECT_KINDS:
         words += (
@@ -110,7 +110,7 @@ def describe_assumption(study: Study, noise: Noise) -> str:
 
 
 def _lag_one_of_schedules(mechanism: Mechanism, nights: pd.DataFrame, seed: int) -> float:
-    """Return how the condition of a night goes with that of the night before: -0.5 in pairs."""
+    """Return the mean correlation between the conditions of consecutive nights: -0.5 in pairs."""
     draws = redraw(mechanism, nights, 500, seed)
     pairs = []
     for rows in subject_rows(nights).values():
@@ -120,7 +120,7 @@ def _lag_one_of_schedules(mechanism: Mechanism, nights: pd.DataFrame, seed: int)
 
 
 def describe_what_does_not_suit(study: Study, schedule: pd.DataFrame) -> list[str]:
-    """Return what to change in the design, for the compound's half-life, weekends, adaptation and families."""
+    """Return what to change in the design because of half-life, weekends, adaptation and families."""
     m, hours = study.mechanism, study.half_life_h
     nightly = m.kind in {"pairs", "max-run", "complete"}
     words = []

@@ -1,4 +1,4 @@
-"""What a design can show: the smallest p-value it can give, and its power by simulated studies."""
+"""The smallest p-value that a design can give, and its power by simulated studies."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _MOST_NIGHTS = 240
 
 _MESSMAN = "Messman et al. 2022: EEG at home, 8 data sets, 2404 sleepers"
 _EGGERT = "Eggert et al. 2015: {}, 32 sleepers, 9 nights"
-# Standard deviation between nights of one sleeper: value, unit ("%" of the sleeper's mean for what is not a
-# percentage itself), where it comes from. Only what was published; for the other markers, reliabilities were.
+# Standard deviation between nights of one sleeper: value, unit, source. The unit "%" means of the sleeper's mean,
+# unless the marker is a percentage itself. Published values only; for other markers only reliabilities are published.
 WITHIN_PERSON_SD: dict[str, tuple[float, str, str]] = {
     "tst_min": (67.0, "min", _MESSMAN),
     "sleep_efficiency_percent": (6.46, "%", _MESSMAN),
@@ -58,13 +58,14 @@ class Spread:
 
     Attributes
     ----------
-    sd, unit
-        Standard deviation; `sd_upper` is its upper 80 % limit, which planning uses, as a small sample's
-        standard deviation is as often too small as too large.
+    sd, sd_upper : float
+        Standard deviation, and its upper 80 % limit, which planning uses because the standard deviation of a small
+        sample is too small as often as too large.
+    unit : str
     autocorrelation : float
         Of one night with the next.
     n_nights : int
-        Nights it rests on; 0 for the catalogue.
+        Nights it was measured on; 0 for the catalogue.
     source : str
     mean : float
         Of the nights; NaN for the catalogue.
@@ -81,12 +82,12 @@ class Spread:
 
 @dataclass(frozen=True)
 class Noise:
-    """What simulated nights hold beside the effect, in standard deviations between nights of one sleeper.
+    """The random part of simulated nights, in standard deviations between nights of one sleeper.
 
     Attributes
     ----------
     autocorrelation : float
-        Of one evening with the next; 0 is the careful choice for pairs, which gain from it.
+        Of one evening with the next; 0 is the cautious choice for pairs, whose power rises with it.
     between_subjects : float
         Standard deviation between sleepers.
     effect_between_subjects : float
@@ -113,7 +114,7 @@ def catalogue_spread(marker: str) -> Spread | None:
 
 
 def relative_spread(marker: str, spread: Spread | None) -> Spread | None:
-    """Return a spread in % of the sleeper's mean, from its nights or as published; None where neither says."""
+    """Return a spread in % of the sleeper's mean, from its nights or as published; None if neither is known."""
     if spread is not None and spread.unit == "%":
         return spread
     if spread is not None and spread.mean:
@@ -139,7 +140,7 @@ def lag_one_autocorrelation(values: ArrayLike) -> float:
     n, total = int(np.isfinite(y).sum()), np.nansum(y**2)
     if both.sum() < 3 or total == 0:
         return math.nan
-    # as if every product were there: missing nights must not shrink it
+    # scaled as if no product were missing, so that missing nights do not make it smaller
     r = float((y[1:] * y[:-1])[both].sum() / both.sum() * (n - 1) / total)
     return float(np.clip(r + (1 + 4 * r) / n, -0.95, 0.95))
 
@@ -154,12 +155,12 @@ def estimate_spread(
     Parameters
     ----------
     values : array_like, shape (n_nights,)
-        One value a night, in order of date; NaN for a night without. Nights before the study, or masked
-        nights of both conditions together: the codes are not looked at, so that no error rate is spent; an
-        effect makes the spread a little larger, and the plan careful.
+        One value a night, in order of date; NaN for a night without. These are nights before the study, or masked
+        nights of both conditions together. The codes are not used, so the error rate of the study is not affected;
+        an effect makes the spread a little larger and the plan more cautious.
     unit : str
     subjects : sequence of str, optional
-        Who slept each night, where there are several; the spread is that within sleepers.
+        The sleeper of each night, where there are several; the spread is that within sleepers.
 
     Returns
     -------
@@ -208,16 +209,20 @@ def smallest_p(
     nights : pandas.DataFrame
         Table `STUDY_NIGHTS` or `SCHEDULE`.
     available : ndarray of bool, optional
-        Which nights have a value; then schedules that differ on other nights alone count as one, with those
-        that leave a condition fewer than two nights, as they do in the test. The conditions are those of
-        `nights`. By default every night.
+        Which nights have a value; by default all. Schedules that are equal on these nights then count together, and
+        so do schedules that leave a condition fewer than two of them, as in the test. The conditions followed are
+        those of `nights`.
     seed : int
         Of the redraws, where there are too many schedules to list.
 
+    Returns
+    -------
+    float
+
     Notes
     -----
-    The schedule followed is always among the most extreme; so is its mirror image, where the mechanism
-    could have drawn it. Fewer than eight nights give no finding, whatever their schedule.
+    The schedule followed can always be the most extreme one; its mirror image then is as extreme, where the mechanism
+    could have drawn it. With fewer than eight nights nothing is reported as found, whatever their schedule.
     """
     given = (nights["condition"] != "").to_numpy() & (True if available is None else available)
     n = int(given.sum())
@@ -254,8 +259,21 @@ def nights_to_reach(
 ) -> tuple[int, int] | None:
     """Return the fewest sleepers and nights of each whose smallest p is at most `alpha`, or None.
 
-    In a crossover or in parallel groups it is sleepers (of `own_nights` each) that are missing, and nights are given
-    as 0.
+    Parameters
+    ----------
+    mechanism : Mechanism
+    alpha : float
+    subjects : sequence of str
+        The sleepers planned.
+    start : str
+        Evening of the first night, as YYYY-MM-DD.
+    own_nights : int
+        Nights of each sleeper in a crossover or in parallel groups, where the number of sleepers is searched.
+
+    Returns
+    -------
+    (int, int) or None
+        Sleepers, and nights of each; 0 nights where sleepers were searched. None if 240 are not enough.
     """
     for n in range(2, _MOST_NIGHTS + 1):
         by_sleepers = mechanism.kind in SUBJECT_KINDS
@@ -271,10 +289,21 @@ def nights_to_reach(
 
 
 def difference_weights(mechanism: Mechanism, nights: pd.DataFrame, draws: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return, by draw and night, the weights whose sum with the values is second minus first condition.
+    """Return the weight of each night in the difference, second minus first condition, under each draw.
 
-    Within each sleeper the difference of means (in phases, of the means of phase means), and its mean over
-    sleepers; in parallel groups the difference of the means of sleepers. Shape of `draws`.
+    It is the mean over sleepers of the difference of means within a sleeper (in phases, of the means of phase means);
+    in parallel groups the difference between the means of sleepers.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+    nights : pandas.DataFrame
+        Table `SCHEDULE` or `STUDY_NIGHTS`.
+    draws : ndarray of bool, shape (n_draws, n_nights)
+
+    Returns
+    -------
+    ndarray, shape (n_draws, n_nights)
     """
     rows = subject_rows(nights)
     weights = np.zeros(draws.shape)
@@ -297,7 +326,7 @@ def difference_weights(mechanism: Mechanism, nights: pd.DataFrame, draws: NDArra
 
 @dataclass(frozen=True)
 class SimulatedStudies:
-    """Simulated studies without an effect, ready for any: the statistic is a line in the effect.
+    """Simulated studies without an effect, from which p-values with any effect follow: the statistic is linear in it.
 
     Attributes
     ----------
@@ -367,7 +396,7 @@ def simulate_studies(
     draws, listed = list_or_redraw(mechanism, nights, n_draws, int(streams[1]), limit=_ENUMERATE)
     weights = difference_weights(mechanism, nights, draws).T
     own_weights = difference_weights(mechanism, nights, followed)
-    if mechanism.kind == "phases":  # the test counts from the mean over the schedules, see `shift_statistics`
+    if mechanism.kind == "phases":  # the test uses the distance from the mean over the schedules
         centre = weights.mean(axis=1)
         weights, own_weights = weights - centre[:, np.newaxis], own_weights - centre
     values = _simulate_values(nights, followed, noise, np.random.default_rng(int(streams[2])))
