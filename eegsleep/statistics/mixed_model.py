@@ -46,6 +46,12 @@ class MixedModel:
         Whether the variance of a random effect was estimated as 0, or one random effect as a multiple of another.
     n_nights, n_subjects : int
         Numbers of nights with a value and of subjects.
+    phi : ndarray, shape (n_fixed, n_fixed)
+        Covariance of the fixed effects before any correction.
+    p, q : ndarray
+        First and second sums over the variance parameters, as Kenward and Roger name them.
+    expected, observed : ndarray, shape (n_variances, n_variances)
+        Information about the variance parameters.
     """
 
     beta: Floats
@@ -56,11 +62,11 @@ class MixedModel:
     singular: bool
     n_nights: int
     n_subjects: int
-    _phi: Floats = field(repr=False)
-    _p: Floats = field(repr=False)
-    _q: Floats = field(repr=False)
-    _expected: Floats = field(repr=False)
-    _observed: Floats = field(repr=False)
+    phi: Floats = field(repr=False)
+    p: Floats = field(repr=False)
+    q: Floats = field(repr=False)
+    expected: Floats = field(repr=False)
+    observed: Floats = field(repr=False)
 
 
 def fit_mixed_model(
@@ -267,9 +273,9 @@ def estimate_contrast(model: MixedModel, contrast: ArrayLike, method: Method = "
     c = np.asarray(contrast, dtype=float)
     estimate = float(c @ model.beta)
     if method == "satterthwaite":
-        variance = float(c @ model._phi @ c)  # noqa: SLF001
-        slope = np.array([-c @ model._phi @ p @ model._phi @ c for p in model._p])  # noqa: SLF001
-        spread = float(slope @ np.linalg.pinv(model._observed) @ slope)  # noqa: SLF001
+        variance = float(c @ model.phi @ c)
+        slope = np.array([-c @ model.phi @ p @ model.phi @ c for p in model.p])
+        spread = float(slope @ np.linalg.pinv(model.observed) @ slope)
         se, df = math.sqrt(variance), 2 * variance**2 / spread if spread > 0 else math.inf
     else:
         se, df = _kenward_roger(model, c)
@@ -282,8 +288,8 @@ def estimate_contrast(model: MixedModel, contrast: ArrayLike, method: Method = "
 
 def _kenward_roger(model: MixedModel, c: Floats) -> tuple[float, float]:
     """Return the standard error, the scale of F included, and the degrees of freedom."""
-    phi, p, q = model._phi, model._p, model._q  # noqa: SLF001
-    w = np.linalg.pinv(model._expected)  # noqa: SLF001
+    phi, p, q = model.phi, model.p, model.q
+    w = np.linalg.pinv(model.expected)
     every = range(len(p))
     middle = sum(w[r, s] * (q[r, s] - p[r] @ phi @ p[s]) for r in every for s in every)
     adjusted = float(c @ (phi + 2 * phi @ middle @ phi) @ c)

@@ -27,7 +27,7 @@ class Line(NamedTuple):
 
 
 def check_markers(values: pd.DataFrame | None) -> pd.DataFrame:
-    """Check the long table of markers, and return it; a table without rows stands for None.
+    """Check the long table of markers, and return it; if there is none, return a table without rows.
 
     Raises
     ------
