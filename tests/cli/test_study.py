@@ -14,7 +14,7 @@ from eegsleep.cli import main as cli
 from eegsleep.errors import EegSleepError
 from eegsleep.markers import CATALOGUE
 from eegsleep.provenance import encode_json, hash_bytes
-from eegsleep.study import folder as folders
+from eegsleep.study import night_folders as folders
 from eegsleep.study.declared.manifest import read_protocol
 from eegsleep.tables import (
     AUDIT,
