@@ -236,7 +236,7 @@ def test_effects_in_minutes_are_judged_by_the_catalogue_or_by_own_nights(study):
     own = draw_plan(planned(study, nights=28), {"tst_min||": steady}, n_studies=300)
     assert own.power.iloc[-1]["effect_sd"] == pytest.approx(15 / 12)
     assert own.power.iloc[-1]["power"] > row["power"] + 0.3
-    with pytest.raises(SettingsError, match="no primary endpoint"):
+    with pytest.raises(SettingsError, match="not a primary endpoint"):
         draw_plan(study, {"n3_min||": steady})
 
 
