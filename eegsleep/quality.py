@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import RecordingError
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_MIN, EPOCH_S, cut_epochs
 from eegsleep.tables import QUALITY, check_table
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-EPOCH_S = 30
+_SECONDS = int(EPOCH_S)
 MAINS_HZ = (50.0, 60.0)
 # Where gain is compared between derivations. Slow waves grow fivefold with depth, alpha and spindles
 # move between front and back; at 20–30 Hz two derivations stay within 3 % of their usual ratio.
@@ -212,7 +212,7 @@ def judge_night(quality: pd.DataFrame, settings: QualitySettings | None = None) 
         doubts.append(
             f"An excerpt of {recorded_h:.1f} h; automatic stages were trained on whole nights and are less sure."
         )
-    missing_min = quality.groupby("epoch")["nonfinite_fraction"].min().sum() * EPOCH_S / 60
+    missing_min = quality.groupby("epoch")["nonfinite_fraction"].min().sum() * EPOCH_MIN
     if missing_min > s.max_gap_min:
         doubts.append(f"{missing_min:.0f} min are missing in all channels; latencies and wake may be off by as much.")
     for label, rows in channels.items():
@@ -258,20 +258,20 @@ def _doubt_gain(eeg: dict[str, pd.DataFrame], s: QualitySettings) -> list[str]:
             against = others[0] if len(others) == 1 else "the other derivations"
             doubts.append(
                 f"The size of {label} against {against} changes up to {change.max():.1f}-fold and is off for "
-                f"{off * len(rows) / 2:.0f} min: a contact or gain changed, and slow-wave counts with it."
+                f"{off * len(rows) * EPOCH_MIN:.0f} min: a contact or gain changed, and slow-wave counts with it."
             )
     return doubts
 
 
 def _measure_channel(recording: Recording, label: str, settings: QualitySettings) -> pd.DataFrame:
     n_epochs, role = recording.n_epochs, recording.roles[label]
-    epochs = recording.signal(label)[: n_epochs * int(EPOCH_S * ANALYSIS_RATE_HZ)].reshape(n_epochs, -1)
+    epochs = cut_epochs(recording.signal(label), n_epochs)
     present = np.isfinite(epochs)
     share = present.mean(axis=1)
     # The mean of what is there stands for what is not; the epoch is set aside, and must not look moved too.
     mean = np.where(present, epochs, 0.0).sum(axis=1) / np.maximum(present.sum(axis=1), 1)
     centred = np.where(present, epochs - mean[:, None], 0.0)
-    seconds = centred.reshape(n_epochs, EPOCH_S, -1)
+    seconds = centred.reshape(n_epochs, _SECONDS, -1)
     bands_uv = _band_rms(centred, (25.0, 45.0), GAIN_BAND_HZ, (0.5, 30.0))
     frame = pd.DataFrame(
         {
@@ -287,7 +287,7 @@ def _measure_channel(recording: Recording, label: str, settings: QualitySettings
     )
     frame.loc[share == 0, frame.columns.drop("nonfinite_fraction")] = np.nan
     epoch = np.arange(n_epochs)
-    frame = frame.assign(epoch=epoch, onset_s=float(EPOCH_S) * epoch, channel=label, role=role)
+    frame = frame.assign(epoch=epoch, onset_s=EPOCH_S * epoch, channel=label, role=role)
     frame["reason"] = _reasons(frame, settings, is_eeg=role == "eeg")
     frame["usable"] = frame["reason"] == ""
     return frame.drop(columns=["second_rms_uv", "eeg_band_uv", "humming"])
@@ -323,13 +323,13 @@ def _at_recorded_rate(recording: Recording, label: str, s: QualitySettings) -> d
     counts = np.concatenate([[0], np.cumsum(_held(samples, s.railed_uv * 1e-6), dtype=np.int64)])
     held = (counts[edges[1:]] - counts[edges[:-1]]) / np.maximum(np.diff(edges), 1)
     second = int(rate_hz)
-    starts = np.minimum(edges[:-1], samples.size - EPOCH_S * second)
-    epochs = np.lib.stride_tricks.sliding_window_view(samples, EPOCH_S * second)[starts]
-    pieces = (1e6 * epochs).astype(np.float32).reshape(n_epochs, EPOCH_S, second)
+    starts = np.minimum(edges[:-1], samples.size - _SECONDS * second)
+    epochs = np.lib.stride_tricks.sliding_window_view(samples, _SECONDS * second)[starts]
+    pieces = (1e6 * epochs).astype(np.float32).reshape(n_epochs, _SECONDS, second)
     with np.errstate(invalid="ignore"):  # a missing sample
         still = pieces.std(axis=2) < s.flat_uv
         railed = still & (np.abs(pieces[:, :, 0]) >= s.railed_uv)
-    mains_uv, humming = _mains_uv(pieces.reshape(n_epochs, EPOCH_S // 2, -1), rate_hz, s.contact_mains_uv)
+    mains_uv, humming = _mains_uv(pieces.reshape(n_epochs, _SECONDS // 2, -1), rate_hz, s.contact_mains_uv)
     clipped = np.maximum(held, railed.mean(axis=1))
     return {"flat_fraction": still.mean(axis=1), "clipped_fraction": clipped, "mains_uv": mains_uv, "humming": humming}
 

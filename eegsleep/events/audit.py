@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.quality import usable_epochs
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_S, NREM, values_at
 from eegsleep.tables import AUDIT, check_table, empty_table
 
 if TYPE_CHECKING:
@@ -133,6 +133,8 @@ _KINDS = (
 # What is planted is as long and as fast as healthy adults' events are, spread a little.
 _FREQUENCY_HZ = {"spindle": (13.3, 0.5), "slow_oscillation": (0.85, 0.08)}
 _DURATION_S = (0.9, 0.15)
+# No event is planted nearer than this to the border of an epoch.
+_MARGIN_S = 2.0
 
 
 def _native(spindles: pd.DataFrame, waves: pd.DataFrame, label: str) -> np.ndarray:
@@ -148,7 +150,7 @@ def _plan(
     """Return what is planted where on one channel: kind, stage, centre, amplitude, frequency, duration."""
     rng = np.random.default_rng([settings.seed, *label.encode()])
     rows = []
-    for stage in ("N2", "N3"):
+    for stage in NREM:
         places = _free_places(stages, usable, stage, native, settings)
         rng.shuffle(places)
         cells = [("spindle", a) for a in settings.spindle_amplitudes_uv]
@@ -167,8 +169,9 @@ def _free_places(
 ) -> np.ndarray:
     """Return times in usable epochs of a stage, spaced, and away from every native event."""
     inside = usable & (stages["stage"] == stage).to_numpy()
-    grid = np.arange(settings.spacing_s / 2, len(stages) * 30.0, settings.spacing_s)
-    grid = grid[inside[(grid // 30).astype(int)] & (grid % 30 > 2) & (grid % 30 < 28)]
+    grid = np.arange(settings.spacing_s / 2, len(stages) * EPOCH_S, settings.spacing_s)
+    since_s = grid % EPOCH_S
+    grid = grid[values_at(inside, grid) & (since_s > _MARGIN_S) & (since_s < EPOCH_S - _MARGIN_S)]
     if not len(native) or not len(grid):
         return grid
     onsets, ends = np.sort(native[:, 0]), np.maximum.accumulate(native[np.argsort(native[:, 0]), 1])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from eegsleep.quality import usable_epochs
 from eegsleep.signals.band_filter import analytic_band, thin
-from eegsleep.signals.epochs import EPOCH_S
+from eegsleep.signals.epochs import EPOCH_S, EVENT_STAGES, NREM, find_runs, values_at
 from eegsleep.tables import COUPLING, COUPLING_SUMMARY, check_table, empty_table
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STAGES = {"N2": ("N2",), "N3": ("N3",), "NREM": ("N2", "N3")}
 CLASSES = ("all", "slow", "fast")
 # Slopes of the filters, as in YASA.
 SLOW_TRANSITION_HZ = 0.2
@@ -81,11 +80,6 @@ def couple_events(
         if (spindles["channel"] == label).any()
     ]
     return pd.concat(found, ignore_index=True) if found else empty_table(COUPLING)
-
-
-def slow_phase(signal_uv: np.ndarray, band_hz: tuple[float, float]) -> np.ndarray:
-    """Return the phase of the slow-oscillation band in radians, shape (n_samples,)."""
-    return np.angle(analytic_band(signal_uv, band_hz, SLOW_TRANSITION_HZ))
 
 
 def _negative_peaks(waves: pd.DataFrame, label: str, settings: CouplingSettings) -> np.ndarray:
@@ -154,20 +148,21 @@ def summarize_coupling(
     For chance, the spindles of each unbroken run of usable epochs of a stage are shifted together around that
     run by a random time. What is kept is how many spindles and slow oscillations the run has and how each
     lie among themselves; what is lost is how they lie to each other. A night with more slow
-    oscillations couples more spindles by chance, and `excess_percent` is free of that. Strength is
-    (n R² − 1) / (n − 1), the unbiased squared resultant length of Kutil 2012
-    (doi:10.1080/02331888.2010.543463); whether the events are enough for it is for the markers to say.
+    oscillations couples more spindles by chance, and `excess_percent` is free of that. Only spindles whose peak
+    lies in a usable epoch are counted. Strength (`measure_coupling`) is given however few they are; the markers
+    ask for a least number.
     """
     settings = settings or CouplingSettings()
     names = stages["stage"].to_numpy(dtype=object)
     rows = []
     for label in recording.derivations:
-        own = coupling[coupling["channel"] == label]
-        negative_s = _negative_peaks(slow_oscillations, label, settings)
         usable = usable_epochs(quality, label)
+        own = coupling[coupling["channel"] == label]
+        own = own[values_at(usable, own["spindle_peak_s"])]
+        negative_s = _negative_peaks(slow_oscillations, label, settings)
         expected = 100 * _chance_of_coupling(own["spindle_peak_s"].to_numpy(), negative_s, names, usable, settings)
         indices = _modulation_indices(recording.signal(label), negative_s, names, usable, settings)
-        for stage, members in STAGES.items():
+        for stage, members in EVENT_STAGES.items():
             for name in CLASSES:
                 inside = own["stage"].isin(members) & ((own["spindle_class"] == name) | (name == "all"))
                 row = _summarize(own[inside], expected[inside.to_numpy()])
@@ -176,23 +171,54 @@ def summarize_coupling(
     return check_table(pd.DataFrame(rows, columns=COUPLING_SUMMARY.column_names), COUPLING_SUMMARY)
 
 
+class CouplingMeasures(NamedTuple):
+    """Coupling of some spindles: how many there are, how many are coupled, and in which phase."""
+
+    n: int
+    n_coupled: int
+    percent: float
+    phase_rad: float
+    strength: float
+
+
+def measure_coupling(events: pd.DataFrame) -> CouplingMeasures:
+    """Measure how many spindles are coupled, and how closely their phases agree.
+
+    Parameters
+    ----------
+    events : pandas.DataFrame
+        Rows of table `COUPLING`, one a spindle.
+
+    Returns
+    -------
+    CouplingMeasures
+        `percent` is the share of coupled spindles, `phase_rad` the circular mean of their phases. `strength` is
+        (n R² − 1) / (n − 1) of the n coupled spindles, the unbiased squared resultant length of Kutil 2012
+        (doi:10.1080/02331888.2010.543463). It may be negative: setting it to 0 there would bring the bias back.
+        What cannot be measured on so few spindles is NaN.
+    """
+    phase = events.loc[events["coupled"], "phase_rad"].dropna().to_numpy()
+    n, n_coupled = len(events), int(events["coupled"].sum())
+    resultant = np.exp(1j * phase).mean() if phase.size else complex(np.nan, np.nan)
+    return CouplingMeasures(
+        n=n,
+        n_coupled=n_coupled,
+        percent=100 * n_coupled / n if n else np.nan,
+        phase_rad=float(np.angle(resultant)),
+        strength=(phase.size * abs(resultant) ** 2 - 1) / (phase.size - 1) if phase.size > 1 else np.nan,
+    )
+
+
 def _summarize(events: pd.DataFrame, expected_percent: np.ndarray) -> dict[str, object]:
-    n = len(events)
-    phase = events["phase_rad"].dropna().to_numpy()
-    resultant = np.exp(1j * phase).mean() if phase.size else np.nan
-    n_coupled = int(events["coupled"].sum())
-    percent = 100 * n_coupled / n if n else np.nan
+    """Return the measures of some spindles, with what chance would give, as columns of `COUPLING_SUMMARY`."""
+    measures = measure_coupling(events)
     known = expected_percent[np.isfinite(expected_percent)]
     expected = known.mean() if known.size else np.nan
     return {
-        "n": n,
-        "n_coupled": n_coupled,
-        "percent": percent,
+        **measures._asdict(),
         "expected_percent": expected,
-        "excess_percent": percent - expected,
-        "phase_rad": np.angle(resultant) if phase.size else np.nan,
-        "strength": (phase.size * abs(resultant) ** 2 - 1) / (phase.size - 1) if phase.size > 1 else np.nan,
-        "reason": "" if n_coupled else ("no spindle was coupled" if n else "no spindle found"),
+        "excess_percent": measures.percent - expected,
+        "reason": "" if measures.n_coupled else ("no spindle was coupled" if measures.n else "no spindle found"),
     }
 
 
@@ -215,11 +241,10 @@ def _chance_of_coupling(
 
 
 def _runs(names: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return start and end in s of every unbroken run of usable epochs of N2 or of N3."""
-    code = np.where(usable & np.isin(names, STAGES["NREM"]), names == "N3", -1).astype(int)
-    edges = np.flatnonzero(np.diff(code, prepend=-1, append=-1))
-    inside = code[edges[:-1]] >= 0
-    return edges[:-1][inside] * EPOCH_S, edges[1:][inside] * EPOCH_S
+    """Return start and end in s of every unbroken run of usable epochs of N2 or of N3, in order of time."""
+    runs = [find_runs(usable & (names == stage)) for stage in NREM]
+    first, stop = (np.sort(np.concatenate(edges)) for edges in zip(*runs, strict=True))
+    return first * EPOCH_S, stop * EPOCH_S
 
 
 def _modulation_indices(
@@ -231,14 +256,12 @@ def _modulation_indices(
     phase = np.angle(analytic_band(slow, settings.band_hz, SLOW_TRANSITION_HZ, rate_hz))
     envelope = np.abs(analytic_band(sigma, settings.sigma_hz, SIGMA_TRANSITION_HZ, sigma_rate_hz))
     envelope = envelope[: 2 * phase.size].reshape(-1, 2).mean(axis=1)
-    epoch = (negative_s // EPOCH_S).astype(int)
     reach = int(settings.window_s * rate_hz)
     centre = ((negative_s - start_s) * rate_hz).round().astype(int)
-    whole = (centre >= reach) & (centre < phase.size - reach) & (epoch < usable.size)
-    whole[whole] &= usable[epoch[whole]]
-    stage = np.where(whole, names[np.minimum(epoch, names.size - 1)], "")
+    whole = (centre >= reach) & (centre < phase.size - reach) & values_at(usable, negative_s)
+    stage = np.where(whole, values_at(names, negative_s, "UNS"), "")
     found = {}
-    for name, members in STAGES.items():
+    for name, members in EVENT_STAGES.items():
         at = centre[np.isin(stage, members)][:, None] + np.arange(-reach, reach + 1)
         found[name] = modulation_index(phase[at], envelope[at], settings)
     return found

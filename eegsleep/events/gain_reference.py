@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegsleep.quality import usable_epochs
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_SAMPLES, NREM, cut_epochs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 # Beyond eye movements and slow waves, spindles and beta; below mains and the edge of the analysis rate.
 GAIN_HZ = (30.0, 40.0)
-_EPOCH_SAMPLES = int(30 * ANALYSIS_RATE_HZ)
 
 
 def gain_reference_uv(recording: Recording, stages: pd.DataFrame, quality: pd.DataFrame) -> dict[str, float]:
@@ -40,21 +39,18 @@ def gain_reference_uv(recording: Recording, stages: pd.DataFrame, quality: pd.Da
     """
     from scipy.fft import rfft, rfftfreq
 
-    frequency = rfftfreq(_EPOCH_SAMPLES, 1 / ANALYSIS_RATE_HZ)
+    frequency = rfftfreq(EPOCH_SAMPLES, 1 / ANALYSIS_RATE_HZ)
     band = (frequency >= GAIN_HZ[0]) & (frequency <= GAIN_HZ[1])
-    nrem = stages["stage"].isin(["N2", "N3"]).to_numpy()
+    nrem = stages["stage"].isin(NREM).to_numpy()
     result = {}
     for label in recording.derivations:
-        signal = recording.signal(label)
-        n_epochs = min(len(nrem), signal.size // _EPOCH_SAMPLES)
-        epochs = signal[: n_epochs * _EPOCH_SAMPLES].reshape(n_epochs, _EPOCH_SAMPLES)
-        usable = nrem[:n_epochs] & usable_epochs(quality, label)[:n_epochs]
-        chosen = epochs[usable & np.isfinite(epochs).all(axis=1)]
+        chosen = cut_epochs(recording.signal(label), len(nrem))[nrem & usable_epochs(quality, label)]
+        chosen = chosen[np.isfinite(chosen).all(axis=1)]
         if not len(chosen):
             result[label] = float("nan")
             continue
-        power = np.abs(rfft(chosen * np.hanning(_EPOCH_SAMPLES), axis=1)[:, band]) ** 2
+        power = np.abs(rfft(chosen * np.hanning(EPOCH_SAMPLES), axis=1)[:, band]) ** 2
         # one-sided, and over the mean square of the window, 3/8
-        rms = np.sqrt(power.sum(axis=1) * 2 / _EPOCH_SAMPLES**2 / 0.375)
+        rms = np.sqrt(power.sum(axis=1) * 2 / EPOCH_SAMPLES**2 / 0.375)
         result[label] = float(np.quantile(rms, 0.25))
     return result

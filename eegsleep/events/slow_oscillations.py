@@ -10,27 +10,18 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import SettingsError
-from eegsleep.events.yasa_slow_waves import detect_as_yasa
+from eegsleep.events.yasa_detectors import detect_yasa_slow_waves
 from eegsleep.quality import usable_epochs
 from eegsleep.signals.band_filter import filter_band, thin
-from eegsleep.signals.epochs import EPOCH_S
+from eegsleep.signals.epochs import EPOCH_MIN, NREM, silence_unusable, stage_at, values_at
 from eegsleep.tables import SLOW_OSCILLATION_CANDIDATES, SLOW_OSCILLATIONS, check_table, empty_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Protocol
-
+    from eegsleep.events.calibration import Calibration
     from eegsleep.recording.recording import Recording
-
-    class Calibration(Protocol):
-        """What of a person's calibration is asked for here: thresholds from peak to peak in µV by channel."""
-
-        so_amplitude_uv: Mapping[str, float] | None
-
 
 logger = logging.getLogger(__name__)
 
-NREM = ("N2", "N3")
 # Slopes of the filter of the slow band, as in YASA.
 TRANSITION_HZ = 0.2
 # Waves on either side among which a neighbour is sought; a wave of the band lasts 0.7 s or more.
@@ -61,8 +52,8 @@ class SlowOscillationSettings:
     of it, and its negative half lasts less than `k_complex_negative_s`. On 20 simulated nights this finds .87
     of the K-complexes that are detected at all, with a precision of .88; without the last limit .94 and .67 (of 8).
 
-    Candidates are kept down to `candidate_share` of the lower of both thresholds. `method` is "own", or
-    "yasa" for YASA's detector with its own defaults, as a row to compare with: absolute only.
+    Candidates are kept down to `candidate_share` of the lower of both thresholds. `method` is "eegsleep",
+    or "yasa" for YASA's detector with its own defaults, as a row to compare with: absolute only.
     """
 
     band_hz: tuple[float, float] = (0.3, 1.5)
@@ -76,12 +67,12 @@ class SlowOscillationSettings:
     candidate_share: float = 0.5
     k_complex_alone_s: float = 2.0
     k_complex_negative_s: float = 0.57
-    method: str = "own"
+    method: str = "eegsleep"
 
     def __post_init__(self) -> None:
-        if self.method not in {"own", "yasa"}:
+        if self.method not in {"eegsleep", "yasa"}:
             raise SettingsError(
-                "slow oscillations cannot be found by this method", found=repr(self.method), allowed="own, yasa"
+                "slow oscillations cannot be found by this method", found=repr(self.method), allowed="eegsleep, yasa"
             )
 
 
@@ -117,7 +108,7 @@ def detect_slow_oscillations(
     settings = settings or SlowOscillationSettings()
     logger.info("detecting slow oscillations")
     if settings.method == "yasa":
-        return detect_as_yasa(recording, stages, quality)
+        return detect_yasa_slow_waves(recording, stages, quality)
     candidates = find_slow_oscillation_candidates(recording, stages, quality, settings)
     return select_slow_oscillations(candidates, settings, calibration)
 
@@ -177,7 +168,7 @@ def select_slow_oscillations(
     """
     settings = settings or SlowOscillationSettings()
     lowest_uv = settings.ptp_uv[0]
-    own_uv = dict(getattr(calibration, "so_amplitude_uv", None) or {})
+    own_uv = {} if calibration is None else calibration.so_amplitude_uv
     absolute = candidates["channel"].map(lambda label: own_uv.get(label, lowest_uv) / lowest_uv).to_numpy(dtype=float)
     relative = settings.relative_ptp / lowest_uv * candidates["reference_uv"].to_numpy()
     frame = candidates.assign(
@@ -220,8 +211,8 @@ def _find_on_channel(
     if not asleep.any():
         return empty_table(SLOW_OSCILLATION_CANDIDATES)
     thinned, rate_hz, start_s = thin(signal_uv, _THIN)
-    thinned[~_mask(usable, rate_hz, thinned.size)] = 0.0  # nothing in an unusable epoch reaches its neighbour
-    waves = _measure_waves(filter_band(thinned, settings.band_hz, TRANSITION_HZ, rate_hz), rate_hz, start_s)
+    quiet = silence_unusable(thinned, usable, rate_hz)
+    waves = _measure_waves(filter_band(quiet, settings.band_hz, TRANSITION_HZ, rate_hz), rate_hz, start_s)
     keep = _lies_in(waves, asleep, usable)
     negative_s, positive_s = waves["mid_crossing_s"] - waves["onset_s"], waves["end_s"] - waves["mid_crossing_s"]
     for width_s, (low, high) in ((negative_s, settings.negative_s), (positive_s, settings.positive_s)):
@@ -229,14 +220,9 @@ def _find_on_channel(
     if not keep.any():
         return empty_table(SLOW_OSCILLATION_CANDIDATES)
     waves = pd.DataFrame(waves)[keep]
-    waves = waves.assign(channel=label, stage=names[(waves["neg_peak_s"] // EPOCH_S).astype(int)])
-    enough = (usable & (names == "N2")).sum() * EPOCH_S / 60 >= settings.min_reference_min
+    waves = waves.assign(channel=label, stage=stage_at(stages, waves["neg_peak_s"]))
+    enough = (usable & (names == "N2")).sum() * EPOCH_MIN >= settings.min_reference_min
     return _measure_candidates(waves, settings, has_reference=bool(enough))
-
-
-def _mask(epochs: np.ndarray, rate_hz: float, n_samples: int) -> np.ndarray:
-    mask = np.repeat(epochs, int(EPOCH_S * rate_hz))[:n_samples]
-    return np.pad(mask, (0, n_samples - mask.size))
 
 
 def _measure_waves(slow: np.ndarray, rate_hz: float, start_s: float) -> dict[str, np.ndarray]:
@@ -266,11 +252,8 @@ def _measure_waves(slow: np.ndarray, rate_hz: float, start_s: float) -> dict[str
 
 def _lies_in(waves: dict[str, np.ndarray], asleep: np.ndarray, usable: np.ndarray) -> np.ndarray:
     """Return which waves have their negative peak in usable NREM and no part in an unusable epoch."""
-
-    def is_in(times_s: np.ndarray, epochs: np.ndarray) -> np.ndarray:
-        return np.append(epochs, [False])[np.minimum((times_s // EPOCH_S).astype(int), epochs.size)]
-
-    return is_in(waves["neg_peak_s"], asleep) & is_in(waves["onset_s"], usable) & is_in(waves["end_s"], usable)
+    begins, ends = values_at(usable, waves["onset_s"]), values_at(usable, waves["end_s"])
+    return values_at(asleep, waves["neg_peak_s"]) & begins & ends
 
 
 def _measure_candidates(waves: pd.DataFrame, settings: SlowOscillationSettings, *, has_reference: bool) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.quality import usable_epochs
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, sample_stages, stage_at
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, NREM, epochs_to_samples, silence_unusable, stage_at
 from eegsleep.tables import SPINDLE_CANDIDATES, check_table, empty_table
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NREM_INTEGERS = (2, 3)
 # Spindles are looked for here; the bank reaches further so that an edge can be told from a peak.
 SEARCH_HZ = (9.0, 16.0)
 BANK_HZ = np.arange(8.0, 20.1, 0.5)
@@ -83,19 +82,9 @@ def find_spindle_candidates(recording: Recording, stages: pd.DataFrame, quality:
     return pd.concat(found, ignore_index=True) if found else empty_table(SPINDLE_CANDIDATES)
 
 
-def silence_unusable(signal_uv: np.ndarray, usable: np.ndarray) -> np.ndarray:
-    """Return the signal with unusable epochs set to zero, so that no filter rings into their neighbours.
-
-    YASA also judges a channel by its spread over the whole night, and skips it with a log line only.
-    """
-    mask = np.repeat(usable, int(30 * ANALYSIS_RATE_HZ))[: signal_uv.size]
-    mask = np.pad(mask, (0, signal_uv.size - mask.size), constant_values=True)
-    return np.where(mask & np.isfinite(signal_uv), signal_uv, 0.0)
-
-
 def _search_channel(signal_uv: np.ndarray, label: str, stages: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:
-    nrem = np.isin(sample_stages(stages, usable, signal_uv.size), NREM_INTEGERS)
-    clean = nrem & np.isfinite(signal_uv)
+    nrem = usable & stages["stage"].isin(NREM).to_numpy()
+    clean = epochs_to_samples(nrem, signal_uv.size) & np.isfinite(signal_uv)
     if not np.any(signal_uv[clean]):  # no NREM, or a dead channel
         return empty_table(SPINDLE_CANDIDATES)
     # around zero, so that silence begins and ends without a step
@@ -117,7 +106,7 @@ def _search_channel(signal_uv: np.ndarray, label: str, stages: pd.DataFrame, usa
     frame["symmetry"] = (frame["peak_s"] - onset_s) / frame["duration_s"]
     lost = np.concatenate([[0], np.cumsum(~clean)])
     edges = np.clip(np.round(np.stack([onset_s, end_s]) * ANALYSIS_RATE_HZ).astype(int), 0, clean.size)
-    frame = frame[(lost[edges[0]] == lost[edges[1]]) & np.isin(frame["stage"], ["N2", "N3"])]
+    frame = frame[(lost[edges[0]] == lost[edges[1]]) & frame["stage"].isin(NREM)]
     return check_table(frame.sort_values("onset_s"), SPINDLE_CANDIDATES)
 
 
@@ -195,15 +184,19 @@ def _first_below(flank: np.ndarray, level: np.ndarray) -> np.ndarray:
 
 def keep_largest(peaks: np.ndarray, start: np.ndarray, end: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Return the indices, in order, of events whose peak lies in no larger event, nor a larger one's in them."""
-    starts, ends, middles, kept = [], [], [], []
+    starts: list[float] = []
+    ends: list[float] = []
+    middles: list[float] = []
+    kept: list[int] = []
     for i in np.argsort(-size, kind="stable").tolist():
         place = bisect.bisect(middles, peaks[i])
         if place and (ends[place - 1] > peaks[i] or middles[place - 1] > start[i]):
             continue
         if place < len(middles) and (starts[place] < peaks[i] or middles[place] < end[i]):
             continue
-        for column, value in ((starts, start), (ends, end), (middles, peaks), (kept, range(len(peaks)))):
-            column.insert(place, value[i])
+        for column, values in ((starts, start), (ends, end), (middles, peaks)):
+            column.insert(place, values[i])
+        kept.append(i)
     return np.sort(np.array(kept, dtype=int))
 
 

@@ -10,14 +10,8 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import SettingsError
-from eegsleep.events.spindle_candidates import (
-    NREM_INTEGERS,
-    find_spindle_candidates,
-    keep_largest,
-    silence_unusable,
-)
-from eegsleep.quality import usable_epochs
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, sample_stages, stage_at
+from eegsleep.events.spindle_candidates import find_spindle_candidates, keep_largest
+from eegsleep.events.yasa_detectors import detect_yasa_spindles
 from eegsleep.tables import SPINDLE_CANDIDATES, SPINDLES, check_table, empty_table
 
 if TYPE_CHECKING:
@@ -138,7 +132,7 @@ def detect_spindles(
     settings = settings or SpindleSettings()
     logger.info("detecting spindles")
     if settings.method == "yasa":
-        return _detect_with_yasa(recording, stages, quality, settings)
+        return detect_yasa_spindles(recording, stages, quality, settings.class_border_hz)
     return select_spindles(find_spindle_candidates(recording, stages, quality), settings, calibration)
 
 
@@ -194,57 +188,3 @@ def _without_overlap(events: pd.DataFrame) -> pd.DataFrame:
     end_s = events["onset_s"] + events["duration_s"]
     columns = (events["peak_s"], events["onset_s"], end_s, events["contrast"])
     return events.iloc[keep_largest(*(column.to_numpy() for column in columns))]
-
-
-def _detect_with_yasa(
-    recording: Recording, stages: pd.DataFrame, quality: pd.DataFrame, settings: SpindleSettings
-) -> pd.DataFrame:
-    found = [
-        _yasa_on_channel(recording.signal(label), label, stages, usable_epochs(quality, label), settings)
-        for label in recording.derivations
-    ]
-    found = [frame for frame in found if len(frame)]
-    return check_table(pd.concat(found, ignore_index=True), SPINDLES) if found else empty_table(SPINDLES)
-
-
-def _yasa_on_channel(
-    signal_uv: np.ndarray, label: str, stages: pd.DataFrame, usable: np.ndarray, settings: SpindleSettings
-) -> pd.DataFrame:
-    """Run YASA with its defaults (Vallat & Walker 2021, doi:10.7554/eLife.70092); its peak is of the broad signal."""
-    import yasa
-
-    integers = sample_stages(stages, usable, signal_uv.size)
-    if not np.isin(integers, NREM_INTEGERS).any():  # YASA raises AssertionError
-        return empty_table(SPINDLES)
-    with np.errstate(invalid="ignore"):  # a silenced epoch has no power to be relative to
-        result = yasa.spindles_detect(
-            silence_unusable(signal_uv, usable),
-            ANALYSIS_RATE_HZ,
-            [label],
-            hypno=integers,
-            include=NREM_INTEGERS,
-            verbose="CRITICAL",
-        )
-    if result is None:
-        return empty_table(SPINDLES)
-    events = result.summary()
-    frame = pd.DataFrame(
-        {
-            "channel": label,
-            "stage": stage_at(stages, events["Start"]),
-            "onset_s": events["Start"],
-            "duration_s": events["Duration"],
-            "peak_s": events["Peak"],
-            "frequency_hz": events["Frequency"],
-            "amplitude_uv": events["AmpFiltered"],
-            "amplitude_broadband_uv": events["Amplitude"],
-            "n_oscillations": events["Oscillations"].astype(int),
-            "symmetry": events["Symmetry"],
-            "spindle_class": np.where(events["Frequency"] < settings.class_border_hz, "slow", "fast"),
-            "found_absolute": False,
-            "found_relative": True,  # its amplitude limit is taken from the night
-        }
-    )
-    for name in ("chirp_hz_per_s", "envelope_uv", "sigma_ratio", "contrast", "concentration"):
-        frame[name] = np.nan
-    return check_table(frame[frame["stage"].isin(["N2", "N3"])], SPINDLES)

@@ -5,33 +5,24 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from eegsleep.events.audit import correct_for_recall
+from eegsleep.events.coupling import measure_coupling
 from eegsleep.markers.catalogue import COUPLING_KINDS, SPINDLE_KINDS
-from eegsleep.markers.rows import EVENT_STAGES, Place, make_row
-from eegsleep.staging.statistics import EPOCH_S
+from eegsleep.markers.rows import Place, make_row
+from eegsleep.signals.epochs import EVENT_STAGES, values_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
     from eegsleep.markers.rows import MarkerSettings
 
 
-def clean_events(
-    events: pd.DataFrame, time_column: str, stages: pd.DataFrame, usable: NDArray[np.bool_]
-) -> pd.DataFrame:
+def clean_events(events: pd.DataFrame, time_column: str, usable: np.ndarray) -> pd.DataFrame:
     """Return the events of a channel whose peak lies in one of its usable epochs."""
-    if events.empty or not usable.any():
-        return events.iloc[:0]
-    onset_s = stages["onset_s"].to_numpy()
-    time_s = events[time_column].to_numpy()
-    index = np.searchsorted(onset_s, time_s, side="right") - 1
-    inside = (index >= 0) & (time_s < onset_s[index] + EPOCH_S)
-    return events[inside & usable[index]]
+    return events[values_at(usable, events[time_column])]
 
 
 def _event_rows(
@@ -94,27 +85,19 @@ def coupling_rows(coupling: pd.DataFrame, place: Place, settings: MarkerSettings
     rows = []
     for p, a in COUPLING_KINDS.items():
         chosen = _in_stage(coupling, place, p)
-        coupled = chosen[chosen["coupled"]]
-        phase = coupled["phase_rad"].dropna().to_numpy()
+        n, n_coupled, percent, phase_rad, strength = measure_coupling(chosen)
         few = lack
-        if not few and phase.size < settings.min_coupled_events:
-            few = f"only {phase.size} coupled {a}spindles, {settings.min_coupled_events} needed"
-        resultant = np.exp(1j * phase).mean() if phase.size else complex(math.nan, math.nan)
-        percent = 100 * len(coupled) / len(chosen) if len(chosen) else math.nan
-        none = lack or ("" if len(chosen) else f"no {a}spindle found")
-        density = math.nan if lack else len(coupled) / place.clean_min
+        if not few and n_coupled < settings.min_coupled_events:
+            few = f"only {n_coupled} coupled {a}spindles, {settings.min_coupled_events} needed"
+        none = lack or ("" if n else f"no {a}spindle found")
+        density = math.nan if lack else n_coupled / place.clean_min
         rows += [
-            make_row(f"{p}coupling_phase_rad", place, float(np.angle(resultant)), phase.size, few),
-            make_row(f"{p}coupling_strength", place, _strength(resultant, phase.size), phase.size, few),
-            make_row(f"{p}spindles_coupled_percent", place, percent, len(chosen), none),
-            make_row(f"{p}coupled_spindle_density_per_min", place, density, len(coupled), lack),
+            make_row(f"{p}coupling_phase_rad", place, phase_rad, n_coupled, few),
+            make_row(f"{p}coupling_strength", place, strength, n_coupled, few),
+            make_row(f"{p}spindles_coupled_percent", place, percent, n, none),
+            make_row(f"{p}coupled_spindle_density_per_min", place, density, n_coupled, lack),
         ]
     return rows
-
-
-def _strength(resultant: complex, n: int) -> float:
-    # Left negative where it is: clipping at 0 would bring back the bias that the formula takes out.
-    return (n * abs(resultant) ** 2 - 1) / (n - 1) if n > 1 else math.nan
 
 
 def view_rows(both_views: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:

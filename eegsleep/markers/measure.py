@@ -19,10 +19,11 @@ from eegsleep.markers.events import (
     view_rows,
     yasa_rows,
 )
-from eegsleep.markers.rows import EVENT_STAGES, SPECTRUM_STAGES, MarkerSettings, Place, make_row, spoken
+from eegsleep.markers.rows import SPECTRUM_STAGES, MarkerSettings, Place, make_row, spoken
+from eegsleep.signals.epochs import EPOCH_MIN, EPOCH_S, EVENT_STAGES
 from eegsleep.staging.confidence import measure_uncertainty
 from eegsleep.staging.lights import Lights
-from eegsleep.staging.statistics import EPOCH_MIN, EPOCH_S, measure_sleep
+from eegsleep.staging.statistics import measure_sleep
 from eegsleep.tables import (
     COUPLING,
     HYPNOGRAM,
@@ -130,9 +131,9 @@ def _channel_rows(
     """Return every marker of one channel from its `own` rows of the tables."""
     usable = stages["epoch"].isin(own["quality"].loc[own["quality"]["usable"], "epoch"]).to_numpy()
     places = _places(channel, stages, usable)
-    spindles = clean_events(own["spindles"], "peak_s", stages, usable)
-    waves = clean_events(own["waves"], "neg_peak_s", stages, usable)
-    coupling = clean_events(own["coupling"], "spindle_peak_s", stages, usable)
+    spindles = clean_events(own["spindles"], "peak_s", usable)
+    waves = clean_events(own["waves"], "neg_peak_s", usable)
+    coupling = clean_events(own["coupling"], "spindle_peak_s", usable)
     measured = {(row["stage"], row["cycle"], row["measure"]): row for row in own["spectrum"].to_dict("records")}
     rows = []
     for stage in EVENT_STAGES:

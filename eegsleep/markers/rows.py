@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from eegsleep.errors import SettingsError
 from eegsleep.markers.catalogue import CATALOGUE
+from eegsleep.signals.epochs import EVENT_STAGES
 from eegsleep.staging.confidence import Uncertainty
 
-EVENT_STAGES = {"N2": ("N2",), "N3": ("N3",), "NREM": ("N2", "N3")}
 SPECTRUM_STAGES = {**EVENT_STAGES, "R": ("R",)}
 
 

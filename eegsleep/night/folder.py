@@ -14,6 +14,7 @@ from eegsleep.file_names import PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.night.analyze import Night
 from eegsleep.provenance import encode_json, hash_bytes, hash_file, read_provenance, write_file
 from eegsleep.quality import Verdict
+from eegsleep.signals.epochs import EPOCH_S, SCORED_STAGES
 from eegsleep.staging.lights import Lights
 from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, encode_sidecar, encode_table, read_table
 
@@ -146,9 +147,9 @@ def encode_events(night: Night) -> bytes:
 
     import edfio
 
-    names = dict.fromkeys(("W", "N1", "N2", "N3", "R"), "") | {"UNS": "?"}
+    names = {**{stage: stage for stage in SCORED_STAGES}, "UNS": "?"}
     annotations = [
-        edfio.EdfAnnotation(row.onset_s, 30.0, f"Sleep stage {names[row.stage] or row.stage}")
+        edfio.EdfAnnotation(row.onset_s, EPOCH_S, f"Sleep stage {names[row.stage]}")
         for row in night.stages.itertuples()
     ]
     for kind, events in (

@@ -62,13 +62,14 @@ def request_of_night(
     its hash is empty, and a batch makes it anew.
     """
     given = {"hypnogram": hypnogram, "reference": reference, "calibration": calibration}
-    files = {name: getattr(part, "sha256", None) if part is not None else "" for name, part in given.items()}
+    digests = {name: "" if part is None else getattr(part, "sha256", None) for name, part in given.items()}
+    files = {name: digest for name, digest in digests.items() if digest is not None}
     codings = {part.coding for part in (hypnogram, reference) if part is not None and hasattr(part, "coding")}
-    is_in_words = recording.asked is not None and recording.sha256 and (lights is None or lights.asked is not None)
-    if not is_in_words or not all(digest is not None for digest in files.values()) or len(codings) > 1:
+    if len(files) < len(given) or len(codings) > 1 or (calibration is not None and not calibration.sha256):
         return ""
-    if calibration is not None and not calibration.sha256:
+    off_and_on = lights.asked if lights else (None, None)
+    if recording.asked is None or not recording.sha256 or off_and_on is None:
         return ""
-    off, on = lights.asked if lights else (None, None)
+    off, on = off_and_on
     asked = {**recording.asked, "lights_off": off, "lights_on": on, "coding": next(iter(codings), "") or None}
     return hash_request(recording.sha256, asked, files, settings, versions)

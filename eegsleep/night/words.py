@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from eegsleep.events.spindles import describe_method
 from eegsleep.provenance import package_versions
 from eegsleep.recording.channels.presets import find_device
+from eegsleep.signals.epochs import EPOCH_MIN
 from eegsleep.staging.lights import OFF_ALONE, Lights
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def collect_warnings(
     found = list(recording.notes)
     unscored = int((stages["stage"].iloc[lights.epochs(len(stages))] == "UNS").sum())
     if unscored:
-        found.append(f"{unscored / 2:g} min are unscored; they count neither as wake nor as sleep.")
+        found.append(f"{unscored * EPOCH_MIN:g} min are unscored; they count neither as wake nor as sleep.")
     left_out = [label for label in recording.derivations if staged and label not in staged]
     if left_out:
         found.append(f"{', '.join(left_out)}: mostly not usable, and left out of the staging.")

@@ -52,16 +52,13 @@ def analytic_band(
     As `filter_band`; the angle is 0 where the filtered signal is at its positive peak, and the modulus is
     the envelope in µV.
     """
-    from scipy.fft import fft, ifft, next_fast_len
+    from scipy.fft import next_fast_len
+    from scipy.signal import hilbert
 
     filtered = filter_band(signal_uv, band_hz, transition_hz, rate_hz)
-    # Padding by the filter's length keeps the end of the night from meeting its beginning.
+    # Zeros as long as the filter keep the end of the night from reaching round to its beginning.
     n_fast = next_fast_len(filtered.size + int(3.3 / transition_hz * rate_hz))
-    spectrum = fft(filtered, n_fast)
-    # The band leaves nothing at zero and at the Nyquist frequency, so that halves need no care.
-    spectrum[: n_fast // 2] *= 2
-    spectrum[n_fast // 2 :] = 0
-    return ifft(spectrum, overwrite_x=True)[: filtered.size]
+    return hilbert(filtered, n_fast)[: filtered.size]
 
 
 def _design(band_hz: tuple[float, float], transition_hz: float, rate_hz: float) -> np.ndarray:

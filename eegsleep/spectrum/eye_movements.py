@@ -8,7 +8,7 @@ import numpy as np
 
 from eegsleep.quality import usable_epochs
 from eegsleep.signals.band_filter import filter_band, thin
-from eegsleep.signals.epochs import EPOCH_S
+from eegsleep.signals.epochs import epochs_to_samples, silence_unusable, values_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,14 +37,11 @@ def find_eye_movements(signal_uv: np.ndarray, usable: np.ndarray, min_slope_uv_p
     from scipy.signal import find_peaks
 
     eyes, rate_hz, start_s = thin(signal_uv, 4)
-    mask = np.repeat(usable, int(EPOCH_S * rate_hz))[: eyes.size]
-    eyes[: mask.size][~mask] = 0.0
-    eyes[mask.size :] = 0.0
-    slope = np.gradient(filter_band(eyes, BAND_HZ, TRANSITION_HZ, rate_hz)) * rate_hz
+    quiet = silence_unusable(eyes, usable, rate_hz)
+    slope = np.gradient(filter_band(quiet, BAND_HZ, TRANSITION_HZ, rate_hz)) * rate_hz
     peaks, _ = find_peaks(np.abs(slope), height=min_slope_uv_per_s, distance=round(MIN_DISTANCE_S * rate_hz))
     times_s = start_s + peaks / rate_hz
-    epoch = (times_s // EPOCH_S).astype(int)
-    return times_s[(epoch < usable.size) & np.append(usable, [False])[np.minimum(epoch, usable.size)]]
+    return times_s[values_at(usable, times_s)]
 
 
 def count_eye_movements(
@@ -76,13 +73,14 @@ def count_eye_movements(
         channel, signal, epochs = labels[best], signals[best], usable[best]
     else:
         channel, epochs = " - ".join(labels), both
-        signal = (signals[0] + _sign(*signals, both) * signals[1]) / 2
+        signal = (signals[0] + _sign(signals[0], signals[1], both) * signals[1]) / 2
     return channel, find_eye_movements(signal, epochs, min_slope_uv_per_s).size, int(epochs.sum())
 
 
 def _sign(first: np.ndarray, second: np.ndarray, epochs: np.ndarray) -> float:
     """Return 1 where two EOGs go together in the epochs, else −1."""
-    rows = [filter_band(thin(s, 4)[0], BAND_HZ, TRANSITION_HZ, 25.0) for s in (first, second)]
-    mask = np.repeat(epochs, int(EPOCH_S * 25))[: rows[0].size]
-    one, two = (row[: mask.size][mask] for row in rows)
+    thinned = [thin(signal, 4) for signal in (first, second)]
+    rows = [filter_band(eyes, BAND_HZ, TRANSITION_HZ, rate_hz) for eyes, rate_hz, _ in thinned]
+    mask = epochs_to_samples(epochs, rows[0].size, thinned[0][1])
+    one, two = (row[mask] for row in rows)
     return 1.0 if one @ two > 0 else -1.0

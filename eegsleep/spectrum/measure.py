@@ -11,7 +11,7 @@ import pandas as pd
 
 from eegsleep.errors import SettingsError
 from eegsleep.quality import usable_epochs
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_MIN, EPOCH_S, EVENT_STAGES, SCORED_STAGES, cut_epochs
 from eegsleep.spectrum.aperiodic import Aperiodic, fit_aperiodic, part_spectrum
 from eegsleep.spectrum.eye_movements import count_eye_movements
 from eegsleep.staging.statistics import find_cycles
@@ -32,21 +32,14 @@ BANDS_HZ = {
     "beta": (15.0, 30.0),
 }
 TOTAL_HZ = (0.5, 30.0)
-STAGE_GROUPS = {
-    "W": ["W"],
-    "N1": ["N1"],
-    "N2": ["N2"],
-    "N3": ["N3"],
-    "R": ["R"],
-    "NREM": ["N2", "N3"],
-    "TIB": ["W", "N1", "N2", "N3", "R"],
-}
-APERIODIC_STAGES = ("N2", "N3", "NREM", "R")
-SIGMA_STAGES = ("N2", "N3", "NREM")
+STAGE_GROUPS = {**{stage: (stage,) for stage in SCORED_STAGES}, "NREM": EVENT_STAGES["NREM"], "TIB": SCORED_STAGES}
+APERIODIC_STAGES = (*EVENT_STAGES, "R")
+SIGMA_STAGES = tuple(EVENT_STAGES)
 # Where a sleeper's own sigma peak is sought; slow and fast part at 12.5 Hz (doi:10.3389/fnhum.2017.00433).
 SIGMA_PEAKS_HZ = {"sigma": (9.0, 16.0), "slow_sigma": (9.0, 12.5), "fast_sigma": (12.5, 16.0)}
 # A logarithm needs some power; a hundredth of a recorder's smallest step has more.
 _LEAST_UV2 = 1e-6
+_EPOCHS_PER_H = 3600 / EPOCH_S
 
 
 @dataclass(frozen=True)
@@ -115,7 +108,7 @@ def measure_spectrum(
     stages: pd.DataFrame,
     quality: pd.DataFrame,
     settings: SpectrumSettings | None = None,
-) -> tuple[pd.DataFrame, Spectrogram]:
+) -> tuple[pd.DataFrame, Spectrogram | None]:
     """Measure spectra on every EEG derivation, and eye movements where there is an EOG.
 
     Parameters
@@ -135,8 +128,8 @@ def measure_spectrum(
         `aperiodic_offset` is the power of that line at 1 Hz, log10 of µV²/Hz. `sigma_oscillatory_power_uv2` is
         what rises over the aperiodic part in 11–16 Hz, and may be below 0. `eye_movements_per_min` bears the
         label of the EOG.
-    spectrogram : Spectrogram
-        Of the most trusted derivation.
+    spectrogram : Spectrogram or None
+        Of the most trusted derivation; None where the recording has no EEG.
     """
     settings = settings or SpectrumSettings()
     logger.info("measuring spectra")
@@ -144,7 +137,7 @@ def measure_spectrum(
     cycles = find_cycles(stages)
     for label in recording.derivations:
         usable = usable_epochs(quality, label)
-        epochs = np.nan_to_num(recording.signal(label)[: usable.size * 3000]).reshape(usable.size, 3000)
+        epochs = np.nan_to_num(cut_epochs(recording.signal(label), usable.size))
         frequency_hz, density = _multitaper(epochs, settings)
         powers = _band_powers(frequency_hz, density)
         rows += _power_rows(label, stages, usable, powers)
@@ -204,7 +197,7 @@ def _row(
         "value": value,
         "unit": unit,
         "n_epochs": n,
-        "clean_min": n / 2,
+        "clean_min": n * EPOCH_MIN,
         "reason": reason,
     }
 
@@ -273,14 +266,15 @@ def _course_rows(
 ) -> list[dict]:
     """Return SWA in the first hour of NREM, and how fast it falls with the hours of NREM, slept or not usable."""
     in_nrem = np.isin(stages["stage"].to_numpy(), STAGE_GROUPS["NREM"])
-    slept_h = np.cumsum(in_nrem) / 120
+    slept_h = np.cumsum(in_nrem) / _EPOCHS_PER_H
     inside = in_nrem & usable
     first = inside & (slept_h <= 1)
     n_first, n = int(first.sum()), int(inside.sum())
-    short = "" if in_nrem.sum() >= 120 else f"only {in_nrem.sum() / 2:g} minutes of NREM, 60 needed"
+    nrem_min, clean_min = in_nrem.sum() * EPOCH_MIN, n * EPOCH_MIN
+    short = "" if nrem_min >= 60 else f"only {nrem_min:g} minutes of NREM, 60 needed"
     short = short or ("" if n_first else "no usable epoch in the first hour of NREM")
-    few = "" if n / 120 >= settings.min_decay_h else f"only {n / 2:g} clean minutes of NREM, "
-    few = few and f"{few}{60 * settings.min_decay_h:g} needed"
+    needed_min = 60 * settings.min_decay_h
+    few = "" if clean_min >= needed_min else f"only {clean_min:g} clean minutes of NREM, {needed_min:g} needed"
     slope = np.nan if few else np.polyfit(slept_h[inside], _log(swa[inside]), 1)[0]
     band = BANDS_HZ["swa"]
     return [
@@ -310,8 +304,9 @@ def _aperiodic_rows(
     rows = []
     for stage, inside in chosen.items():
         n = int(inside.sum())
-        few = n / 2 < settings.min_aperiodic_min or not n
-        reason = f"only {n / 2:g} clean minutes of {stage}, {settings.min_aperiodic_min:g} needed" if few else ""
+        clean_min = n * EPOCH_MIN
+        few = clean_min < settings.min_aperiodic_min or not n
+        reason = f"only {clean_min:g} clean minutes of {stage}, {settings.min_aperiodic_min:g} needed" if few else ""
         fit = None if few else fit_aperiodic(spectra, band, inside[needed])
         exponent, offset = (fit.exponent, fit.offset) if fit else (np.nan, np.nan)
         rows += [
@@ -333,7 +328,7 @@ def _sigma_rows(
     for name, band in SIGMA_PEAKS_HZ.items():
         peak_hz = parted.find_peak(*band, settings.min_peak_ratio) if parted else np.nan
         low, high = peak_hz - settings.peak_half_width_hz, peak_hz + settings.peak_half_width_hz
-        power = parted.power_above(low, high) if np.isfinite(peak_hz) else np.nan
+        power = parted.power_above(low, high) if parted and np.isfinite(peak_hz) else np.nan
         lack = reason or ("" if np.isfinite(peak_hz) else f"no peak in {band[0]:g}–{band[1]:g} Hz")
         rows += [
             _row(label, stage, f"{name}_peak_hz", band, peak_hz, "Hz", n, lack),
@@ -349,7 +344,7 @@ def _eye_rows(
     if counted is None:
         return []
     channel, n_movements, n = counted
-    value = n_movements / (n / 2) if n else np.nan
+    value = n_movements / (n * EPOCH_MIN) if n else np.nan
     reason = "" if n else "no usable epoch of R"
     return [_row(channel, "R", "eye_movements_per_min", (0.5, 5.0), value, "/min", n, reason)]
 
@@ -362,4 +357,4 @@ def _make_spectrogram(label: str, usable: np.ndarray, frequency_hz: np.ndarray, 
     # a silent epoch has no power, and a logarithm needs some
     power_db = 10 * np.log10(np.maximum(power, 1e-6))
     power_db[:, ~usable] = np.nan
-    return Spectrogram(label, 30.0 * np.arange(usable.size), (edges[:-1] + edges[1:]) / 2, power_db)
+    return Spectrogram(label, EPOCH_S * np.arange(usable.size), (edges[:-1] + edges[1:]) / 2, power_db)

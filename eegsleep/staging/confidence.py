@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from eegsleep.hypnograms.table import PROBABILITY_COLUMNS
-from eegsleep.signals.epochs import EPOCH_S
+from eegsleep.signals.epochs import EPOCH_MIN, SCORED_STAGES, SLEEP_STAGES
 from eegsleep.staging.statistics import measure_codes
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ _WIDER = {
     "fragmentation_per_h": 2.8,
     "stage_transitions_per_h": 3.1,
 }
-_STAGES = np.array(["W", "N1", "N2", "N3", "R"])
-_MINUTES = {"n1_min": ["N1"], "n2_min": ["N2"], "n3_min": ["N3"], "rem_min": ["R"], "tst_min": ["N1", "N2", "N3", "R"]}
+_STAGES = np.array(SCORED_STAGES)
+_MINUTES = {"n1_min": ["N1"], "n2_min": ["N2"], "n3_min": ["N3"], "rem_min": ["R"], "tst_min": SLEEP_STAGES}
 
 
 class Uncertainty(NamedTuple):
@@ -102,7 +102,7 @@ def measure_uncertainty(stages: pd.DataFrame) -> dict[str, Uncertainty]:
     uncertainty = {name: _interval(name, counted[name].value, np.array(values[name])) for name in counted}
     for name, members in _MINUTES.items():
         share = probabilities[scored][:, np.isin(_STAGES, members)].sum()
-        uncertainty[name] = uncertainty[name]._replace(expected=float(share * EPOCH_S / 60))
+        uncertainty[name] = uncertainty[name]._replace(expected=float(share * EPOCH_MIN))
     return uncertainty
 
 
@@ -112,24 +112,24 @@ def _interval(name: str, value: float, drawn: np.ndarray) -> Uncertainty:
         return Uncertainty()
     half = _WIDER.get(name, _WIDTH) * float(drawn.std())
     if name.endswith("_min") and half > 0:
-        half = max(half, EPOCH_S / 60)  # nobody knows a time to less than an epoch
+        half = max(half, EPOCH_MIN)  # nobody knows a time to less than an epoch
     high = min(value + half, 100.0) if name.endswith("_percent") else value + half
     return Uncertainty(low=max(value - half, 0.0), high=high)
 
 
-def _draw_hypnograms(probabilities: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0) -> np.ndarray:
-    """Return hypnograms drawn from probabilities, shape (n_draws, n_epochs), as indices of stages."""
-    rng = np.random.default_rng(seed)
+def _draw_hypnograms(probabilities: np.ndarray) -> np.ndarray:
+    """Return hypnograms drawn from probabilities, shape (`N_DRAWS`, n_epochs), as indices of stages."""
+    rng = np.random.default_rng(0)
     n_epochs, n_stages = probabilities.shape
-    shift = rng.normal(0, NIGHT_SHIFT_SD, (n_draws, 1, n_stages))
+    shift = rng.normal(0, NIGHT_SHIFT_SD, (N_DRAWS, 1, n_stages))
     shifted = np.maximum(probabilities, 1e-6) * np.exp(shift)
     shifted /= shifted.sum(axis=2, keepdims=True)
-    starts = rng.random((n_draws, n_epochs)) < 1 / MEAN_RUN_EPOCHS
-    run = np.cumsum(starts, axis=1)
+    starts = rng.random((N_DRAWS, n_epochs)) < 1 / MEAN_RUN_EPOCHS
+    run = np.cumsum(starts, axis=1, dtype=np.intp)
     n_runs = int(run.max()) + 1
-    quantile = np.take_along_axis(rng.random((n_draws, n_runs)), run, axis=1)
-    # each run lines the stages up in its own order, so that no two stages are neighbours by rule
-    order = np.argsort(rng.random((n_draws, n_runs, n_stages)), axis=2)
+    quantile = np.take_along_axis(rng.random((N_DRAWS, n_runs)), run, axis=1)
+    # the order of the stages is drawn anew in each run, so that no two stages are always neighbours
+    order = np.argsort(rng.random((N_DRAWS, n_runs, n_stages)), axis=2)
     order = np.take_along_axis(order, run[..., None], axis=1)
     cumulative = np.take_along_axis(shifted, order, axis=2).cumsum(axis=2)
     place = (quantile[..., None] > cumulative[..., :-1]).sum(axis=2)

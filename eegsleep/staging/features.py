@@ -16,10 +16,12 @@ import pandas as pd
 
 from eegsleep.errors import EegSleepError
 from eegsleep.recording.rates import bridge_gaps
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, SCORED_STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from lightgbm import LGBMClassifier
 
     from eegsleep.recording.recording import Recording
 
@@ -50,7 +52,7 @@ def measure_features(
     ----------
     Vallat & Walker 2021, doi:10.7554/eLife.70092.
     """
-    features = {}
+    features: dict[str, pd.DataFrame] = {}
     for label in derivations:
         # EOG and EMG ride along with the first derivation: YASA takes none without an EEG
         roles = {"eeg": label, **(others if not features else {})}
@@ -90,14 +92,14 @@ def import_antropy() -> None:
     if "antropy" in sys.modules:
         return
     compiling = numba.jit
-    numba.jit = functools.partial(compiling, cache=True)
+    vars(numba)["jit"] = functools.partial(compiling, cache=True)
     try:
         import antropy
-    except (OSError, RuntimeError):  # nowhere to keep them: compiled anew, as YASA would have it
-        numba.jit = compiling
+    except (OSError, RuntimeError):  # no folder can be written to: compiled anew, as without this function
+        vars(numba)["jit"] = compiling
         import antropy  # noqa: F401
     finally:
-        numba.jit = compiling
+        vars(numba)["jit"] = compiling
 
 
 def leave_out(features: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:
@@ -141,11 +143,11 @@ def predict_stages(features: Sequence[pd.DataFrame], roles: Sequence[str]) -> np
     """
     classifier = _load_classifier("+".join(role for role in ("eeg", "eog", "emg") if role in roles))
     table = pd.concat([frame.reset_index(drop=True) for frame in features], axis=1)
-    order = [list(classifier.classes_).index(stage) for stage in ("W", "N1", "N2", "N3", "R")]
-    return classifier.predict_proba(table[classifier.feature_name_])[:, order]
+    order = [list(classifier.classes_).index(stage) for stage in SCORED_STAGES]
+    return np.asarray(classifier.predict_proba(table[classifier.feature_name_]))[:, order]
 
 
-def _load_classifier(name: str):  # noqa: ANN202 - a LightGBM classifier
+def _load_classifier(name: str) -> LGBMClassifier:
     """Load one of the classifiers in YASA's own wheel; a pickle runs code, so none is ever taken from elsewhere."""
     from pathlib import Path
 

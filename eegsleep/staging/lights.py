@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegsleep.errors import RecordingError
-from eegsleep.signals.epochs import EPOCH_S
+from eegsleep.signals.epochs import EPOCH_S, SLEEP_STAGES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,8 +96,8 @@ def find_lights(
         If a time given cannot be understood, or does not lie in the recording.
     """
     found = _find_lights(recording, off, on)
-    words = tuple(str(moment) if moment is not None else None for moment in (off, on))
-    return replace(found, asked=words) if found else None
+    asked = (None if off is None else str(off), None if on is None else str(on))
+    return replace(found, asked=asked) if found else None
 
 
 def _find_lights(recording: Recording, off: str | datetime | None, on: str | datetime | None) -> Lights | None:
@@ -142,7 +142,7 @@ def lights_from_sleep(stages: pd.DataFrame, off_s: float | None = None) -> Light
     night. A recording without sleep is kept whole. Where it is known when the lights went out, the night begins
     there, and only sleep after it counts.
     """
-    asleep = np.flatnonzero(stages["stage"].isin(["N1", "N2", "N3", "R"]))
+    asleep = np.flatnonzero(stages["stage"].isin(SLEEP_STAGES))
     asleep = asleep[(asleep + 1) * EPOCH_S > (off_s or 0.0)]
     whole, source = len(stages) * EPOCH_S, "sleep" if off_s is None else OFF_ALONE
     if not asleep.size:

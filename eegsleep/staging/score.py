@@ -13,7 +13,7 @@ import pandas as pd
 from eegsleep.errors import RecordingError
 from eegsleep.hypnograms.table import make_stages
 from eegsleep.quality import usable_epochs
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_S
+from eegsleep.signals.epochs import EPOCH_SAMPLES, SCORED_STAGES
 from eegsleep.staging.confidence import calibrate
 from eegsleep.staging.features import leave_out, measure_features, predict_stages
 from eegsleep.staging.lights import MARGIN_S, MAX_NIGHT_H, Lights, complete_lights, keep_night
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # Below five minutes YASA's features, which are smoothed over 7.5 min, mean nothing.
 MIN_DURATION_S = 300.0
-STAGES = np.array(["W", "N1", "N2", "N3", "R"])
 
 logger = logging.getLogger(__name__)
 
@@ -99,12 +98,7 @@ def check_duration(recording: Recording) -> None:
         )
 
 
-def score_stages(
-    recording: Recording,
-    quality: pd.DataFrame,
-    settings: StagingSettings | None = None,
-    epochs: slice | None = None,
-) -> pd.DataFrame:
+def score_stages(recording: Recording, quality: pd.DataFrame, settings: StagingSettings | None = None) -> pd.DataFrame:
     """Score 30 s epochs with YASA on every usable derivation, and combine what they say.
 
     In each epoch the probabilities of the derivations that are usable there are averaged, weighted as
@@ -117,15 +111,12 @@ def score_stages(
     quality : pandas.DataFrame
         Table `QUALITY` of that recording.
     settings : StagingSettings, optional
-    epochs : slice, optional
-        The epochs to score; by default all. YASA scales its features by the night, so a day of wake in
-        the file would change the stages of the night.
 
     Returns
     -------
     pandas.DataFrame
-        Table `HYPNOGRAM`. Epochs in which no derivation is usable, and those outside `epochs`, are UNS,
-        with their probabilities missing: YASA would give them a stage all the same.
+        Table `HYPNOGRAM`. Epochs in which no derivation is usable are UNS and their probabilities are
+        missing; YASA would give them a stage.
 
     Raises
     ------
@@ -137,11 +128,11 @@ def score_stages(
     Vallat & Walker 2021, doi:10.7554/eLife.70092; several EEG, a vote outside YASA: yasa#40.
     """
     check_duration(recording)
-    return _score_epochs(recording, quality, choose_staging_channels(recording, quality, settings), epochs)
+    return _score_epochs(recording, quality, choose_staging_channels(recording, quality, settings))
 
 
 def _score_epochs(
-    recording: Recording, quality: pd.DataFrame, weights: dict[str, float], epochs: slice | None
+    recording: Recording, quality: pd.DataFrame, weights: dict[str, float], epochs: slice | None = None
 ) -> pd.DataFrame:
     """Return table `HYPNOGRAM` from the channels that were chosen; see `score_stages`."""
     logger.info("scoring sleep stages")
@@ -169,13 +160,16 @@ def score_night(
     check_duration(recording)
     channels = choose_staging_channels(recording, quality, settings)
     is_long = recording.duration_s > MAX_NIGHT_H * 3600
-    is_open = lights is None or math.isnan(lights.on_s)
-    night = complete_lights(lights, _score_epochs(recording, quality, channels, None)) if is_open else lights
+    if lights is None or math.isnan(lights.on_s):
+        night = complete_lights(lights, _score_epochs(recording, quality, channels))
+    else:
+        night = lights
     margin_s = MARGIN_S if night.known else 0.0
     epochs = night.epochs(recording.n_epochs, margin_s) if is_long else None
     stages = _score_epochs(recording, quality, channels, epochs)
-    # scaled by a whole day, single epochs of its wake look like sleep and draw the night out
-    night = complete_lights(lights, stages) if is_open else night
+    # Features scaled by a whole day make single epochs of its wake look like sleep, which would lengthen the
+    # night; so its borders are found again.
+    night = complete_lights(lights, stages)
     return Staged(keep_night(stages, night), night, channels)
 
 
@@ -191,8 +185,7 @@ def score_derivations(recording: Recording, usable: dict[str, np.ndarray], epoch
     """
     derivations = [label for label in usable if recording.roles[label] == "eeg"]
     others = {recording.roles[label]: label for label in usable if recording.roles[label] != "eeg"}
-    epoch_samples = int(EPOCH_S * ANALYSIS_RATE_HZ)
-    span = slice(epochs.start * epoch_samples, epochs.stop * epoch_samples)
+    span = slice(epochs.start * EPOCH_SAMPLES, epochs.stop * EPOCH_SAMPLES)
     features = measure_features(recording, derivations, others, span)
     time = features.pop("")
     features = {label: leave_out(frame, usable[label]) for label, frame in features.items()}
@@ -207,7 +200,7 @@ def _score_one(
     usable: dict[str, np.ndarray],
 ) -> np.ndarray:
     """Return the probabilities from one derivation, with whichever of EOG and EMG is there in each epoch."""
-    probabilities = np.empty((len(time), len(STAGES)))
+    probabilities = np.empty((len(time), len(SCORED_STAGES)))
     there = np.stack([usable[name] for name in others.values()], axis=1) if others else np.ones((len(time), 0), bool)
     for present in np.unique(there, axis=0):
         rows = (there == present).all(axis=1)
@@ -237,11 +230,11 @@ def combine(
 
 def _as_table(combined: np.ndarray, agreement: np.ndarray, start: int, n_epochs: int) -> pd.DataFrame:
     """Return table `HYPNOGRAM` of the whole recording from the probabilities of some of its epochs."""
-    probabilities = np.full((n_epochs, len(STAGES)), np.nan)
+    probabilities = np.full((n_epochs, len(SCORED_STAGES)), np.nan)
     rows = slice(start, start + len(combined))
     probabilities[rows] = calibrate(combined)
     scored = np.isfinite(probabilities).all(axis=1)
-    stages = np.where(scored, STAGES[np.nan_to_num(probabilities).argmax(axis=1)], "UNS")
+    stages = np.where(scored, np.array(SCORED_STAGES)[np.nan_to_num(probabilities).argmax(axis=1)], "UNS")
     agreed = np.full(n_epochs, np.nan)
     agreed[rows] = agreement
     return make_stages(stages, pd.DataFrame(probabilities), scored, agreed)

@@ -11,7 +11,6 @@ from eegsleep.events.coupling import (
     _chance_of_coupling,
     couple_events,
     modulation_index,
-    slow_phase,
     summarize_coupling,
 )
 from eegsleep.events.slow_oscillations import detect_slow_oscillations
@@ -64,13 +63,6 @@ def test_only_waves_of_the_view_that_is_asked_for_count():
     waves = waves.assign(found_absolute=False, found_relative=True)
     assert not couple_events(recording, spindles, waves)["coupled"].any()
     assert couple_events(recording, spindles, waves, CouplingSettings(relative_waves=True))["coupled"].all()
-
-
-def test_slow_phase_is_zero_at_the_positive_peak():
-    times = np.arange(30_000) / 100
-    phase = slow_phase(np.cos(2 * np.pi * 0.8 * times), (0.3, 1.5))
-    assert phase[[12_500, 15_000]] == pytest.approx(0, abs=0.02)
-    assert np.abs(phase[12_562]) == pytest.approx(np.pi, abs=0.05)
 
 
 def test_chance_is_the_share_of_the_run_that_the_windows_cover():
