@@ -53,7 +53,7 @@ class Uncertainty(NamedTuple):
     high: float = np.nan
 
 
-def calibrate(probabilities: np.ndarray) -> np.ndarray:
+def calibrate_probabilities(probabilities: np.ndarray) -> np.ndarray:
     """Return probabilities whose largest is right as often as it says; the order of stages stays as it is.
 
     Parameters

@@ -14,7 +14,7 @@ from eegsleep.errors import RecordingError
 from eegsleep.hypnograms.table import make_stages
 from eegsleep.quality import usable_epochs
 from eegsleep.signals.epochs import EPOCH_SAMPLES, SCORED_STAGES
-from eegsleep.staging.confidence import calibrate
+from eegsleep.staging.confidence import calibrate_probabilities
 from eegsleep.staging.features import leave_out, measure_features, predict_stages
 from eegsleep.staging.lights import MARGIN_S, MAX_NIGHT_H, Lights, complete_lights, keep_night
 
@@ -232,7 +232,7 @@ def _as_table(combined: np.ndarray, agreement: np.ndarray, start: int, n_epochs:
     """Return table `HYPNOGRAM` of the whole recording from the probabilities of some of its epochs."""
     probabilities = np.full((n_epochs, len(SCORED_STAGES)), np.nan)
     rows = slice(start, start + len(combined))
-    probabilities[rows] = calibrate(combined)
+    probabilities[rows] = calibrate_probabilities(combined)
     scored = np.isfinite(probabilities).all(axis=1)
     stages = np.where(scored, np.array(SCORED_STAGES)[np.nan_to_num(probabilities).argmax(axis=1)], "UNS")
     agreed = np.full(n_epochs, np.nan)
