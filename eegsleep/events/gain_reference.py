@@ -1,4 +1,4 @@
-"""A level of the signal that follows the electrode and not the sleep."""
+"""An amplitude that depends on the electrode's gain and hardly on sleep."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ if TYPE_CHECKING:
 
     from eegsleep.recording.recording import Recording
 
-# Beyond eye movements and slow waves, spindles and beta; below mains and the edge of the analysis rate.
+# Above eye movements, slow waves, spindles and beta; below mains and half of the analysis rate.
 GAIN_HZ = (30.0, 40.0)
 
 
 def gain_reference_uv(recording: Recording, stages: pd.DataFrame, quality: pd.DataFrame) -> dict[str, float]:
     """Measure, by channel, an amplitude that follows the electrode's gain and little else.
 
-    The root mean square of 30-40 Hz in each clean epoch of N2 and N3, and of those the lower quartile.
+    It is the lower quartile, over clean epochs of N2 and N3, of the root mean square in 30-40 Hz.
+
+    Parameters
+    ----------
+    recording : Recording
+    stages, quality : pandas.DataFrame
+        Tables `HYPNOGRAM` and `QUALITY` of that recording.
 
     Returns
     -------
@@ -30,12 +36,12 @@ def gain_reference_uv(recording: Recording, stages: pd.DataFrame, quality: pd.Da
 
     Notes
     -----
-    No signal is beyond a compound's reach. Slow waves, spindles and beta up to 30 Hz are what hypnotics are
-    known to change. Above lie weak cortical activity, muscle and the amplifier's own noise: the quiet
-    quarter of NREM holds the least muscle, but a compound that relaxes it may lower this too, noise that
-    electrode contact does not scale makes it move less than gain does, and a recorder that filters at 35 Hz
-    leaves little to measure. A change here with unchanged sleep speaks for gain; no change does not prove
-    equal gain. Look at impedances as well where the recorder has them.
+    A compound may change any part of the signal. Hypnotics are known to change slow waves, spindles and beta up to
+    30 Hz. Above 30 Hz lie weak cortical activity, muscle and the amplifier's own noise. The quietest quarter of
+    NREM holds the least muscle. Even so, a compound that relaxes muscle may lower the reference; the amplifier's
+    noise, which electrode contact does not scale, makes it change less than gain does; and a recorder that filters
+    at 35 Hz leaves little to measure. If the reference changes and sleep does not, gain has probably changed; if it
+    does not change, gain may still differ. Look at impedances as well where the recorder has them.
     """
     from scipy.fft import rfft, rfftfreq
 

@@ -1,4 +1,4 @@
-"""Slow oscillations: every wave of the band is measured once, and two definitions choose among them."""
+"""Slow oscillations: every wave of the band is measured once, then selected by two definitions."""
 
 from __future__ import annotations
 
@@ -24,36 +24,46 @@ logger = logging.getLogger(__name__)
 
 # Slopes of the filter of the slow band, as in YASA.
 TRANSITION_HZ = 0.2
-# Waves on either side among which a neighbour is sought; a wave of the band lasts 0.7 s or more.
+# Number of waves on either side among which a neighbour is searched; a wave of the band lasts 0.7 s or more.
 _REACH = 8
-# Waves of the band are measured at 25 Hz, crossings and peaks between the samples.
+# The signal is decimated to 25 Hz; crossings and peaks are interpolated between samples.
 _THIN = 4
 _POINTS = ("onset_s", "mid_crossing_s", "end_s", "neg_peak_s", "pos_peak_s", "neg_peak_uv", "pos_peak_uv")
 
 
 @dataclass(frozen=True)
 class SlowOscillationSettings:
-    """How slow oscillations are found: waves of one shape, counted by two yardsticks.
+    """How slow oscillations are found: waves of one shape, with limits in µV or relative to the night.
 
-    The shape is YASA's, after Massimini et al. 2004 and Carrier et al. 2011: a negative half wave of
-    `negative_s`, a positive one of `positive_s`, and the heights `negative_uv`, `positive_uv`, `ptp_uv`
-    (lower limit, and an upper one against artefacts) in the band `band_hz`.
+    *Absolute*, the main view, takes the limits in µV as they are; with a person's own threshold all of them are
+    multiplied by its ratio to `ptp_uv[0]`. This view follows a change of amplitude, and electrode gain as well
+    (141 / 256 / 351 waves at gain 0.8 / 1 / 1.25 on one real recording). *Relative* multiplies all limits so that
+    the threshold from peak to peak is `relative_ptp` times the channel's own reference of that night: the median
+    height of all waves of the band in usable N2, 18 µV on simulated nights and 20 µV on one real recording. A factor
+    of 4 is thus about the 75 µV of the literature. Only N2 is used, so that more N3 does not raise the threshold; at
+    this factor a fifth fewer slow oscillations move the reference by less than 1 %.
 
-    *Absolute*, the main view, takes these microvolts as they are, or times a person's own threshold over
-    `ptp_uv[0]`. It sees a change of amplitude and follows electrode gain as well (141 / 256 / 351 waves at
-    gain 0.8 / 1 / 1.25 on one real recording). *Relative* multiplies all of them so that the threshold from peak
-    to peak is `relative_ptp` times the channel's own reference of that night, the median height of all waves of
-    the band in usable N2. That is 18 µV on simulated nights and 20 µV on one real recording, so that a
-    factor of 4 is about the 75 µV of the literature. N2 alone, so that more N3 does not raise the
-    threshold; at this factor a fifth fewer slow oscillations move the reference by less than 1 %. Below
-    `min_reference_min` of usable N2 there is no relative view.
-
-    A wave is a K-complex if it is found in N2, no wave at least half as high lies within `k_complex_alone_s`
-    of it, and its negative half lasts less than `k_complex_negative_s`. On 20 simulated nights this finds .87
-    of the K-complexes that are detected at all, with a precision of .88; without the last limit .94 and .67 (of 8).
-
-    Candidates are kept down to `candidate_share` of the lower of both thresholds. `method` is "eegsleep",
-    or "yasa" for YASA's detector with its own defaults, as a row to compare with: absolute only.
+    Parameters
+    ----------
+    band_hz : tuple of float
+        Band in which waves are measured.
+    negative_s, positive_s : tuple of float
+        Shortest and longest negative and positive half wave. Shape and limits are YASA's, after Massimini et al.
+        2004 (doi:10.1523/JNEUROSCI.1318-04.2004) and Carrier et al. 2011 (doi:10.1111/j.1460-9568.2010.07543.x).
+    negative_uv, positive_uv, ptp_uv : tuple of float
+        Least and largest depth, height, and amplitude from peak to peak; the upper limits are against artefacts.
+    relative_ptp : float
+        Threshold of the relative view in multiples of the reference.
+    min_reference_min : float
+        With fewer minutes of usable N2 there is no relative view.
+    candidate_share : float
+        Candidates are kept down to this share of the lower of both thresholds.
+    k_complex_alone_s, k_complex_negative_s : float
+        A wave of N2 is a K-complex if no wave at least half as high lies within the first of it, and its negative
+        half is shorter than the second. On 20 simulated nights this finds .87 of the K-complexes that are detected
+        at all, with a precision of .88; without the second limit, on 8 nights, .94 and .67.
+    method : {"eegsleep", "yasa"}
+        "yasa" is YASA's detector with its own defaults, for comparison; it has no relative view.
     """
 
     band_hz: tuple[float, float] = (0.3, 1.5)
@@ -92,12 +102,12 @@ def detect_slow_oscillations(
         Tables `HYPNOGRAM` and `QUALITY` of that recording.
     settings : SlowOscillationSettings, optional
     calibration : Calibration, optional
-        A person's frozen thresholds.
+        The person's own thresholds, from `calibrate_nights`.
 
     Returns
     -------
     pandas.DataFrame
-        Table `SLOW_OSCILLATIONS`: waves that either view finds, told apart by `found_absolute` and
+        Table `SLOW_OSCILLATIONS`: waves that either view finds, marked in the columns `found_absolute` and
         `found_relative`; without a row where none was found.
 
     References
@@ -131,8 +141,8 @@ def find_slow_oscillation_candidates(
     Returns
     -------
     pandas.DataFrame
-        Table `SLOW_OSCILLATION_CANDIDATES`. What is not usable is silenced before the filter, and a wave
-        that reaches into it is left out. Voltages are those of the filtered signal.
+        Table `SLOW_OSCILLATION_CANDIDATES`. Unusable epochs are set to zero before the filter, and waves that
+        reach into them are left out. Voltages are those of the filtered signal.
     """
     settings = settings or SlowOscillationSettings()
     found = [
@@ -150,7 +160,7 @@ def select_slow_oscillations(
     settings: SlowOscillationSettings | None = None,
     calibration: Calibration | None = None,
 ) -> pd.DataFrame:
-    """Choose the slow oscillations among the candidates; the signal is not needed.
+    """Select the slow oscillations among the candidates; the signal is not needed.
 
     Parameters
     ----------
@@ -180,13 +190,13 @@ def select_slow_oscillations(
 
 
 def main_slow_oscillations(waves: pd.DataFrame) -> pd.DataFrame:
-    """Return those of table `SLOW_OSCILLATIONS` that count by the main definition: absolute, no K-complexes."""
+    """Return the rows of table `SLOW_OSCILLATIONS` of the main definition: absolute view, no K-complexes."""
     chosen = waves["found_absolute"] & (waves["kind"] == "slow_oscillation")
     return waves[chosen].reset_index(drop=True)
 
 
 def _is_large(candidates: pd.DataFrame, scale: np.ndarray, settings: SlowOscillationSettings) -> np.ndarray:
-    """Return which waves have the heights asked for, all of them times `scale`; none where that is missing."""
+    """Return which waves are within the limits of height times `scale`; False where `scale` is missing."""
     inside = np.ones(len(candidates), dtype=bool)
     for height_uv, (low, high) in (
         (-candidates["neg_peak_uv"], settings.negative_uv),

@@ -1,4 +1,4 @@
-"""Spindles that can be compared between nights: what a compound changes around them does not change their number."""
+"""Spindles whose number can be compared between nights, whatever a compound does to slow waves around them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SpindleSettings:
 
     Every limit compares a spindle with 8-20 Hz of its own channel and never with delta: scaling only the
     0.4-4 Hz of one real night by 0.7 / 1 / 1.4 makes the count of YASA's defaults 164 / 97 / 48 and leaves
-    this one within 1 %. Most of what is said here `tests/benchmarks/spindle_fairness.py` measures; the bursts of
+    this one within 1 %. Most numbers here are measured by `tests/benchmarks/spindle_fairness.py`; the bursts of
     noise were counted once, by hand.
 
     Parameters
@@ -39,30 +39,32 @@ class SpindleSettings:
         "yasa" is YASA's detector with its own defaults, for comparison; the limits below do not touch it.
     view : {"auto", "absolute", "relative", "either"}
         Which spindles the table holds. Absolute ones reach an amplitude in µV, relative ones a multiple of
-        the channel's own sigma. A single night has no scale but its own and electrode fit differs between
-        nights, so "auto" is relative until the channel was calibrated over all nights of the person; from
-        then on it is absolute, which alone sees all sigma rise or fall. "either" holds both, told apart by
-        `found_absolute` and `found_relative`.
+        the channel's own sigma. Electrode fit differs between nights, and a single night can be compared only
+        with itself: so "auto" is relative for a channel without a calibration, and absolute for one that was
+        calibrated over all nights of the person. Only the absolute view follows a rise or fall of all sigma.
+        "either" holds both, marked in the columns `found_absolute` and `found_relative`.
     band_hz, duration_s : tuple of float
         Lowest and highest frequency; shortest and longest duration, between 40 % of the peak.
     min_sigma_ratio : float
         Least envelope over the channel's median sigma. Of spindles of 20-40 µV (1 s, Hann-shaped) planted in
-        a real recording 5 finds .87, 6 only .69; 4 finds .97 and calls a third more of the native spindles
-        one. On simulated nights nearly every fast spindle found is true at all three.
+        a real recording 5 finds .87, 6 only .69; 4 finds .97, and a third more events in the recording
+        itself. On simulated nights nearly every fast spindle found is a true one at all three.
     min_envelope_uv : float
         Least envelope, µV peak to peak within 2 Hz, for a channel without calibration: five times the median
         sigma is 15 µV on simulated and 17 µV on the real recording.
     min_contrast, min_slow_contrast : float
-        Least envelope over what surrounds it at its own frequency. Slow spindles share theirs with the alpha
-        of arousals: their precision on simulated nights is .67 (F3) and .45 (C4) at 3, .93 and .75 at 4, where
-        recall is .80 and .22. At C4 they are half as large as at F3, hardly above the background.
+        Least envelope over that of the seconds around it at the same frequency. Slow spindles have the same
+        frequency as the alpha of arousals: their precision on simulated nights is .67 (F3) and .45 (C4) at 3, and
+        .93 and .75 at 4, where recall is .80 and .22. At C4 they are half as large as at F3, hardly above the
+        background.
     min_concentration : float
-        Least excess over what 3-6 Hz above it do at that moment: muscle and sharp waves rise everywhere. Of 180
+        Least excess over the amplitude 3-6 Hz above it at that moment: muscle and sharp waves rise at all
+        frequencies. Of 180
         bursts of white noise, 1 s and 15 µV (root mean square), 51 pass at 2, 21 at 2.5 and 10 at 3, which
         costs 3 points of recall on the real recording.
     class_border_hz : float
-        Parts slow from fast spindles, whose frequency peaks lie on either side of it
-        (doi:10.3389/fnhum.2017.00433), unless the person's own were calibrated.
+        Border between slow and fast spindles, whose frequency peaks lie on either side of it
+        (doi:10.3389/fnhum.2017.00433), unless the person's own frequencies were calibrated.
     """
 
     method: str = "eegsleep"
@@ -87,9 +89,9 @@ class SpindleSettings:
 def describe_method(settings: SpindleSettings) -> str:
     """Return, in words for a reader, how spindles are found with these settings."""
     s = settings
-    parted = f"Slow and fast are parted at {s.class_border_hz:g} Hz. Usable N2 and N3 only."
+    border = f"The border between slow and fast is {s.class_border_hz:g} Hz. Usable N2 and N3 only."
     if s.method == "yasa":
-        return f"Spindles: YASA's detector with its defaults; their number falls when slow waves grow. {parted}"
+        return f"Spindles: YASA's detector with its defaults; their number falls when slow waves grow. {border}"
     size = {
         "absolute": f"at least {s.min_envelope_uv:g} µV or what was calibrated",
         "either": f"at least {s.min_sigma_ratio:g} times the night's own sigma or {s.min_envelope_uv:g} µV",
@@ -97,7 +99,7 @@ def describe_method(settings: SpindleSettings) -> str:
     return (
         f"Spindles: rises of {s.band_hz[0]:g}–{s.band_hz[1]:g} Hz that last {s.duration_s[0]:g}–{s.duration_s[1]:g} s, "
         f"{size}, and stand out in time and frequency; nothing below 8 Hz is looked at, so that a change in slow "
-        f"waves does not change their number. {parted}"
+        f"waves does not change their number. {border}"
     )
 
 
@@ -139,7 +141,7 @@ def detect_spindles(
 def select_spindles(
     candidates: pd.DataFrame, settings: SpindleSettings | None = None, calibration: Calibration | None = None
 ) -> pd.DataFrame:
-    """Judge candidates: the whole of detection that has settings, and none that needs the signal.
+    """Select the spindles among the candidates; this step has all the settings and does not need the signal.
 
     Parameters
     ----------
@@ -152,7 +154,7 @@ def select_spindles(
     Returns
     -------
     pandas.DataFrame
-        Table `SPINDLES`, in order of channel and onset. Of two that overlap the one with more contrast stays.
+        Table `SPINDLES`, in order of channel and onset. Of two that overlap the one with more contrast is kept.
     """
     s = settings or SpindleSettings()
     frame = check_table(candidates, SPINDLE_CANDIDATES)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def clean_events(events: pd.DataFrame, time_column: str, usable: np.ndarray) -> pd.DataFrame:
-    """Return the events of a channel whose peak lies in one of its usable epochs."""
+    """Return the events of a channel whose peak, in `time_column`, lies in one of its usable epochs."""
     return events[values_at(usable, events[time_column])]
 
 
@@ -29,7 +29,7 @@ def _event_rows(
     events: pd.DataFrame, place: Place, density: str, means: dict[str, str], spoken: str, needed_min: float
 ) -> list[dict]:
     """Return the density of `events` and the mean of each column of `means` (marker to column)."""
-    lack = place.lack(needed_min)
+    lack = place.describe_lack(needed_min)
     n = len(events)
     rows = [make_row(density, place, math.nan if lack else n / place.clean_min, n, lack)]
     for marker, column in means.items():
@@ -81,7 +81,7 @@ def slow_oscillation_rows(waves: pd.DataFrame, place: Place, settings: MarkerSet
 
 def coupling_rows(coupling: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
     """Return phase, strength, share and density of coupled spindles."""
-    lack = place.lack(settings.min_coupling_min)
+    lack = place.describe_lack(settings.min_coupling_min)
     rows = []
     for p, a in COUPLING_KINDS.items():
         chosen = _in_stage(coupling, place, p)
@@ -122,7 +122,7 @@ def yasa_rows(by_yasa: Mapping[str, pd.DataFrame], place: Place, settings: Marke
 
 
 def audit_rows(audit: pd.DataFrame, spindles: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
-    """Return how much of what was planted was found, and the density of spindles corrected for it."""
+    """Return the share of planted events that were found, and the density of spindles corrected for it."""
     inside = audit[audit["stage"].isin(EVENT_STAGES[place.stage])]
     rows = []
     for kind in ("spindle", "slow_oscillation"):
@@ -132,7 +132,7 @@ def audit_rows(audit: pd.DataFrame, spindles: pd.DataFrame, place: Place, settin
         recall = 100 * mine["n_found"].sum() / planted if planted else math.nan
         rows.append(make_row(f"{kind}_recall_percent", place, recall, planted, reason))
     chosen = _in_stage(spindles, place, "")
-    lack = place.lack(settings.min_event_min)
+    lack = place.describe_lack(settings.min_event_min)
     pooled = inside[inside["kind"] == "spindle"].groupby("planted_uv", as_index=False)[["n_planted", "n_found"]].sum()
     pooled["recall"] = pooled["n_found"] / pooled["n_planted"]
     total = correct_for_recall(chosen["amplitude_uv"].to_numpy(), pooled) if len(pooled) else math.nan
@@ -142,9 +142,9 @@ def audit_rows(audit: pd.DataFrame, spindles: pd.DataFrame, place: Place, settin
 
 
 def chance_rows(summary: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
-    """Return what of the coupling chance explains, and the modulation index."""
+    """Return the coupling that chance gives, the excess over it, and the modulation index."""
     inside = summary[summary["stage"] == place.stage].set_index("spindle_class")
-    lack = place.lack(settings.min_coupling_min)
+    lack = place.describe_lack(settings.min_coupling_min)
     rows = []
     for p, a in COUPLING_KINDS.items():
         found = inside.loc[p.rstrip("_") or "all"]

@@ -1,8 +1,8 @@
-"""How sure the stages are: calibrated probabilities, and what they leave open in each sleep statistic.
+"""How sure the stages are: calibrated probabilities, and an interval for each sleep statistic.
 
 Constants here were measured on simulated nights and on the one real segment with an expert's stages
 (tests/benchmarks/staging_on_simulated_nights.py). Simulated nights are easier to stage than real ones, so
-the intervals are the least that must be reckoned with.
+the true intervals of real nights are at least as wide as these.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from eegsleep.staging.statistics import measure_codes
 if TYPE_CHECKING:
     import pandas as pd
 
-# YASA is less sure than it is right: 86 % against 92 % of the epochs of 40 simulated nights, 80 % against
+# YASA's confidence is below its accuracy: 86 % against 92 % of the epochs of 40 simulated nights, 80 % against
 # 86 % of the real segment. The best temperature was 0.66 on the former and 0.78 on the latter (temperature
 # scaling: Guo et al. 2017, arXiv:1706.04599).
 TEMPERATURE = 0.7
@@ -46,7 +46,7 @@ _MINUTES = {"n1_min": ["N1"], "n2_min": ["N2"], "n3_min": ["N3"], "rem_min": ["R
 
 
 class Uncertainty(NamedTuple):
-    """What is left open in one sleep statistic; NaN where it cannot be told."""
+    """Expected value and 95 % interval of one sleep statistic, in its own unit; NaN where not known."""
 
     expected: float = np.nan
     low: float = np.nan
@@ -54,12 +54,21 @@ class Uncertainty(NamedTuple):
 
 
 def calibrate_probabilities(probabilities: np.ndarray) -> np.ndarray:
-    """Return probabilities whose largest is right as often as it says; the order of stages stays as it is.
+    """Return probabilities whose largest agrees with how often that stage is right.
 
     Parameters
     ----------
     probabilities : numpy.ndarray, shape (n_epochs, 5)
-        As YASA gives them; rows of NaN stay so.
+        As YASA gives them; rows of NaN stay NaN.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_epochs, 5)
+        Each row sums to 1, and its stages keep their order.
+
+    Notes
+    -----
+    Temperature scaling with `TEMPERATURE` (Guo et al. 2017, arXiv:1706.04599).
     """
     sharpened = probabilities ** (1 / TEMPERATURE)
     return sharpened / sharpened.sum(axis=1, keepdims=True)
@@ -76,16 +85,20 @@ def measure_uncertainty(stages: pd.DataFrame) -> dict[str, Uncertainty]:
     Returns
     -------
     dict of str to Uncertainty
-        By statistic. `expected` is there for minutes of stages: the sum of their probabilities. The
-        interval is the value counted, plus and minus a multiple of its standard deviation over hypnograms
-        drawn from the probabilities; it says nothing of whether YASA suits this sleeper and device.
-        Empty for stages that were given, not scored.
+        By name of the statistic. `expected` is given for minutes of stages only: the sum of their
+        probabilities. The interval is the value counted, plus and minus a multiple of its standard deviation
+        over hypnograms drawn from the probabilities. It does not cover how well YASA suits this sleeper and
+        device. Empty for stages that were given and have no probabilities.
 
     Notes
     -----
-    A draw keeps one quantile for a run of epochs and one shift of the log probabilities for the night, so
-    that its errors go together as those of a stager do; with independent epochs the intervals would be
-    several times too narrow. The seed is fixed: the same night has the same interval.
+    A draw uses one quantile for a run of epochs and one shift of the log probabilities for the night, so
+    that neighbouring epochs err together, as a stager's do. With independent epochs the intervals would be
+    several times too narrow. The seed is fixed, so that the same night has the same interval.
+
+    References
+    ----------
+    Split conformal prediction with scaled residuals: Lei et al. 2018, doi:10.1080/01621459.2017.1307116.
     """
     probabilities = stages[PROBABILITY_COLUMNS].to_numpy()
     scored = (stages["stage"] != "UNS").to_numpy() & np.isfinite(probabilities).all(axis=1)
@@ -112,7 +125,7 @@ def _interval(name: str, value: float, drawn: np.ndarray) -> Uncertainty:
         return Uncertainty()
     half = _WIDER.get(name, _WIDTH) * float(drawn.std())
     if name.endswith("_min") and half > 0:
-        half = max(half, EPOCH_MIN)  # nobody knows a time to less than an epoch
+        half = max(half, EPOCH_MIN)  # a time is known to one epoch at best
     high = min(value + half, 100.0) if name.endswith("_percent") else value + half
     return Uncertainty(low=max(value - half, 0.0), high=high)
 

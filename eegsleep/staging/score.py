@@ -1,4 +1,4 @@
-"""Sleep stages by YASA on every usable derivation, and what YASA does not say: how sure, and where not at all."""
+"""Sleep stages by YASA on every usable derivation, with calibrated probabilities and unscored epochs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from eegsleep.staging.lights import MARGIN_S, MAX_NIGHT_H, Lights, complete_ligh
 if TYPE_CHECKING:
     from eegsleep.recording.recording import Recording
 
-# Below five minutes YASA's features, which are smoothed over 7.5 min, mean nothing.
+# YASA's features are smoothed over 7.5 min; in less than five minutes they have no meaning.
 MIN_DURATION_S = 300.0
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,12 @@ logger = logging.getLogger(__name__)
 class StagingSettings:
     """How stages are scored.
 
-    A channel is given to the classifier when at least `min_usable_fraction` of its epochs are usable.
+    Parameters
+    ----------
+    use_eog, use_emg : bool
+        Whether an EOG and an EMG are staged with, where the recording has them.
+    min_usable_fraction : float
+        A channel is staged with where at least this share of its epochs is usable.
     """
 
     use_eog: bool = True
@@ -60,10 +65,22 @@ class Staged(NamedTuple):
 def choose_staging_channels(
     recording: Recording, quality: pd.DataFrame, settings: StagingSettings | None = None
 ) -> dict[str, float]:
-    """Return the channels that are staged, EEG first in order of trust, and the weight of each.
+    """Choose the channels that are staged, and the weight of each.
 
-    A derivation's weight is the share of its epochs that are usable: one that fails half the night is
-    believed less in the other half. EOG and EMG have the weight 1; they add to each derivation.
+    A derivation's weight is the share of its epochs that are usable: one that fails for half the night counts
+    less in the other half too. EOG and EMG have the weight 1; they are used together with each derivation.
+
+    Parameters
+    ----------
+    recording : Recording
+    quality : pandas.DataFrame
+        Table `QUALITY` of that recording.
+    settings : StagingSettings, optional
+
+    Returns
+    -------
+    dict of str to float
+        Label to weight, EEG first in order of trust.
 
     Raises
     ------
@@ -99,10 +116,10 @@ def check_duration(recording: Recording) -> None:
 
 
 def score_stages(recording: Recording, quality: pd.DataFrame, settings: StagingSettings | None = None) -> pd.DataFrame:
-    """Score 30 s epochs with YASA on every usable derivation, and combine what they say.
+    """Score 30 s epochs with YASA on every usable derivation, and combine the probabilities.
 
-    In each epoch the probabilities of the derivations that are usable there are averaged, weighted as
-    `choose_staging_channels` says. Where EOG or EMG is not usable, YASA's classifier without it is asked.
+    In each epoch the probabilities of the derivations that are usable there are averaged with the weights of
+    `choose_staging_channels`. Where EOG or EMG is not usable, YASA's classifier without it is used.
     One derivation on a clean night gives YASA's own stages.
 
     Parameters
@@ -146,16 +163,30 @@ def _score_epochs(
 def score_night(
     recording: Recording, quality: pd.DataFrame, settings: StagingSettings | None = None, lights: Lights | None = None
 ) -> Staged:
-    """Score the night within a recording, and say from when to when it was.
+    """Score the night within a recording, and find lights off and on where they are not known.
 
-    Where lights off and on are known, nothing outside them is kept. A recording of more than a night's
-    length is scored twice if need be: once to find the night, and once from 30 min before it to 30 min
-    after, because YASA scales its features by all it is given.
+    Epochs outside lights off and on are unscored. A recording of more than a night's length is scored twice where
+    lights are not known: once to find the night, and once from 30 min before it to 30 min after, because YASA
+    scales its features over all epochs it gets.
+
+    Parameters
+    ----------
+    recording : Recording
+    quality : pandas.DataFrame
+        Table `QUALITY` of that recording.
+    settings : StagingSettings, optional
+    lights : Lights, optional
+        As `find_lights` returns them.
 
     Returns
     -------
     Staged
-        `stages` are those of the whole recording; UNS outside the night.
+        `stages` has a row for every epoch of the recording, UNS outside the night.
+
+    Raises
+    ------
+    RecordingError
+        If the recording is shorter than `MIN_DURATION_S`, or no derivation is usable.
     """
     check_duration(recording)
     channels = choose_staging_channels(recording, quality, settings)
@@ -180,7 +211,7 @@ def score_derivations(recording: Recording, usable: dict[str, np.ndarray], epoch
     ----------
     recording : Recording
     usable : dict of str to numpy.ndarray
-        The channels to use and which of `epochs` each can be believed in.
+        The channels to use, and in which of `epochs` each is usable, shape (n_epochs,).
     epochs : slice
     """
     derivations = [label for label in usable if recording.roles[label] == "eeg"]
@@ -199,7 +230,7 @@ def _score_one(
     others: dict[str, str],
     usable: dict[str, np.ndarray],
 ) -> np.ndarray:
-    """Return the probabilities from one derivation, with whichever of EOG and EMG is there in each epoch."""
+    """Return the probabilities from one derivation, with EOG and EMG in the epochs in which they are usable."""
     probabilities = np.empty((len(time), len(SCORED_STAGES)))
     there = np.stack([usable[name] for name in others.values()], axis=1) if others else np.ones((len(time), 0), bool)
     for present in np.unique(there, axis=0):
@@ -213,10 +244,22 @@ def _score_one(
 def combine(
     by_derivation: dict[str, np.ndarray], usable: dict[str, np.ndarray], weights: dict[str, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return combined probabilities, NaN where no derivation is usable, and how far derivations agree.
+    """Return the weighted mean of the derivations' probabilities, and how far the derivations agree.
 
-    Agreement is the weighted share of the usable derivations that by themselves give the combined stage;
-    it is missing where fewer than two are usable.
+    Parameters
+    ----------
+    by_derivation : dict of str to numpy.ndarray, shape (n_epochs, 5)
+        Probabilities from each derivation.
+    usable : dict of str to numpy.ndarray of bool, shape (n_epochs,)
+    weights : dict of str to float
+
+    Returns
+    -------
+    combined : numpy.ndarray, shape (n_epochs, 5)
+        NaN where no derivation is usable.
+    agreement : numpy.ndarray, shape (n_epochs,)
+        Weighted share of the usable derivations that by themselves give the combined stage; NaN where fewer than
+        two are usable.
     """
     votes = np.stack(list(by_derivation.values()))
     weight = np.stack([weights[label] * usable[label] for label in by_derivation])

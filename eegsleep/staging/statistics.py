@@ -1,4 +1,4 @@
-"""What a hypnogram says about the night: minutes, latencies, continuity, and the NREM-REM cycles."""
+"""Sleep statistics of a hypnogram: minutes, latencies, continuity, and the NREM-REM cycles."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from eegsleep.tables import HYPNOGRAM, check_table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Sleep that lasted this long has set in for good: "latency to persistent sleep" of the trial literature
-# (e.g. Lankford et al. 2008, PMC2572741, where it is a primary endpoint).
+# Length of unbroken sleep that "latency to persistent sleep" waits for, as in clinical trials (e.g. Lankford et
+# al. 2008, PMC2572741, where it is a primary endpoint).
 PERSISTENT_SLEEP_MIN = 10.0
 # Feinberg & Floyd 1979, doi:10.1111/j.1469-8986.1979.tb02991.x.
 NREM_PERIOD_MIN = 15.0
@@ -34,7 +34,7 @@ class Measure(NamedTuple):
 
 
 def measure_sleep(stages: pd.DataFrame) -> dict[str, Measure]:
-    """Measure how long, how soon and how soundly the night was slept.
+    """Measure the sleep statistics of a night: durations, latencies and continuity.
 
     Definitions are those of the AASM manual (parameters to be reported), with lights off at the first
     epoch and lights on at the end of the last. An epoch is 30 s.
@@ -84,7 +84,7 @@ def measure_sleep(stages: pd.DataFrame) -> dict[str, Measure]:
 
 
 def measure_codes(codes: NDArray[np.str_]) -> dict[str, Measure]:
-    """Return what `measure_sleep` does from one stage name an epoch, for those who have many hypnograms."""
+    """Return what `measure_sleep` returns, from an array of stage names; faster for many hypnograms."""
     scored = int(np.sum(codes != "UNS"))
     measures = {
         "tib_min": Measure(codes.size * EPOCH_MIN),
