@@ -125,7 +125,7 @@ def describe_methods(
     s, w = settings, settings.slow_oscillations
     scored = (
         f"Stages: YASA {versions['yasa']} (doi:10.7554/eLife.70092) on {', '.join(staged)}, 30 s epochs, "
-        "unfiltered signal; the probabilities of several derivations are averaged, each weighted by its share of usable "
+        "unfiltered signal; the probabilities of several derivations are averaged, weighted by their shares of usable "
         "epochs. Epochs in which none is usable are unscored. Confidence is calibrated on simulated nights and one "
         "real recording; the 95 % intervals of sleep statistics cover unsure stages, and not whether YASA suits this "
         "device. "
