@@ -161,12 +161,28 @@ def measure_quality(recording: Recording, settings: QualitySettings | None = Non
 
 
 def usable_epochs(quality: pd.DataFrame, channel: str) -> np.ndarray:
-    """Return for each epoch whether `channel` is usable, bool of shape (n_epochs,), from table `QUALITY`."""
+    """Return which epochs of a channel are usable.
+
+    Parameters
+    ----------
+    quality : pandas.DataFrame
+        Table `QUALITY`.
+    channel : str
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_epochs,)
+    """
     return quality.loc[quality["channel"] == channel, "usable"].to_numpy()
 
 
 def reason_kind(reason: str) -> str:
     """Return to which kind a reason of table `QUALITY` belongs.
+
+    Parameters
+    ----------
+    reason : str
+        Column `reason`; empty for a usable epoch.
 
     Returns
     -------

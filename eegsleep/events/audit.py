@@ -187,7 +187,7 @@ def _native(spindles: pd.DataFrame, waves: pd.DataFrame, label: str) -> np.ndarr
 def _plan(
     label: str, stages: pd.DataFrame, usable: np.ndarray, native: np.ndarray, settings: AuditSettings
 ) -> pd.DataFrame:
-    """Return what is planted where on one channel: kind, stage, centre, amplitude, frequency, duration."""
+    """Return the events to plant on one channel: kind, stage, centre, amplitude, frequency, duration."""
     rng = np.random.default_rng([settings.seed, *label.encode()])
     rows = []
     for stage in NREM:

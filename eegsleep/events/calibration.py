@@ -72,6 +72,16 @@ class Calibration:
 def read_calibration(path: Path) -> Calibration:
     """Read a calibration as `eegsleep calibrate` writes it.
 
+    Parameters
+    ----------
+    path : pathlib.Path
+        A JSON file.
+
+    Returns
+    -------
+    Calibration
+        With the hash of the file in `sha256`.
+
     Raises
     ------
     SettingsError
@@ -88,5 +98,12 @@ def read_calibration(path: Path) -> Calibration:
 
 
 def save_calibration(calibration: Calibration, path: Path) -> None:
-    """Write a calibration as the JSON that `read_calibration` and `--calibration` read."""
+    """Write a calibration as the JSON that `read_calibration` and `--calibration` read.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    path : pathlib.Path
+        Replaced whole where it exists.
+    """
     write_file(path, encode_json(calibration.as_dict()))

@@ -190,7 +190,18 @@ def select_slow_oscillations(
 
 
 def main_slow_oscillations(waves: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of table `SLOW_OSCILLATIONS` of the main definition: absolute view, no K-complexes."""
+    """Select the slow oscillations of the main definition: absolute view, no K-complexes.
+
+    Parameters
+    ----------
+    waves : pandas.DataFrame
+        Table `SLOW_OSCILLATIONS`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Its rows that count, numbered anew.
+    """
     chosen = waves["found_absolute"] & (waves["kind"] == "slow_oscillation")
     return waves[chosen].reset_index(drop=True)
 

@@ -87,7 +87,17 @@ class SpindleSettings:
 
 
 def describe_method(settings: SpindleSettings) -> str:
-    """Return, in words for a reader, how spindles are found with these settings."""
+    """Describe how spindles are found with these settings.
+
+    Parameters
+    ----------
+    settings : SpindleSettings
+
+    Returns
+    -------
+    str
+        A paragraph for the report.
+    """
     s = settings
     border = f"The border between slow and fast is {s.class_border_hz:g} Hz. Usable N2 and N3 only."
     if s.method == "yasa":

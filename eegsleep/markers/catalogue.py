@@ -54,7 +54,7 @@ class Marker:
         return self.rem_family if stage == "R" and self.rem_family else self.family
 
     def direction_in(self, stage: str) -> Literal["+", "-", "0"]:
-        """Return the direction in `stage`: what is good in NREM says nothing about REM."""
+        """Return the direction in `stage`; in REM it is "0" where the marker has another family there."""
         return "0" if stage == "R" and self.rem_family else self.direction
 
 

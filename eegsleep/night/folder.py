@@ -96,6 +96,16 @@ def _check_same_recording(folder: Path, night: Night) -> None:
 def load_night(folder: str | Path) -> Night:
     """Read a night folder back, after checking its tables against the hashes in its provenance.
 
+    Parameters
+    ----------
+    folder : path
+        A night folder, as `save_night` writes it.
+
+    Returns
+    -------
+    Night
+        Without what is not kept on disk: `methods`, `spectrogram`, `averages`, and the parts of `events` that say so.
+
     Raises
     ------
     EegSleepError

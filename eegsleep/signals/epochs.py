@@ -25,7 +25,19 @@ EPOCH_SAMPLES = int(EPOCH_S * ANALYSIS_RATE_HZ)
 
 
 def cut_epochs(signal: np.ndarray, n_epochs: int) -> np.ndarray:
-    """Return the first epochs of a signal at the analysis rate, a view of shape (n_epochs, `EPOCH_SAMPLES`)."""
+    """Return the first epochs of a signal.
+
+    Parameters
+    ----------
+    signal : numpy.ndarray, shape (n_samples,)
+        At the analysis rate, at least `n_epochs` long.
+    n_epochs : int
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_epochs, `EPOCH_SAMPLES`)
+        A view of the signal.
+    """
     return signal[: n_epochs * EPOCH_SAMPLES].reshape(n_epochs, EPOCH_SAMPLES)
 
 
@@ -93,12 +105,29 @@ def values_at(values: np.ndarray, times_s: np.ndarray, beyond: bool | str = Fals
 
 
 def stage_at(stages: pd.DataFrame, times_s: np.ndarray) -> np.ndarray:
-    """Return the stage in which each of `times_s` lies, UNS beyond the last epoch, as `values_at` does."""
+    """Return the stage in which each time lies.
+
+    Parameters
+    ----------
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM`.
+    times_s : array-like, shape (n,)
+        Seconds from the first sample.
+
+    Returns
+    -------
+    numpy.ndarray of object, shape (n,)
+        UNS beyond the last epoch.
+    """
     return values_at(stages["stage"].to_numpy(dtype=object), times_s, "UNS")
 
 
 def find_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the unbroken runs of True in `mask`, shape (n,).
+    """Find the unbroken runs of True.
+
+    Parameters
+    ----------
+    mask : numpy.ndarray of bool, shape (n,)
 
     Returns
     -------

@@ -149,7 +149,20 @@ def lights_from_hypnogram(off_s: float | None, on_s: float | None, n_epochs: int
 
 
 def complete_lights(lights: Lights | None, stages: pd.DataFrame) -> Lights:
-    """Return lights off and on; those that are not known are found from the stages, table `HYPNOGRAM`."""
+    """Return lights off and on, found from the stages where they are not known.
+
+    Parameters
+    ----------
+    lights : Lights or None
+        As `find_lights` returns them.
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM` of the whole recording.
+
+    Returns
+    -------
+    Lights
+        The same where both are known.
+    """
     if lights is None:
         return lights_from_sleep(stages)
     return lights_from_sleep(stages, lights.off_s) if np.isnan(lights.on_s) else lights
@@ -168,6 +181,11 @@ def lights_from_sleep(stages: pd.DataFrame, off_s: float | None = None) -> Light
     off_s : float, optional
         Lights off in s from the first sample, where it is known. The night begins there, and only sleep after it
         counts.
+
+    Returns
+    -------
+    Lights
+        With the source `sleep`, or `OFF_ALONE` where lights off was given.
     """
     asleep = np.flatnonzero(stages["stage"].isin(SLEEP_STAGES))
     asleep = asleep[(asleep + 1) * EPOCH_S > (off_s or 0.0)]
@@ -183,7 +201,16 @@ def lights_from_sleep(stages: pd.DataFrame, off_s: float | None = None) -> Light
 def keep_night(stages: pd.DataFrame, lights: Lights) -> pd.DataFrame:
     """Return the hypnogram with the epochs before lights off and after lights on unscored.
 
-    Their probabilities are kept.
+    Parameters
+    ----------
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM` of the whole recording.
+    lights : Lights
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table `HYPNOGRAM`; probabilities of unscored epochs are kept.
     """
     inside = np.zeros(len(stages), dtype=bool)
     inside[lights.epochs(len(stages))] = True

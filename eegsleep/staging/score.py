@@ -205,7 +205,7 @@ def score_night(
 
 
 def score_derivations(recording: Recording, usable: dict[str, np.ndarray], epochs: slice) -> dict[str, np.ndarray]:
-    """Return YASA's probabilities from each derivation, shape (n_epochs, 5), by label.
+    """Predict the stages from each derivation alone.
 
     Parameters
     ----------
@@ -213,6 +213,11 @@ def score_derivations(recording: Recording, usable: dict[str, np.ndarray], epoch
     usable : dict of str to numpy.ndarray
         The channels to use, and in which of `epochs` each is usable, shape (n_epochs,).
     epochs : slice
+
+    Returns
+    -------
+    dict of str to numpy.ndarray, shape (n_epochs, 5)
+        Probabilities of W, N1, N2, N3 and R by label of the derivation.
     """
     derivations = [label for label in usable if recording.roles[label] == "eeg"]
     others = {recording.roles[label]: label for label in usable if recording.roles[label] != "eeg"}

@@ -84,7 +84,17 @@ def measure_sleep(stages: pd.DataFrame) -> dict[str, Measure]:
 
 
 def measure_codes(codes: NDArray[np.str_]) -> dict[str, Measure]:
-    """Return what `measure_sleep` returns, from an array of stage names; faster for many hypnograms."""
+    """Measure the sleep statistics of an array of stages, as `measure_sleep` does; faster for many hypnograms.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray of str, shape (n_epochs,)
+        One of `STAGES` an epoch; they are not checked.
+
+    Returns
+    -------
+    dict of str to Measure
+    """
     scored = int(np.sum(codes != "UNS"))
     measures = {
         "tib_min": Measure(codes.size * EPOCH_MIN),
