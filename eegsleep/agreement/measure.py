@@ -17,6 +17,7 @@ from eegsleep import tables
 from eegsleep.agreement.limits import limits_of_agreement, proportional_bias
 from eegsleep.errors import EegSleepError, TableError
 from eegsleep.provenance import write_file
+from eegsleep.signals import epochs
 from eegsleep.staging.statistics import measure_sleep
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-STAGES = ("W", "N1", "N2", "N3", "R")
+STAGES = tuple(stage for stage in epochs.STAGES if stage != "UNS")
 SCORES = ("accuracy", "kappa", "macro_f1", "f1_w", "f1_n1", "f1_n2", "f1_n3", "f1_r")
 STATISTICS = {
     "tst_min": "min",

@@ -12,6 +12,7 @@ from eegsleep.errors import TableError
 from eegsleep.file_names import PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.hypnograms.read import read_hypnogram
 from eegsleep.hypnograms.scoring import align_scoring
+from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.tables import HYPNOGRAM, JOBS, read_table
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _read_observed(path: Path, coding: str | None) -> tuple[pd.DataFrame, dateti
         return read_table(path / "hypnogram.csv", HYPNOGRAM), _start_of(path)
     scoring, start = _read_scoring(path, coding)
     end_s = float((scoring.onsets_s + scoring.durations_s).max())
-    return align_scoring(scoring, start, max(1, int(end_s // 30)))[0], start
+    return align_scoring(scoring, start, max(1, int(end_s // EPOCH_S)))[0], start
 
 
 def _read_scoring(path: Path, coding: str | None):  # noqa: ANN202 - Scoring and a time

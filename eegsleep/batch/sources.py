@@ -164,7 +164,7 @@ def _with_expert(job: Job) -> Job:
 
 def _jobs_of_path(path: Path, asked: Job, output: Path) -> list[Job]:
     """Return the nights of one recording or one folder."""
-    from eegsleep.recording.read import make_id
+    from eegsleep.recording.recording import make_id
 
     if not path.exists():
         raise SettingsError(
@@ -277,7 +277,7 @@ def _name_apart(jobs: list[Job], roots: Sequence[Path], output: Path) -> list[Jo
         If that does not tell two apart.
     """
     from eegsleep.batch.jobs_file import name_file, read_rows
-    from eegsleep.recording.read import make_id
+    from eegsleep.recording.recording import make_id
 
     jobs = list({os.path.abspath(job.file): job for job in jobs}.values())  # noqa: PTH100 - `..` is to go, links stay
     n_of = Counter(job.night.casefold() for job in jobs)

@@ -17,6 +17,7 @@ import numpy as np
 from eegsleep.errors import TableError
 from eegsleep.hypnograms.table import make_stages
 from eegsleep.recording.faults import clean_text
+from eegsleep.recording.limits import MAX_DURATION_S
 from eegsleep.signals.epochs import EPOCH_S, STAGES
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_PERIODS = 100_000
-MAX_SPAN_S = 72 * 3600.0
 # A list without times is believed to belong to a recording whose length it has, to 5 %: scorers stop a few
 # epochs early, while another epoch length or another night differs by more.
 _LENGTH_TOLERANCE = 0.05
@@ -80,10 +80,10 @@ class Scoring:
 
 
 @dataclass(frozen=True)
-class Clock:
-    """When onset 0 of a scoring was, as far as its file says; see `Scoring` for the fields."""
+class ScoringStart:
+    """When onset 0 of a scoring was, as far as its file says; `moment` is `Scoring.start`, the rest as there."""
 
-    start: datetime | None = None
+    moment: datetime
     dated: bool = True
     alternative: datetime | None = None
 
@@ -93,7 +93,7 @@ def build_scoring(
     events: Iterable[tuple[float, float | None, str]],
     meanings: dict[str, str],
     *,
-    clock: Clock | None = None,
+    start: ScoringStart | None = None,
     epoch_s: float | None = None,
     timed: bool = True,
     notes: tuple[str, ...] = (),
@@ -107,7 +107,7 @@ def build_scoring(
         A stage without duration lasts one epoch where the file has a row an epoch, else until the next stage.
     meanings : dict of str to str
         What each label means, from `stage_codings.read_labels`.
-    clock : Clock, optional
+    start : ScoringStart, optional
         When onset 0 was; without it onsets count from the recording's first sample.
     epoch_s : float, optional
         Length of the epochs, where the file does not say.
@@ -129,7 +129,7 @@ def build_scoring(
     labels = [row[2] for row in rows]
     durations_s, more = _fill_durations(onsets_s, [row[1] for row in rows], labels, epoch_s)
     more = remarks + more
-    stages, onsets_s, durations_s, clashes = _untangle([meanings[x] for x in labels], onsets_s, durations_s)
+    stages, onsets_s, durations_s, clashes = _separate_periods([meanings[x] for x in labels], onsets_s, durations_s)
     ignored = Counter(event[2] for event in events if meanings[event[2]] == "")
     if ignored:
         names = ", ".join(clean_text(name, 40) for name, _ in ignored.most_common(5))
@@ -139,15 +139,15 @@ def build_scoring(
         tuple(stages),
         onsets_s,
         durations_s,
-        relative=clock is None,
+        relative=start is None,
         timed=timed,
         lights_off_s=min(lights["lights off"], default=None),
         lights_on_s=max(lights["lights on"], default=None),
         notes=(*notes, *more, *clashes),
     )
-    if clock is None:
+    if start is None:
         return scoring
-    return replace(scoring, start=clock.start, dated=clock.dated, alternative=clock.alternative)
+    return replace(scoring, start=start.moment, dated=start.dated, alternative=start.alternative)
 
 
 def _check_times(rows: list[tuple[float, float | None, str]], kind: str) -> None:
@@ -158,11 +158,11 @@ def _check_times(rows: list[tuple[float, float | None, str]], kind: str) -> None
     times = np.array([(onset, duration or 0.0) for onset, duration, _ in rows])
     if not np.isfinite(times).all() or (times[:, 1] < 0).any():
         raise TableError("an onset or duration of the hypnogram is no time", allowed="seconds, durations not negative")
-    if np.abs(times).max() > MAX_SPAN_S:
+    if np.abs(times).max() > MAX_DURATION_S:
         raise TableError(
             "the hypnogram does not lie in one recording",
             found=f"an onset or duration of {np.abs(times).max():g} s",
-            allowed=f"up to {MAX_SPAN_S:g} s (72 h)",
+            allowed=f"up to {MAX_DURATION_S:g} s (72 h)",
         )
 
 
@@ -207,7 +207,7 @@ def _fill_durations(
     return np.where(np.isfinite(given), given, filled), notes
 
 
-def _untangle(
+def _separate_periods(
     stages: list[str], onsets_s: np.ndarray, durations_s: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
     """Return periods that do not overlap: a stage ends where the next begins, two at once are unscored."""

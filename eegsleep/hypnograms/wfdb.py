@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from eegsleep.errors import TableError
 from eegsleep.hypnograms.codings import read_labels
 from eegsleep.hypnograms.scoring import MAX_PERIODS, Scoring, build_scoring
+from eegsleep.recording.edf.header import is_edf
 from eegsleep.recording.faults import clean_text
 from eegsleep.recording.wfdb.header import read_rate_hz
 from eegsleep.signals.epochs import EPOCH_S
@@ -25,7 +26,6 @@ _SKIP, _NUM, _SUB, _CHN, _AUX = 59, 60, 61, 62, 63
 _LAST_CODE = 49
 # A night has some ten thousand bytes. What is longer, or EDF, whose header is such a chain too, is not walked.
 _MAX_BYTES = 5_000_000
-_EDF = (b"0       ", b"\xffBIOSEMI")
 _RESOLUTION = re.compile(r"## time resolution: (\d+(?:\.\d+)?)")
 # Windows of 30 s, each with its note (SLPDB), are told from notes on change (CinC 2018) by their digits.
 _DIGITS = {"1": "N1", "2": "N2", "3": "N3", "4": "N3"}
@@ -37,7 +37,7 @@ _EVENTS = {"H", "HA", "OA", "X", "CA", "CAA", "L", "LA", "A"}
 
 def is_wfdb_annotations(content: bytes) -> bool:
     """Tell whether a file is a chain of WFDB annotations, at least one of them with a text."""
-    fits = content.endswith(b"\0\0") and len(content) <= _MAX_BYTES and not content.startswith(_EDF)
+    fits = content.endswith(b"\0\0") and len(content) <= _MAX_BYTES and not is_edf(content)
     return fits and any(text for _, text in _walk(content) or ())
 
 

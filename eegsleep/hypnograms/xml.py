@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from eegsleep.errors import TableError
-from eegsleep.hypnograms.clock import is_clock, read_clock, read_number
 from eegsleep.hypnograms.codings import is_marked, read_labels
-from eegsleep.hypnograms.scoring import MAX_PERIODS, MAX_SPAN_S, Clock, Scoring, begin_at_first_stage, build_scoring
+from eegsleep.hypnograms.scoring import MAX_PERIODS, Scoring, ScoringStart, begin_at_first_stage, build_scoring
+from eegsleep.hypnograms.written_times import is_time, read_number, read_times
+from eegsleep.recording.limits import MAX_DURATION_S
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -93,10 +94,10 @@ def _read_edfbrowser(root: Element) -> Scoring:
     durations = [read_number(_text(a, "duration")) if _text(a, "duration") else None for a in found]
     onsets = [_text(annotation, "onset") for annotation in found]
     meanings = read_labels(labels, events=True, marked=any(map(is_marked, labels)))
-    if onsets and is_clock(onsets[0]):
-        onsets_s, clock = read_clock(onsets)
+    if onsets and is_time(onsets[0]):
+        onsets_s, start = read_times(onsets)
         rows = zip(onsets_s.tolist(), durations, labels, strict=True)
-        return begin_at_first_stage(build_scoring("EDFbrowser XML", rows, meanings, clock=clock))
+        return begin_at_first_stage(build_scoring("EDFbrowser XML", rows, meanings, start=start))
     rows = [(read_number(onset), duration, x) for onset, duration, x in zip(onsets, durations, labels, strict=True)]
     return build_scoring("EDFbrowser XML", rows, meanings)
 
@@ -121,7 +122,7 @@ def read_yasa_json(text: str) -> Scoring:
     epoch_s, start = _frequency(content["freq"]), _start(content.get("start"))
     rows = [(epoch_s * i, epoch_s, label) for i, label in enumerate(labels)]
     return build_scoring(
-        "YASA JSON", rows, read_labels(labels), clock=Clock(start) if start else None, timed=start is not None
+        "YASA JSON", rows, read_labels(labels), start=ScoringStart(start) if start else None, timed=start is not None
     )
 
 
@@ -132,7 +133,7 @@ def _frequency(written: object) -> float:
         seconds = pd.Timedelta(str(written)).total_seconds()
     except ValueError as error:
         raise TableError("the YASA JSON does not give its epoch", found=repr(written)[:40]) from error
-    if not 0 < seconds <= MAX_SPAN_S:
+    if not 0 < seconds <= MAX_DURATION_S:
         raise TableError("the YASA JSON does not give its epoch", found=repr(written)[:40], allowed="such as 30s")
     return seconds
 

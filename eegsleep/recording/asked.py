@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import SettingsError
-from eegsleep.recording.channels.choose import find_channels, split_derivation
+from eegsleep.recording.channels.choose import find_channels, names_of, split_derivation
 from eegsleep.recording.units import parse_unit
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _check_units(units: object) -> None:
             raise SettingsError(f"there is no unit for {label!r}", found=repr(unit), allowed="V, mV, uV and nV")
 
 
-def name_units(source: Source, units: Mapping[str, str] | None) -> tuple[Source, dict[str, tuple[str, ...]]]:
+def apply_units(source: Source, units: Mapping[str, str] | None) -> tuple[Source, dict[str, tuple[str, ...]]]:
     """Return the source with the user's units in place of its own, and the labels each entry applies to.
 
     Labels are matched as `eeg=` matches them; a unit for a derivation that is made by subtraction is that of
@@ -103,9 +103,9 @@ def _match(label: object, channels: Sequence[SourceChannel]) -> tuple[str, ...]:
     )
 
 
-def refuse_unused(applies: Mapping[str, Sequence[str]], derivations: Iterable[Derivation]) -> None:
+def check_units_used(applies: Mapping[str, Sequence[str]], derivations: Iterable[Derivation]) -> None:
     """Raise `SettingsError` if a unit is given for a channel that nothing is made of."""
-    used = list(dict.fromkeys(name for d in derivations for name in (d.plus, d.minus) if name))
+    used = names_of(derivations)
     for label, names in applies.items():
         if not set(names) & set(used):
             raise SettingsError(

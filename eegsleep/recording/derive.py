@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
+from eegsleep.recording.channels.choose import names_of
 from eegsleep.recording.channels.labels import guess_role
 from eegsleep.recording.faults import Fault
 from eegsleep.recording.pieces import memory_refused
@@ -13,7 +14,7 @@ from eegsleep.recording.rates import at_rate, carry_over, find_held
 from eegsleep.recording.units import parse_unit, volts_per_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import mne
     import numpy as np
@@ -34,7 +35,7 @@ def read_derivations(source: Source, derivations: Sequence[Derivation]) -> tuple
     Channels of another rate than the first derivation are resampled to its rate; where nothing was
     recorded they are NaN all the same.
     """
-    _refuse_unreadable(source, derivations)
+    _check_readable(source, derivations)
     channels = {channel.label: channel for channel in source.channels}
     scales = {name: _scale(channels[name], source) for name in names_of(derivations)}
     try:
@@ -53,21 +54,21 @@ class _Reading:
     channels: Mapping[str, SourceChannel]
     scales: Mapping[str, float]
     signals: dict[str, np.ndarray] = field(default_factory=dict)
-    doubts: list[Fault] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     reached: dict[str, tuple[bool, bool]] = field(default_factory=dict)
 
     def read(self) -> tuple[mne.io.BaseRaw, list[Fault]]:
         import mne
         import numpy as np
 
-        from eegsleep.recording import doubts
+        from eegsleep.recording import plausibility
 
         rate_hz, data, number = self.channels[self.derivations[0].plus].rate_hz, None, 0
         for group in self.groups():
             names = [name for name in names_of(group) if name not in self.signals]
             self.signals.update(zip(names, self.source.load(names), strict=True))
             for name in names:
-                self.doubt(name)
+                self.check(name)
             if data is None:
                 data = np.empty((len(self.derivations), round(self.source.duration_s * rate_hz)))
             for derivation in group:
@@ -76,11 +77,11 @@ class _Reading:
                 for name in set(self.signals) - set(names_of(self.derivations[number:])):
                     del self.signals[name]
         eeg = [self.channels[name] for name in self.eeg]
-        scale = doubts.doubt_scale(eeg, _alike(eeg, self.source.channels), self.reached, self.doubts)
+        scale = plausibility.find_scale_faults(eeg, _alike(eeg, self.source.channels), self.reached, self.faults)
         info = mne.create_info([d.label for d in self.derivations], rate_hz, [d.role for d in self.derivations])
         raw = mne.io.RawArray(data, info, verbose="ERROR")
         raw.set_annotations(_annotations(self.source), emit_warning=False, verbose="ERROR")
-        return raw, [*scale, *self.doubts]
+        return raw, [*scale, *self.faults]
 
     @property
     def eeg(self) -> list[str]:
@@ -112,28 +113,23 @@ class _Reading:
             dead = find_held(self.signals[plus], own_hz) | find_held(self.signals[minus], own_hz)
             row[carry_over(dead, own_hz, rate_hz, row.size)] = np.nan
 
-    def doubt(self, name: str) -> None:
+    def check(self, name: str) -> None:
         """Note what is implausible about a channel that an EEG derivation is made of."""
-        from eegsleep.recording import doubts
+        from eegsleep.recording import plausibility
 
         if name not in self.eeg:
             return
         channel, signal = self.channels[name], self.signals[name]
-        extremes = doubts.find_extremes(signal)
-        self.reached[name] = doubts.reached_ends(channel, signal, extremes)
-        found = doubts.doubt_range(channel, signal, extremes)
-        found += doubts.doubt_joints(name, signal, channel.rate_hz * self.source.record_s)
-        found += doubts.doubt_amplitude(channel, signal, self.scales[name] * 1e6)
-        told = {fault.code for fault in self.source.faults if fault.channel == name}
-        self.doubts += [fault for fault in found if not (fault.code == "offset" and "dc-offset" in told)]
+        extremes = plausibility.find_extremes(signal)
+        self.reached[name] = plausibility.find_reached_ends(channel, signal, extremes)
+        found = plausibility.find_range_faults(channel, signal, extremes)
+        found += plausibility.find_joint_faults(name, signal, channel.rate_hz * self.source.record_s)
+        found += plausibility.find_amplitude_faults(channel, signal, self.scales[name] * 1e6)
+        known = {fault.code for fault in self.source.faults if fault.channel == name}
+        self.faults += [fault for fault in found if not (fault.code == "offset" and "dc-offset" in known)]
 
 
-def names_of(derivations: Iterable[Derivation]) -> list[str]:
-    """Return the channels that derivations are made of, each once."""
-    return list(dict.fromkeys(name for d in derivations for name in (d.plus, d.minus) if name))
-
-
-def _refuse_unreadable(source: Source, derivations: Sequence[Derivation]) -> None:
+def _check_readable(source: Source, derivations: Sequence[Derivation]) -> None:
     names = set(names_of(derivations))
     for fault in source.faults:
         if fault.severity == "refused" and fault.channel in names:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from eegsleep.signals.epochs import find_runs
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -64,8 +66,7 @@ def find_held(signal: np.ndarray, rate_hz: float) -> np.ndarray:
     """
     import numpy as np
 
-    still = np.concatenate([[False], np.diff(signal) == 0, [False]])
-    starts, stops = np.flatnonzero(still[1:] & ~still[:-1]), np.flatnonzero(~still[1:] & still[:-1])
+    starts, stops = find_runs(np.diff(signal) == 0)
     held = np.zeros(signal.size + 1, dtype=int)
     long = stops - starts >= rate_hz
     np.add.at(held, starts[long], 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from eegsleep.errors import RecordingError
 from eegsleep.provenance import hash_files
 from eegsleep.recording.rates import at_rate
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -80,7 +81,7 @@ class Recording:
     @property
     def n_epochs(self) -> int:
         """Number of whole 30 s epochs."""
-        return int(self.microvolts.shape[1] // (30 * ANALYSIS_RATE_HZ))
+        return int(self.microvolts.shape[1] // (EPOCH_S * ANALYSIS_RATE_HZ))
 
     @cached_property
     def sha256(self) -> str:
@@ -90,7 +91,7 @@ class Recording:
         channels. A file that was changed since it was read is refused.
         """
         try:
-            refuse_changed(self.files)
+            check_unchanged(self.files)
             return hash_files([path for path, _, _ in self.files])
         except OSError as error:
             raise RecordingError(
@@ -117,9 +118,18 @@ class Recording:
         return self.microvolts[self.channels.index(label)]
 
 
-def refuse_changed(files: Iterable[tuple[Path, int, int]]) -> None:
+def check_unchanged(files: Iterable[tuple[Path, int, int]]) -> None:
     """Raise `RecordingError` if one of the files is not what it was."""
     for path, size, changed_ns in files:
         stat = path.stat()
         if (stat.st_size, stat.st_mtime_ns) != (size, changed_ns):
             raise RecordingError(f"{path.name} was changed while it was worked on", remedy="read it again")
+
+
+def make_id(path: Path) -> str:
+    """Return the id of a recording: its file's name, made safe as a folder's name on every system."""
+    name = re.sub(r"\.(gz|edf|bdf|rec|csv|txt|hea)$", "", re.sub(r"\.gz$", "", path.name), flags=re.IGNORECASE)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-")[:100].rstrip("._-")
+    # Windows keeps these names for devices
+    reserved = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, re.IGNORECASE)
+    return f"night-{name}" if reserved else name or "night"

@@ -450,6 +450,26 @@ def test_remarks_beside_marked_stages_are_no_stages(save):
         read_hypnogram(save(edf([*rows, (90, 30, b"Sleep stage 7")])))
 
 
+@pytest.mark.parametrize("label", [b"EDF annotations", b"edf annotations", b"EDF ANNOTATIONS\0"])
+def test_the_label_of_the_annotations_is_read_in_any_letter_case(save, label):
+    """`inspect` reads such a recording with its annotations; as a hypnogram it was refused."""
+    content = edf([(0, 30, b"Sleep stage W"), (30, 30, b"Sleep stage N2")]).replace(b"EDF Annotations", label[:15], 1)
+    assert read_hypnogram(save(content)).stages == ("W", "N2")
+
+
+def test_annotations_that_are_lost_are_told(save):
+    """A list without a time holds no stage; a file that ends early holds fewer than it counts."""
+    broken = edf([(0, 30, b"Sleep stage W\x14\0thirty\x14Sleep stage N1"), (30, 30, b"Sleep stage N2")])
+    scoring = read_hypnogram(save(broken))
+    assert scoring.stages == ("W", "N2")
+    assert any("1 annotations are malformed" in note for note in scoring.notes)
+    whole = edf([(0, 30, b"Sleep stage W"), (30, 30, b"Sleep stage N2")], record_s=b"60")
+    counted = whole[:236] + b"2".ljust(8) + whole[244:]
+    assert any("cut off" in note for note in read_hypnogram(save(counted)).notes)
+    with pytest.raises(TableError, match="no whole record"):
+        read_hypnogram(save(whole[:-20]))
+
+
 def test_stages_without_duration_last_until_the_next(save):
     rows = [(0, None, b"Sleep stage W"), (90, None, b"Sleep stage N2"), (150, None, b"Sleep stage R")]
     assert epochs(read_hypnogram(save(edf(rows))), None, 6) == "W W W N2 N2 R"
@@ -579,10 +599,11 @@ REFUSED = {
         + b"1".ljust(4)
         + b"EEG".ljust(16)
         + b" " * 200
-        + b"9".ljust(40),
+        + b"9".ljust(40)
+        + bytes(18),
         "no annotations",
     ),
-    "EDF of spaces": (b"0".ljust(600), "header of the EDF"),
+    "EDF of spaces": (b"0".ljust(600), "number of signals is not a whole number"),
     "spindles alone": (edf([(0, 1, b"Spindle C4-M1")]), "no sleep stage"),
 }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from eegsleep.errors import RecordingError
 from eegsleep.recording.channels.labels import _ABOUT, _TWIN, _bare, _electrode, _fold, guess_role, rank_derivations
 from eegsleep.recording.faults import Fault
-from eegsleep.recording.units import parse_unit
+from eegsleep.recording.units import parse_unit, volts_per_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,6 +39,11 @@ class Derivation:
     role: str
     plus: str
     minus: str = ""
+
+
+def names_of(derivations: Iterable[Derivation]) -> list[str]:
+    """Return the channels that derivations are made of, each once."""
+    return list(dict.fromkeys(name for d in derivations for name in (d.plus, d.minus) if name))
 
 
 def choose_derivations(
@@ -76,7 +81,7 @@ def choose_derivations(
     """
     asked = {"eeg": [eeg] if isinstance(eeg, str) else list(eeg or ()), "eog": [eog], "emg": [emg]}
     chosen = {role: [_take(name, role, channels) for name in names if name] for role, names in asked.items()}
-    _refuse_two_roles(chosen)
+    _check_one_role(chosen)
     shared = _twins(channels)
     usable = [
         c
@@ -175,10 +180,57 @@ def _subtract(label: str, plus: Sequence[SourceChannel], minus: Sequence[SourceC
     return _too_slow(one) or Derivation(label, role, one.label, other.label)
 
 
-def tell_unsubtracted(channels: Sequence[SourceChannel], derivations: Iterable[Derivation]) -> Iterable[Fault]:
-    """Yield a fault for each central electrode that is staged alone though its mastoid is there.
+def find_unit_faults(channels: Sequence[SourceChannel], derivations: Iterable[Derivation]) -> list[Fault]:
+    """Return a fault for each channel of the derivations whose unit is not known."""
+    by_label = {channel.label: channel for channel in channels}
+    found = (volts_per_unit(by_label[name]) for name in names_of(derivations))
+    return [fault for fault in found if isinstance(fault, Fault)]
 
-    Against the recorder's own reference its amplitude and stages are others than those of the derivation.
+
+def find_choice_faults(channels: Sequence[SourceChannel], derivations: Sequence[Derivation]) -> list[Fault]:
+    """Return what the user should know of the channels that were chosen without them.
+
+    Parameters
+    ----------
+    channels : sequence of SourceChannel
+        All channels of the file.
+    derivations : sequence of Derivation
+        Those chosen of them.
+
+    Returns
+    -------
+    list of Fault
+        One for each central electrode that is used without its mastoid, then one for each channel that is named like
+        an EEG and was left out because its unit is no voltage.
+    """
+    used = names_of(derivations)
+    said = "it is called like an EEG, but its unit is no voltage; it is left out"
+    left_out = [
+        c
+        for c in channels
+        if c.label not in used
+        and c.rate_hz > MIN_RATE_HZ
+        and guess_role(c.label) == "eeg"
+        and isinstance(volts_per_unit(c), Fault)
+    ]
+    return [*_find_unsubtracted(channels, derivations)] + [
+        Fault(
+            "not-a-voltage",
+            "needs the user",
+            said,
+            "unit",
+            c.unit,
+            f'if it is one, name it with --eeg and --units "{c.label}=uV"',
+            c.label,
+        )
+        for c in left_out
+    ]
+
+
+def _find_unsubtracted(channels: Sequence[SourceChannel], derivations: Iterable[Derivation]) -> Iterable[Fault]:
+    """Yield a fault for each central electrode that is staged alone although its mastoid is in the file.
+
+    Against the recorder's own reference its amplitude and stages differ from those of the derivation.
     """
     for derivation in derivations:
         for name in _CENTRAL_TO_MASTOID if derivation.role == "eeg" and not derivation.minus else ():
@@ -213,7 +265,7 @@ def _several(found: Sequence[SourceChannel]) -> str:
     return "several channels of that name: " + ", ".join(channel.label for channel in found)
 
 
-def _refuse_two_roles(chosen: dict[str, list[Derivation]]) -> None:
+def _check_one_role(chosen: dict[str, list[Derivation]]) -> None:
     roles: dict[str, str] = {}
     for derivation in (derivation for derivations in chosen.values() for derivation in derivations):
         if roles.setdefault(derivation.label, derivation.role) != derivation.role:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
+
+from eegsleep.recording.faults import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
 
 _ELECTRODE = r"(?:Fp|AF|FC|FT|F|CP|C|TP|T|PO|P|O|I)(?:z|\d{1,2})"
 _REFERENCE = rf"(?:{_ELECTRODE}|[AM][12]|A1A2|M1M2|REF|AVG?|LE|LER|Ref)"
@@ -50,6 +52,33 @@ def guess_role(label: str) -> str:
     if _EMG.match(text):
         return "" if _LEG.search(text) else "emg"
     return "eeg" if _EEG.match(text) else ""
+
+
+def unique_labels(names: Sequence[str]) -> list[str]:
+    """Return labels that are safe as text and of which no two are the same.
+
+    Names that several channels share, and blank ones, get the number of their channel: two channels `EEG` become
+    `EEG [1]` and `EEG [2]`.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names of all channels, in the order of the file.
+
+    Returns
+    -------
+    list of str
+    """
+    texts = [clean_text(name) for name in names]
+    counts, used, labels = Counter(texts), set(), []
+    for number, text in enumerate(texts, start=1):
+        label = text if text and counts[text] == 1 else f"{text or 'unnamed'} [{number}]"
+        while label in used or (label != text and label in counts):
+            number += len(texts)  # noqa: PLW2901 - another channel is called like a numbered one
+            label = f"{text or 'unnamed'} [{number}]"
+        used.add(label)
+        labels.append(label)
+    return labels
 
 
 def rank_derivations(labels: Sequence[str]) -> list[str]:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from eegsleep.errors import SettingsError
 from eegsleep.recording.channels.labels import guess_role
+from eegsleep.recording.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,27 @@ def detect_device(labels: Sequence[str], kind: str, identity: str) -> Device:
         if _fits(signature, labels, kind, identity)
     ]
     return max(matches, key=lambda match: match[0])[1] if matches else devices["generic"]
+
+
+def find_clock_faults(device: Device, start: datetime | None) -> list[Fault]:
+    """Return a fault if the device writes a 12-hour clock, so that an evening may look like a morning.
+
+    Parameters
+    ----------
+    device : Device
+    start : datetime or None
+        Naive local start as the file gives it.
+
+    Returns
+    -------
+    list of Fault
+        One or none.
+    """
+    if not (device.twelve_hour_clock and start and 1 <= start.hour < 12):
+        return []
+    said = f"this device writes a clock of 12 hours; the start may be {start:%H:%M} or twelve hours later"
+    remedy = "give the start yourself if it is wrong"
+    return [Fault("twelve-hour-clock", "repaired", said, "start time", f"{start:%H:%M}", remedy)]
 
 
 def _fits(signature: Signature, labels: Sequence[str], kind: str, identity: str) -> bool:

@@ -1,7 +1,7 @@
 r"""The annotation signals of EDF+ and BDF+: when each record was made, and what was written beside it.
 
 Their content is lists of time-stamped annotations (TALs): `+onset[\x15duration]\x14text\x14…\x00`.
-The first one of a record carries no text and says when the record begins; only it can tell a gap
+The first one of a record carries no text and says when the record begins; only it can find_faults a gap
 (doi:10.1016/s1388-2457(03)00123-8). They are read in one pass, many records at once, whatever they hold;
 only records with more than a plain time stamp are looked at one by one.
 """
@@ -32,7 +32,7 @@ _JUMP_BYTES = 16_384
 # Sign, digits and the mark after them: no plain stamp is longer.
 _STAMP_BYTES = 24
 
-TAL = re.compile(rb"([+-][0-9]{1,18}(?:\.[0-9]{0,18})?)(?:\x15([0-9]{1,18}(?:\.[0-9]{0,18})?))?\x14")
+_TIME = re.compile(rb"([+-][0-9]{1,18}(?:\.[0-9]{0,18})?)(?:\x15([0-9]{1,18}(?:\.[0-9]{0,18})?))?\x14")
 _LIST = re.compile(rb"[^\0]+")
 _MARK, _PLUS, _MINUS, _POINT, _ZERO = b"\x14+-.0"
 
@@ -78,7 +78,7 @@ def read_marks(file: BinaryIO, header: Header) -> Marks:
             for row in np.flatnonzero(rows.any(axis=1)) if not texts.is_full else ():
                 for content in _split_signals(rows[row], starts):
                     texts.take(content)
-    return Marks(stamps, tuple(texts.annotations[:MAX_ANNOTATIONS]), tuple(texts.tell()))
+    return Marks(stamps, tuple(texts.annotations[:MAX_ANNOTATIONS]), tuple(texts.find_faults()))
 
 
 def _join_neighbours(signals: list[Signal]) -> list[list[Signal]]:
@@ -147,10 +147,30 @@ def _read_stamps(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _read_first_stamp(content: bytes) -> float:
     """Return the time stamp of one record, NaN if its first list is none."""
-    match = TAL.match(content, len(content) - len(content.lstrip(b"\0")))
+    match = _TIME.match(content, len(content) - len(content.lstrip(b"\0")))
     return (
         float(match[1]) if match and content[match.end() : match.end() + 1] in {b"", b"\0", b"\x14"} else float("nan")
     )
+
+
+def split_lists(content: bytes) -> Iterator[tuple[re.Match[bytes] | None, bytes]]:
+    """Yield the time of each list in an annotation signal, and the texts after it, as they are written.
+
+    Parameters
+    ----------
+    content : bytes
+        What one annotation signal holds in one record.
+
+    Yields
+    ------
+    time : re.Match or None
+        Group 1 is the onset in seconds, group 2 the duration or None. None if the list does not begin with a time.
+    texts : bytes
+        Each ends in 0x14, except perhaps the last.
+    """
+    for found in _LIST.finditer(content):
+        time = _TIME.match(found[0])
+        yield time, found[0][time.end() :] if time else found[0]
 
 
 def _split_signals(row: np.ndarray, starts: np.ndarray) -> Iterator[bytes]:
@@ -176,23 +196,20 @@ class _Texts:
 
     def take(self, content: bytes) -> None:
         """Add what one annotation signal of one record holds."""
-        for found in _LIST.finditer(content):
+        for time, rest in split_lists(content):
             if self.is_full:
                 return
             self.n_lists += 1
-            match = TAL.match(found[0])
-            if not match:
+            if time is None:
                 self.n_broken += 1
                 continue
-            onset, duration = float(match[1]), float(match[2] or 0)
+            onset, duration = float(time[1]), float(time[2] or 0)
             left = MAX_ANNOTATIONS - len(self.annotations)
             self.annotations += [
-                (onset, duration, decode_text(text))
-                for text in found[0][match.end() :].split(b"\x14", left)[:left]
-                if text.strip()
+                (onset, duration, decode_text(text)) for text in rest.split(b"\x14", left)[:left] if text.strip()
             ]
 
-    def tell(self) -> Iterator[Fault]:
+    def find_faults(self) -> Iterator[Fault]:
         """Yield what was wrong with them."""
         if self.n_broken:
             said = f"{self.n_broken} annotations are malformed and were left out"

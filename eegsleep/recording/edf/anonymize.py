@@ -17,20 +17,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from eegsleep.errors import EegSleepError, RecordingError, SettingsError
-from eegsleep.recording.edf.annotations import TAL
-from eegsleep.recording.edf.header import DECIMAL, FIELD_WIDTHS, Header, HeaderRefusedError, Signal, inspect_header
+from eegsleep.recording.edf.annotations import split_lists
+from eegsleep.recording.edf.header import (
+    DECIMAL,
+    FIELD_WIDTHS,
+    PADDING,
+    Header,
+    HeaderRefusedError,
+    Signal,
+    inspect_header,
+)
 from eegsleep.recording.edf.open import open_bytes
 from eegsleep.recording.edf.start_time import MONTHS
 from eegsleep.recording.faults import decode_text
+from eegsleep.recording.limits import YEARS
+from eegsleep.recording.pieces import PIECE_BYTES
 from eegsleep.recording.units import VOLTS_PER_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import date
 
-# Records are copied in pieces of about this size: a night of gigabytes needs no more memory than this.
-_PIECE_BYTES = 4_000_000
-_PADDING = b" \0\t\r\n"
 # EDF's own date for a start that is not known, or not told.
 _NO_DATE = b"01.01.85"
 
@@ -268,8 +275,10 @@ def _dates(shift_to: date | None) -> tuple[bytes, bytes]:
     """Return the start date for the main field, and for the recording field of EDF+."""
     if shift_to is None:
         return _NO_DATE, b"X"
-    if not 1985 <= shift_to.year <= 2084:
-        raise SettingsError("EDF has no such start date", found=shift_to.isoformat(), allowed="1985 to 2084")
+    if shift_to.year not in YEARS:
+        raise SettingsError(
+            "EDF has no such start date", found=shift_to.isoformat(), allowed=f"{YEARS[0]} to {YEARS[-1]}"
+        )
     day, month, year = shift_to.day, shift_to.month, shift_to.year
     return f"{day:02}.{month:02}.{year % 100:02}".encode(), f"{day:02}-{MONTHS[month - 1]}-{year}".encode()
 
@@ -301,7 +310,7 @@ def _clean_header(old: bytes, header: Header, short_date: bytes, long_date: byte
 def _clean_main(old: bytes, header: Header, short_date: bytes, long_date: bytes) -> tuple[bytes, list[str]]:
     family = header.kind[:3].encode()
     plus = re.match(family + rb"\+[CD]", old[192:236].upper())
-    clock = old[176:184].strip(_PADDING)
+    clock = old[176:184].strip(PADDING)
     fields = (
         (8, b"\xffBIOSEMI" if family == b"BDF" else b"0", ""),
         (80, b"X X X X" if plus else b"X", "The patient field was emptied."),
@@ -322,12 +331,12 @@ def _clean_main(old: bytes, header: Header, short_date: bytes, long_date: bytes)
         (8, b"%d" % header.header_bytes, ""),
         (44, plus[0] if plus else b"24BIT" if family == b"BDF" else b"", "The reserved field was emptied."),
         (8, b"%d" % header.n_records, "The number of records was set to that of the whole records in the file."),
-        (8, old[244:252].strip(_PADDING), ""),
+        (8, old[244:252].strip(PADDING), ""),
         (4, b"%d" % len(header.signals), ""),
     )
     new, removed, place = b"", [], 0
     for width, content, sentence in fields:
-        if sentence and old[place : place + width].strip(_PADDING) != content:
+        if sentence and old[place : place + width].strip(PADDING) != content:
             removed.append(sentence)
         new += content.ljust(width)
         place += width
@@ -352,7 +361,7 @@ def _clean_signals(old: bytes, header: Header, naming_words: frozenset[str]) -> 
     changed: dict[str, list[int]] = {}
     for name, width in FIELD_WIDTHS.items():
         for i, signal in enumerate(header.signals):
-            written = old[place : place + width].strip(_PADDING)
+            written = old[place : place + width].strip(PADDING)
             cleaned = (
                 _clean_label(written, signal, i, naming_words) if name == "label" else _clean(name, written, signal)
             )
@@ -439,7 +448,7 @@ def _clean_records(source: BinaryIO, header: Header, texts: frozenset[str], tall
         for s in header.signals
         if s.is_annotation
     ]
-    step = max(1, _PIECE_BYTES // size)
+    step = max(1, PIECE_BYTES // size)
     source.seek(header.header_bytes)
     for first in range(0, header.n_records, step):
         expected = min(step, header.n_records - first) * size
@@ -463,20 +472,21 @@ def _clean_annotations(content: bytes, texts: frozenset[str], tally: _Tally) -> 
     come to stand there by the removal of those before it.
     """
     lists: list[bytes] = []
-    for number, tal in enumerate(tal for tal in content.split(b"\0") if tal):
-        cleaned = _clean_list(tal, texts, tally, may_keep_time=number == 0 or bool(lists))
+    for number, (time, rest) in enumerate(split_lists(content)):
+        cleaned = _clean_list(time, rest, texts, tally, may_keep_time=number == 0 or bool(lists))
         if cleaned:
             lists.append(cleaned)
     return b"\0".join(lists).ljust(len(content), b"\0")
 
 
-def _clean_list(tal: bytes, texts: frozenset[str], tally: _Tally, *, may_keep_time: bool) -> bytes:
+def _clean_list(
+    time: re.Match[bytes] | None, rest: bytes, texts: frozenset[str], tally: _Tally, *, may_keep_time: bool
+) -> bytes:
     """Return a time-stamped list with the texts that stay, never longer than it was; empty if none stays."""
-    match = TAL.match(tal)
-    if not match:
+    if time is None:
         tally.stray += 1
         return b""
-    written = tal[match.end() :].split(b"\x14")
+    written = rest.split(b"\x14")
     kept = [_kept_text(text, texts) for text in written]
     stay = [text for text in kept if text]
     tally.kept += len(stay)
@@ -487,15 +497,15 @@ def _clean_list(tal: bytes, texts: frozenset[str], tally: _Tally, *, may_keep_ti
     # Some writers leave the last end mark out; adding it might need a byte that is not there.
     ends = b"" if kept[-1] or not stay else b"\x14"
     mark = b"\x14" if keeps_time and len(written) > 1 else b""
-    return match[0] + mark + b"\x14".join(stay) + ends
+    return time[0] + mark + b"\x14".join(stay) + ends
 
 
 def _kept_text(raw: bytes, texts: frozenset[str]) -> bytes:
     """Return what may stay of an annotation's text: all, the part before its channel, or nothing."""
-    whole = raw.strip(_PADDING)
+    whole = raw.strip(PADDING)
     if whole and _comparable(_decode(whole)) in texts:
         return whole
-    before = whole.partition(b"@@")[0].strip(_PADDING)
+    before = whole.partition(b"@@")[0].strip(PADDING)
     text = _decode(before)
     return before if _STAGE_WORDS.fullmatch(text) or (before and _comparable(text) in texts) else b""
 

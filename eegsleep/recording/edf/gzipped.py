@@ -8,15 +8,9 @@ import zlib
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, BinaryIO
 
-from eegsleep.recording.edf.header import (
-    MAX_DURATION_S,
-    MAX_SIGNALS,
-    HeaderRefusedError,
-    inspect_header,
-    is_edf,
-    parse_integer,
-)
+from eegsleep.recording.edf.header import HeaderRefusedError, inspect_header, is_edf, parse_integer
 from eegsleep.recording.faults import Fault, decode_text
+from eegsleep.recording.limits import MAX_DURATION_S, MAX_SIGNALS
 from eegsleep.recording.pieces import PIECE_BYTES
 
 if TYPE_CHECKING:
@@ -45,12 +39,12 @@ def unpack(path: Path) -> tuple[BinaryIO, tuple[Fault, ...]]:
             with gzip.open(path) as packed:
                 faults = _copy_recording(packed, unpacked, limit)
         except (OSError, EOFError, zlib.error) as error:
-            raise _refuse("gzip", "the gzip file is broken", str(error), "pack or copy it again") from error
+            raise _refusal("gzip", "the gzip file is broken", str(error), "pack or copy it again") from error
         on_failure.pop_all()
     return unpacked, faults
 
 
-def _refuse(code: str, message: str, value: str, remedy: str) -> HeaderRefusedError:
+def _refusal(code: str, message: str, value: str, remedy: str) -> HeaderRefusedError:
     return HeaderRefusedError([Fault(code, "refused", message, value=value, remedy=remedy)])
 
 
@@ -59,7 +53,7 @@ def _copy_recording(packed: BinaryIO, unpacked: BinaryIO, limit: int) -> tuple[F
     main = packed.read(256)
     if main and not is_edf(main):
         said = "the gzip file holds no EDF or BDF file"
-        raise _refuse("not-edf", said, decode_text(main[:24]), "if it is a recording of another format, unpack it")
+        raise _refusal("not-edf", said, decode_text(main[:24]), "if it is a recording of another format, unpack it")
     n_signals = parse_integer(main[252:]) or 0
     unpacked.write(main + packed.read(256 * n_signals if 0 < n_signals <= MAX_SIGNALS else 0))
     header = inspect_header(unpacked, None)
@@ -83,5 +77,5 @@ def _copy_recording(packed: BinaryIO, unpacked: BinaryIO, limit: int) -> tuple[F
         copied += unpacked.write(piece)
         if copied > limit:
             said = f"unpacked it is larger than {limit / 1e6:.0f} MB, which EEG of its packed size is not"
-            raise _refuse("gzip-size", said, f"{packed.tell() / 1e6:.0f} MB and more", _UNPACK)
+            raise _refusal("gzip-size", said, f"{packed.tell() / 1e6:.0f} MB and more", _UNPACK)
     return ()

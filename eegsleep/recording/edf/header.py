@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO
 
+from eegsleep.recording.channels.labels import unique_labels
 from eegsleep.recording.edf.layout import Layout, find_extent
 from eegsleep.recording.edf.start_time import read_start
 from eegsleep.recording.faults import Fault, decode_text
+from eegsleep.recording.limits import MAX_DURATION_S, MAX_SIGNALS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 # Limits before anything is allocated; no sleep recorder comes near them.
-MAX_SIGNALS = 512
 MAX_RECORD_BYTES = 10_000_000
 MAX_RATE_HZ = 100_000.0
-MAX_DURATION_S = 72 * 3600.0
 # Eight hours of records of one sample at 256 Hz are seven million; each costs memory for its time.
 MAX_RECORDS = 10_000_000
 
@@ -44,7 +43,8 @@ FIELD_WIDTHS = {
 }
 # Python's own float() takes 1_000, non-ASCII digits, inf and nan; a header may hold none of them.
 _INTEGER = re.compile(rb"([+-]?[0-9]{1,8})(\.0*)?")
-_PADDING = b" \0\t\r\n"
+# What writers fill fields with; EDF asks for spaces.
+PADDING = b" \0\t\r\n"
 DECIMAL = re.compile(rb"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
 
@@ -138,11 +138,11 @@ def is_edf(head: bytes) -> bool:
 
 def parse_integer(raw: bytes) -> int | None:
     """Return the whole number in a field, however it is padded; None if it is none. `256.0` is one."""
-    match = _INTEGER.fullmatch(raw.strip(_PADDING))
+    match = _INTEGER.fullmatch(raw.strip(PADDING))
     return int(match[1]) if match else None
 
 
-def inspect_header(file: BinaryIO, size_bytes: int | None) -> Header:
+def inspect_header(file: BinaryIO, size_bytes: int | None, *, needs_signal: bool = True) -> Header:
     """Read and check the header of an EDF or BDF file.
 
     Parameters
@@ -151,6 +151,9 @@ def inspect_header(file: BinaryIO, size_bytes: int | None) -> Header:
         Seekable.
     size_bytes : int or None
         Its size; None if not known yet, and then records are not counted.
+    needs_signal : bool
+        Whether a file of annotations alone is refused. Hypnograms are such files, and their records may have no
+        duration.
 
     Returns
     -------
@@ -161,7 +164,7 @@ def inspect_header(file: BinaryIO, size_bytes: int | None) -> Header:
     HeaderRefusedError
         If the file cannot be read without guessing.
     """
-    return _Inspector(file, size_bytes).inspect()
+    return _Inspector(file, size_bytes, needs_signal).inspect()
 
 
 @dataclass
@@ -170,6 +173,7 @@ class _Inspector:
 
     file: BinaryIO
     size_bytes: int | None
+    needs_signal: bool
     faults: list[Fault] = field(default_factory=list)
 
     def inspect(self) -> Header:
@@ -260,6 +264,8 @@ class _Inspector:
                 value=decode_text(main[244:252]),
             )
         if all(_is_annotation(label) for label in columns["label"]):
+            if not self.needs_signal:
+                return record_s
             self.refuse(
                 "annotations-only",
                 "the file holds annotations and no signal",
@@ -273,11 +279,11 @@ class _Inspector:
 
     def signals(self, columns: dict[str, list[bytes]], record_s: float, sample_bytes: int) -> tuple[Signal, ...]:
         texts = [decode_text(label) for label in columns["label"]]
-        labels = _make_unique(texts)
+        labels = unique_labels(texts)
         signals, place = [], 0
         for i, label in enumerate(labels):
             n_samples = self.integer(columns["samples per record"][i], "samples per record", label)
-            if n_samples < 1 or n_samples / record_s > MAX_RATE_HZ:
+            if n_samples < 1 or (record_s and n_samples / record_s > MAX_RATE_HZ):
                 said = f"signal {i + 1} has no sample a record, or more than {MAX_RATE_HZ:g} a second"
                 self.refuse("sampling-rate", said, field="samples per record", value=str(n_samples))
             is_annotation = _is_annotation(columns["label"][i])
@@ -361,7 +367,7 @@ class _Inspector:
                 value=str(len(header.signals)),
             )
         hours = extent.n_records * header.record_s / 3600
-        if hours > MAX_DURATION_S / 3600:
+        if self.needs_signal and hours > MAX_DURATION_S / 3600:
             self.refuse(
                 "too-long",
                 f"a recording has at most {MAX_DURATION_S / 3600:g} h",
@@ -418,7 +424,7 @@ class _Inspector:
     def unpad(self, raw: bytes, name: str) -> bytes:
         if b"\0" in raw or b"\t" in raw:
             self.note("padding", f"{name} is not padded with spaces", field=name, value=decode_text(raw))
-        return raw.strip(_PADDING)
+        return raw.strip(PADDING)
 
     def note(self, code: str, message: str, **details: str) -> None:
         self.faults.append(Fault(code, "repaired", message, **details))
@@ -427,18 +433,6 @@ class _Inspector:
         details.setdefault("remedy", "export the file again from the recorder or its program")
         self.faults.append(Fault(code, "refused", message, **details))
         raise HeaderRefusedError(self.faults)
-
-
-def _make_unique(texts: list[str]) -> list[str]:
-    """Return labels of which no two are the same: those that are shared, or blank, get the signal's number."""
-    counts, labels = Counter(texts), []
-    for number, text in enumerate(texts, start=1):
-        label = text if text and counts[text] == 1 else f"{text or 'unnamed'} [{number}]"
-        while label in labels or (label != text and label in counts):
-            number += len(texts)  # noqa: PLW2901 - some label is called like a numbered one
-            label = f"{text or 'unnamed'} [{number}]"
-        labels.append(label)
-    return labels
 
 
 def _is_annotation(label: bytes) -> bool:

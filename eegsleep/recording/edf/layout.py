@@ -142,7 +142,7 @@ def find_extent(file: BinaryIO, data_bytes: int, n_declared: int, layout: Layout
         said = "the recorder was not stopped properly, and the header gives no length; "
         return _noted(n_there, "length-unknown", said + f"{_minutes(n_there, layout)} min were read", n_declared)
     if n_declared > 0 and _is_sound(file, data_bytes, n_declared, layout):
-        return _settle(file, n_there, rest, n_declared, layout)
+        return _choose_extent(file, n_there, rest, n_declared, layout)
     said = (
         "header and size of the file disagree, and the records do not join as the header describes them; the samples "
     )
@@ -151,7 +151,7 @@ def find_extent(file: BinaryIO, data_bytes: int, n_declared: int, layout: Layout
     return _refused("layout", said, value, n_there)
 
 
-def _settle(file: BinaryIO, n_there: int, rest: int, n_declared: int, layout: Layout) -> Extent:
+def _choose_extent(file: BinaryIO, n_there: int, rest: int, n_declared: int, layout: Layout) -> Extent:
     """Return the extent of a file whose records are right, and only their number is not."""
     there, declared = _minutes(n_there, layout), _minutes(n_declared, layout)
     if n_there < n_declared:
@@ -170,6 +170,8 @@ def _minutes(n_records: int, layout: Layout) -> str:
 
 def _is_sound(file: BinaryIO, data_bytes: int, n_declared: int, layout: Layout) -> bool:
     """Return whether the layout holds, where another number of samples of one signal would explain the size too."""
+    if not any(layout.counted):  # annotations alone: no signal could show it
+        return True
     other_bytes, rest = divmod(data_bytes, n_declared)
     change, odd = divmod(other_bytes - layout.record_bytes, layout.sample_bytes)
     if rest or odd or not change:

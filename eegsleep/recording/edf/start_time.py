@@ -6,12 +6,11 @@ import re
 from datetime import date, datetime, time, timedelta
 
 from eegsleep.recording.faults import Fault, decode_text
+from eegsleep.recording.limits import YEARS, expand_year, is_plausible_start
 
 _PARTS = re.compile(r"(\d{1,2})[.:/\- ](\d{1,2})[.:/\- ](\d{2})")
 _AS_EDF_HAS_IT = re.compile(rb"\d\d\.\d\d\.(\d\d|yy)")
 _STARTDATE = re.compile(r"Startdate (\S+)", re.IGNORECASE)
-# What two digits of a year stand for in EDF.
-YEARS = range(1985, 2085)
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 
@@ -81,7 +80,7 @@ def _short_date(written: str) -> date | None:
         return None
     day, month, year = map(int, match.groups())
     try:
-        return date(year + (1900 if year >= 85 else 2000), month, day)
+        return date(expand_year(year), month, day)
     except ValueError:
         return None
 
@@ -139,7 +138,7 @@ def move_start(start: datetime | None, offset_s: float) -> tuple[datetime | None
         said = "the start lies outside the calendar, so no clock time is known"
         _note(faults, "start-date", said, "recording", f"{start.isoformat()} and {offset_s:g} s")
         return None, faults
-    if moved.year not in YEARS:
+    if not is_plausible_start(moved):
         said = f"the recording starts in an unusual year, outside {YEARS[0]} to {YEARS[-1]}"
         _note(faults, "start-date", said, "recording", moved.date().isoformat())
     return moved, faults

@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, BinaryIO
 
 from eegsleep.recording.edf.annotations import read_marks
-from eegsleep.recording.edf.header import MAX_DURATION_S
 from eegsleep.recording.faults import Fault
+from eegsleep.recording.limits import MAX_DURATION_S, MAX_GAPS_S
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,8 +31,7 @@ MAX_DRIFT = 500e-6
 MAX_TREMBLE_S = 0.25
 _TREMBLE_RECORDS = 61
 _MAX_TREMBLING = 1_000_000
-# Gaps cost memory though nothing lies in them, and each is marked; a gap a second for a day is 86,400.
-MAX_GAPS_S = 24 * 3600.0
+# Each gap is marked; a gap a second for a day is 86,400.
 MAX_GAPS = 100_000
 _EXPORT = "export the file again"
 
@@ -91,7 +90,7 @@ def read_timeline(file: BinaryIO, header: Header) -> Timeline:
     placed = tuple((first, n, start - offset_s) for first, n, start in runs)
     notes = tuple((onset - offset_s, duration, text) for onset, duration, text in marks.annotations)
     timeline = Timeline(placed, offset_s, duration_s, notes, (*marks.faults, *missing, *more))
-    return timeline if any(fault.severity == "refused" for fault in more) else _hold_to_limits(timeline, header)
+    return timeline if any(fault.severity == "refused" for fault in more) else _add_gap_faults(timeline, header)
 
 
 def _no_time_keeping(header: Header) -> Fault:
@@ -161,17 +160,17 @@ def _place(stamps: np.ndarray, header: Header) -> tuple[list[Run], list[Fault]]:
         said = f"the records last {record_s:g} s and say when they were made in whole seconds only; gaps of less than "
         faults.append(Fault("coarse-stamps", "repaired", said + "1 s cannot be seen", "annotations"))
     elif abs(usual_s - record_s) > max(MAX_JITTER_S, 1e-3 * record_s) and not (is_declared and usual_s > record_s):
-        return whole, [_contradiction(usual_s, record_s)]
+        return whole, [_duration_fault(usual_s, record_s)]
     elif not is_declared:
         stamps, faults = _steady(stamps, record_s)
     late = stamps - np.arange(stamps.size) * record_s
     if abs(usual_s - record_s) <= MAX_DRIFT * record_s and late_s < 1:
         late -= np.arange(stamps.size) * (usual_s - record_s)
     for record in _find_steps(-late, early_s)[:1]:
-        return whole, [_overlap(int(record), late[record - 1] - late[record], stamps)]
+        return whole, [_overlap_fault(int(record), late[record - 1] - late[record], stamps)]
     breaks = [0, *_find_steps(late, late_s), stamps.size]
     runs, refusal = _part(stamps, breaks, record_s, (late_s, early_s))
-    return (whole, [refusal]) if refusal else (runs, [*faults, *_tell_drift(stamps, runs, record_s, early_s)])
+    return (whole, [refusal]) if refusal else (runs, [*faults, *_find_drift(stamps, runs, record_s, early_s)])
 
 
 def _part(
@@ -187,7 +186,7 @@ def _part(
                 return runs, Fault("gaps-many", "refused", said, value=f"{stamps.size} records", remedy=_EXPORT)
             following, off_s = _follow(stamps, (at, int(stop)), record_s, slack_s)
             if off_s < 0:
-                return runs, _overlap(following, -off_s, stamps)
+                return runs, _overlap_fault(following, -off_s, stamps)
             start_s, end_s = float(stamps[at]), runs[-1][2] + runs[-1][1] * record_s if runs else -float("inf")
             if start_s < end_s:  # stamps that fell behind by drift: the gap is as long as its step says
                 start_s = end_s + float(stamps[at] - stamps[at - 1]) - record_s
@@ -248,7 +247,7 @@ def _follow(
     return stop, 0.0
 
 
-def _tell_drift(stamps: np.ndarray, runs: list[Run], record_s: float, least_s: float) -> list[Fault]:
+def _find_drift(stamps: np.ndarray, runs: list[Run], record_s: float, least_s: float) -> list[Fault]:
     """Return a note if the stamps run away from the samples by more than they may tremble."""
     off_s = sum(float(stamps[first + n - 1] - stamps[first]) - (n - 1) * record_s for first, n, _ in runs)
     if abs(off_s) <= least_s:
@@ -261,12 +260,12 @@ def _tell_drift(stamps: np.ndarray, runs: list[Run], record_s: float, least_s: f
     return [Fault("clock-drift", "repaired", said, "annotations", f"{off_s:+.3g} s")]
 
 
-def _overlap(record: int, early_s: float, stamps: np.ndarray) -> Fault:
+def _overlap_fault(record: int, early_s: float, stamps: np.ndarray) -> Fault:
     said = f"record {record + 1} starts {early_s:.3g} s before the one before it ends"
     return Fault("records-overlap", "refused", said, "annotations", f"{stamps[record]:g} s", _EXPORT)
 
 
-def _contradiction(usual_s: float, record_s: float) -> Fault:
+def _duration_fault(usual_s: float, record_s: float) -> Fault:
     return Fault(
         "record-duration",
         "refused",
@@ -278,7 +277,7 @@ def _contradiction(usual_s: float, record_s: float) -> Fault:
     )
 
 
-def _hold_to_limits(timeline: Timeline, header: Header) -> Timeline:
+def _add_gap_faults(timeline: Timeline, header: Header) -> Timeline:
     """Return the timeline with a fault for its gaps, or one that refuses it before memory is asked for."""
     gaps = timeline.gaps
     missing_s, offset_s = sum(duration for _, duration in gaps), abs(timeline.offset_s)

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.channels.labels import guess_role
+from eegsleep.recording.channels.labels import guess_role, unique_labels
 from eegsleep.recording.edf.header import HeaderRefusedError
 from eegsleep.recording.edf.open import open_edf
 from eegsleep.recording.faults import Fault, clean_text
 from eegsleep.recording.source import Source
-from eegsleep.recording.text.table import unique_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,9 +154,11 @@ def _join(folder: Path, opened: dict[str, Source], eeg: Sequence[str], faults: l
             faults.append(Fault("length-differs", "repaired", said, channel=label))
 
     def load(labels: Sequence[str]) -> list[np.ndarray]:
-        return [_lay_out(parts[label], duration_s) for label in labels]
+        return [_place_signal(parts[label], duration_s) for label in labels]
 
-    gaps = {gap for label in eeg if label in parts for gap in _moved(parts[label].source.gaps, parts[label].offset_s)}
+    gaps = {
+        gap for label in eeg if label in parts for gap in _move_gaps(parts[label].source.gaps, parts[label].offset_s)
+    }
     return Source(
         path=folder,
         files=tuple(part.source.path for part in parts.values()),
@@ -173,7 +174,7 @@ def _join(folder: Path, opened: dict[str, Source], eeg: Sequence[str], faults: l
     )
 
 
-def _lay_out(part: _Part, duration_s: float) -> np.ndarray:
+def _place_signal(part: _Part, duration_s: float) -> np.ndarray:
     """Return the signal of one file on the time of the recording; NaN before and after it."""
     import numpy as np
 
@@ -186,5 +187,5 @@ def _lay_out(part: _Part, duration_s: float) -> np.ndarray:
     return whole
 
 
-def _moved(gaps: Sequence[tuple[float, float]], offset_s: float) -> list[tuple[float, float]]:
+def _move_gaps(gaps: Sequence[tuple[float, float]], offset_s: float) -> list[tuple[float, float]]:
     return [(onset_s + offset_s, length_s) for onset_s, length_s in gaps]

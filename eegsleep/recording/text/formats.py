@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
+from eegsleep.recording.channels.labels import unique_labels
 from eegsleep.recording.faults import Fault, clean_text
-from eegsleep.recording.text.clock import DATE_UNKNOWN, TIME_OF_DAY, UTC, TextClock, as_seconds, local_shift
-from eegsleep.recording.text.table import TextLayout, fold, read_table, repaired, unique_labels
+from eegsleep.recording.text.table import TextLayout, fold, read_table, repaired
+from eegsleep.recording.text.time_stamps import DATE_UNKNOWN, TIME_OF_DAY, UTC, TimeColumn, as_seconds, local_shift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +41,7 @@ class Rows:
     unit: str = "uV"
     packet: int = 1
     counter: np.ndarray | None = None
-    clock_kind: str = "unix"  # as `TextClock.kind`
+    stamp_kind: str = "unix"  # as `TimeColumn.kind`
     to_local_s: float | None = None  # added to a stamp gives naive local time; None if that is unknown
     unworn: np.ndarray | None = None
     faults: list[Fault] = field(default_factory=list)
@@ -76,8 +77,8 @@ def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
     contacts = {i: names.index(f"hsi_{names[i][4:]}") for i in picks if f"hsi_{names[i][4:]}" in names}
     wanted = [stamp, *picks, *contacts.values()] + [worn] * (worn >= 0)
     labels = dict(zip(picks, unique_labels([layout.names[i] for i in picks]), strict=True))
-    clock = TextClock(stamp)
-    table, faults = read_table(path, layout, wanted, clock)
+    times = TimeColumn(stamp)
+    table, faults = read_table(path, layout, wanted, times)
     filled = ~np.logical_and.reduce([np.isnan(table[i]) for i in picks])
     if not filled.any():
         raise RecordingError(
@@ -89,8 +90,8 @@ def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
         for i in wanted:  # one after the other, for the memory
             table[i] = table[i][filled]
     faults += _missing(names, [f"raw_{name}" for name in MUSE])
-    faults += [fault for i, k in contacts.items() for fault in _doubt_contact(labels[i], table[k])]
-    is_unix, of_day = clock.kind == "unix", clock.kind == "time of day"
+    faults += [fault for i, k in contacts.items() for fault in _find_bad_contact(labels[i], table[k])]
+    is_unix, of_day = times.kind == "unix", times.kind == "time of day"
     faults += [UTC] * is_unix + [DATE_UNKNOWN] * of_day
     return Rows(
         list(labels.values()),
@@ -98,7 +99,7 @@ def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
         as_seconds(table[stamp]) if is_unix else table[stamp],
         MIND_MONITOR_RATES_HZ,
         packet=_MUSE_PACKET,
-        clock_kind=clock.kind,
+        stamp_kind=times.kind,
         to_local_s=None if of_day else 0.0,
         unworn=table[worn] == 0 if worn >= 0 else None,
         faults=faults,
@@ -106,7 +107,7 @@ def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
     )
 
 
-def _doubt_contact(label: str, quality: np.ndarray) -> list[Fault]:
+def _find_bad_contact(label: str, quality: np.ndarray) -> list[Fault]:
     import numpy as np
 
     share = float(np.mean(quality >= _BAD_CONTACT))
@@ -133,9 +134,9 @@ def _read_openbci(path: Path, layout: TextLayout) -> Rows:
         picks = list(range(1, 1 + announced))
     labels = unique_labels([layout.names[i] if names else f"EXG Channel {i - 1}" for i in picks])
     stamp, of_day = _find_openbci_clock(layout, names, picks)
-    clock = TextClock(of_day) if stamp is None and of_day is not None else None
-    clocks = [i for i in (stamp, clock and clock.column) if i is not None]
-    table, faults = read_table(path, layout, [0, *picks, *clocks], clock)
+    times = TimeColumn(of_day) if stamp is None and of_day is not None else None
+    clocks = [i for i in (stamp, times and times.column) if i is not None]
+    table, faults = read_table(path, layout, [0, *picks, *clocks], times)
     rows = Rows(labels, [table[i] for i in picks], None, (rate_hz,), counter=table[0], faults=faults)
     if announced != len(picks):
         note = f"{announced} channels are announced, and {len(picks)} columns are named as channels"
@@ -146,10 +147,10 @@ def _read_openbci(path: Path, layout: TextLayout) -> Rows:
         shift = _first_shift(layout, rows.stamps_s, of_day)
         rows.to_local_s = shift or 0.0
         faults += [UTC] if shift is None else []
-    elif clock is not None:
-        rows.stamps_s, rows.clock_kind = table[clock.column], clock.kind
-        rows.to_local_s = None if clock.kind == "time of day" else 0.0
-        faults += [DATE_UNKNOWN] if clock.kind == "time of day" else []
+    elif times is not None:
+        rows.stamps_s, rows.stamp_kind = table[times.column], times.kind
+        rows.to_local_s = None if times.kind == "time of day" else 0.0
+        faults += [DATE_UNKNOWN] if times.kind == "time of day" else []
     return rows
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from eegsleep.errors import RecordingError
 from eegsleep.recording.faults import Fault, clean_text
 from eegsleep.recording.source import Source, SourceChannel
-from eegsleep.recording.text.clock import DATE_UNKNOWN, NO_DATE, UTC, as_datetime, settle_stamps
 from eegsleep.recording.text.formats import BRAINBIT, MIND_MONITOR_RATES_HZ, MUSE, READERS, SD_CARD, Rows
 from eegsleep.recording.text.table import find_delimiter, find_utf16, fold, read_layout, repaired, split_line
+from eegsleep.recording.text.time_stamps import DATE_UNKNOWN, NO_DATE, UTC, as_datetime, repair_stamps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,8 +93,8 @@ def _to_source(path: Path, kind: str, rows: Rows) -> Source:
 
     for column in rows.values:
         column[np.isinf(column)] = np.nan
-    _settle_stamps(rows)
-    grid = _lay_rows(rows)
+    _repair_stamps(rows)
+    grid = _place_rows(rows)
     there = np.zeros(grid.n_samples, dtype=bool)
     there[grid.positions] = True
     if rows.unworn is not None:
@@ -142,7 +142,7 @@ def _find_start(rows: Rows, grid: Grid) -> datetime | None:
     return start
 
 
-def _settle_stamps(rows: Rows) -> None:
+def _repair_stamps(rows: Rows) -> None:
     """Leave out rows without a time, which have no place and leave a gap like any other; mend the others' times."""
     import numpy as np
 
@@ -152,7 +152,7 @@ def _settle_stamps(rows: Rows) -> None:
         rows.faults.append(repaired("stamp-missing", f"{n_lacking} rows have no time stamp and are left out"))
         _keep_stamped(rows)
     if len(rows.stamps_s) > 1:
-        rows.stamps_s, faults = settle_stamps(rows.stamps_s, rows.rates_hz[0], rows.clock_kind)
+        rows.stamps_s, faults = repair_stamps(rows.stamps_s, rows.rates_hz[0], rows.stamp_kind)
         rows.faults += faults
         if not np.isfinite(rows.stamps_s).all():
             _keep_stamped(rows)
@@ -169,10 +169,10 @@ def _keep_stamped(rows: Rows) -> None:
     rows.unworn = None if rows.unworn is None else rows.unworn[kept]
 
 
-def _lay_rows(rows: Rows) -> Grid:
+def _place_rows(rows: Rows) -> Grid:
     import numpy as np
 
-    from eegsleep.recording.text.regular_grid import RateError, lay_on_grid
+    from eegsleep.recording.text.regular_grid import RateError, place_on_grid
 
     if not rows.values or not len(rows.values[0]):
         raise RecordingError("the file holds no samples")
@@ -180,10 +180,10 @@ def _lay_rows(rows: Rows) -> Grid:
         note = f"there are no times in it: {rows.rates_hz[0]:g} samples a second are assumed, long losses are invisible"
         rows.faults.append(repaired("rate-assumed", note))
         stamps = np.arange(len(rows.values[0])) / rows.rates_hz[0]
-        return lay_on_grid(stamps, rows.rates_hz[0], values=rows.values)
+        return place_on_grid(stamps, rows.rates_hz[0], values=rows.values)
     for rate_hz in rows.rates_hz:
         try:
-            return lay_on_grid(rows.stamps_s, rate_hz, packet=rows.packet, counter=rows.counter, values=rows.values)
+            return place_on_grid(rows.stamps_s, rate_hz, packet=rows.packet, counter=rows.counter, values=rows.values)
         except RateError as error:
             refusal = error
     raise RecordingError(

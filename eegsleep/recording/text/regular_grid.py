@@ -15,15 +15,14 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import RecordingError
+from eegsleep.recording.limits import MAX_DURATION_S, MAX_GAPS_S
 from eegsleep.recording.text.device_counter import count_by_counter
 from eegsleep.signals.epochs import find_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# No night is longer; more is a broken clock, and would be asked of the memory.
-MAX_DURATION_S = 72 * 3600.0
-MAX_GAPS_S = 24 * 3600.0
+# Share of the samples; of a recording that lost more too little is known.
 MAX_LOST = 0.5
 # A crystal is right to 0.01 %, a program's stamps to 1 %; beyond this stamps and samples contradict each other.
 MAX_RATE_ERROR = 0.05
@@ -90,7 +89,7 @@ class Grid:
         return filled
 
 
-def lay_on_grid(
+def place_on_grid(
     stamps_s: np.ndarray,
     rate_hz: float,
     *,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.faults import Fault, clean_text, decode_text
+from eegsleep.recording.faults import Fault, decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from eegsleep.recording.text.clock import TextClock
+    from eegsleep.recording.text.time_stamps import TimeColumn
 
 MAX_BYTES = 8_000_000_000
 _BLOCK_BYTES = 1 << 25
@@ -78,17 +77,17 @@ def read_layout(path: Path) -> TextLayout:
 
 
 def read_table(
-    path: Path, layout: TextLayout, columns: Sequence[int], clock: TextClock | None = None
+    path: Path, layout: TextLayout, columns: Sequence[int], times: TimeColumn | None = None
 ) -> tuple[dict[int, np.ndarray], list[Fault]]:
     """Parse the columns asked for, block by block, so that never more than the numbers lies in memory.
 
-    A column of clock times, if one is named, becomes seconds by its `TextClock`.
+    A column of clock times, if one is named, becomes seconds by its `TimeColumn`.
     """
     import numpy as np
     import pandas as pd
 
     width = len(layout.names) or len(layout.first)
-    kinds = {i: str if clock and i == clock.column else float for i in columns}
+    kinds = {i: str if times and i == times.column else float for i in columns}
     parts: dict[int, list[np.ndarray]] = {i: [] for i in columns}
     faults: list[Fault] = []
     line = 1
@@ -108,9 +107,9 @@ def read_table(
             engine="c",
         )
         for i, part in parts.items():
-            part.append(clock.seconds(table[i]) if kinds[i] is str else table[i].to_numpy(copy=True))
+            part.append(times.seconds(table[i]) if kinds[i] is str else table[i].to_numpy(copy=True))
         del table, block
-    faults += clock.faults() if clock else []
+    faults += times.faults() if times else []
     return {i: np.concatenate(parts.pop(i)) if parts[i] else np.empty(0) for i in list(parts)}, faults
 
 
@@ -177,20 +176,6 @@ def find_delimiter(line: str) -> str:
 def split_line(line: str, delimiter: str) -> list[str]:
     """Return the cells of a line without spaces and quotes around them."""
     return [cell.strip().strip('"').strip() for cell in line.strip("\r\n").lstrip("# ").split(delimiter)]
-
-
-def unique_labels(names: Sequence[str]) -> list[str]:
-    """Return labels that can do no harm; of two alike none keeps the plain name: `AF7 [2]`, `AF7 [4]`, by number."""
-    labels: list[str] = []
-    texts = [clean_text(name) for name in names]
-    counts, used = Counter(texts), set()
-    for number, text in enumerate(texts, 1):
-        label = text if text and counts[text] == 1 else f"{text or 'unnamed'} [{number}]"
-        while label in used or (label != text and label in counts):
-            label += f" [{number}]"
-        used.add(label)
-        labels.append(label)
-    return labels
 
 
 def fold(name: str) -> str:

@@ -10,11 +10,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.edf.header import MAX_DURATION_S
+from eegsleep.recording.channels.labels import unique_labels
 from eegsleep.recording.faults import Fault, clean_text
+from eegsleep.recording.limits import MAX_DURATION_S, is_plausible_start
 from eegsleep.recording.source import Source, SourceChannel
-from eegsleep.recording.text.clock import is_plausible
-from eegsleep.recording.text.table import unique_labels
 from eegsleep.recording.through_mne.fif_parts import find_parts
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def open_foreign(path: Path) -> Source:
 def _to_source(path: Path, raw: mne.io.BaseRaw, files: Sequence[Path], header: str) -> Source:
     files = [*files, *(file for file in map(type(path), filter(None, raw.filenames)) if not _is_among(file, files))]
     for file in files[1:]:
-        _hold_in_folder(path, file, file.name)
+        _check_beside(path, file, file.name)
     rate_hz = float(raw.info["sfreq"])
     duration_s = raw.n_times / rate_hz
     if not 0 < duration_s <= MAX_DURATION_S:
@@ -124,7 +123,7 @@ def _to_source(path: Path, raw: mne.io.BaseRaw, files: Sequence[Path], header: s
         load=load,
         gaps=skips,
         annotations=tuple(_annotations(raw)),
-        faults=(*faults, *_doubt_joints(raw), *_doubt_brainvision(header, raw, labels)),
+        faults=(*faults, *_find_joins(raw), *_find_brainvision_faults(header, raw, labels)),
     )
 
 
@@ -187,7 +186,7 @@ def _named_files(path: Path, header: str) -> list[Path]:
         if key == "markerfile" and not value:
             continue
         other = path.parent / value
-        _hold_in_folder(path, other, value)
+        _check_beside(path, other, value)
         if other.is_file():
             files += [] if _is_among(other, files) else [other]
         elif key == "datafile":
@@ -200,7 +199,7 @@ def _named_files(path: Path, header: str) -> list[Path]:
             raise RecordingError(f"{path.name} cannot be read: its data file is not there", found=shown, remedy=remedy)
     sibling = path.with_suffix(".vmrk")  # mne takes it where the marker file that is named is not there
     if sibling.is_file():
-        _hold_in_folder(path, sibling, sibling.name)
+        _check_beside(path, sibling, sibling.name)
     return files
 
 
@@ -221,11 +220,11 @@ def _check_parts(path: Path) -> None:
         seen.append(part)
         for written in (other for other in following if isinstance(other, str)):
             other = path.parent / written
-            _hold_in_folder(path, other, written)
+            _check_beside(path, other, written)
             waiting += [other] if other.is_file() else []
 
 
-def _hold_in_folder(path: Path, other: Path, written: str) -> None:
+def _check_beside(path: Path, other: Path, written: str) -> None:
     """Refuse a file that the recording names and that does not lie beside it, links followed."""
     folder = path.parent.resolve()
     if _is_among(other, [path]):
@@ -256,7 +255,7 @@ def _find_start(path: Path, raw: mne.io.BaseRaw) -> tuple[datetime | None, list[
         start = zero.replace(tzinfo=None) + timedelta(seconds=float(raw.first_time))
     except OverflowError:
         start = None
-    if start is None or not is_plausible(start):
+    if start is None or not is_plausible_start(start):
         said = "the date in it cannot be right: its start is not known"
         return None, [*faults, Fault("date-unknown", "repaired", said, "measurement date", str(zero))]
     if ".fif" in path.name.lower():
@@ -285,7 +284,7 @@ def _find_skips(raw: mne.io.BaseRaw) -> tuple[tuple[float, float], ...]:
     return tuple((first_s, last_s - first_s) for first_s, last_s in skips)
 
 
-def _doubt_joints(raw: mne.io.BaseRaw) -> list[Fault]:
+def _find_joins(raw: mne.io.BaseRaw) -> list[Fault]:
     """Return a fault if pieces of different times were joined, so that the time of what follows is not known."""
     step_s = 1 / float(raw.info["sfreq"])
     onsets = sorted(
@@ -302,7 +301,7 @@ def _doubt_joints(raw: mne.io.BaseRaw) -> list[Fault]:
     return [Fault("segments-joined", "needs the user", said, "markers", places, remedy)]
 
 
-def _doubt_brainvision(header: str, raw: mne.io.BaseRaw, labels: Sequence[str]) -> Iterator[Fault]:
+def _find_brainvision_faults(header: str, raw: mne.io.BaseRaw, labels: Sequence[str]) -> Iterator[Fault]:
     """Give what mne takes without a word in a BrainVision header: too few samples, channels without a unit."""
     points = _POINTS.search(header)
     if points and int(points[1]) > raw.n_times:

@@ -12,14 +12,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
+from eegsleep.recording.channels.labels import unique_labels
 from eegsleep.recording.faults import Fault, clean_text, decode_text
-from eegsleep.recording.text.clock import DATE_UNKNOWN, is_plausible
-from eegsleep.recording.text.table import unique_labels
+from eegsleep.recording.limits import MAX_SIGNALS, is_plausible_start
+from eegsleep.recording.text.time_stamps import DATE_UNKNOWN
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAX_SIGNALS = 512
 _MAX_HEADER_BYTES = 1_000_000
 # Bits a sample takes, by format. Left out: differences, which one lost byte spoils to the end, and compressed ones.
 BITS = {"16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12}
@@ -112,7 +112,7 @@ def read_header(path: Path) -> WfdbHeader:
     lines = _lines(raw.decode("latin-1"))
     record = _RECORD.fullmatch(lines[0]) if lines and len(raw) <= _MAX_HEADER_BYTES else None
     if record is None:
-        raise refuse_header(path, "its first line is none of a WFDB header", lines[0] if lines else "an empty file")
+        raise header_error(path, "its first line is none of a WFDB header", lines[0] if lines else "an empty file")
     if record["segments"]:
         raise RecordingError(
             f"{path.name} is a record of several segments, which may leave gaps or change channels",
@@ -122,9 +122,9 @@ def read_header(path: Path) -> WfdbHeader:
         )
     n_signals, rate_hz = int(record["signals"]), float(record["rate"] or 0)
     if not 1 <= n_signals <= MAX_SIGNALS or len(lines) < 1 + n_signals:
-        raise refuse_header(path, "it does not describe the signals it counts", f"{n_signals} signals")
+        raise header_error(path, "it does not describe the signals it counts", f"{n_signals} signals")
     if not 0 < rate_hz <= 1e6:
-        raise refuse_header(path, "it gives no sampling rate", lines[0])
+        raise header_error(path, "it gives no sampling rate", lines[0])
     written = [_parse_signal(path, line) for line in lines[1 : 1 + n_signals]]
     labels = unique_labels(
         [decode_text((m["label"] or f"signal {i}").encode("latin-1")) for i, m in enumerate(written, start=1)]
@@ -132,7 +132,7 @@ def read_header(path: Path) -> WfdbHeader:
     signals = tuple(_make_signal(match, label) for match, label in zip(written, labels, strict=True))
     start, faults = _read_start(record)
     for signal, match in zip(signals, written, strict=True):
-        faults += _doubt_scale(signal, match)
+        faults += _find_scale_faults(signal, match)
     n_frames = int(record["frames"] or 0) or None
     return WfdbHeader(rate_hz, n_frames, start, signals, tuple(faults))
 
@@ -140,7 +140,7 @@ def read_header(path: Path) -> WfdbHeader:
 def _parse_signal(path: Path, line: str) -> re.Match:
     match = _SIGNAL.fullmatch(line)
     if match is None:
-        raise refuse_header(path, "a line of it describes no signal", line)
+        raise header_error(path, "a line of it describes no signal", line)
     if match["format"] not in BITS or int(match["skew"] or 0) or int(match["per_frame"] or 1) < 1:
         raise RecordingError(
             f"{path.name} cannot be read: its samples are written in a way that eegsleep does not read",
@@ -170,7 +170,7 @@ def _make_signal(match: re.Match, label: str) -> WfdbSignal:
     )
 
 
-def _doubt_scale(signal: WfdbSignal, match: re.Match) -> list[Fault]:
+def _find_scale_faults(signal: WfdbSignal, match: re.Match) -> list[Fault]:
     """Return what the header leaves out of a signal's scale: its gain, or its unit."""
     if math.isnan(signal.gain):
         said = "its header gives no gain: it was never calibrated, and how large it is cannot be known"
@@ -193,12 +193,12 @@ def _read_start(record: re.Match) -> tuple[datetime | None, list[Fault]]:
         start = datetime.strptime(written, "%d/%m/%Y %H:%M:%S")  # noqa: DTZ007 - local time without a zone
     except ValueError:
         start = None
-    if start is None or not is_plausible(start):
+    if start is None or not is_plausible_start(start):
         said = "the date in it cannot be right: its start is not known"
         return None, [Fault("date-unknown", "repaired", said, "start", written)]
     return start, []
 
 
-def refuse_header(path: Path, problem: str, found: str) -> RecordingError:
+def header_error(path: Path, problem: str, found: str) -> RecordingError:
     """Return the error that refuses a record because of its header."""
     return RecordingError(f"{path.name} cannot be read: {problem}", found=clean_text(found), remedy=DOWNLOAD)

@@ -13,10 +13,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.edf.header import MAX_DURATION_S
 from eegsleep.recording.faults import Fault, clean_text
+from eegsleep.recording.limits import MAX_DURATION_S
 from eegsleep.recording.source import Source, SourceChannel
-from eegsleep.recording.wfdb.header import BITS, DOWNLOAD, read_header, refuse_header
+from eegsleep.recording.wfdb.header import BITS, DOWNLOAD, header_error, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,15 +47,15 @@ def open_wfdb(path: Path) -> Source:
             found="no wfdb",
             remedy='install it with: pip install "eegsleep[wfdb]"',
         )
-    _refuse_name(path)
+    _check_name(path)
     header = read_header(path)
-    files = _hold_files(path, header)
+    files = _find_files(path, header)
     if header.n_frames is None:
-        raise refuse_header(path, "its first line does not say how many samples there are", f"files {', '.join(files)}")
+        raise header_error(path, "its first line does not say how many samples there are", f"files {', '.join(files)}")
     n_there = min(_count_frames(file, [s for s in header.signals if s.file == name]) for name, file in files.items())
-    n_frames, faults = _settle_length(header, n_there)
+    n_frames, faults = _count_usable_frames(header, n_there)
     if n_frames:
-        faults += _doubt_first_samples(path, header, is_whole=not faults)
+        faults += _find_first_sample_faults(path, header, is_whole=not faults)
     duration_s = n_frames / header.rate_hz
     if not 0 < duration_s <= MAX_DURATION_S:
         raise RecordingError(f"{path.name} is no night", found=f"{duration_s / 3600:.4g} h", allowed="up to 72 h")
@@ -81,7 +81,7 @@ def open_wfdb(path: Path) -> Source:
     )
 
 
-def _refuse_name(path: Path) -> None:
+def _check_name(path: Path) -> None:
     """Refuse what wfdb would take for the address of another file: it opens whatever `::` chains together."""
     if path.suffix != ".hea" or "::" in str(path.absolute()):
         raise RecordingError(
@@ -91,7 +91,7 @@ def _refuse_name(path: Path) -> None:
         )
 
 
-def _hold_files(path: Path, header: WfdbHeader) -> dict[str, Path]:
+def _find_files(path: Path, header: WfdbHeader) -> dict[str, Path]:
     """Return the files of samples by name; refuse what lies elsewhere, or is not there."""
     files = {}
     for name in dict.fromkeys(signal.file for signal in header.signals):
@@ -108,7 +108,7 @@ def _hold_files(path: Path, header: WfdbHeader) -> dict[str, Path]:
                 f"{path.name} cannot be read: its file of samples is not there", found=name, remedy=DOWNLOAD
             )
         if len({(s.format, s.offset_bytes) for s in header.signals if s.file == name}) > 1:
-            raise refuse_header(path, "signals of one file have different formats", name)
+            raise header_error(path, "signals of one file have different formats", name)
         files[name] = file
     return files
 
@@ -119,7 +119,7 @@ def _count_frames(file: Path, signals: Sequence[WfdbSignal]) -> int:
     return int(Fraction(bits, sum(s.per_frame for s in signals) * BITS[signals[0].format]))
 
 
-def _settle_length(header: WfdbHeader, n_there: int) -> tuple[int, list[Fault]]:
+def _count_usable_frames(header: WfdbHeader, n_there: int) -> tuple[int, list[Fault]]:
     n_declared = header.n_frames
     if n_there == n_declared:
         return n_there, []
@@ -133,7 +133,7 @@ def _settle_length(header: WfdbHeader, n_there: int) -> tuple[int, list[Fault]]:
     return n_declared, [Fault("trailing-bytes", "repaired", said, "number of samples", str(n_declared))]
 
 
-def _doubt_first_samples(path: Path, header: WfdbHeader, *, is_whole: bool) -> list[Fault]:
+def _find_first_sample_faults(path: Path, header: WfdbHeader, *, is_whole: bool) -> list[Fault]:
     """Return a fault for each signal that does not begin as its header says.
 
     Raises
@@ -148,9 +148,7 @@ def _doubt_first_samples(path: Path, header: WfdbHeader, *, is_whole: bool) -> l
         if s.first is not None and digital[0] != s.first
     ]
     if odd and not is_whole:
-        raise refuse_header(
-            path, "neither the number of samples nor the first of them is what it says", odd[0][0].label
-        )
+        raise header_error(path, "neither the number of samples nor the first of them is what it says", odd[0][0].label)
     said = "its first sample is not the one the header gives, so header and samples may not belong together"
     return [
         Fault("first-sample", "needs the user", said, "initial value", f"{s.first}, found {found}", DOWNLOAD, s.label)

@@ -402,7 +402,7 @@ def test_a_missing_file_is_said(tmp_path):
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_crash_midway_leaves_nothing(tmp_path, write_edf, monkeypatch, error):
     path = write_edf()
-    monkeypatch.setattr(anonymize, "_PIECE_BYTES", 10_000)
+    monkeypatch.setattr(anonymize, "PIECE_BYTES", 10_000)
     n_calls = []
 
     def fail(*arguments):
@@ -446,7 +446,7 @@ def test_pieces_make_no_difference(tmp_path, monkeypatch):
     path = tmp_path / "night.edf"
     path.write_bytes(telling_edf_plus())
     anonymize_recording(path, tmp_path / "whole.edf")
-    monkeypatch.setattr(anonymize, "_PIECE_BYTES", 7_000)
+    monkeypatch.setattr(anonymize, "PIECE_BYTES", 7_000)
     anonymize_recording(path, tmp_path / "pieces.edf")
     assert (tmp_path / "whole.edf").read_bytes() == (tmp_path / "pieces.edf").read_bytes()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
 from eegsleep.recording.faults import Fault, clean_text
+from eegsleep.recording.limits import is_plausible_start
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,7 +31,7 @@ _OF_DAY = r"(?:[01]?\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?"
 _ZONE = r"(?:Z|[+-]\d\d:?\d\d)$"
 
 
-class TextClock:
+class TimeColumn:
     """A column of clock times, read block by block; what the first cell is, the others must be too.
 
     Attributes
@@ -147,7 +148,7 @@ def as_seconds(stamps: np.ndarray) -> np.ndarray:
     return stamps / 1000 if np.median(known) > 1e11 else stamps
 
 
-def settle_stamps(stamps_s: np.ndarray, rate_hz: float, kind: str = "") -> tuple[np.ndarray, list[Fault]]:
+def repair_stamps(stamps_s: np.ndarray, rate_hz: float, kind: str = "") -> tuple[np.ndarray, list[Fault]]:
     """Put right single stamps that are wrong, midnight in times of day, and daylight saving in local time.
 
     Parameters
@@ -157,7 +158,7 @@ def settle_stamps(stamps_s: np.ndarray, rate_hz: float, kind: str = "") -> tuple
     rate_hz : float
         Samples a second.
     kind : str
-        As `TextClock.kind`; only times of day and dates follow a clock that people set.
+        As `TimeColumn.kind`; only times of day and dates follow a clock that people set.
 
     Returns
     -------
@@ -167,17 +168,17 @@ def settle_stamps(stamps_s: np.ndarray, rate_hz: float, kind: str = "") -> tuple
     """
     import numpy as np
 
-    stamps_s, faults = mend_outliers(stamps_s, rate_hz, _DAY_S if kind == "time of day" else 0.0)
+    stamps_s, faults = repair_outliers(stamps_s, rate_hz, _DAY_S if kind == "time of day" else 0.0)
     known = np.isfinite(stamps_s)
     if kind == "time of day":
         stamps_s[known] = unroll_midnight(stamps_s[known])
     if kind in {"time of day", "date"}:
-        stamps_s[known], shifts = mend_daylight_saving(stamps_s[known])
+        stamps_s[known], shifts = undo_daylight_saving(stamps_s[known])
         faults += shifts
     return stamps_s, faults
 
 
-def mend_outliers(stamps_s: np.ndarray, rate_hz: float, period_s: float = 0.0) -> tuple[np.ndarray, list[Fault]]:
+def repair_outliers(stamps_s: np.ndarray, rate_hz: float, period_s: float = 0.0) -> tuple[np.ndarray, list[Fault]]:
     """Put right a handful of stamps that are wrong where those before and after them agree.
 
     They are placed between their neighbours; at the beginning and the end of a file they become NaN.
@@ -190,24 +191,24 @@ def mend_outliers(stamps_s: np.ndarray, rate_hz: float, period_s: float = 0.0) -
     heads, ends = np.append(0, borders + 1), np.append(borders + 1, n)
     short = ends - heads <= _MAX_OUTLIER_ROWS
     runs = _find_outliers(stamps_s, heads, ends, short, rate_hz, period_s)
-    mended = stamps_s.copy()
+    repaired = stamps_s.copy()
     for a, b in runs:
         share = np.arange(1, b - a + 1) / (b - a + 1)
-        mended[a:b] = stamps_s[a - 1] + share * _apart(stamps_s[a - 1], stamps_s[b], period_s)
+        repaired[a:b] = stamps_s[a - 1] + share * _apart(stamps_s[a - 1], stamps_s[b], period_s)
     n_placed = sum(b - a for a, b in runs)
     if n_placed > n / 10:
         return stamps_s.copy(), []
-    if len(heads) > 1 and short[0] and _is_far(mended[ends[0] - 1], mended[ends[0]], period_s):
-        mended[: ends[0]] = np.nan
-    if len(heads) > 1 and short[-1] and _is_far(mended[heads[-1] - 1], mended[heads[-1]], period_s):
-        mended[heads[-1] :] = np.nan
-    n_left = int(np.isnan(mended).sum())
+    if len(heads) > 1 and short[0] and _is_far(repaired[ends[0] - 1], repaired[ends[0]], period_s):
+        repaired[: ends[0]] = np.nan
+    if len(heads) > 1 and short[-1] and _is_far(repaired[heads[-1] - 1], repaired[heads[-1]], period_s):
+        repaired[heads[-1] :] = np.nan
+    n_left = int(np.isnan(repaired).sum())
     if not n_placed + n_left:
-        return mended, []
+        return repaired, []
     said = f"{n_placed + n_left} time stamps contradict those around them and are not believed: "
     said += f"{n_placed} rows are placed by their neighbours" * (n_placed > 0)
     said += ", " * (n_left * n_placed > 0) + f"{n_left} at the beginning or end are left out" * (n_left > 0)
-    return mended, [Fault("stamps-wrong", "repaired", said)]
+    return repaired, [Fault("stamps-wrong", "repaired", said)]
 
 
 def _find_outliers(
@@ -244,7 +245,7 @@ def _repeats(stamps_s: np.ndarray, head: int, end: int) -> bool:
     return bool(np.isin(run, np.append(stamps_s[:head], stamps_s[end:])).all())
 
 
-def mend_daylight_saving(stamps_s: np.ndarray) -> tuple[np.ndarray, list[Fault]]:
+def undo_daylight_saving(stamps_s: np.ndarray) -> tuple[np.ndarray, list[Fault]]:
     """Undo the hour a telephone's clock jumps in the night of the change; samples go on without a break.
 
     An hour back has no other cause in a file written in order of time. An hour forward might be an hour's
@@ -258,9 +259,9 @@ def mend_daylight_saving(stamps_s: np.ndarray) -> tuple[np.ndarray, list[Fault]]
     forward = (np.abs(steps - 3600) < 5) & (past_hour < 10)
     if not (back | forward).any():
         return stamps_s, []
-    mended = stamps_s + np.concatenate([[0.0], np.cumsum(3600.0 * back - 3600.0 * forward)])
+    repaired = stamps_s + np.concatenate([[0.0], np.cumsum(3600.0 * back - 3600.0 * forward)])
     note = "the clock jumped an hour, as for daylight saving, and samples went on: times follow the clock of the start"
-    return mended, [Fault("clock-changed", "repaired", note)]
+    return repaired, [Fault("clock-changed", "repaired", note)]
 
 
 def local_shift(cell: str, unix_s: float) -> float | None:
@@ -268,7 +269,7 @@ def local_shift(cell: str, unix_s: float) -> float | None:
 
     None where the two are further apart than any zone from UTC: one of them is wrong.
     """
-    local = float(TextClock(0).seconds([cell])[0])
+    local = float(TimeColumn(0).seconds([cell])[0])
     shift = local - unix_s
     if TIME_OF_DAY.fullmatch(cell):  # zones lie between -12 and +14 h
         return (local - unix_s % _DAY_S + 36000) % _DAY_S - 36000
@@ -284,16 +285,11 @@ def unroll_midnight(clock_s: np.ndarray) -> np.ndarray:
     return clock_s + _DAY_S * np.rint((gone_on - clock_s) / _DAY_S)
 
 
-def is_plausible(start: datetime) -> bool:
-    """Return whether a recording may have started then; no headband is older than EDF's two-digit years."""
-    return 1985 <= start.year < 2100
-
-
 def as_datetime(seconds: float) -> datetime | None:
-    """Return seconds since 1970 as a naive date and time; None if that lies before 1985 or after 2100."""
+    """Return seconds since 1970 as a naive date and time; None if it is no plausible start of a recording."""
     import numpy as np
 
     if not 0 < seconds < 1e10:
         return None
     start = np.datetime64(round(seconds * 1e6), "us").item()
-    return start if is_plausible(start) else None
+    return start if is_plausible_start(start) else None

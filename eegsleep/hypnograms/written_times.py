@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from eegsleep.errors import TableError
-from eegsleep.hypnograms.scoring import MAX_SPAN_S, Clock
+from eegsleep.hypnograms.scoring import ScoringStart
+from eegsleep.recording.limits import MAX_DURATION_S, expand_year
 
 _TIME = r"(\d{1,2})[:.h](\d\d)(?:[:.m](\d\d))?(?:[.,](\d{1,9}))?s?\s*([AaPp]\.?[Mm]\.?)?"
-TIME_OF_DAY = re.compile(_TIME)
+_TIME_OF_DAY = re.compile(_TIME)
 _YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})[-/.](\d{4}|\d\d)")
 # An offset behind local time is left aside; `Z` is not, because UTC is not the clock of the bedroom.
@@ -28,9 +29,9 @@ def is_number(cell: str) -> bool:
     return bool(_NUMBER.fullmatch(cell))
 
 
-def is_clock(cell: str) -> bool:
+def is_time(cell: str) -> bool:
     """Tell whether a cell is a time of day, or a date and time."""
-    return ":" in cell and bool(TIME_OF_DAY.fullmatch(cell) or _DATE_TIME.fullmatch(cell))
+    return ":" in cell and bool(_TIME_OF_DAY.fullmatch(cell) or _DATE_TIME.fullmatch(cell))
 
 
 def read_number(cell: str) -> float:
@@ -46,7 +47,7 @@ def read_number(cell: str) -> float:
     return float(cell[:40].replace(",", "."))
 
 
-def read_clock(cells: list[str]) -> tuple[np.ndarray, Clock]:
+def read_times(cells: list[str]) -> tuple[np.ndarray, ScoringStart]:
     """Return seconds from the first cell, shape (n_cells,), and when that was.
 
     Parameters
@@ -59,7 +60,7 @@ def read_clock(cells: list[str]) -> tuple[np.ndarray, Clock]:
     TableError
         If a cell is no time, or the dates span more than one recording however they are read.
     """
-    if TIME_OF_DAY.fullmatch(cells[0]):
+    if _TIME_OF_DAY.fullmatch(cells[0]):
         seconds = np.array([_time_of_day(cell) for cell in cells])
         # only a step back by more than half a day is midnight; a smaller one is told below
         seconds = seconds + 86400.0 * np.concatenate([[0], np.cumsum(np.diff(seconds) < -43200)])
@@ -71,11 +72,11 @@ def read_clock(cells: list[str]) -> tuple[np.ndarray, Clock]:
                 allowed="times in order, of 24 hours or with AM and PM",
             )
         start = datetime(1900, 1, 1) + timedelta(seconds=round(float(seconds[0]), 6))  # noqa: DTZ001 - local time
-        return seconds - seconds[0], Clock(start, dated=False)
+        return seconds - seconds[0], ScoringStart(start, dated=False)
     readings = []
     for day_first in (True, False):
         moments = [_date_and_time(cell, day_first=day_first) for cell in cells]
-        if None not in moments and (max(moments) - min(moments)).total_seconds() <= MAX_SPAN_S:
+        if None not in moments and (max(moments) - min(moments)).total_seconds() <= MAX_DURATION_S:
             readings.append(moments)
     if not readings:
         raise TableError(
@@ -86,11 +87,11 @@ def read_clock(cells: list[str]) -> tuple[np.ndarray, Clock]:
     first = readings[0][0]
     other = readings[-1][0]
     onsets_s = np.array([(moment - first).total_seconds() for moment in readings[0]])
-    return onsets_s, Clock(first, alternative=other if other != first else None)
+    return onsets_s, ScoringStart(first, alternative=other if other != first else None)
 
 
 def _time_of_day(cell: str) -> float:
-    match = TIME_OF_DAY.fullmatch(cell)
+    match = _TIME_OF_DAY.fullmatch(cell)
     seconds = _seconds(match.groups()) if match else None
     if seconds is None:
         raise TableError("a time of the hypnogram is no time of day", found=repr(cell[:40]), allowed="hh:mm:ss")
@@ -116,7 +117,7 @@ def read_date(written: str, *, day_first: bool) -> datetime | None:
     elif match := _YEAR_LAST.fullmatch(written):
         first, mark, second, year = int(match[1]), match[2], int(match[3]), int(match[4])
         day, month = (first, second) if day_first or mark == "." else (second, first)
-        year += (1900 if year >= 85 else 2000) if len(match[4]) == 2 else 0
+        year = expand_year(year) if len(match[4]) == 2 else year
     else:
         return None
     try:

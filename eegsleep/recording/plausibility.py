@@ -13,6 +13,7 @@ import numpy as np
 from eegsleep.recording.edf.layout import is_usual_rate
 from eegsleep.recording.faults import Fault
 from eegsleep.recording.units import parse_unit
+from eegsleep.signals.epochs import find_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +47,7 @@ _WINDOW_S = 4.0
 _N_WINDOWS = 200
 
 
-def doubt_amplitude(channel: SourceChannel, signal: np.ndarray, uv_per_unit: float) -> list[Fault]:
+def find_amplitude_faults(channel: SourceChannel, signal: np.ndarray, uv_per_unit: float) -> list[Fault]:
     """Return what is implausible about the amplitude and offset of an EEG.
 
     Parameters
@@ -59,7 +60,7 @@ def doubt_amplitude(channel: SourceChannel, signal: np.ndarray, uv_per_unit: flo
     """
     label, rate_hz = channel.label, channel.rate_hz
     windows = _windows(signal, rate_hz) * uv_per_unit
-    faults = _doubt_rails(label, windows, rate_hz)
+    faults = _find_held_faults(label, windows, rate_hz)
     windows = windows[np.ptp(windows, axis=1) > 0]  # an hour of no contact says nothing of the scale
     if not len(windows):
         return faults
@@ -128,22 +129,20 @@ def _windows(signal: np.ndarray, rate_hz: float) -> np.ndarray:
     return windows[np.isfinite(windows).all(axis=1)]
 
 
-def _doubt_rails(label: str, windows: np.ndarray, rate_hz: float) -> list[Fault]:
+def _find_held_faults(label: str, windows: np.ndarray, rate_hz: float) -> list[Fault]:
     """Return a fault if a good part of the signal stands still: no contact, or an amplifier at its end of range."""
     if not len(windows):
         return []
-    moves = np.ones((len(windows), windows.shape[1] + 1), bool)
-    moves[:, 1:-1] = np.diff(windows) != 0
-    borders = np.flatnonzero(moves)
-    # the last border of one window and the first of the next are neighbours too
-    stands, starts = np.diff(borders), borders[:-1]
-    inside = (stands >= max(_HELD_S * rate_hz, 2)) & (starts % moves.shape[1] != moves.shape[1] - 1)
-    n_held = stands[inside]
+    repeats = np.zeros(windows.shape, bool)
+    repeats[:, 1:] = np.diff(windows) == 0  # the first of each window repeats nothing, so that no run crosses windows
+    starts, stops = find_runs(repeats.ravel())
+    n_held = stops - starts + 1
+    is_long = n_held >= max(_HELD_S * rate_hz, 2)
+    n_held = n_held[is_long]
     share = n_held.sum() / windows.size
     if share <= _MAX_HELD:
         return []
-    rows, columns = np.divmod(starts[inside], moves.shape[1])
-    values, place = np.unique(windows[rows, columns], return_inverse=True)
+    values, place = np.unique(windows.ravel()[starts[is_long]], return_inverse=True)
     usual = values[np.bincount(place, n_held).argmax()]
     said = (
         f"{100 * share:.0f} % of the samples repeat the one before, most often {usual:.6g} µV; "
@@ -161,7 +160,7 @@ def _doubt_rails(label: str, windows: np.ndarray, rate_hz: float) -> list[Fault]
     ]
 
 
-def reached_ends(channel: SourceChannel, signal: np.ndarray, extremes: tuple[float, float]) -> tuple[bool, bool]:
+def find_reached_ends(channel: SourceChannel, signal: np.ndarray, extremes: tuple[float, float]) -> tuple[bool, bool]:
     """Return whether a signal reaches the lower and the upper end of its range, in passing.
 
     A writer that fits the range to the signal makes both true; then the range is as even about zero, and as
@@ -176,7 +175,7 @@ def reached_ends(channel: SourceChannel, signal: np.ndarray, extremes: tuple[flo
     )
 
 
-def doubt_scale(
+def find_scale_faults(
     chosen: Sequence[SourceChannel],
     all_eeg: Sequence[SourceChannel],
     reached: Mapping[str, tuple[bool, bool]],
@@ -215,7 +214,7 @@ def doubt_scale(
         one_signed = channel.span[0] * channel.span[1] >= 0 and channel.label in off_zero
         is_fitted = all(any(ends) for ends in zip(*(reached[c.label] for c in same if c.label in reached), strict=True))
         if not (is_shared or is_fitted):
-            yield from _doubt_evenness(channel, one_signed=one_signed)
+            yield from _find_lopsided_ranges(channel, one_signed=one_signed)
         if not is_usual_rate(channel.rate_hz):
             said = f"{channel.rate_hz:.6g} samples a second is a rate no recorder is known for"
             yield Fault(
@@ -228,7 +227,7 @@ def doubt_scale(
             )
 
 
-def _doubt_evenness(channel: SourceChannel, *, one_signed: bool) -> Iterator[Fault]:
+def _find_lopsided_ranges(channel: SourceChannel, *, one_signed: bool) -> Iterator[Fault]:
     for what, (low, high) in (("physical", channel.span), ("digital", channel.digital_span)):
         if np.isfinite(low + high) and abs(low + high) > 0.05 * abs(high - low) and (what, low) != ("digital", 0):
             if what == "physical" and one_signed:
@@ -249,7 +248,7 @@ def find_extremes(signal: np.ndarray) -> tuple[float, float]:
     return float(np.fmin.reduce(signal)), float(np.fmax.reduce(signal))
 
 
-def doubt_range(channel: SourceChannel, signal: np.ndarray, extremes: tuple[float, float]) -> list[Fault]:
+def find_range_faults(channel: SourceChannel, signal: np.ndarray, extremes: tuple[float, float]) -> list[Fault]:
     """Return a fault if samples lie beyond what the header says the channel can hold."""
     low, high = sorted(channel.span)
     margin = 0.001 * (high - low)
@@ -269,7 +268,7 @@ def doubt_range(channel: SourceChannel, signal: np.ndarray, extremes: tuple[floa
     ]
 
 
-def doubt_joints(label: str, signal: np.ndarray, record_samples: float) -> list[Fault]:
+def find_joint_faults(label: str, signal: np.ndarray, record_samples: float) -> list[Fault]:
     """Return a fault if the signal jumps at most borders of its records.
 
     That happens when the header's samples per record are wrong, so that each record holds pieces of
