@@ -68,7 +68,7 @@ class Fault:
         return error
 
 
-def decode_text(raw: bytes, limit: int = MAX_TEXT) -> str:
+def decode_text(raw: bytes) -> str:
     """Return bytes from a file as text that can do no harm, whatever encoding the writer used.
 
     EDF asks for ASCII, yet files hold UTF-8 and Latin-1. Latin-1 never fails, so UTF-8 is tried first.
@@ -77,7 +77,7 @@ def decode_text(raw: bytes, limit: int = MAX_TEXT) -> str:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
-    return clean_text(text, limit)
+    return clean_text(text)
 
 
 def clean_text(text: str, limit: int = MAX_TEXT) -> str:

@@ -51,8 +51,8 @@ def read_recording(
     ----------
     path : path
         EDF, EDF+ or BDF, also gzipped; a ZMax folder; text of Muse, Mind Monitor, BrainBit or OpenBCI;
-        the header of a WFDB record; or anything `mne.io.read_raw` opens. What a file is, its content decides, not
-        its name.
+        the header of a WFDB record; or BrainVision (.vhdr, .ahdr), EEGLAB (.set), .cnt, .gdf and .nedf, which mne
+        reads. Except for these last, the content of a file decides what it is, not its name.
     eeg : sequence of str, optional
         Labels of the derivations to use, most trusted first; `C4-M1` may be a channel, or made from
         channels `C4` and `M1`. By default the device preset chooses up to two.

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from eegsleep.recording.faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from eegsleep.recording.source import SourceChannel
 
 # Exact spellings only. `MV` could be mega or milli, `mv` is neither; both are asked for.
@@ -43,17 +41,9 @@ def parse_unit(text: str) -> float | None:
     return VOLTS_PER_UNIT.get(unit)
 
 
-def volts_per_unit(channel: SourceChannel, units: Mapping[str, str] | None = None) -> float | Fault:
-    """Return how many volts one unit of a channel is, or why that is not known.
-
-    Parameters
-    ----------
-    channel : SourceChannel
-    units : mapping of str to str, optional
-        The user's word by label; it wins over the file, which may lie.
-    """
-    unit = (units or {}).get(channel.label, channel.unit)
-    volts = parse_unit(unit)
+def volts_per_unit(channel: SourceChannel) -> float | Fault:
+    """Return how many volts one unit of a channel is, or the fault that its unit is not known."""
+    volts = parse_unit(channel.unit)
     if volts is not None:
         return volts
     return Fault(
@@ -61,7 +51,7 @@ def volts_per_unit(channel: SourceChannel, units: Mapping[str, str] | None = Non
         "needs the user",
         "its unit is not known, so its amplitude cannot be trusted; allowed are V, mV, uV and nV",
         "unit",
-        unit or "none",
+        channel.unit or "none",
         f'name it with --units "{channel.label}=uV"',
         channel.label,
     )
