@@ -1,4 +1,4 @@
-"""Derivations of an opened file, in volts, and what is implausible about them."""
+"""Derivations of an opened file are read, in volts, and checked for what is implausible."""
 
 from __future__ import annotations
 
@@ -22,18 +22,33 @@ if TYPE_CHECKING:
     from eegsleep.recording.channels.choose import Derivation
     from eegsleep.recording.source import Source, SourceChannel
 
-# Signals are read in groups of about this size, or of a quarter of all that are asked for, and taken over one
-# by one: what is read and what is made of it never lie in memory together whole.
+# Signals are read in groups of about this size, or of a quarter of all that are asked for, so that memory never holds
+# all signals as read and all derivations at once.
 _GROUP_BYTES = 256_000_000
-# An annotation that lies further before the first sample belongs to another night.
+# An annotation further before the first sample belongs to another night.
 _BEFORE_S = 12 * 3600.0
 
 
 def read_derivations(source: Source, derivations: Sequence[Derivation]) -> tuple[mne.io.BaseRaw, list[Fault]]:
-    """Read the derivations of a source in volts, and say what is implausible about them.
+    """Read derivations of a source in volts, and return what is implausible about them.
 
-    Channels of another rate than the first derivation are resampled to its rate; where nothing was
-    recorded they are NaN all the same.
+    Parameters
+    ----------
+    source : Source
+    derivations : sequence of Derivation
+        As `choose_derivations` returns them.
+
+    Returns
+    -------
+    raw : mne.io.RawArray
+        One channel a derivation, at the rate of the first; slower and faster ones are resampled. NaN where nothing was
+        recorded.
+    faults : list of Fault
+
+    Raises
+    ------
+    RecordingError
+        If a channel is refused, its unit is not known, or its signal cannot be read.
     """
     _check_readable(source, derivations)
     channels = {channel.label: channel for channel in source.channels}
@@ -47,7 +62,7 @@ def read_derivations(source: Source, derivations: Sequence[Derivation]) -> tuple
 
 @dataclass
 class _Reading:
-    """The signals that were read and not yet taken over, and the doubts about them."""
+    """Signals that were read and are not converted yet, and the faults found in those that were."""
 
     source: Source
     derivations: Sequence[Derivation]
@@ -72,7 +87,7 @@ class _Reading:
             if data is None:
                 data = np.empty((len(self.derivations), round(self.source.duration_s * rate_hz)))
             for derivation in group:
-                self.take_over(derivation, rate_hz, data[number])
+                self.convert(derivation, rate_hz, data[number])
                 number += 1
                 for name in set(self.signals) - set(names_of(self.derivations[number:])):
                     del self.signals[name]
@@ -85,11 +100,11 @@ class _Reading:
 
     @property
     def eeg(self) -> list[str]:
-        """The channels that EEG derivations are made of."""
+        """The channels of which EEG derivations are made."""
         return names_of(d for d in self.derivations if d.role == "eeg")
 
     def groups(self) -> list[list[Derivation]]:
-        """Return the derivations in groups that are read together."""
+        """Return the derivations in groups, each of which is read at once."""
         size = {name: 8 * self.source.duration_s * self.channels[name].rate_hz for name in self.scales}
         limit, used = max(_GROUP_BYTES, sum(size.values()) / 4), 0.0
         groups: list[list[Derivation]] = []
@@ -102,8 +117,8 @@ class _Reading:
             used += needed
         return groups
 
-    def take_over(self, derivation: Derivation, rate_hz: float, row: np.ndarray) -> None:
-        """Write a derivation in volts into its row."""
+    def convert(self, derivation: Derivation, rate_hz: float, row: np.ndarray) -> None:
+        """Write one derivation in volts into its row, shape (n_samples,)."""
         import numpy as np
 
         plus, minus, own_hz = derivation.plus, derivation.minus, self.channels[derivation.plus].rate_hz
@@ -114,7 +129,7 @@ class _Reading:
             row[carry_over(dead, own_hz, rate_hz, row.size)] = np.nan
 
     def check(self, name: str) -> None:
-        """Note what is implausible about a channel that an EEG derivation is made of."""
+        """Add the faults of a channel to `faults`, if an EEG derivation is made of it."""
         from eegsleep.recording import plausibility
 
         if name not in self.eeg:
@@ -144,14 +159,14 @@ def _scale(channel: SourceChannel, source: Source) -> float:
 
 
 def _alike(eeg: Sequence[SourceChannel], channels: Sequence[SourceChannel]) -> list[SourceChannel]:
-    """Return the EEG channels whose scale can be compared with those chosen."""
+    """Return the EEG channels whose scale can be compared with that of the chosen ones."""
     return [c for c in channels if c in eeg or (guess_role(c.label) == "eeg" and parse_unit(c.unit) is not None)]
 
 
 def _annotations(source: Source) -> mne.Annotations:
     import mne
 
-    # lights may go off before the first sample: the text counts, and stands at the start
+    # lights may go off before the first sample: such an annotation is moved to the start
     inside = [
         (max(onset_s, 0.0), max(duration_s + min(onset_s, 0.0), 0.0), text)
         for onset_s, duration_s, text in source.annotations

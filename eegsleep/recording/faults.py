@@ -1,4 +1,4 @@
-"""What was found wrong in a file: one entry a fault, with its remedy; and text from files, made harmless."""
+"""What can be wrong with a file: a `Fault` for each finding, the table of all codes, and text from files made safe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eegsleep.errors import RecordingError
 
 Severity = Literal["repaired", "needs the user", "refused"]
 
-# Longer than any field of an EDF header; what is longer was not meant to be read by people.
+# Longer than any field of an EDF header that people read.
 MAX_TEXT = 120
 
 
@@ -21,18 +21,17 @@ class Fault:
     Attributes
     ----------
     code : str
-        Short name that stays the same between versions, such as `unit-unknown`.
+        Short name that stays the same between versions, such as `unit-unknown`; `FAULTS` lists all.
     severity : str
         `repaired`: reading goes on, and the numbers are right as far as can be known. `needs the user`:
-        only the user can settle it. A channel without a known unit is not read until then; a doubt about
-        its scale is said, and reading goes on. `refused`: the file, or this channel of it, cannot be read
-        without guessing.
+        only the user can decide. A channel of unknown unit is not read until then; an implausible scale is
+        reported, and reading goes on. `refused`: the file, or this channel of it, cannot be read without guessing.
     message : str
         What is wrong, as a clause without a full stop.
     field : str
         The field of the header it was found in, or empty.
     value : str
-        What stands there, made printable.
+        Its content, made printable.
     remedy : str
         What the user can do about it.
     channel : str
@@ -69,9 +68,18 @@ class Fault:
 
 
 def decode_text(raw: bytes) -> str:
-    """Return bytes from a file as text that can do no harm, whatever encoding the writer used.
+    """Return bytes from a file as text that is safe to show, in whatever encoding they were written.
 
-    EDF asks for ASCII, yet files hold UTF-8 and Latin-1. Latin-1 never fails, so UTF-8 is tried first.
+    EDF asks for ASCII, but files hold UTF-8 and Latin-1. Latin-1 never fails, so UTF-8 is tried first.
+
+    Parameters
+    ----------
+    raw : bytes
+
+    Returns
+    -------
+    str
+        As `clean_text` returns it.
     """
     try:
         text = raw.decode("utf-8")
@@ -83,8 +91,14 @@ def decode_text(raw: bytes) -> str:
 def clean_text(text: str, limit: int = MAX_TEXT) -> str:
     """Return text from a file on one line, without control or direction characters or angle brackets.
 
-    Escaping for HTML, CSV and terminals is done where it is written; brackets go here because figures
-    take a label for markup (plotly honours `<a href>`), and no channel is named with them.
+    Escaping for HTML, CSV and terminals is done where it is written. Angle brackets are replaced here because plotly
+    reads labels as markup (`<a href>`); no channel has them in its name.
+
+    Parameters
+    ----------
+    text : str
+    limit : int
+        Characters to keep.
     """
     kept = (" " if unicodedata.category(c)[0] in "CZ" else c for c in text[: 4 * limit])
     return " ".join("".join(kept).split()).translate(_BRACKETS)[:limit]

@@ -1,4 +1,4 @@
-"""What a file is, what will be read of it, and what is wrong with it: the answer of `eegsleep inspect`."""
+"""What `eegsleep inspect` shows: the format of a file, the channels that would be read, and its faults."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Inspection:
     channels : tuple of dict
         `label, rate_hz, unit` of every channel, and `role` of those that would be used.
     derivations : tuple of (label, role)
-        What would be read, EEG first in order of trust; `TP9-AF8` may be made from two channels.
+        The signals that would be read, EEG first in order of trust; `TP9-AF8` may be made from two channels.
     faults : tuple of Fault
         All of them, also of channels that are not used.
     """
@@ -81,7 +81,7 @@ class Inspection:
 def inspect_recording(
     path: str | Path, *, device: str | None = None, units: Mapping[str, str] | None = None
 ) -> Inspection:
-    """Inspect one file; a file that cannot be read is an answer too, not an exception.
+    """Inspect one file; one that cannot be read gives an `Inspection` with the reason, not an exception.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def inspect_recording(
     Raises
     ------
     SettingsError
-        If an argument means nothing: no such device, channel or unit.
+        If there is no such device, channel or unit.
     """
     path = as_path(path)
     check_asked(units=units, device=device)
@@ -159,7 +159,7 @@ def _describe(
 
 
 def _as_fault(error: RecordingError) -> Fault:
-    """Return an error as the fault it stands for, so that it is told in the same form as the others."""
+    """Return an error as a `Fault`, so that it is shown in the same form as the others."""
     needs_user = "--units" in error.remedy or "--eeg" in error.remedy
     parts = [error.problem] + ([f"allowed: {error.allowed}"] if error.allowed else [])
     return Fault(

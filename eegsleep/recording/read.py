@@ -1,4 +1,4 @@
-"""A file becomes a `Recording`: the channels asked for, in volts that are volts, at known times."""
+"""From a file of any format to a `Recording`: the channels asked for, in volts, at known times."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def read_recording(
     RecordingError
         If the file cannot be read without guessing; the message names the field and the remedy.
     SettingsError
-        If an argument means nothing: no such device, channel or unit.
+        If there is no such device, channel or unit.
     """
     check_asked(eeg=eeg, eog=eog, emg=emg, units=units, device=device, start=start)
     source = open_source(path)
@@ -85,7 +85,7 @@ def read_recording(
     derivations = choose_derivations(source.channels, preset, eeg=eeg, eog=eog, emg=emg)
     check_units_used(applies, derivations)
     raw, found = read_derivations(source, derivations)
-    with suppress(FileNotFoundError):  # what was read was read
+    with suppress(FileNotFoundError):  # a file that was removed after it was read does no harm
         check_unchanged(files)
     faults = [fault for fault in (*source.faults, *found) if _concerns(fault, derivations, preset)]
     faults += find_clock_faults(preset, source.start) if start is None else []
@@ -118,12 +118,12 @@ def _stamp_files(source: Source) -> tuple[tuple[Path, int, int], ...]:
         return tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in map(Path, source.files))
     except OSError as error:
         raise RecordingError(
-            f"{source.path.name} was taken away while it was read", found=str(error), remedy="read it again"
+            f"{source.path.name} was removed while it was read", found=str(error), remedy="read it again"
         ) from error
 
 
 def _concerns(fault: Fault, derivations: Sequence[Derivation], preset: Device) -> bool:
-    """Return whether a fault is of the file, of a channel in use, or of an EEG that cannot be used for it."""
+    """Return whether a fault is of the file, of a channel in use, or of an EEG that it makes unusable."""
     if fault.channel in {"", *names_of(derivations)}:
         return True
     listed = {spelling.casefold() for spellings in preset.eeg for spelling in spellings}
@@ -132,7 +132,15 @@ def _concerns(fault: Fault, derivations: Sequence[Derivation], preset: Device) -
 
 
 def open_source(path: str | Path) -> Source:
-    """Open a recording of any known format and check what it says of itself; no signal is read yet.
+    """Open a recording of any known format and check its header; no signal is read yet.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Source
 
     Raises
     ------

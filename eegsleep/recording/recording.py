@@ -1,4 +1,4 @@
-"""The signals of one night, in volts, with what is known of them."""
+"""The signals of one night, in volts, with their roles, start, device and faults."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ class Recording:
     device : str
         Name of the preset that was used.
     notes : tuple of str
-        What was found odd while reading, in sentences.
+        What was found wrong or unusual while reading, in sentences.
     faults : tuple of Fault
         The same, entry by entry.
     units : dict of str to str
-        The user's word on units, by label: it changes numbers as a setting does.
+        Units that the user gave, by label; like a setting they change numbers.
     files : tuple of (path, size in bytes, time of change in ns)
-        Where the signals came from; empty for a recording that was not read from a file.
+        The files that were read; empty for a recording that was not read from a file.
     asked : mapping of str to object, optional
-        What `read_recording` was asked for, in words; None for a recording that was made in another way.
+        The arguments of `read_recording`; None for a recording that was made in another way.
     """
 
     id: str
@@ -87,22 +87,26 @@ class Recording:
     def sha256(self) -> str:
         """Hash of the file or files (`hash_files`); empty if there is none.
 
-        Worked out when it is asked for: hashing a large file takes longer than reading two of its
-        channels. A file that was changed since it was read is refused.
+        Computed on first use, because hashing a large file takes longer than reading two of its channels.
+
+        Raises
+        ------
+        RecordingError
+            If a file was changed or removed since it was read.
         """
         try:
             check_unchanged(self.files)
             return hash_files([path for path, _, _ in self.files])
         except OSError as error:
             raise RecordingError(
-                "the file was taken away since it was read", found=str(error), remedy="put it back, or read it again"
+                "the file was removed since it was read", found=str(error), remedy="put it back, or read it again"
             ) from error
 
     @cached_property
     def microvolts(self) -> np.ndarray:
         """All channels at `ANALYSIS_RATE_HZ` in µV, float64, shape (n_channels, n_samples).
 
-        Samples that are missing in the recording are NaN here too, and only those.
+        NaN where samples are missing in the recording, and nowhere else.
         """
         import numpy as np
 
@@ -119,11 +123,24 @@ class Recording:
 
 
 def check_unchanged(files: Iterable[tuple[Path, int, int]]) -> None:
-    """Raise `RecordingError` if one of the files is not what it was."""
+    """Raise `RecordingError` if one of the files was changed.
+
+    Parameters
+    ----------
+    files : iterable of (path, size in bytes, time of change in ns)
+        As they were when reading began.
+
+    Raises
+    ------
+    RecordingError
+        If size or time of one differs.
+    OSError
+        If one is no longer there.
+    """
     for path, size, changed_ns in files:
         stat = path.stat()
         if (stat.st_size, stat.st_mtime_ns) != (size, changed_ns):
-            raise RecordingError(f"{path.name} was changed while it was worked on", remedy="read it again")
+            raise RecordingError(f"{path.name} was changed while it was in use", remedy="read it again")
 
 
 def make_id(path: Path) -> str:

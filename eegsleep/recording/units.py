@@ -1,4 +1,4 @@
-"""Units of voltage as files spell them. A unit that is not known for sure is asked for, never assumed."""
+"""Units of voltage as files spell them. For a unit that is not known the user is asked; none is assumed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from eegsleep.recording.faults import Fault
 if TYPE_CHECKING:
     from eegsleep.recording.source import SourceChannel
 
-# Exact spellings only. `MV` could be mega or milli, `mv` is neither; both are asked for.
+# Exact spellings only. `MV` could be mega or milli, `mv` is neither; for both the user is asked.
 VOLTS_PER_UNIT = {
     "V": 1.0,
     "Volt": 1.0,
@@ -34,7 +34,7 @@ VOLTS_PER_UNIT = {
 
 
 def parse_unit(text: str) -> float | None:
-    """Return volts per unit for a known spelling, which may stand in brackets; None if it is not known."""
+    """Return volts per unit for a known spelling, with or without brackets around it; None if it is not known."""
     unit = text.strip()
     if (unit[:1], unit[-1:]) in {("(", ")"), ("[", "]")}:
         unit = unit[1:-1].strip()

@@ -69,7 +69,7 @@ def test_file_taken_away_after_it_was_read(tmp_path, monkeypatch):
 
     monkeypatch.setattr(read, "read_derivations", and_delete)
     recording = es.read_recording(path)
-    with pytest.raises(es.RecordingError, match="taken away"):
+    with pytest.raises(es.RecordingError, match="removed"):
         _ = recording.sha256
 
 
