@@ -1,4 +1,4 @@
-"""When a recording started, from the three places an EDF header says it."""
+"""When a recording started, from the three fields of an EDF header that give date or time."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def read_start(main: bytes) -> tuple[datetime | None, list[Fault]]:
     Returns
     -------
     datetime or None
-        None if either date or time of day is missing or impossible: half a start would place the night
-        wrongly. A two-digit year from 85 on is of the last century, as EDF has it; the `Startdate` of
-        EDF+ comes first where it is given.
+        None if date or time of day is missing or impossible: with one of them alone the night would be placed
+        wrongly. A two-digit year from 85 on is of the last century, as EDF has it. The `Startdate` of EDF+ is used
+        where it is given.
     list of Fault
     """
     faults: list[Fault] = []
     day = _read_date(main[168:176], decode_text(main[88:168]), faults)
-    clock = _read_time(main[176:184], faults)
-    if day is None or clock is None:
+    moment = _read_time(main[176:184], faults)
+    if day is None or moment is None:
         return None, faults
-    return datetime.combine(day, clock), faults
+    return datetime.combine(day, moment), faults
 
 
 def _read_date(raw: bytes, recording: str, faults: list[Fault]) -> date | None:
@@ -97,10 +97,10 @@ def _read_time(raw: bytes, faults: list[Fault]) -> time | None:
     written = decode_text(raw)
     match = _PARTS.fullmatch(written)
     try:
-        clock = time(*map(int, match.groups())) if match else None
+        moment = time(int(match[1]), int(match[2]), int(match[3])) if match else None
     except ValueError:
-        clock = None
-    if clock is None:
+        moment = None
+    if moment is None:
         _note(
             faults,
             "start-time",
@@ -112,11 +112,11 @@ def _read_time(raw: bytes, faults: list[Fault]) -> time | None:
         _note(
             faults,
             "start-time",
-            f"the start time is not written as EDF has it; it was read as {clock}",
+            f"the start time is not written as EDF has it; it was read as {moment}",
             "start time",
             written,
         )
-    return clock
+    return moment
 
 
 def _note(faults: list[Fault], code: str, message: str, field: str, value: str) -> None:
@@ -124,10 +124,21 @@ def _note(faults: list[Fault], code: str, message: str, field: str, value: str) 
 
 
 def move_start(start: datetime | None, offset_s: float) -> tuple[datetime | None, list[Fault]]:
-    """Return when the first sample was taken, so many seconds after the header's start, and what is odd about it.
+    """Return the time of the first sample, and the faults of it.
 
-    A start beyond the calendar is not known. One outside the years that two digits stand for in EDF is kept,
-    and said, as no EDF file without `Startdate` can hold it.
+    Parameters
+    ----------
+    start : datetime or None
+        The header's start, naive local time.
+    offset_s : float
+        From it to the first sample.
+
+    Returns
+    -------
+    datetime or None
+        None outside the calendar. Outside the years that two digits stand for in EDF it is kept, with a fault, because
+        only the `Startdate` of EDF+ can hold such a year.
+    list of Fault
     """
     faults: list[Fault] = []
     if start is None:

@@ -162,7 +162,7 @@ def test_edf_plus_tells_nothing_and_keeps_samples_times_and_stages(tmp_path):
     kept = [a for a in annotations_of(tmp_path / "night.edf") if a[2] in STAGES]
     assert annotations_of(tmp_path / "copy-of-night.edf") == sorted([*kept, stage])
     assert any(s.startswith("Annotations removed: 3; kept: 6,") for s in sentences)
-    assert any(s.endswith("signal's number: 2, 3.") for s in sentences)
+    assert any(s.endswith("number of their signal: 2, 3.") for s in sentences)
 
 
 def test_mne_and_our_reader_read_the_same_numbers(tmp_path):
