@@ -248,6 +248,6 @@ def test_railed_bench_recording_is_no_eeg(real_data):
     """An OpenBCI on the bench: inputs at the end of the range and 100 mV of noise are reported as no EEG."""
     recording = es.read_recording(real_data / "openbci" / "openbci-gui.txt", eeg=["EXG Channel 0", "EXG Channel 6"])
     assert any("EXG Channel 0" in note and "no EEG has" in note for note in recording.notes)
-    assert any("EXG Channel 6" in note and "end of the range" in note for note in recording.notes)
+    assert any("EXG Channel 6" in note and "end of its range" in note for note in recording.notes)
     with pytest.raises(es.RecordingError, match="too short"):
         es.analyze_night(recording)

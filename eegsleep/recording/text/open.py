@@ -1,4 +1,4 @@
-"""Text files of headbands become a `Source` on a regular grid: muselsl, Mind Monitor, OpenBCI, BrainBit."""
+"""Text files of headbands as a `Source` on a regular grid: muselsl, Mind Monitor, OpenBCI, BrainBit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,18 @@ _LARGE_OFFSET_UV = 200.0
 
 
 def sniff_text(head: bytes) -> str:
-    """Tell the kind of a text file from its first bytes (4 kB will do); empty if it is none that is known."""
+    """Return the kind of a text file by its first bytes.
+
+    Parameters
+    ----------
+    head : bytes
+        The first 4 kB or more.
+
+    Returns
+    -------
+    str
+        A key of `READERS`; empty if the file is none of these.
+    """
     text = head[: len(head) // 2 * 2].decode(find_utf16(head) or "utf-8-sig", "replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
@@ -41,21 +52,21 @@ def _kind_by_names(names: list[str]) -> str:
         "OpenBCI text": names[0] == "sample index" and any(name.startswith("exg channel") for name in names),
         "muselsl CSV": names[0] == "timestamps" and sum(name in names for name in MUSE) >= 2,
         "Mind Monitor CSV": "timestamp" in names and any(name.startswith("raw_") for name in names),
-        # More of the 10-20 system is somebody's laboratory, and nothing says its rate and unit.
+        # With more channels of the 10-20 system it is a laboratory's file, whose rate and unit are not known.
         "BrainBit CSV": set(names) >= BRAINBIT and not _LABORATORY & set(names),
     }
     return next((kind for kind, fits in known.items() if fits), "")
 
 
 def open_text(path: Path, kind: str) -> Source:
-    """Read a text file of a known kind and lay its samples on a regular grid.
+    """Read a text file of a known kind and place its samples on a regular grid.
 
     Parameters
     ----------
     path : Path
         The file.
     kind : str
-        As `sniff_text` says.
+        As `sniff_text` returns it.
 
     Returns
     -------
@@ -135,7 +146,7 @@ def _to_source(path: Path, kind: str, rows: Rows) -> Source:
 
 
 def _find_start(rows: Rows, grid: Grid) -> datetime | None:
-    """Return the local time of the first sample, and note it where the stamps do not tell."""
+    """Return the local time of the first sample, and add a fault where the stamps do not give it."""
     start = None if rows.to_local_s is None else as_datetime(grid.origin_s + rows.to_local_s)
     if start is None and rows.stamps_s is not None and DATE_UNKNOWN not in rows.faults:
         rows.faults = [*(fault for fault in rows.faults if fault != UTC), NO_DATE]
@@ -143,26 +154,25 @@ def _find_start(rows: Rows, grid: Grid) -> datetime | None:
 
 
 def _repair_stamps(rows: Rows) -> None:
-    """Leave out rows without a time, which have no place and leave a gap like any other; mend the others' times."""
+    """Leave out rows without a time, which become a gap, and correct the times of the others."""
     import numpy as np
 
     if rows.stamps_s is None:
         return
     if n_lacking := int((~np.isfinite(rows.stamps_s)).sum()):
         rows.faults.append(repaired("stamp-missing", f"{n_lacking} rows have no time stamp and are left out"))
-        _keep_stamped(rows)
+        _keep_rows(rows, np.isfinite(rows.stamps_s))
     if len(rows.stamps_s) > 1:
         rows.stamps_s, faults = repair_stamps(rows.stamps_s, rows.rates_hz[0], rows.stamp_kind)
         rows.faults += faults
         if not np.isfinite(rows.stamps_s).all():
-            _keep_stamped(rows)
+            _keep_rows(rows, np.isfinite(rows.stamps_s))
 
 
-def _keep_stamped(rows: Rows) -> None:
-    import numpy as np
-
-    kept = np.isfinite(rows.stamps_s)
-    rows.stamps_s = rows.stamps_s[kept]
+def _keep_rows(rows: Rows, kept: np.ndarray) -> None:
+    """Keep the rows where `kept`, bool of shape (n_rows,), holds."""
+    if rows.stamps_s is not None:
+        rows.stamps_s = rows.stamps_s[kept]
     for i, column in enumerate(rows.values):
         rows.values[i] = column[kept]
     rows.counter = None if rows.counter is None else rows.counter[kept]

@@ -1,6 +1,6 @@
-"""Headers of records in PhysioNet's own format (WFDB): read strictly, or not at all.
+"""Headers of records in PhysioNet's own format (WFDB), read strictly.
 
-What a header does not say is not taken for granted: a signal without a gain was never calibrated.
+Nothing is assumed that a header does not say: a signal without a gain was never calibrated, and is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MAX_HEADER_BYTES = 1_000_000
-# Bits a sample takes, by format. Left out: differences, which one lost byte spoils to the end, and compressed ones.
+# Bits of a sample, by format. Left out: formats of differences, in which one lost byte spoils all that follow, and
+# compressed ones.
 BITS = {"16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12}
 _RECORD = re.compile(
     r"(?P<name>[-\w]+)(?:/(?P<segments>\d+))?\s+(?P<signals>\d{1,4})"
@@ -44,7 +45,8 @@ DOWNLOAD = "fetch the record again; its header and its files belong together"
 class WfdbSignal:
     """One line of the header.
 
-    `gain` is digital steps a unit, NaN where the signal is not calibrated; `first` its first sample in steps, if said.
+    `gain` is digital steps a unit, NaN where the signal is not calibrated; `span` is the smallest and largest step;
+    `first` is the first sample in steps, None where the header does not give it.
     """
 
     label: str
@@ -55,7 +57,7 @@ class WfdbSignal:
     gain: float
     baseline: float
     unit: str
-    span: tuple[float, float]
+    span: tuple[int, int]
     first: int | None
 
     @property
@@ -76,7 +78,7 @@ class WfdbHeader:
 
 
 def is_wfdb_header(head: bytes) -> bool:
-    """Tell from its first bytes whether a file is the header of a WFDB record."""
+    """Return whether a file that starts with these bytes is the header of a WFDB record."""
     lines = _lines(head.decode("latin-1"))
     record = _RECORD.fullmatch(lines[0]) if lines else None
     if record is None:
@@ -102,17 +104,25 @@ def _lines(text: str) -> list[str]:
 def read_header(path: Path) -> WfdbHeader:
     """Read the header of a record of one segment.
 
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    WfdbHeader
+
     Raises
     ------
     RecordingError
-        If a line of it is not what the format has there, or it has what eegsleep does not read.
+        If a line does not follow the format, or describes samples that eegsleep does not read.
     """
     with path.open("rb") as file:
         raw = file.read(_MAX_HEADER_BYTES + 1)
     lines = _lines(raw.decode("latin-1"))
     record = _RECORD.fullmatch(lines[0]) if lines and len(raw) <= _MAX_HEADER_BYTES else None
     if record is None:
-        raise header_error(path, "its first line is none of a WFDB header", lines[0] if lines else "an empty file")
+        raise header_error(path, "its first line is not that of a WFDB header", lines[0] if lines else "an empty file")
     if record["segments"]:
         raise RecordingError(
             f"{path.name} is a record of several segments, which may leave gaps or change channels",
@@ -163,7 +173,7 @@ def _make_signal(match: re.Match, label: str) -> WfdbSignal:
         offset_bytes=int(match["offset"] or 0),
         gain=gain or float("nan"),
         baseline=float(match["baseline"] or zero),
-        # the format has a signal without a unit be in millivolts
+        # by the format, a signal without a unit is in millivolts
         unit=clean_text(match["unit"].encode("latin-1").decode("utf-8", "replace")) if match["unit"] else "mV",
         span=(zero - half, zero + half - 1),
         first=int(match["first"]) if match["first"] else None,
@@ -171,14 +181,14 @@ def _make_signal(match: re.Match, label: str) -> WfdbSignal:
 
 
 def _find_scale_faults(signal: WfdbSignal, match: re.Match) -> list[Fault]:
-    """Return what the header leaves out of a signal's scale: its gain, or its unit."""
+    """Return a fault if the header gives no gain, or no unit, for a signal."""
     if math.isnan(signal.gain):
-        said = "its header gives no gain: it was never calibrated, and how large it is cannot be known"
+        said = "its header gives no gain: it was never calibrated, and its amplitude cannot be known"
         return [
             Fault("not-calibrated", "refused", said, "gain", match["gain"] or "", "name another channel", signal.label)
         ]
     if not match["unit"]:
-        said = "its header gives no unit; it is taken for mV, as the format has it"
+        said = "its header gives no unit; mV is used, as the format has it"
         return [Fault("unit-assumed", "repaired", said, "unit", channel=signal.label)]
     return []
 
