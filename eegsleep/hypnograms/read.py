@@ -1,7 +1,7 @@
-"""Any expert's hypnogram in: what a file is, is told by what it holds and never by its name.
+"""Reading hypnogram files of any format; the content of a file decides its format, not its name.
 
-`read_hypnogram` gives a `Scoring`, what the file says in its own time; `align_scoring` lays it on the 30 s
-epochs of a recording.
+`read_hypnogram` returns a `Scoring`, the stages in the time of the file; `align_scoring` gives a stage to each 30 s
+epoch of a recording.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ALLOWED = (
 
 
 def read_hypnogram(path: Path | str, *, coding: str | None = None, epoch_s: float | None = None) -> Scoring:
-    """Read a hypnogram as an expert or a program left it.
+    """Read a hypnogram as an expert or a program wrote it.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ def read_hypnogram(path: Path | str, *, coding: str | None = None, epoch_s: floa
         JSON, EDFbrowser's annotations, WFDB annotations with their header beside them (SLPDB, CinC 2018). Text may be
         UTF-8, UTF-16 or Latin-1.
     coding : str, optional
-        Name in `CODINGS` under which integers are read. Files whose header says what they mean need none.
+        Name in `CODINGS` by which integers are read. Files whose header gives their meaning need none.
     epoch_s : float, optional
-        Length of the epochs in seconds, for files that do not say; 30 s if not given.
+        Length of the epochs in seconds, for files that do not give it; 30 s by default.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def _read(content: bytes, coding: str | None, epoch_s: float | None) -> Scoring:
 
 
 def _decode(content: bytes) -> str:
-    """Return text in whatever encoding it was written, or refuse what is no text."""
+    """Return text in the encoding in which it was written; raise if the file is no text."""
     if len(content) > MAX_TEXT_BYTES:
         raise TableError("it is too large for a hypnogram in text", allowed=f"{MAX_TEXT_BYTES // 10**6} MB")
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -132,7 +132,7 @@ def _read_annotations(content: bytes, epoch_s: float | None) -> Scoring:
     if moment is not None and is_invented(moment) and moment.hour == moment.minute == moment.second == 0:
         moment = None  # writers put this where they know no start
     start = ScoringStart(moment, dated=not is_invented(moment)) if moment else None
-    # faults in fields of signals do not touch the stages; those that lose annotations do
+    # faults in the fields of signals do not concern the stages; lost annotations do
     notes = tuple(
         fault.message for fault in (*header.faults, *marks.faults) if fault.code in {"cut-off", "annotation-broken"}
     )

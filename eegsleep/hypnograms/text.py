@@ -18,7 +18,7 @@ from eegsleep.signals.epochs import EPOCH_S
 if TYPE_CHECKING:
     import numpy as np
 
-# Names of columns, plain (see `plain_name`), the surer ones first.
+# Names of columns as `plain_name` returns them, the most certain ones first.
 _COLUMNS = {
     "stage": "primaryautostage|stage|stages|sleep stage|sleepstage|sleep stages|schlafstadium|stade|stade de sommeil|"
     "estadio|stadio|slaapstadium|estagio|hypnogram|hypno|trial type|annotation|annotations|description|event|events|"
@@ -53,6 +53,16 @@ _SHAPES = "onset,duration,stage; onset,stage; epoch,stage; clock time,stage; or 
 def read_table_text(text: str, coding: str | None, epoch_s: float | None) -> Scoring:
     """Read a table: CSV, TSV, Noxturnal's export, BIDS events, EDFbrowser's list, or one stage a line.
 
+    Parameters
+    ----------
+    text : str
+    coding, epoch_s
+        As in `read_hypnogram`.
+
+    Returns
+    -------
+    Scoring
+
     Raises
     ------
     TableError
@@ -73,7 +83,7 @@ def read_table_text(text: str, coding: str | None, epoch_s: float | None) -> Sco
     if not filled:
         raise TableError("the hypnogram has a header and no rows", allowed=_SHAPES)
     if not {"onset", "epoch", "date"} & set(columns) and (len(filled) < len(rows) or _has_holes(text, filled[0])):
-        raise TableError(  # left out, they would move every later stage
+        raise TableError(  # if they were left out, every later stage would move
             "the hypnogram gives no times and has empty rows", remedy="write ? where an epoch is not scored"
         )
     rows = filled
@@ -91,7 +101,7 @@ def read_table_text(text: str, coding: str | None, epoch_s: float | None) -> Sco
 
 
 def _split_rows(text: str) -> list[list[str]]:
-    """Return the cells of each row; rows of comments, units (`[],[s]`) and nothing are left out."""
+    """Return the cells of each row; comments, rows of units (`[],[s]`) and empty rows are left out."""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", "%"))]
     if len(lines) > 2 * MAX_PERIODS:
         raise TableError("the hypnogram has too many rows for one recording", allowed=f"{MAX_PERIODS}")
@@ -105,33 +115,33 @@ def _split_rows(text: str) -> list[list[str]]:
         try:
             rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]
         except csv.Error as error:
-            raise TableError("the rows of the hypnogram cannot be divided", found=str(error)) from error
+            raise TableError("the rows of the hypnogram cannot be split into cells", found=str(error)) from error
     rows = [[re.sub(r"^'(?=[-+=@])", "", cell) for cell in row] for row in rows]
     return [row for row in rows if any(row) and not all(cell == "" or re.fullmatch(r"\[.*\]", cell) for cell in row)]
 
 
 def _has_holes(text: str, first: list[str]) -> bool:
-    """Tell whether there is an empty line behind the first row of stages."""
+    """Return whether there is an empty line after the first row of stages."""
     lines = [line.strip() for line in text.strip().splitlines()]
     begin = next((i for i, line in enumerate(lines) if line.startswith(first[0])), 0)
     return "" in lines[begin:]
 
 
 def _split_spaces(line: str) -> list[str]:
-    """Divide a line without delimiters only behind a number or a time: `Sleep stage W` is one cell."""
+    """Split a line without delimiters only after a number or a time: `Sleep stage W` is one cell."""
     head, _, rest = line.partition(" ")
     return [head, rest.strip()] if rest and (is_number(head) or is_time(head)) else [line]
 
 
 def _find_columns(rows: list[list[str]]) -> tuple[dict[str, int], list[list[str]], str, str]:
-    """Return role to column, the rows below the names, what the file is, and the name of the stage column."""
+    """Return role to column, the rows below the names, the format, and the name of the stage column."""
     if not rows:
         raise TableError("the hypnogram has no rows", allowed=_SHAPES)
     names = [plain_name(cell) for cell in rows[0]]
     has_names = any(name in _KNOWN_COLUMNS["stage"] for name in names)
     if not has_names and any(is_number(cell) or is_time(cell) or name_stage(cell) for cell in rows[0]):
         return (*_guess_columns(rows), "")
-    columns = {}
+    columns: dict[str, int] = {}
     for role, known in _KNOWN_COLUMNS.items():
         present = [name for name in known if name in names]
         if present and names.index(present[0]) not in columns.values():
@@ -149,7 +159,7 @@ def _find_columns(rows: list[list[str]]) -> tuple[dict[str, int], list[list[str]
 
 
 def _guess_columns(rows: list[list[str]]) -> tuple[dict[str, int], list[list[str]], str]:
-    """Return role to column for rows without names, where what they hold leaves only one reading."""
+    """Return role to column, the rows and the format for rows without names, if only one reading is possible."""
     width = max(map(len, rows))
     if width == 1:
         return {"stage": 0}, rows, "stages, one a line"
@@ -165,7 +175,7 @@ def _guess_columns(rows: list[list[str]]) -> tuple[dict[str, int], list[list[str
 def _read_onsets(
     rows: list[list[str]], columns: dict[str, int], epoch_s: float | None
 ) -> tuple[np.ndarray, ScoringStart | None, bool, tuple[str, ...]]:
-    """Return onsets in seconds, the start they count from, whether they are times at all, and notes."""
+    """Return onsets in seconds, the start from which they count, whether the file has times, and notes."""
     import numpy as np
 
     if "onset" in columns:
@@ -188,12 +198,12 @@ def _read_onsets(
         return *read_times(_column(rows, columns["date"])), True, ()
     if "duration" in columns or "end" in columns:
         raise TableError(
-            "the hypnogram says how long its stages last and not when they begin",
+            "the hypnogram gives durations of its stages, but not their onsets",
             allowed=_SHAPES,
             remedy="name the column of onsets `onset_s`, or of times `time`",
         )
     length_s = epoch_s or EPOCH_S
-    notes = () if epoch_s else ("the file does not say how long its epochs are; 30 s was taken",)
+    notes = () if epoch_s else ("the file does not give the length of its epochs; 30 s was assumed",)
     if "epoch" not in columns:
         return length_s * np.arange(len(rows)), None, False, notes
     numbers = np.array([read_number(cell) for cell in _column(rows, columns["epoch"])])
@@ -224,11 +234,24 @@ def _column(rows: list[list[str]], index: int) -> list[str]:
 
 
 def read_remlogic(text: str) -> Scoring:
-    """Read RemLogic's event report, as the CAP Sleep Database has it.
+    """Read RemLogic's event report, as in the CAP Sleep Database.
 
-    Header length and columns vary between its files, and rows may lack the position; the time, the event
-    `SLEEP-…` and its duration always follow each other. The date of the header is not used: it need not be
+    Header length and columns vary between its files, and the position may be missing in a row; the time, the event
+    `SLEEP-…` and its duration always follow each other. The date of the header is not used, because it may differ from
     that of the EDF.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    Scoring
+
+    Raises
+    ------
+    TableError
+        If it holds no stage.
     """
     times, durations, labels = [], [], []
     for line in text.splitlines():
@@ -251,9 +274,24 @@ def read_remlogic(text: str) -> Scoring:
 
 
 def read_domino(text: str) -> Scoring:
-    """Read the sleep profile DOMINO (SOMNOmedics) exports as text."""
+    """Read the sleep profile that DOMINO (SOMNOmedics) exports as text.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    Scoring
+
+    Raises
+    ------
+    TableError
+        If it is no sleep profile, or gives no length of its epochs, or no rows.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    header = dict(re.match(r"([A-Za-z ]+):\s*(.*)", line).groups() for line in lines if re.match(r"[A-Za-z ]+:", line))
+    entries = (re.match(r"([A-Za-z ]+):\s*(.*)", line) for line in lines)
+    header = {entry[1]: entry[2] for entry in entries if entry}
     profile = header.get("Signal ID", "")
     if not re.search(r"schlafprofil|sleep ?profile", profile, re.IGNORECASE):
         raise TableError("the DOMINO file is not a sleep profile", found=profile[:60], allowed="SchlafProfil")
@@ -265,11 +303,11 @@ def read_domino(text: str) -> Scoring:
             allowed="Rate: 30 s",
         )
     epoch_s = read_number(rate[1])
-    rows = [line.partition(";") for line in lines if line[0].isdigit()]
-    rows = [(cell.strip(), label.strip("; ")) for cell, mark, label in rows if mark]
+    parts = [line.partition(";") for line in lines if line[0].isdigit()]
+    rows = [(cell.strip(), label.strip("; ")) for cell, mark, label in parts if mark]
     if not rows:
         raise TableError("the DOMINO sleep profile has no rows", allowed="00:14:00,000; Wake")
-    labels = ["UNS" if label == "A" else label for _, label in rows]  # A is artefact, as its list of events says
+    labels = ["UNS" if label == "A" else label for _, label in rows]  # A is artefact, by its list of events
     onsets_s, start = read_times([cell for cell, _ in rows])
     if not start.dated and is_time(header.get("Start Time", "")):
         start = _date_first_row(start, read_times([header["Start Time"]])[1])

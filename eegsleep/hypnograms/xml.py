@@ -24,10 +24,20 @@ _KINDS = "NSRR (PSGAnnotation), Profusion (CMPStudyConfig) and EDFbrowser (annot
 def read_xml(text: str, epoch_s: float | None) -> Scoring:
     """Read a scoring in XML.
 
+    Parameters
+    ----------
+    text : str
+    epoch_s : float, optional
+        As in `read_hypnogram`.
+
+    Returns
+    -------
+    Scoring
+
     Raises
     ------
     TableError
-        If the file declares entities, is no XML, or none of the three kinds.
+        If the file declares entities, is no XML, or is none of the three kinds.
     """
     root = _parse(text)
     if root.tag == "PSGAnnotation":
@@ -36,11 +46,11 @@ def read_xml(text: str, epoch_s: float | None) -> Scoring:
         return _read_profusion(root, epoch_s)
     if root.tag == "annotationlist":
         return _read_edfbrowser(root)
-    raise TableError("the XML is no hypnogram we know", found=f"<{root.tag[:40]}>", allowed=_KINDS)
+    raise TableError("the XML is no known hypnogram", found=f"<{root.tag[:40]}>", allowed=_KINDS)
 
 
 def _parse(text: str) -> Element:
-    # Entities can grow a kilobyte to gigabytes or name other files; no scoring declares any.
+    # Entities can expand a kilobyte to gigabytes, or name other files; no scoring declares any.
     if re.search(r"<!\s*(DOCTYPE|ENTITY)", text, re.IGNORECASE):
         raise TableError(
             "the XML declares a document type or entities, and is not read",
@@ -58,7 +68,7 @@ def _text(element: Element, name: str) -> str:
 
 
 def _read_nsrr(root: Element) -> Scoring:
-    """Read sleepdata.org's XML: stages count from the start of the EDF, and say what their integers mean."""
+    """Read sleepdata.org's XML: onsets count from the start of the EDF, and stages have names with their integers."""
     events = list(root.iter("ScoredEvent"))
     stages = [event for event in events if _text(event, "EventType").split("|")[0].casefold() == "stages"]
     labels = [_text(event, "EventConcept") for event in stages]
@@ -96,26 +106,34 @@ def _read_edfbrowser(root: Element) -> Scoring:
     meanings = read_labels(labels, events=True, marked=any(map(is_marked, labels)))
     if onsets and is_time(onsets[0]):
         onsets_s, start = read_times(onsets)
-        rows = zip(onsets_s.tolist(), durations, labels, strict=True)
-        return begin_at_first_stage(build_scoring("EDFbrowser XML", rows, meanings, start=start))
+        timed = zip(onsets_s.tolist(), durations, labels, strict=True)
+        return begin_at_first_stage(build_scoring("EDFbrowser XML", timed, meanings, start=start))
     rows = [(read_number(onset), duration, x) for onset, duration, x in zip(onsets, durations, labels, strict=True)]
     return build_scoring("EDFbrowser XML", rows, meanings)
 
 
 def read_yasa_json(text: str) -> Scoring:
-    """Read what `yasa.Hypnogram.to_json` writes; its start, where it has a zone, is taken as local time.
+    """Read what `yasa.Hypnogram.to_json` writes; the time zone of its start is ignored.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    Scoring
 
     Raises
     ------
     TableError
-        If it is not such a file, or scores fewer stages than the five of AASM.
+        If it is not such a file, or its stages are not the five of AASM.
     """
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise TableError("the file looks like JSON and cannot be parsed", found=str(error)) from error
     if not (isinstance(content, dict) and isinstance(content.get("values"), list) and "freq" in content):
-        raise TableError("the JSON is no hypnogram we know", allowed="what yasa.Hypnogram.to_json writes")
+        raise TableError("the JSON is no known hypnogram", allowed="what yasa.Hypnogram.to_json writes")
     labels = content["values"]
     if not all(isinstance(label, str) for label in labels) or len(labels) > MAX_PERIODS:
         raise TableError("the values of the YASA JSON are no stage names", allowed="WAKE, N1, N2, N3, REM, ART, UNS")

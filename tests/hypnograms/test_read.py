@@ -89,7 +89,7 @@ def test_sleep_edf_night_by_hand(real_data):
     )
     assert stages["stage"].value_counts().to_dict() == {"W": 1997, "N2": 250, "N3": 220, "R": 125, "N1": 58}
     assert stages.loc[stages["stage"] != "W", "onset_s"].iloc[0] == 30630
-    assert notes == ("115 min of the hypnogram lie after the recording and were cut",)
+    assert notes == ("115 min of the hypnogram are after the recording and were cut",)
 
 
 def test_first_minutes_of_a_night_take_their_part_of_its_scoring(real_data):
@@ -116,7 +116,7 @@ def test_segment_is_scored_off_our_grid(real_data):
     """Its epochs start 10.01 s after the first sample: N2 from 100.01 s on fills most of the epoch from 90 s on."""
     stages, notes = read_aligned(real_data / "segment" / "segment_stages.csv", 167)
     assert list(stages["stage"][:5]) == ["R", "W", "N1", "N2", "N2"]
-    assert any("10.01 s after ours" in note for note in notes)
+    assert any("10.01 s after those of the recording" in note for note in notes)
 
 
 # ---- words and integers --------------------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ def test_repeated_rows_are_epochs_and_a_hole_stays_unscored(save):
     changes = save("onset_s,stage\n0,W\n90,N1\n300,N2\n330,R\n1200,W\n")
     stages, notes = read_aligned(changes, 41)
     assert Counter(stages["stage"]) == {"W": 4, "N1": 7, "N2": 1, "R": 29}
-    assert any("last stage ends" in note for note in notes)
+    assert any("end of its last stage" in note for note in notes)
 
 
 def test_a_night_passes_midnight(save):
@@ -575,18 +575,18 @@ REFUSED = {
     "entities": (BOMB.encode(), "entities"),
     "entities in UTF-16": (BOMB.encode("utf-16"), "entities"),
     "XML cut short": (b"<CMPStudyConfig><SleepStages>", "parsed"),
-    "other XML": (b"<html></html>", "no hypnogram we know"),
+    "other XML": (b"<html></html>", "no known hypnogram"),
     "no epoch length": (PROFUSION.replace("30", "").format("<SleepStage>0</SleepStage>").encode(), "length"),
     "JSON cut short": (b'{"values": [', "parsed"),
     "deep JSON": (b'{"a":' + b"[" * 100_000, "parsed"),
-    "other JSON": (b'{"a": 1}', "no hypnogram we know"),
+    "other JSON": (b'{"a": 1}', "no known hypnogram"),
     "JSON of numbers": (json.dumps({"values": [0, 1], "freq": "30s", "start": None}).encode(), "no stage names"),
     "picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)), "neither text nor EDF"),
     "prose": (b"Dear all,\nthe night went well.\n", "stages|words"),
     "no stage column": (b"onset,duration\n0,30\n", "no names|holds stages|words"),
     "header alone": (b"onset,duration,stage\n", "rows|stages|words"),
     "times in the past": (b"onset,stage\n-1e9,W\n", "one recording"),
-    "no number": (b"onset,duration,stage\n0,thirty,W\n", "no number"),
+    "no number": (b"onset,duration,stage\n0,thirty,W\n", "not a number"),
     "impossible time": (b"time,stage\n25:00:00,W\n25:00:30,W\n", "no time of day"),
     "impossible date": (b"time,stage\n31/31/2016 22:00:00,W\n", "impossible"),
     "dates of two nights": (b"time,stage\n2016-01-01 22:00:00,W\n2016-01-09 22:00:00,W\n", "72 h"),
