@@ -308,21 +308,21 @@ def _add_gap_faults(timeline: Timeline, header: Header) -> Timeline:
     value = f"first record at {timeline.offset_s:g} s, {missing_s:g} s of gaps"
     found: list[Fault] = []
 
-    def add(code: str, severity: Severity, message: str) -> None:
+    def note(code: str, severity: Severity, message: str) -> None:
         remedy = _EXPORT if severity == "refused" else ""
         found.append(Fault(code, severity, message, "annotations", value, remedy))
 
     if offset_s > MAX_GAPS_S:
-        add("late-start", "refused", "the first record is days away from the header's start time")
+        note("late-start", "refused", "the first record is days away from the header's start time")
     elif missing_s > MAX_GAPS_S or timeline.duration_s > MAX_DURATION_S:
         said = f"with its gaps the recording lasts {timeline.duration_s / 3600:.0f} h; allowed are "
-        add("too-long", "refused", f"{said}{MAX_DURATION_S / 3600:g} h, and {MAX_GAPS_S / 3600:g} h of gaps")
+        note("too-long", "refused", f"{said}{MAX_DURATION_S / 3600:g} h, and {MAX_GAPS_S / 3600:g} h of gaps")
     elif gaps:
         declared = "" if header.kind.endswith("+D") else ", although the file is declared continuous"
         count = f"{len(gaps)} gaps" if len(gaps) > 1 else "a gap"
         said = f"{count} of {missing_s:.4g} s in all without signal{declared}; the epochs there are not scored"
-        add("gap", "repaired", said)
+        note("gap", "repaired", said)
     if 1 <= offset_s <= MAX_GAPS_S:
         said = f"the first record starts {timeline.offset_s:g} s after the header's start time"
-        add("late-start", "repaired", said)
+        note("late-start", "repaired", said)
     return replace(timeline, faults=(*timeline.faults, *found))
