@@ -65,7 +65,7 @@ _PHRASES = {
 }
 STAGE_WORDS = {word: stage for stage, words in _WORDS.items() for word in words.replace("|", " ").split()}
 STAGE_WORDS |= {phrase: stage for stage, phrases in _PHRASES.items() for phrase in phrases.split("|")}
-# Digits are stages of Rechtschaffen and Kales only behind a word that says so: "Sleep stage 4", "Stadium 4".
+# Digits are stages of Rechtschaffen and Kales only after a word for "stage": "Sleep stage 4", "Stadium 4".
 _DIGITS = {"0": "W", "1": "N1", "2": "N2", "3": "N3", "4": "N3"}
 
 _BEFORE = re.compile(
@@ -149,13 +149,28 @@ def read_labels(
 
 
 def check_coding(coding: str | None) -> None:
-    """Raise `TableError` for a coding that does not exist."""
+    """Raise `TableError` for a coding that does not exist.
+
+    Parameters
+    ----------
+    coding : str or None
+        None is accepted: the file may need no coding.
+    """
     if coding is not None and coding not in CODINGS:
         raise TableError(f"there is no stage coding {coding!r}", allowed=", ".join(CODINGS))
 
 
 def name_stage(label: str) -> str | None:
-    """Return the AASM stage that a label names, as W, N1, N2, N3, R or UNS; None if it is no stage."""
+    """Return the AASM stage that a label names, as W, N1, N2, N3, R or UNS; None if it is no stage.
+
+    Parameters
+    ----------
+    label : str
+
+    Returns
+    -------
+    str or None
+    """
     text = _plain(label)
     if text in STAGE_WORDS:
         return STAGE_WORDS[text]
@@ -171,7 +186,16 @@ def name_stage(label: str) -> str | None:
 
 
 def is_marked(label: str) -> bool:
-    """Return whether a text begins with the words for "sleep stage", whether the stage is known or not."""
+    """Return whether a text begins with the words for "sleep stage", whether the stage is known or not.
+
+    Parameters
+    ----------
+    label : str
+
+    Returns
+    -------
+    bool
+    """
     return bool(re.match(r"sleep stage|schlafstadium|stade de sommeil|slaapstadium", _plain(label)))
 
 
@@ -216,5 +240,14 @@ def _plain(label: str) -> str:
 
 
 def plain_name(name: str) -> str:
-    """Return the name of a column without case, accents, unit and punctuation."""
+    """Return the name of a column without case, accents, unit and punctuation.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+    """
     return " ".join(re.sub(r"[^a-z0-9]+", " ", _plain(re.sub(r"[\[(].*?[\])]", " ", name[:200]))).split())

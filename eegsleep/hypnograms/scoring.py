@@ -165,7 +165,7 @@ def _check_times(rows: list[tuple[float, float | None, str]], kind: str) -> None
         raise TableError("an onset or duration of the hypnogram is no time", allowed="seconds, durations not negative")
     if np.abs(times).max() > MAX_DURATION_S:
         raise TableError(
-            "the hypnogram does not lie in one recording",
+            "the hypnogram is longer than one recording",
             found=f"an onset or duration of {np.abs(times).max():g} s",
             allowed=f"up to {MAX_DURATION_S:g} s (72 h)",
         )
@@ -270,7 +270,7 @@ def align_scoring(
     if overlap_s < 0.5 * min(length_s, scored_s):
         raise TableError(
             "the hypnogram is not that of this recording",
-            found=f"{overlap_s / 60:.4g} min of the recording are scored, {scored_s / 60:.4g} min of stages lie in "
+            found=f"{overlap_s / 60:.4g} min of the recording are scored, {scored_s / 60:.4g} min of stages are in "
             f"the file and {length_s / 60:.4g} min in the recording",
             allowed="an overlap of at least half of the shorter of the two",
             remedy="check that the two belong together, and their start times",
@@ -342,7 +342,16 @@ def _find_shift(scoring: Scoring, recording_start: datetime | None, n_epochs: in
 
 
 def is_invented(start: datetime) -> bool:
-    """Return whether a date is the one in anonymised EDF files, 1 January 1985, or stands for no date at all (1900)."""
+    """Return whether a date is the one in anonymised EDF files, 1 January 1985, or stands for no date at all (1900).
+
+    Parameters
+    ----------
+    start : datetime
+
+    Returns
+    -------
+    bool
+    """
     return (start.month, start.day) == (1, 1) and start.year in {1900, 1985}
 
 
@@ -404,7 +413,17 @@ def _describe_fit(scoring: Scoring, onsets_s: np.ndarray, ends_s: np.ndarray, co
 
 
 def begin_at_first_stage(scoring: Scoring) -> Scoring:
-    """Return a scoring with onset 0 at its first stage; its start moves accordingly."""
+    """Return a scoring with onset 0 at its first stage; its start moves accordingly.
+
+    Parameters
+    ----------
+    scoring : Scoring
+        With a start.
+
+    Returns
+    -------
+    Scoring
+    """
     first_s = float(scoring.onsets_s[0])
 
     def earlier(value: float | None) -> float | None:

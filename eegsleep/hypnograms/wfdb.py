@@ -36,7 +36,17 @@ _EVENTS = {"H", "HA", "OA", "X", "CA", "CAA", "L", "LA", "A"}
 
 
 def is_wfdb_annotations(content: bytes) -> bool:
-    """Return whether a file is a chain of WFDB annotations, at least one of them with a text."""
+    """Return whether a file is a chain of WFDB annotations, at least one of them with a text.
+
+    Parameters
+    ----------
+    content : bytes
+        The whole file.
+
+    Returns
+    -------
+    bool
+    """
     fits = content.endswith(b"\0\0") and len(content) <= _MAX_BYTES and not is_edf(content)
     return fits and any(text for _, text in _walk(content) or ())
 

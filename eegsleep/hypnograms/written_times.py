@@ -86,7 +86,7 @@ def read_times(cells: list[str]) -> tuple[np.ndarray, ScoringStart]:
             readings.append(moments)
     if not readings:
         raise TableError(
-            "the dates of the hypnogram are impossible, or lie more than 72 h apart",
+            "the dates of the hypnogram are impossible, or more than 72 h apart",
             found=f"{cells[0][:40]!r} to {cells[-1][:40]!r}",
             allowed="day/month/year, month/day/year or year-month-day, with hh:mm:ss",
         )
@@ -124,6 +124,10 @@ def read_date(written: str, *, day_first: bool) -> datetime | None:
     written : str
     day_first : bool
         Whether `08/03/2016` is in March. In dates with dots the day always comes first, in `2016-03-08` the year.
+
+    Returns
+    -------
+    datetime or None
     """
     if match := _YEAR_FIRST.fullmatch(written):
         year, month, day = map(int, match.groups())

@@ -20,7 +20,22 @@ if TYPE_CHECKING:
 
 
 def as_path(path: object) -> Path:
-    """Return a path as `Path`; raise `SettingsError` if it is none."""
+    """Return a path as `Path`; raise `SettingsError` if it is none.
+
+    Parameters
+    ----------
+    path : object
+        As the user gave it.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    SettingsError
+        If it is no text or path, or empty.
+    """
     if not isinstance(path, (str, Path)) or not str(path).strip() or (isinstance(path, str) and "\0" in path):
         raise SettingsError("this is not a path", found=repr(path), allowed="the path of a file or folder, as text")
     return Path(path)
@@ -35,7 +50,13 @@ def check_asked(
     device: object = None,
     start: object = None,
 ) -> None:
-    """Raise `SettingsError` for an argument of `read_recording` that has no meaning; see there for each."""
+    """Raise `SettingsError` for an argument of `read_recording` that has no meaning; see there for each.
+
+    Parameters
+    ----------
+    eeg, eog, emg, units, device, start : object
+        As the user gave them; None is accepted for each.
+    """
     _check_eeg(eeg)
     _check_units(units)
     for name, value in (("eog", eog), ("emg", emg)):

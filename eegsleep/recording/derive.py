@@ -1,4 +1,4 @@
-"""Derivations of an opened file are read, in volts, and checked for what is implausible."""
+"""Reading the derivations of an opened file, in volts, and checking that they are plausible."""
 
 from __future__ import annotations
 

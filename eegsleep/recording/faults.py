@@ -99,6 +99,10 @@ def clean_text(text: str, limit: int = MAX_TEXT) -> str:
     text : str
     limit : int
         Characters to keep.
+
+    Returns
+    -------
+    str
     """
     kept = (" " if unicodedata.category(c)[0] in "CZ" else c for c in text[: 4 * limit])
     return " ".join("".join(kept).split()).translate(_BRACKETS)[:limit]

@@ -18,10 +18,30 @@ YEARS = range(1985, 2085)
 
 
 def is_plausible_start(start: datetime) -> bool:
-    """Return whether a recording may have started then: in a year that an EDF header can hold."""
+    """Return whether a recording may have started then: in a year that an EDF header can hold.
+
+    Parameters
+    ----------
+    start : datetime
+        Naive local time.
+
+    Returns
+    -------
+    bool
+    """
     return start.year in YEARS
 
 
 def expand_year(two_digits: int) -> int:
-    """Return the year that two digits stand for in an EDF header: 85 is 1985, 84 is 2084."""
+    """Return the year that two digits stand for in an EDF header: 85 is 1985, 84 is 2084.
+
+    Parameters
+    ----------
+    two_digits : int
+        0 to 99.
+
+    Returns
+    -------
+    int
+    """
     return YEARS[0] + (two_digits - YEARS[0]) % 100

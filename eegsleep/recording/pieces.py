@@ -30,7 +30,18 @@ class ByteFile(Protocol):
 
 @contextmanager
 def memory_refused(name: str) -> Iterator[None]:
-    """Raise `RecordingError` for the file of that name where memory runs out."""
+    """Raise `RecordingError` for the file of that name where memory runs out.
+
+    Parameters
+    ----------
+    name : str
+        The file's name, for the message.
+
+    Raises
+    ------
+    RecordingError
+        If memory runs out within the block.
+    """
     try:
         yield
     except MemoryError as error:

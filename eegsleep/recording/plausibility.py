@@ -177,6 +177,10 @@ def find_reached_ends(channel: SourceChannel, signal: np.ndarray, extremes: tupl
     signal : numpy.ndarray, shape (n_samples,)
     extremes : (float, float)
         From `find_extremes`.
+
+    Returns
+    -------
+    at_low, at_high : bool
     """
     low, high = sorted(channel.span)
     near, rail = (1 - _FILLED) / 2 * (high - low), 0.001 * (high - low)
@@ -271,7 +275,17 @@ def _find_lopsided_ranges(channel: SourceChannel, *, one_signed: bool) -> Iterat
 
 
 def find_extremes(signal: np.ndarray) -> tuple[float, float]:
-    """Return the smallest and the largest sample; NaN if there is none."""
+    """Return the smallest and the largest sample; NaN if there is none.
+
+    Parameters
+    ----------
+    signal : numpy.ndarray, shape (n_samples,)
+        NaN where nothing was recorded.
+
+    Returns
+    -------
+    low, high : float
+    """
     return float(np.fmin.reduce(signal)), float(np.fmax.reduce(signal))
 
 

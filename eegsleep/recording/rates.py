@@ -76,6 +76,10 @@ def carry_over(marked: np.ndarray, from_hz: float, to_hz: float, size: int) -> n
     from_hz, to_hz : float
     size : int
         Number of samples at the new rate.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (size,)
     """
     import numpy as np
 

@@ -144,7 +144,18 @@ def check_unchanged(files: Iterable[tuple[Path, int, int]]) -> None:
 
 
 def make_id(path: Path) -> str:
-    """Return the id of a recording: its file's name, made safe as a folder's name on every system."""
+    """Return the id of a recording: its file's name, made safe as a folder's name on every system.
+
+    Parameters
+    ----------
+    path : Path
+        Only its name is used.
+
+    Returns
+    -------
+    str
+        1 to 106 characters of A-Z, a-z, 0-9, `.`, `_` and `-`.
+    """
     name = re.sub(r"\.(gz|edf|bdf|rec|csv|txt|hea)$", "", re.sub(r"\.gz$", "", path.name), flags=re.IGNORECASE)
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-")[:100].rstrip("._-")
     # Windows keeps these names for devices

@@ -34,7 +34,17 @@ VOLTS_PER_UNIT = {
 
 
 def parse_unit(text: str) -> float | None:
-    """Return volts per unit for a known spelling, with or without brackets around it; None if it is not known."""
+    """Return volts per unit for a known spelling, with or without brackets around it; None if it is not known.
+
+    Parameters
+    ----------
+    text : str
+        As a file or the user writes it, such as `uV` or `[mV]`.
+
+    Returns
+    -------
+    float or None
+    """
     unit = text.strip()
     if (unit[:1], unit[-1:]) in {("(", ")"), ("[", "]")}:
         unit = unit[1:-1].strip()
@@ -42,7 +52,16 @@ def parse_unit(text: str) -> float | None:
 
 
 def volts_per_unit(channel: SourceChannel) -> float | Fault:
-    """Return how many volts one unit of a channel is, or the fault that its unit is not known."""
+    """Return how many volts one unit of a channel is, or the fault that its unit is not known.
+
+    Parameters
+    ----------
+    channel : SourceChannel
+
+    Returns
+    -------
+    float or Fault
+    """
     volts = parse_unit(channel.unit)
     if volts is not None:
         return volts

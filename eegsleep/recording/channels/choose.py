@@ -50,7 +50,17 @@ class Derivation:
 
 
 def names_of(derivations: Iterable[Derivation]) -> list[str]:
-    """Return the channels that derivations are made of, each once."""
+    """Return the channels that derivations are made of, each once.
+
+    Parameters
+    ----------
+    derivations : iterable of Derivation
+
+    Returns
+    -------
+    list of str
+        Labels of channels of the file.
+    """
     return list(dict.fromkeys(name for d in derivations for name in (d.plus, d.minus) if name))
 
 
@@ -204,7 +214,18 @@ def _subtract(label: str, plus: Sequence[SourceChannel], minus: Sequence[SourceC
 
 
 def find_unit_faults(channels: Sequence[SourceChannel], derivations: Iterable[Derivation]) -> list[Fault]:
-    """Return a fault for each channel of the derivations whose unit is not known."""
+    """Return a fault for each channel of the derivations whose unit is not known.
+
+    Parameters
+    ----------
+    channels : sequence of SourceChannel
+        All channels of the file.
+    derivations : iterable of Derivation
+
+    Returns
+    -------
+    list of Fault
+    """
     by_label = {channel.label: channel for channel in channels}
     found = (volts_per_unit(by_label[name]) for name in names_of(derivations))
     return [fault for fault in found if isinstance(fault, Fault)]
@@ -261,7 +282,7 @@ def _find_unsubtracted(channels: Sequence[SourceChannel], derivations: Iterable[
             found = _subtract(*parts, "eeg") if parts else ""
             if isinstance(found, str) and found:
                 said = f"{name} could not be made: {found}; it is used against the recorder's own reference"
-                remedy = f'name what is to be used with --eeg, or the units for "{name}" with --units'
+                remedy = f'name the derivation with --eeg, or the units for "{name}" with --units'
                 yield Fault("not-subtracted", "needs the user", said, remedy=remedy, channel=derivation.plus)
 
 

@@ -91,7 +91,16 @@ def unique_labels(names: Sequence[str]) -> list[str]:
 
 
 def rank_derivations(labels: Sequence[str]) -> list[str]:
-    """Return EEG labels in the order in which they are trusted for staging; equal ones keep their order."""
+    """Return EEG labels in the order in which they are trusted for staging; equal ones keep their order.
+
+    Parameters
+    ----------
+    labels : sequence of str
+
+    Returns
+    -------
+    list of str
+    """
 
     def rank(label: str) -> int:
         return next((i for i, pattern in enumerate(_TRUST) if pattern.search(label)), len(_TRUST))

@@ -61,7 +61,12 @@ class Device:
 
 
 def load_devices() -> dict[str, Device]:
-    """Return all presets by name, in the order of `devices.toml`."""
+    """Return all presets by name, in the order of `devices.toml`.
+
+    Returns
+    -------
+    dict of str to Device
+    """
     return dict(_read_presets())
 
 

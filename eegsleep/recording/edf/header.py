@@ -134,12 +134,32 @@ class HeaderRefusedError(Exception):
 
 
 def is_edf(head: bytes) -> bool:
-    """Return whether a file that starts with these bytes is EDF or BDF, whatever its name is."""
+    """Return whether a file that starts with these bytes is EDF or BDF, whatever its name is.
+
+    Parameters
+    ----------
+    head : bytes
+        The first 8 bytes or more.
+
+    Returns
+    -------
+    bool
+    """
     return head[:8].strip(b" \0") == b"0" or head[:8] == b"\xffBIOSEMI"
 
 
 def parse_integer(raw: bytes) -> int | None:
-    """Return the whole number in a field, with any padding; None if it holds none. `256.0` is a whole number."""
+    """Return the whole number in a field, with any padding; None if it holds none. `256.0` is a whole number.
+
+    Parameters
+    ----------
+    raw : bytes
+        The field as it is in the file.
+
+    Returns
+    -------
+    int or None
+    """
     match = _INTEGER.fullmatch(raw.strip(PADDING))
     return int(match[1]) if match else None
 

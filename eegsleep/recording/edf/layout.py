@@ -116,7 +116,17 @@ class Layout:
 
 
 def is_usual_rate(rate_hz: float) -> bool:
-    """Return whether any recorder is known to sample at this rate."""
+    """Return whether any recorder is known to sample at this rate.
+
+    Parameters
+    ----------
+    rate_hz : float
+
+    Returns
+    -------
+    bool
+        True within 0.1 % of a known rate.
+    """
     return any(abs(rate_hz / usual - 1) < 1e-3 for usual in _USUAL_RATES_HZ)
 
 

@@ -75,7 +75,22 @@ def open_edf(path: Path) -> Source:
 
 
 def open_bytes(path: Path) -> tuple[Opener, int]:
-    """Return a function that opens a file as plain EDF, and its size in bytes; a gzipped file is unpacked once."""
+    """Return a function that opens a file as plain EDF, and its size in bytes; a gzipped file is unpacked once.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    opener : callable
+    size_bytes : int
+
+    Raises
+    ------
+    HeaderRefusedError
+        If a gzipped file cannot be unpacked.
+    """
     return _open(path)[:2]
 
 

@@ -15,7 +15,7 @@ MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", 
 
 
 def read_start(main: bytes) -> tuple[datetime | None, list[Fault]]:
-    """Return the naive local start of a recording, and what is wrong with how it is written.
+    """Return the naive local start of a recording, and the faults of its fields.
 
     Parameters
     ----------

@@ -192,7 +192,17 @@ def _check_block(block: bytes, layout: TextLayout, width: int, line: int) -> int
 
 
 def find_utf16(head: bytes) -> str:
-    """Return the codec if a file that begins with these bytes is UTF-16 text, as Windows writes it; else empty."""
+    """Return the codec if a file that begins with these bytes is UTF-16 text, as Windows writes it; else empty.
+
+    Parameters
+    ----------
+    head : bytes
+
+    Returns
+    -------
+    str
+        `utf-16`, `utf-16-le`, `utf-16-be` or empty.
+    """
     if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return "utf-16"
     pairs = max(1, len(head) // 2)
@@ -203,17 +213,44 @@ def find_utf16(head: bytes) -> str:
 
 
 def find_delimiter(line: str) -> str:
-    """Return the delimiter of the cells of a line: comma, semicolon or tab."""
+    """Return the delimiter of the cells of a line: comma, semicolon or tab.
+
+    Parameters
+    ----------
+    line : str
+
+    Returns
+    -------
+    str
+    """
     return max(",;\t", key=line.count)
 
 
 def split_line(line: str, delimiter: str) -> list[str]:
-    """Return the cells of a line, without spaces and quotes around them."""
+    """Return the cells of a line, without spaces and quotes around them.
+
+    Parameters
+    ----------
+    line, delimiter : str
+
+    Returns
+    -------
+    list of str
+    """
     return [cell.strip().strip('"').strip() for cell in line.strip("\r\n").lstrip("# ").split(delimiter)]
 
 
 def fold(name: str) -> str:
-    """Return the name of a column without letter case and extra spaces, for comparison."""
+    """Return the name of a column without letter case and extra spaces, for comparison.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+    """
     return " ".join(name.casefold().split())
 
 

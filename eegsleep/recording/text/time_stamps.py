@@ -161,6 +161,15 @@ def as_seconds(stamps: np.ndarray) -> np.ndarray:
     ----------
     stamps : numpy.ndarray, shape (n,)
         NaN where a row has none.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+
+    Raises
+    ------
+    RecordingError
+        If no row has a stamp.
     """
     import numpy as np
 
@@ -326,13 +335,22 @@ def local_shift(cell: str, unix_s: float) -> float | None:
     """
     local = float(TimeColumn(0).seconds([cell])[0])
     shift = local - unix_s
-    if TIME_OF_DAY.fullmatch(cell):  # zones lie between -12 and +14 h
+    if TIME_OF_DAY.fullmatch(cell):  # zones are from -12 to +14 h
         return (local - unix_s % _DAY_S + 36000) % _DAY_S - 36000
     return shift if -13 * 3600 < shift < 15 * 3600 else None
 
 
 def unroll_midnight(of_day_s: np.ndarray) -> np.ndarray:
-    """Return times of day in seconds that go on after midnight instead of starting again, shape (n,)."""
+    """Return times of day in seconds that go on after midnight instead of starting again, shape (n,).
+
+    Parameters
+    ----------
+    of_day_s : numpy.ndarray, shape (n,)
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+    """
     import numpy as np
 
     steps = (np.diff(of_day_s) + _MAX_BACK_S) % _DAY_S - _MAX_BACK_S
@@ -341,7 +359,16 @@ def unroll_midnight(of_day_s: np.ndarray) -> np.ndarray:
 
 
 def as_datetime(seconds: float) -> datetime | None:
-    """Return seconds since 1970 as a naive date and time; None if it is no plausible start of a recording."""
+    """Return seconds since 1970 as a naive date and time; None if it is no plausible start of a recording.
+
+    Parameters
+    ----------
+    seconds : float
+
+    Returns
+    -------
+    datetime or None
+    """
     import numpy as np
 
     if not 0 < seconds < 1e10:

@@ -113,7 +113,7 @@ def _to_source(path: Path, raw: mne.io.BaseRaw, files: Sequence[Path], header: s
         path=path,
         files=tuple(files),
         kind=f"mne: {type(raw).__name__}",
-        # mne gives every electrode in volts; a channel that mne takes for something else cannot be staged
+        # mne gives every electrode in volts; channels of other types cannot be staged
         channels=tuple(
             SourceChannel(label, rate_hz, "V" if kind in _VOLTAGES else "")
             for label, kind in zip(labels, types, strict=True)
@@ -210,7 +210,7 @@ def _check_beside(path: Path, other: Path, written: str) -> None:
     is_path = re.search(r"[\\/:]|[^\x20-\U0010ffff]", written.removeprefix("./").removeprefix(".\\"))
     if is_path or other.resolve().parent != folder or (other.exists() and not other.is_file()):
         raise RecordingError(
-            f"{path.name} cannot be read: it names a file that does not lie beside it",
+            f"{path.name} cannot be read: it names a file that is not beside it",
             found=clean_text(written),
             allowed=f"a file in the folder of {path.name}, and no link to another place",
             remedy="copy the files of the recording into one folder, and correct the name in its header",
@@ -271,5 +271,5 @@ def _find_brainvision_faults(header: str, raw: mne.io.BaseRaw, labels: Sequence[
     for number, text in _CHANNEL.findall(channels[1]) if channels else ():
         parts = text.split(",")
         if (len(parts) < 4 or not parts[3].strip()) and 0 < int(number) <= len(labels):
-            said = "its header gives no unit; it is taken for µV, as the format has it"
+            said = "its header gives no unit; µV is used, as the format has it"
             yield Fault("unit-assumed", "repaired", said, "unit", channel=labels[int(number) - 1])

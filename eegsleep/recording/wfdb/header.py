@@ -78,7 +78,16 @@ class WfdbHeader:
 
 
 def is_wfdb_header(head: bytes) -> bool:
-    """Return whether a file that starts with these bytes is the header of a WFDB record."""
+    """Return whether a file that starts with these bytes is the header of a WFDB record.
+
+    Parameters
+    ----------
+    head : bytes
+
+    Returns
+    -------
+    bool
+    """
     lines = _lines(head.decode("latin-1"))
     record = _RECORD.fullmatch(lines[0]) if lines else None
     if record is None:
@@ -87,7 +96,17 @@ def is_wfdb_header(head: bytes) -> bool:
 
 
 def read_rate_hz(path: Path) -> float | None:
-    """Return the frames a second that a header gives; None if it gives none, or is no header."""
+    """Return the frames a second that a header gives; None if it gives none, or is no header.
+
+    Parameters
+    ----------
+    path : Path
+        Of the header, `.hea`.
+
+    Returns
+    -------
+    float or None
+    """
     with path.open("rb") as file:
         lines = _lines(file.read(_MAX_HEADER_BYTES).decode("latin-1"))
     record = _RECORD.fullmatch(lines[0]) if lines else None
@@ -210,5 +229,16 @@ def _read_start(record: re.Match) -> tuple[datetime | None, list[Fault]]:
 
 
 def header_error(path: Path, problem: str, found: str) -> RecordingError:
-    """Return the error that refuses a record because of its header."""
+    """Return the error that refuses a record because of its header.
+
+    Parameters
+    ----------
+    path : Path
+    problem, found : str
+        What is wrong with the header, and its text there.
+
+    Returns
+    -------
+    RecordingError
+    """
     return RecordingError(f"{path.name} cannot be read: {problem}", found=clean_text(found), remedy=DOWNLOAD)

@@ -113,7 +113,7 @@ def _find_files(path: Path, header: WfdbHeader) -> dict[str, Path]:
         file = path.parent / name
         if not _BESIDE.fullmatch(name) or file.resolve().parent != path.parent.resolve():
             raise RecordingError(
-                f"{path.name} cannot be read: it names a file that does not lie beside it",
+                f"{path.name} cannot be read: it names a file that is not beside it",
                 found=clean_text(name),
                 allowed=f"a file in the folder of {path.name}, and no link to another place",
                 remedy="copy the files of the record into one folder, and correct the name in its header",
@@ -129,7 +129,7 @@ def _find_files(path: Path, header: WfdbHeader) -> dict[str, Path]:
 
 
 def _count_frames(file: Path, signals: Sequence[WfdbSignal]) -> int:
-    """Return how many whole frames lie in a file of samples."""
+    """Return how many whole frames a file of samples holds."""
     bits = 8 * max(0, file.stat().st_size - signals[0].offset_bytes)
     return int(Fraction(bits, sum(s.per_frame for s in signals) * BITS[signals[0].format]))
 

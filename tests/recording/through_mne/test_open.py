@@ -118,7 +118,7 @@ def test_text_of_a_header_never_becomes_a_path_elsewhere(brainvision, tmp_path, 
     (path.parent / "sub").mkdir()
     (path.parent / "link.eeg").symlink_to(tmp_path / "secret.eeg")
     monkeypatch.setattr(mne.io, "read_raw", lambda *_, **__: pytest.fail("mne was asked"))
-    with pytest.raises(es.RecordingError, match="does not lie beside it"):
+    with pytest.raises(es.RecordingError, match="is not beside it"):
         open_foreign(path)
 
 
@@ -132,7 +132,7 @@ def test_a_marker_file_taken_by_its_name_alone_is_no_link_either(brainvision, tm
     path = brainvision(marker="none.vmrk")
     (path.parent / "night.vmrk").rename(tmp_path / "secret.vmrk")
     (path.parent / "night.vmrk").symlink_to(tmp_path / "secret.vmrk")
-    with pytest.raises(es.RecordingError, match="does not lie beside it"):
+    with pytest.raises(es.RecordingError, match="is not beside it"):
         open_foreign(path)
 
 
@@ -249,7 +249,7 @@ def test_the_data_of_an_eeglab_file_lie_beside_it(tmp_path, written, is_read):
     }
     savemat(tmp_path / "set" / "night.set", {"EEG": fields})
     if not is_read:
-        with pytest.raises(es.RecordingError, match="does not lie beside it"):
+        with pytest.raises(es.RecordingError, match="is not beside it"):
             open_foreign(tmp_path / "set" / "night.set")
         return
     source = open_foreign(tmp_path / "set" / "night.set")
