@@ -14,7 +14,7 @@ from pathlib import Path
 
 from eegsleep.errors import TableError
 from eegsleep.hypnograms.codings import CODINGS, check_coding, is_marked, read_labels
-from eegsleep.hypnograms.scoring import Scoring, ScoringStart, align_scoring, build_scoring, is_invented
+from eegsleep.hypnograms.scoring import EPOCH_RANGE_S, Scoring, ScoringStart, align_scoring, build_scoring, is_invented
 from eegsleep.hypnograms.text import read_domino, read_remlogic, read_table_text
 from eegsleep.hypnograms.wfdb import is_wfdb_annotations, read_wfdb
 from eegsleep.hypnograms.xml import read_xml, read_yasa_json
@@ -59,7 +59,7 @@ def read_hypnogram(path: Path | str, *, coding: str | None = None, epoch_s: floa
     """
     path = Path(path)
     check_coding(coding)
-    if epoch_s is not None and not 1 <= epoch_s <= 120:
+    if epoch_s is not None and not EPOCH_RANGE_S[0] <= epoch_s <= EPOCH_RANGE_S[1]:
         raise TableError("the length of an epoch is out of range", found=f"{epoch_s:g} s", allowed="1 to 120 s")
     try:
         if path.stat().st_size > MAX_BYTES:

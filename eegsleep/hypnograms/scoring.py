@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_PERIODS = 100_000
+# Shortest and longest epoch that a scorer uses.
+EPOCH_RANGE_S = (1.0, 120.0)
 # A list of stages without times is accepted for a recording of its length, to 5 %: scorers stop a few epochs early,
 # while another length of epochs or another night differs by more.
 _LENGTH_TOLERANCE = 0.05

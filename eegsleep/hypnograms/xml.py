@@ -10,7 +10,14 @@ from xml.etree import ElementTree as ET
 
 from eegsleep.errors import TableError
 from eegsleep.hypnograms.codings import is_marked, read_labels
-from eegsleep.hypnograms.scoring import MAX_PERIODS, Scoring, ScoringStart, begin_at_first_stage, build_scoring
+from eegsleep.hypnograms.scoring import (
+    EPOCH_RANGE_S,
+    MAX_PERIODS,
+    Scoring,
+    ScoringStart,
+    begin_at_first_stage,
+    build_scoring,
+)
 from eegsleep.hypnograms.written_times import is_time, read_number, read_times
 from eegsleep.recording.limits import MAX_DURATION_S
 
@@ -86,7 +93,7 @@ def _read_profusion(root: Element, epoch_s: float | None) -> Scoring:
     labels = [(stage.text or "").strip() for stage in root.iter("SleepStage")]
     written = _text(root, "EpochLength")
     length_s = epoch_s or (read_number(written) if written else math.nan)
-    if not 1 <= length_s <= 120:
+    if not EPOCH_RANGE_S[0] <= length_s <= EPOCH_RANGE_S[1]:
         raise TableError(
             "the Profusion XML does not give the length of its epochs",
             found=written[:20] or "nothing",
