@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
 _RECORDINGS = (".edf", ".bdf", ".rec", ".edf.gz", ".bdf.gz")
 # Text may be a recording, and is one if its head says so.
 _TEXTS = (".csv", ".txt")
-_OTHERS = (".fif", ".vhdr", ".ahdr", ".set", ".cnt", ".gdf", ".nedf", ".hea")
-# A long recording of MNE goes on in files that belong to the first.
-_PART = re.compile(r"(?:_split-(?!01)\d+\w*|-\d+)\.fif$", re.IGNORECASE)
+_OTHERS = (".vhdr", ".ahdr", ".set", ".cnt", ".gdf", ".nedf", ".hea")
 
 
 class Found(NamedTuple):
@@ -164,7 +161,7 @@ def _with_expert(job: Job) -> Job:
 
 def _jobs_of_path(path: Path, asked: Job, output: Path) -> list[Job]:
     """Return the nights of one recording or one folder."""
-    from eegsleep.recording.read import make_id
+    from eegsleep.recording.recording import make_id
 
     if not path.exists():
         raise SettingsError(
@@ -209,7 +206,7 @@ def _is_recording(path: Path) -> bool:
 
     name = path.name.lower()
     if name.endswith(_OTHERS):
-        return not _PART.search(path.name)
+        return True
     if name.endswith(".gz"):
         return name.endswith(_RECORDINGS)
     if not name.endswith(_RECORDINGS + _TEXTS):
@@ -277,7 +274,7 @@ def _name_apart(jobs: list[Job], roots: Sequence[Path], output: Path) -> list[Jo
         If that does not tell two apart.
     """
     from eegsleep.batch.jobs_file import name_file, read_rows
-    from eegsleep.recording.read import make_id
+    from eegsleep.recording.recording import make_id
 
     jobs = list({os.path.abspath(job.file): job for job in jobs}.values())  # noqa: PTH100 - `..` is to go, links stay
     n_of = Counter(job.night.casefold() for job in jobs)

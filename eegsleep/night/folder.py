@@ -14,6 +14,7 @@ from eegsleep.file_names import PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.night.analyze import Night
 from eegsleep.provenance import encode_json, hash_bytes, hash_file, read_provenance, write_file
 from eegsleep.quality import Verdict
+from eegsleep.recording.limits import is_plausible_start
 from eegsleep.signals.epochs import EPOCH_S, SCORED_STAGES
 from eegsleep.staging.lights import Lights
 from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, encode_sidecar, encode_table, read_table
@@ -181,7 +182,7 @@ def encode_events(night: Night) -> bytes:
         ]
     annotations.sort(key=lambda annotation: annotation.onset)
     # the header of an EDF has two digits for the year
-    start = night.start if night.start and 1985 <= night.start.year <= 2084 else None
+    start = night.start if night.start and is_plausible_start(night.start) else None
     file = edfio.Edf(
         [],
         starttime=night.start.time() if night.start else None,

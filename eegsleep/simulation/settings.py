@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from eegsleep.errors import SettingsError
+from eegsleep.recording.limits import YEARS, is_plausible_start
 
 EPOCH_S = 30
 
@@ -219,11 +220,11 @@ def _check_artefacts(settings: SimulationSettings) -> None:
 def _check_start(settings: SimulationSettings) -> None:
     start = settings.start
     # The header of an EDF has two digits for the year and no place for a time zone.
-    if not isinstance(start, datetime) or start.tzinfo or start.microsecond or not 1985 <= start.year <= 2084:
+    if not isinstance(start, datetime) or start.tzinfo or start.microsecond or not is_plausible_start(start):
         raise SettingsError(
             "an EDF cannot start at this time",
             found=repr(start),
-            allowed="naive local time in whole seconds, 1985 to 2084",
+            allowed=f"naive local time in whole seconds, {YEARS[0]} to {YEARS[-1]}",
         )
 
 

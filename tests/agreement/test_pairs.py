@@ -64,14 +64,14 @@ def test_nights_that_are_not_among_the_numbers_are_counted_and_named(tmp_path):
     (tmp_path / "pictures").mkdir()
     _write_jobs(tmp_path, n1="S1", lost="S1")
     left_out = find_unpaired(tmp_path)
-    assert left_out == {"lost": "it was not made: the file is cut off.", "plain": "no expert's stages came with it"}
+    assert left_out == {"lost": "it could not be scored: the file is cut off.", "plain": "it has no expert's stages"}
     assert [night for night, *_ in collect_pairs(tmp_path)] == ["n1"]
     page = render_agreement(measure_agreement(collect_pairs(tmp_path)), left_out=left_out).decode()
     for sentence in tell_left_out(left_out):
         assert sentence.replace("'", "&#39;") in page
     assert tell_left_out(left_out) == [
-        "1 night not among these numbers (it was not made: the file is cut off): lost.",
-        "1 night not among these numbers (no expert's stages came with it): plain.",
+        "1 night not among these numbers (it could not be scored: the file is cut off): lost.",
+        "1 night not among these numbers (it has no expert's stages): plain.",
     ]
 
 
