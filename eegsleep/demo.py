@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from eegsleep.file_names import NIGHTS_FILE, NIGHTS_FOLDER, STUDY_FILE
 from eegsleep.provenance import write_file
+from eegsleep.simulation.settings import SimulationSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,10 +24,10 @@ logger = logging.getLogger(__name__)
 N_NIGHTS = 16
 # Short nights keep the demonstration short; a real study has whole ones.
 HOURS = 2.0
-# What the simulated compound does: more fast spindles, and deeper slow waves, which would seem to destroy
-# them if a detector judged spindles against slow waves.
-COMPOUND = {"fast_spindle_density_per_min": 3.4, "delta_background": 1.25}
-CONTROL = {"fast_spindle_density_per_min": 2.4, "delta_background": 1.0}
+CONTROL = SimulationSettings(duration_h=HOURS, rate_hz=128, eeg=("C4-M1",), fast_spindle_density_per_min=2.4)
+# The simulated compound adds fast spindles, and also strengthens slow activity. A detector that compares spindles
+# with slow activity would then miss some of the added spindles.
+COMPOUND = replace(CONTROL, fast_spindle_density_per_min=3.4, delta_background=1.25)
 _STUDY = """\
 # A simulated study, to look at; `eegsleep study init` writes a commented one to fill in.
 [study]
@@ -130,12 +132,11 @@ def _make_night(
     """Simulate and score one night; `numbers` are the nights in order, and `compound` those of the compound."""
     from datetime import datetime, timedelta
 
-    from eegsleep.simulation.night import SimulationSettings, simulate_night, write_simulated_night
+    from eegsleep.simulation.night import simulate_night, write_simulated_night
     from eegsleep.workflows.score import score_job
 
     number = numbers.index(job.night) + 1
     start = datetime(2026, 1, 5, 23) + timedelta(days=number - 1)  # noqa: DTZ001 - local time
-    knobs = COMPOUND if job.night in compound else CONTROL
-    simulated = SimulationSettings(duration_h=HOURS, rate_hz=128, eeg=("C4-M1",), start=start, **knobs)
+    simulated = replace(COMPOUND if job.night in compound else CONTROL, start=start)
     write_simulated_night(simulate_night(simulated, seed=number), job.file.parent, job.night)
     score_job(job, settings, output)

@@ -148,9 +148,10 @@ def _find_evenings(nights: Sequence[DatasetNight], first: date) -> tuple[tuple[d
     from eegsleep.hypnograms.scoring import is_invented
     from eegsleep.recording.read import open_source
 
-    starts = [open_source(night.file).start for night in nights]
-    if all(start is not None and not is_invented(start) for start in starts):
-        # who goes to bed after midnight does so on the evening before
+    found = [open_source(night.file).start for night in nights]
+    starts = [start for start in found if start is not None and not is_invented(start)]
+    if len(starts) == len(nights):
+        # a recording that begins after midnight belongs to the evening before
         evenings = tuple((start - timedelta(hours=12)).date() for start in starts)
         if all(later > earlier for earlier, later in pairwise(evenings)):
             return evenings, False

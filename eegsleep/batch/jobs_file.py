@@ -19,18 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from eegsleep.workflows.score import Job
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from eegsleep.config import Settings
-    from eegsleep.workflows.score import Job
-
-    Work = Callable[[Job, Settings, Path], object]
 
 JOBS_FOLDER = ".jobs"
-
 JOBS_FILE = f"{JOBS.name}.csv"
 _OWN_HEADER = b"night,subject,file,status,"
 _NAN = float("nan")
@@ -97,7 +87,7 @@ def read_rows(output: Path) -> dict[str, dict[str, Any]]:
 
 def make_row(job: Job, output: Path, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - as the table declares
     """Return a row of table `JOBS`."""
-    row = {
+    row: dict[str, Any] = {
         "night": job.night,
         "subject": job.subject,
         "file": name_file(job.file, output),

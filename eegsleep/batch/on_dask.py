@@ -12,7 +12,7 @@ from eegsleep.batch.task import KILLED, TIME_LIMIT, Death, attempt, fail_row, re
 from eegsleep.errors import EegSleepError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from distributed import Client, Future
 
@@ -31,7 +31,7 @@ _SPARE = 4
 
 def work_on_dask(
     left: Mapping[str, Job], settings: Settings, order: Order, work: Work, resources: Resources
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any]]:
     """Yield the rows of nights worked out by Dask, as they end.
 
     No more nights are under way than there are workers to take them, or a few more where workers may still come.
@@ -62,7 +62,8 @@ def _take_turns(
 ) -> Iterator[dict[str, Any]]:
     from distributed import as_completed
 
-    waiting, again, running = deque(left.values()), deque(), {}
+    waiting, again = deque(left.values()), deque[Job]()
+    running: dict[str, Job] = {}
     unbegun: Counter[str] = Counter()
     ended = as_completed(loop=client.loop)
     while waiting or again or running:

@@ -19,7 +19,7 @@ from eegsleep.provenance import package_versions
 from eegsleep.workflows.score import score_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     import pandas as pd
 
@@ -171,7 +171,7 @@ def _keep(output: Path, rows: Mapping[str, Mapping[str, Any]]) -> bool:
 
 def _work_here(
     left: Mapping[str, Job], settings: Settings, order: Order, work: Work, _: Resources
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any]]:
     """Yield the rows of nights worked out in this process."""
     for job in left.values():
         yield attempt_here(job, settings, order, work)

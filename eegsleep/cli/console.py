@@ -31,6 +31,17 @@ def show(lines: Iterable[object]) -> None:
         print(printable(str(line)))
 
 
+class _StepHandler(logging.Handler):
+    """Hands every message of level INFO and above to a function."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._tell(record.getMessage())
+
+
 @contextmanager
 def show_steps() -> Iterator[Callable[[str], None]]:
     """Show on a terminal which step is running, as the package logs it; without a terminal, show nothing."""
@@ -45,8 +56,7 @@ def show_steps() -> Iterator[Callable[[str], None]]:
         def tell(step: str) -> None:
             status.update(f"{step[0].upper()}{step[1:]} …")
 
-        handler = logging.Handler(logging.INFO)
-        handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]
+        handler = _StepHandler(tell)
         logger = logging.getLogger("eegsleep")
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)

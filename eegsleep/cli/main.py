@@ -20,12 +20,18 @@ app = App(
     "Not a medical device.",
     suppress_keyboard_interrupt=False,  # `main` says what became of the work
 )
-for _command in (night.score, night.calibrate, night.agree, night.inspect, night.anonymize, batch.batch):
-    app.command(_command)
-for _command in (simulate.simulate, simulate.demo):
-    app.command(_command)
-for _lines in (fetch.fetch, study.plan, study.lock, study.compare):
-    app.command(with_steps(_lines))
+app.command(night.score)
+app.command(night.calibrate)
+app.command(night.agree)
+app.command(night.inspect)
+app.command(night.anonymize)
+app.command(batch.batch)
+app.command(simulate.simulate)
+app.command(simulate.demo)
+app.command(with_steps(fetch.fetch))
+app.command(with_steps(study.plan))
+app.command(with_steps(study.lock))
+app.command(with_steps(study.compare))
 _study = App(name="study", help="A study of many nights, compound against control.")
 _study.command(with_steps(study.init))
 app.command(_study)
@@ -46,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
         say(f"eegsleep: {error} See eegsleep --help.")
         sys.exit(2)
     except BrokenPipeError:  # the reader of our lines has closed the pipe, as `head` does
-        sys.stdout = None  # type: ignore[assignment] - or the interpreter would try to write the rest at its end
+        sys.stdout = None  # or the interpreter would try to write the rest at its end
         sys.exit(0)
     except OSError as error:  # a full disk, a folder that cannot be written: files are whole or absent all the same
         where = f"{error.filename}: " if error.filename else ""

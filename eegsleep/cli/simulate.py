@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from eegsleep.cli.console import show, show_steps
 from eegsleep.cli.options import Labels  # noqa: TC001 - cyclopts reads the annotations
@@ -55,7 +57,9 @@ def simulate(
 
     if nights < 1:
         raise SettingsError("nothing to simulate", found=f"{nights} nights", allowed="1 and more")
-    asked = {
+    asked: dict[str, Any] = {
+        "duration_h": hours,
+        "rate_hz": rate_hz,
         "eeg": tuple(eeg) if eeg else None,
         "artefacts": tuple(artefacts) if artefacts else None,
         "fast_spindle_density_per_min": spindle_density,
@@ -63,11 +67,8 @@ def simulate(
         "delta_background": delta_background,
         "electrode_gain": gain,
     }
-    settings = SimulationSettings(
-        duration_h=hours,
-        rate_hz=rate_hz,
-        **{name: value for name, value in asked.items() if value is not None},
-    )
+    given = {name: value for name, value in asked.items() if value is not None}
+    settings = replace(SimulationSettings(), **given)
     with show_steps() as tell:
         for number in range(seed, seed + nights):
             tell(f"simulating night {number - seed + 1} of {nights}")

@@ -10,7 +10,8 @@ from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import NamedTuple
+    from collections.abc import Mapping
+    from typing import Any
 
     from eegsleep.workflows.study import ComparedStudy
 
@@ -119,15 +120,15 @@ def describe_comparison(compared: ComparedStudy) -> list[str]:
         lines = [f"Post hoc: {n} {things} changed since the lock; the report lists {them}."]
     endpoints = markers[["marker", "stage", "channel"]].agg("|".join, axis=1)
     primary = markers[endpoints.isin(compared.study.primary)]
-    lines += [f"Primary endpoint: {_describe_difference(row)}" for row in primary.itertuples(index=False)]
+    lines += [f"Primary endpoint: {_describe_difference(row)}" for row in primary.to_dict("records")]
     return lines + [f"{row.family}  {row.verdict:<12} {row.sentence}" for row in families.itertuples(index=False)]
 
 
-def _describe_difference(row: NamedTuple) -> str:
+def _describe_difference(row: Mapping[str, Any]) -> str:
     """Return what was found of one endpoint, with its numbers where there are any."""
-    if not math.isfinite(row.difference):
-        return row.sentence
-    found = f"{row.sentence} Difference {row.difference:+.3g} {row.unit}".rstrip()
-    if math.isfinite(row.low):
-        found += f", 95 % interval {row.low:.3g} to {row.high:.3g}"
-    return found + (f", adjusted p {row.p_adjusted:.2g}." if math.isfinite(row.p_adjusted) else ".")
+    if not math.isfinite(row["difference"]):
+        return row["sentence"]
+    found = f"{row['sentence']} Difference {row['difference']:+.3g} {row['unit']}".rstrip()
+    if math.isfinite(row["low"]):
+        found += f", 95 % interval {row['low']:.3g} to {row['high']:.3g}"
+    return found + (f", adjusted p {row['p_adjusted']:.2g}." if math.isfinite(row["p_adjusted"]) else ".")

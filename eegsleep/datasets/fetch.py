@@ -168,7 +168,9 @@ def fetch_files(
 
 def _fetch_all(files: Sequence[DataFile], job: _Job) -> dict[str, EegSleepError]:
     """Fetch files in parallel; return why those failed that did. A server that is gone is not asked for the rest."""
-    failed, n_done, misses, gone = {}, 0, 0, None
+    failed: dict[str, EegSleepError] = {}
+    n_done, misses = 0, 0
+    gone: UnreachableError | None = None
     with ThreadPoolExecutor(job.patience.streams, thread_name_prefix="fetch") as pool:
         futures = {pool.submit(_fetch_file, file, job): file for file in files}
         try:

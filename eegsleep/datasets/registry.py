@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib import resources
@@ -178,7 +178,7 @@ def read_registry(name: str) -> list[DataFile]:
     if not packaged.is_file():
         return []
     rows = csv.DictReader(packaged.read_text(encoding="utf-8").splitlines())
-    return [DataFile(**{**row, "night": int(row["night"])}) for row in rows]
+    return [DataFile(night=int(row.pop("night")), **row) for row in rows]
 
 
 def read_sums(dataset: DataSet, text: str) -> list[DataFile]:
@@ -207,7 +207,7 @@ def read_sums(dataset: DataSet, text: str) -> list[DataFile]:
             continue
         file = _describe(dataset, name.removeprefix(dataset.subfolder), known)
         if file is not None:
-            files[file.name] = DataFile(**{**vars(file), "algorithm": "sha256", "digest": row[1].lower()})
+            files[file.name] = replace(file, algorithm="sha256", digest=row[1].lower())
     if not files:
         raise TableError(
             f"{SUMS_FILE} of {dataset.name} lists none of its recordings",

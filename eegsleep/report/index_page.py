@@ -143,9 +143,8 @@ def _absent_night(attempt: Mapping[str, Any], nights: pd.DataFrame) -> dict[str,
 
 
 def _row(record: Mapping[str, Any], attempt: Mapping[str, Any] | None, glance: Glance, longest: int) -> dict[str, Any]:
-    status = attempt["status"] if attempt else "scored"
-    reason = record["reason"]
-    if status == "failed":
+    status, reason = attempt["status"] if attempt else "scored", record["reason"]
+    if attempt and status == "failed":
         earlier = " The values are those of an earlier run." if record["verdict"] else ""
         reason = (attempt["reason"] or attempt["error"] or "no reason was recorded") + earlier
     elif reason:

@@ -504,7 +504,7 @@ def _stack(panels: Sequence[Panel], clock: Clock, duration_s: float) -> dict[str
         suffix = "" if number == 1 else str(number)
         floor = ceiling - panel.height
         place = {"fixedrange": True, "anchor": "x", "domain": [max(floor / inner, 0), ceiling / inner]}
-        layout[f"yaxis{suffix}"] = _axis() | place | panel.yaxis
+        layout[f"yaxis{suffix}"] = {**_axis(), **place, **panel.yaxis}
         layout["annotations"].append(
             {
                 "text": f"<b>{chr(96 + number)}</b>  {panel.title}",

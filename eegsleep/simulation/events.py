@@ -199,16 +199,16 @@ def _plan_slow_oscillations(settings: SimulationSettings, stages: np.ndarray, rn
         epoch = (onset // EPOCH_S).astype(int)
         sizes.append(settings.slow_oscillation_ptp_uv * size[:n_laid] * drive[epoch])
         names += [stage] * n_laid
-    shape = np.hstack(shapes) if shapes else np.zeros((3, 0))
+    fall, rise, settle = np.hstack(shapes) if shapes else np.zeros((3, 0))
     kind = np.full(len(names), "slow_oscillation", dtype="U16")
-    return Waves(np.array(names, dtype="U2"), _join(peaks), *shape, ptp_uv=_join(sizes), kind=kind)
+    return Waves(np.array(names, dtype="U2"), _join(peaks), fall, rise, settle, _join(sizes), kind)
 
 
 def _lay_in_trains(
     shape: np.ndarray, start: float, end: float, p_new_train: float, rng: np.random.Generator
 ) -> np.ndarray:
     """Return onsets of waves within one run: close within a train, the trains spread at random."""
-    n_waves = shape.shape[1]
+    n_waves: int = shape.shape[1]
     duration = shape[0] / 2 + shape[1] + shape[2] / 2
     opens_train = rng.random(n_waves) < p_new_train
     opens_train[:1] = True
@@ -247,10 +247,13 @@ def _add_k_complexes(settings: SimulationSettings, stages: np.ndarray, slow: Wav
                     shapes.append(shape)
                     break
     n_laid = len(peaks)
+    fall_s, rise_s, settle_s = np.reshape(shapes, (-1, 3)).T
     added = Waves(
-        np.full(n_laid, "N2"),
-        np.array(peaks, dtype=float),
-        *np.reshape(shapes, (-1, 3)).T,
+        stage=np.full(n_laid, "N2"),
+        neg_peak_s=np.array(peaks, dtype=float),
+        fall_s=fall_s,
+        rise_s=rise_s,
+        settle_s=settle_s,
         ptp_uv=settings.k_complex_ptp_uv * rng.lognormal(0, 0.2, n_laid),
         kind=np.full(n_laid, "k_complex"),
     )
@@ -287,7 +290,7 @@ def _plan_spindles(settings: SimulationSettings, stages: np.ndarray, waves: Wave
         rows += _place_spindles(settings, stages, waves, taken, stream(seed, f"spindles/{name}"), is_fast)
     rows.sort(key=lambda row: row[1])
     columns = list(zip(*rows, strict=True)) or [()] * 10
-    dtypes = ("U2", *[float] * 5, bool, bool, float, float)
+    dtypes = ("U2", *["f8"] * 5, "?", "?", "f8", "f8")
     return Spindles(*[np.array(column, dtype=dtype) for column, dtype in zip(columns, dtypes, strict=True)])
 
 
@@ -398,7 +401,8 @@ def _plan_arousals(settings: SimulationSettings, stages: np.ndarray, rng: np.ran
 
 def _plan_eyes(stages: np.ndarray, rng: np.random.Generator) -> tuple[Bursts, list[tuple[float, float]]]:
     """Divide wake into times with closed eyes (alpha) and open eyes (blinks and saccades)."""
-    closed, opened = [], []
+    closed: list[tuple[float, float]] = []
+    opened: list[tuple[float, float]] = []
     for _, start, end in stage_runs(stages, ("W",)):
         time, is_closed = start, bool(rng.random() < 0.6)
         while time < end:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import pandas as pd
+    from edfio import Edf
 
     from eegsleep.simulation.events import NightEvents
 
@@ -182,7 +183,7 @@ def write_simulated_night(night: SimulatedNight, folder: str | Path, name: str =
     return path
 
 
-def _encode_edf(night: SimulatedNight):  # noqa: ANN202 - edfio is imported only here
+def _encode_edf(night: SimulatedNight) -> Edf:
     from edfio import Edf, EdfAnnotation, EdfSignal, Patient, Recording
 
     high_pass = {"eeg": "HP:0.2Hz", "eog": "HP:0.2Hz", "emg": "HP:10Hz"}

@@ -170,10 +170,14 @@ def _check_numbers(settings: SimulationSettings) -> None:
         )
 
 
+def _is_tuple_of_text(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+
+
 def _check_labels(settings: SimulationSettings) -> None:
     for name in ("eeg", "eog", "emg"):
         labels = getattr(settings, name)
-        if not isinstance(labels, tuple) or not all(isinstance(label, str) for label in labels):
+        if not _is_tuple_of_text(labels):
             raise SettingsError(f"{name} does not list channels", found=repr(labels), allowed="a tuple of labels")
     labels = settings.eeg + settings.eog + settings.emg
     if not settings.eeg:
@@ -202,7 +206,7 @@ def _check_minutes(settings: SimulationSettings) -> None:
 
 def _check_artefacts(settings: SimulationSettings) -> None:
     unknown = [kind for kind in settings.artefacts if kind not in ARTEFACT_KINDS]
-    if isinstance(settings.artefacts, str) or unknown:
+    if unknown or not _is_tuple_of_text(settings.artefacts):
         raise SettingsError(
             f"artefacts {settings.artefacts!r} cannot be planted",
             found=repr(unknown),

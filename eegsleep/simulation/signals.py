@@ -240,8 +240,10 @@ def draw_muscle(label: str, rate_hz: int, state: NightState, events: NightEvents
     level = level * np.exp(2 * state.wander[-1]) * (1 + 1.5 * state.arousal + 2.0 * state.movement)
     # Twitches are too short for the smooth curves, so they are painted on at their own rate.
     level += 8 * paint(events.twitches, len(level))
-    at = np.arange(length * rate_hz, dtype=np.float32 if length * rate_hz < 2**24 else np.float64)
-    muscle *= np.interp(at / rate_hz * CONTROL_HZ, np.arange(len(level)), level).astype(np.float32)
+    n_samples = length * rate_hz
+    # a float32 counts whole numbers exactly up to 2**24
+    sample = np.arange(n_samples, dtype="f4" if n_samples < 2**24 else "f8")
+    muscle *= np.interp(sample / rate_hz * CONTROL_HZ, np.arange(len(level)), level).astype(np.float32)
     return muscle
 
 

@@ -207,7 +207,7 @@ def slow_wave_drive(stages: np.ndarray) -> np.ndarray:
         A factor between about 0.6 and 1.3.
     """
     asleep = np.isin(stages, ("N2", "N3"))
-    pressure = np.exp(-np.cumsum(asleep) * EPOCH_S / 3600 / HOMEOSTATIC_DECAY_H)
+    pressure = np.exp(-np.cumsum(asleep, dtype=int) * EPOCH_S / 3600 / HOMEOSTATIC_DECAY_H)
     depth = np.select([stages == "N3", stages == "N2"], [1.0, 0.8], 0.7)
     window = np.hanning(17)[1:-1]
     padded = np.pad(depth, len(window) // 2, mode="edge")
