@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import EegSleepError
-from eegsleep.file_names import NIGHTS_FILE, PROVENANCE_FILE
+from eegsleep.file_names import INDEX_FILE, NIGHTS_FILE, PROVENANCE_FILE, REPORT_FILE
 from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.markers.rows import SPECTRUM_STAGES
-from eegsleep.provenance import hash_file, write_file
+from eegsleep.provenance import hash_file, read_provenance, write_file
 from eegsleep.report.compose import share_plotly
 from eegsleep.report.hypnogram_strip import LETTERS
 from eegsleep.report.index_page import Glance, render_index
@@ -36,9 +35,15 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-NIGHTS_SIDECAR, INDEX_FILE = "nights.json", "index.html"
+NIGHTS_SIDECAR = "nights.json"
 _OWN_HEADER = b"night,subject,start,duration_s,"
 _OWN_PAGE = b'<meta name="generator" content="eegsleep">'
+_VERDICTS = {
+    "usable": "no reservations",
+    "caution": "usable with reservations",
+    "reject": "not to be used",
+    "": "the night has no values",
+}
 _STAGE_ORDER = ("", *SPECTRUM_STAGES)
 _FIXED = (
     Column("night", "str", "Name of the night folder."),
@@ -46,8 +51,13 @@ _FIXED = (
     Column("start", "str", "Local time of the first sample, as the header says; empty if not known."),
     Column("duration_s", "float", "Length of the recording.", "s"),
     Column("device", "str", "Device preset; empty if not recognised."),
-    Column("lights", "str", "Where lights off and on come from: user, annotations, hypnogram, whole recording, sleep."),
-    Column("verdict", "str", "usable, caution or reject: whether the signals of the night can be believed."),
+    Column(
+        "lights",
+        "str",
+        "Where lights off and on come from: user, annotations, hypnogram, whole recording, sleep, or off given, on "
+        "from sleep.",
+    ),
+    Column("verdict", "str", "Whether the signals of the night can be relied on.", levels=_VERDICTS),
     Column("verdict_reasons", "str", "What the verdict rests on."),
     Column("reason", "str", "Why the night has no values, or empty; why one value is missing stands in its folder."),
 )
@@ -168,9 +178,11 @@ def _find_nights(output: Path, jobs: pd.DataFrame | None) -> list[_Kept]:
 
 
 def _read_folder(folder: Path, subject: str) -> _Kept:
-    """Return what the table and the page need of a night; one that was changed costs its own row and no other."""
+    """Return what the table and the page need of a night; a damaged folder affects only its own row."""
+    provenance = read_provenance(folder)
+    if not provenance:
+        return _unreadable(folder, subject, f"{PROVENANCE_FILE} cannot be read; score the night again.")
     try:
-        provenance = json.loads((folder / PROVENANCE_FILE).read_bytes())
         fixed = _fixed_values(folder.name, subject, provenance)
         for table in (MARKERS, HYPNOGRAM):
             name = f"{table.name}.csv"
@@ -187,7 +199,7 @@ def _read_folder(folder: Path, subject: str) -> _Kept:
         channel=channel,
         stages="".join(LETTERS.get(stage, "U") for stage in stages),
         reasons=dict(zip(missing["column"], missing["reason"], strict=True)),
-        has_report=(folder / "report.html").is_file(),
+        has_report=(folder / REPORT_FILE).is_file(),
     )
     return _Kept(fixed, dict(zip(markers["column"], markers["value"], strict=True)), glance, provenance)
 
@@ -200,9 +212,12 @@ def _unreadable(folder: Path, subject: str, reason: str) -> _Kept:
 def _fixed_values(name: str, subject: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
     from datetime import datetime
 
-    start = str(provenance["start"] or "")
+    # What is not valid is found here, where it affects one row.
+    start, verdict = str(provenance["start"] or ""), str(provenance["quality"]["verdict"])
     if start:
-        datetime.fromisoformat(start)  # what is no time is found here, where it costs one row
+        datetime.fromisoformat(start)
+    if verdict not in _VERDICTS:
+        raise ValueError(f"verdict {verdict!r}")
     return {
         "night": name,
         "subject": subject or str(provenance.get("subject") or ""),
@@ -210,7 +225,7 @@ def _fixed_values(name: str, subject: str, provenance: Mapping[str, Any]) -> dic
         "duration_s": float(provenance["input"]["duration_s"]),
         "device": str(provenance["device"] or ""),
         "lights": str(provenance["lights"]["source"]),
-        "verdict": str(provenance["quality"]["verdict"]),
+        "verdict": verdict,
         "verdict_reasons": " ".join(map(str, provenance["quality"]["reasons"])),
         "reason": "",
     }

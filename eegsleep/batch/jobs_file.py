@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import EegSleepError, TableError
+from eegsleep.file_names import JOBS_FILE
 from eegsleep.provenance import write_file
 from eegsleep.tables import JOBS, encode_sidecar, encode_table, read_table
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from eegsleep.workflows.score import Job
 
 JOBS_FOLDER = ".jobs"
-JOBS_FILE = f"{JOBS.name}.csv"
 _OWN_HEADER = b"night,subject,file,status,"
 _NAN = float("nan")
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # as `write_file` calls them

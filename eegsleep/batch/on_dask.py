@@ -62,7 +62,8 @@ def _take_turns(
 ) -> Iterator[dict[str, Any]]:
     from distributed import as_completed
 
-    waiting, again = deque(left.values()), deque[Job]()
+    waiting: deque[Job] = deque(left.values())
+    again: deque[Job] = deque()
     running: dict[str, Job] = {}
     unbegun: Counter[str] = Counter()
     ended = as_completed(loop=client.loop)

@@ -11,6 +11,7 @@ from eegsleep.provenance import package_versions
 from eegsleep.report.compose import compose_page, with_json
 from eegsleep.report.looks import FONT, INK, MUTED, RULE, STAGE_COLOURS, STAGE_NAMES, Figure, plain_label
 from eegsleep.report.numbers import MISSING, format_number
+from eegsleep.signals.epochs import SCORED_STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from eegsleep.agreement.measure import Agreement
 
-STAGES = ("W", "N1", "N2", "N3", "R")
 # Cesari et al. 2021, doi:10.5664/jcsm.9174 (PMC8314654): two centres scored 1,066 nights; mean and SD over nights.
 HUMAN_KAPPA, HUMAN_KAPPA_SD = 0.66, 0.13
 # Vallat & Walker 2021, doi:10.7554/eLife.70092, figure 1: median over 585 nights of NSRR kept for testing.
@@ -45,7 +45,7 @@ MEASURES = {
     "kappa": "Cohen's kappa",
     "accuracy": "Accuracy",
     "macro_f1": "Macro-F1",
-    **{f"f1_{stage.lower()}": f"F1 of {STAGE_NAMES[stage]}" for stage in STAGES},
+    **{f"f1_{stage.lower()}": f"F1 of {STAGE_NAMES[stage]}" for stage in SCORED_STAGES},
 }
 N_NAMED = 10
 POINT, LIMIT = "#0B3866", "#A3201A"
@@ -257,7 +257,9 @@ def _draw_confusion(confusion: pd.DataFrame, reference: str, observed: str) -> F
     )
     shares = confusion.pivot_table(index="reference", columns="observed", values="share", dropna=False)
     counts = confusion.pivot_table(index="reference", columns="observed", values="n_epochs", dropna=False)
-    shares, counts = (frame.reindex(index=STAGES, columns=STAGES).to_numpy(float) for frame in (shares, counts))
+    shares, counts = (
+        frame.reindex(index=SCORED_STAGES, columns=SCORED_STAGES).to_numpy(float) for frame in (shares, counts)
+    )
     if not counts.sum():
         return Figure("confusion", "Stage by stage", "", reason="No epoch was scored by both.")
     annotations = [
@@ -272,7 +274,7 @@ def _draw_confusion(confusion: pd.DataFrame, reference: str, observed: str) -> F
         for j in range(5)
         if math.isfinite(shares[i, j])
     ]
-    names = [STAGE_NAMES[stage] for stage in STAGES]
+    names = [STAGE_NAMES[stage] for stage in SCORED_STAGES]
     ticks = {"tickvals": list(range(5)), "ticktext": names, "showgrid": False}
     spec = {
         "data": [
@@ -305,11 +307,11 @@ def _draw_f1(pooled: pd.DataFrame) -> Figure:
         "right; the mean of nights, the bar its 95 % interval. A stage with few epochs (often N1) has a low F1 by its "
         "rarity alone."
     )
-    rows = [_pick(pooled, f"f1_{stage.lower()}") for stage in STAGES]
+    rows = [_pick(pooled, f"f1_{stage.lower()}") for stage in SCORED_STAGES]
     if not any(math.isfinite(row.value) for row in rows):
         return Figure("f1", "F1 of each stage", "", reason="No epoch was scored by both.")
     data, labels = [], []
-    for place, (stage, row) in enumerate(zip(STAGES, rows, strict=True)):
+    for place, (stage, row) in enumerate(zip(SCORED_STAGES, rows, strict=True)):
         text = format_number(row.value, 2)
         if math.isfinite(row.value):
             point = {
@@ -344,7 +346,7 @@ def _draw_f1(pooled: pd.DataFrame) -> Figure:
                 "font": {"size": 12, "color": INK},
             }
         )
-    names = [STAGE_NAMES[stage] for stage in STAGES]
+    names = [STAGE_NAMES[stage] for stage in SCORED_STAGES]
     spec = {
         "data": data,
         "layout": _layout(

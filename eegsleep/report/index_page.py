@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from eegsleep.file_names import REPORT_FILE
 from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.report.compose import compose_page, encode_figure, with_json
 from eegsleep.report.hypnogram_strip import draw_strip, longest_night
@@ -193,7 +194,7 @@ def _find_column(record: Mapping[str, Any], glance: Glance, marker: str, stage: 
 
 
 def _link(night: str, glance: Glance) -> str:
-    return f"./{quote(night, safe='')}/report.html" if glance.has_report else ""
+    return f"./{quote(night, safe='')}/{REPORT_FILE}" if glance.has_report else ""
 
 
 def _links(records: Sequence[Mapping[str, Any]], glances: Mapping[str, Glance]) -> list[str]:

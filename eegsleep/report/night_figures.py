@@ -28,6 +28,7 @@ from eegsleep.report.looks import (
     main_channel,
     plain_label,
 )
+from eegsleep.signals.epochs import EPOCH_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
     from eegsleep.night.analyze import Night
 
-EPOCH_S = 30.0
 WINDOW_S = 300.0
 # Under a minute of usable NREM, one event more or less moves the density of the window by over 1/min.
 MIN_WINDOW_NREM_MIN = 1.0

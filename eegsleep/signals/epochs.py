@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-STAGES = ("W", "N1", "N2", "N3", "R", "UNS")
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCORED_STAGES = ("W", "N1", "N2", "N3", "R")
+STAGES = (*SCORED_STAGES, "UNS")
 EPOCH_S = 30.0
 # YASA's own integers; UNS is neither wake nor sleep.
 _YASA_INTEGERS = {"W": 0, "N1": 1, "N2": 2, "N3": 3, "R": 4, "UNS": -2}

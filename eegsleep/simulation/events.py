@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegsleep.simulation.settings import EPOCH_S
+from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.simulation.stages import slow_wave_drive, stage_runs, stream
 
 if TYPE_CHECKING:

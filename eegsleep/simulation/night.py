@@ -16,9 +16,10 @@ import numpy as np
 
 from eegsleep.errors import SettingsError
 from eegsleep.provenance import write_file
+from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.simulation.artefacts import RANGE_UV, plant_artefacts
 from eegsleep.simulation.events import plan_events
-from eegsleep.simulation.settings import EPOCH_S, SimulationSettings
+from eegsleep.simulation.settings import SimulationSettings
 from eegsleep.simulation.signals import add_sensor_noise, draw_eeg_spectrum, draw_muscle, sample_spectrum, site_of
 from eegsleep.simulation.sources import draw_sources
 from eegsleep.simulation.stages import draw_stages

@@ -8,8 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from eegsleep.errors import SettingsError
-
-EPOCH_S = 30
+from eegsleep.signals.epochs import EPOCH_S
 
 ARTEFACT_KINDS = ("flat", "clipped", "movement", "contact_loss", "mains", "gain_drift")
 MAINS_HZ = 50.0

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eegsleep.signals.epochs import SCORED_STAGES
 from eegsleep.simulation.sources import EVENT_HZ, draw_noise, waveform
-from eegsleep.simulation.stages import STAGES, stream
+from eegsleep.simulation.stages import stream
 from eegsleep.simulation.state import CONTROL_HZ, KNOTS_HZ, at_rate, paint
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def site_of(label: str) -> str:
 def _band_gains(state: NightState) -> np.ndarray:
     """Return the amplitude of the background at each knot over time, (n_knots, n_points), in µV/√Hz."""
     gains = np.zeros_like(state.wander)
-    for stage in STAGES:
+    for stage in SCORED_STAGES:
         level = 10 ** (np.array(BACKGROUND_DB[stage], dtype=np.float32) / 20)
         gains += level[:, None] * state.share[stage]
     gains *= np.exp(state.wander)
@@ -236,7 +237,7 @@ def draw_muscle(label: str, rate_hz: int, state: NightState, events: NightEvents
     spectrum = draw_noise(len(frequency), stream(seed, f"muscle/{label}")) * passed
     muscle = waveform(spectrum, length, rate_hz)
     muscle /= np.sqrt(np.mean(muscle**2))
-    level = sum(np.float32(MUSCLE_UV[stage]) * state.share[stage] for stage in STAGES)
+    level = sum(np.float32(MUSCLE_UV[stage]) * state.share[stage] for stage in SCORED_STAGES)
     level = level * np.exp(2 * state.wander[-1]) * (1 + 1.5 * state.arousal + 2.0 * state.movement)
     # Twitches are too short for the smooth curves, so they are painted on at their own rate.
     level += 8 * paint(events.twitches, len(level))

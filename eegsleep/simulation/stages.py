@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegsleep.simulation.settings import EPOCH_S, n_epochs_of
+from eegsleep.signals.epochs import EPOCH_S
+from eegsleep.simulation.settings import n_epochs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from eegsleep.simulation.settings import SimulationSettings
 
-STAGES = ("W", "N1", "N2", "N3", "R")
 # One NREM-REM cycle of an adult lasts 90-110 min (Feinberg & Floyd 1979, 10.1111/j.1469-8986.1979.tb02991.x).
 CYCLE_EPOCHS = 190
 # Process S falls with this time constant in sleep (Daan et al. 1984, 10.1152/ajpregu.1984.246.2.R161).

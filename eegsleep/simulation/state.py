@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegsleep.simulation.settings import EPOCH_S
-from eegsleep.simulation.stages import STAGES, slow_wave_drive, stream
+from eegsleep.signals.epochs import EPOCH_S, SCORED_STAGES
+from eegsleep.simulation.stages import slow_wave_drive, stream
 
 if TYPE_CHECKING:
     from eegsleep.simulation.events import Bursts, NightEvents
@@ -61,8 +61,8 @@ def draw_state(stages: np.ndarray, events: NightEvents, seed: int) -> NightState
         Smooth curves: the share of each stage (they sum to 1), the drive of slow waves, arousal, movement
         and closed eyes from 0 up, and a wander of the background about 0 (shape (n_knots, n_points)).
     """
-    per_epoch = EPOCH_S * CONTROL_HZ
-    duration_s = len(stages) * EPOCH_S
+    per_epoch = int(EPOCH_S * CONTROL_HZ)
+    duration_s = int(len(stages) * EPOCH_S)
     n_points = duration_s * CONTROL_HZ + 1
     # A stage gives way to the next over about 12 s, not at the border of an epoch.
     share = {
@@ -83,7 +83,7 @@ def draw_state(stages: np.ndarray, events: NightEvents, seed: int) -> NightState
 
 def _lean(stages: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Return the share of each stage in every epoch: sleep is graded, and stages are cuts through it."""
-    weight = {stage: (stages == stage).astype(np.float32) for stage in STAGES}
+    weight = {stage: (stages == stage).astype(np.float32) for stage in SCORED_STAGES}
     for stage, other, probability, most in LEANINGS:
         leans = (stages == stage) & (rng.random(len(stages)) < probability)
         part = np.where(leans, most * rng.random(len(stages)), 0.0).astype(np.float32)

@@ -389,19 +389,21 @@ def test_the_files_of_one_folder_are_not_judged_now_by_one_list_and_now_by_anoth
     options = {"base_url": server.url, "patience": QUICK}
     fetch_sleep_edf_st((), tmp_path / "server", checksums="server", **options)
     server.requests.clear()
-    with pytest.raises(SettingsError, match=r"a server's own list.*found SHA256SUMS.txt.*--checksums server"):
+    with pytest.raises(SettingsError, match=r"a server's own list.*Found: SHA256SUMS.txt.*--checksums server"):
         fetch_sleep_edf_st((), tmp_path / "server", **options)
     (tmp_path / "package").mkdir()
     shutil.copy(next(mirror.rglob("ST7011J0-PSG.edf")), tmp_path / "package")
     with pytest.raises(SettingsError, match=r"the package's checksums.*--output"):
         fetch_sleep_edf_st((), tmp_path / "package", checksums="server", **options)
-    with pytest.raises(SettingsError, match=r"found mine; allowed: package or server"):
+    with pytest.raises(SettingsError, match=r"Found: mine\. Allowed: package or server"):
         fetch_sleep_edf_st((), tmp_path / "x", checksums="mine", **options)
     assert server.requests == []
 
 
 def test_a_record_that_the_servers_list_lacks_is_told_from_one_that_does_not_exist(server, tmp_path):
-    with pytest.raises(SettingsError, match=r"SHA256SUMS\.txt of hmc has no record 'SN003'; allowed: SN001, SN002, or"):
+    with pytest.raises(
+        SettingsError, match=r"SHA256SUMS\.txt of hmc has no record 'SN003'\. Allowed: SN001, SN002, or"
+    ):
         fetch_hmc(["SN003"], tmp_path, base_url=server.url, patience=QUICK)
 
 
