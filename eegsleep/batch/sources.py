@@ -121,8 +121,8 @@ def jobs_of_study(file: Path, asked: Job) -> list[Job]:
 def jobs_of_dataset(name: str, asked: Job, output: Path | None = None) -> Found:
     """Return the nights of a public data set that were fetched; a set with a compound becomes a study as well."""
     from eegsleep.batch.dataset_study import has_study, write_dataset_study
-    from eegsleep.datasets.fetch import data_folder
     from eegsleep.datasets.physionet import list_nights
+    from eegsleep.datasets.registry import data_folder
 
     home, notes = data_folder(name), []
     nights = list_nights(name)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from eegsleep.datasets.checksums import list_files, tell_source
-from eegsleep.datasets.fetch import FetchOptions, FetchReport, data_folder, fetch_files
-from eegsleep.datasets.registry import find_dataset
+from eegsleep.datasets.fetch import FetchOptions, FetchReport, fetch_files
+from eegsleep.datasets.registry import data_folder, find_dataset
 from eegsleep.datasets.verified import find_whole
 
 if TYPE_CHECKING:

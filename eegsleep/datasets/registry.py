@@ -8,11 +8,13 @@ changed server.
 from __future__ import annotations
 
 import csv
+import os
 import re
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import SettingsError, TableError
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 SUMS_FILE = "SHA256SUMS.txt"
 ALL = "all"
+FOLDER_VARIABLE = "EEGSLEEP_DATA"
+_DEFAULT_FOLDER = "eegsleep-data"
 _KINDS = ("psg", "hypnogram", "signals")
 
 
@@ -170,6 +174,11 @@ def find_dataset(name: str) -> DataSet:
     if name not in DATASETS:
         raise SettingsError(f"there is no data set {name!r}", allowed=", ".join(DATASETS))
     return DATASETS[name]
+
+
+def data_folder(dataset: str) -> Path:
+    """Return where a set is kept by default: below the folder that EEGSLEEP_DATA names, or below eegsleep-data here."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or _DEFAULT_FOLDER).expanduser() / find_dataset(dataset).name
 
 
 def read_registry(name: str) -> list[DataFile]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from eegsleep.errors import SettingsError
 from eegsleep.file_names import NIGHTS_FOLDER, PROVENANCE_FILE, REPORT_FILE
 from eegsleep.night.request import FILES, hash_request
 from eegsleep.provenance import hash_file
@@ -134,8 +135,44 @@ def score_file(
     return ScoredNight(night, save_night(night, output, {REPORT_FILE: page}))
 
 
+def check_job(job: Job) -> None:
+    """Refuse a job whose words cannot be understood, without reading the recording.
+
+    Parameters
+    ----------
+    job : Job
+        Its device, units, lights, coding and calibration are checked.
+
+    Raises
+    ------
+    EegSleepError
+        If one of them does not exist, or cannot be understood.
+    """
+    from datetime import time
+
+    from eegsleep.hypnograms.codings import check_coding
+    from eegsleep.recording.channels.presets import find_device
+    from eegsleep.recording.units import parse_unit
+
+    if job.device:
+        find_device(job.device)
+    for label, unit in job.units:
+        if parse_unit(unit) is None:
+            raise SettingsError(f"there is no unit for {label!r}", found=repr(unit), allowed="V, mV, uV and nV")
+    for clock_time in filter(None, (job.lights_off, job.lights_on)):
+        try:
+            time.fromisoformat(clock_time)
+        except ValueError as error:
+            raise SettingsError("a clock time is not understood", found=clock_time, allowed="such as 23:15") from error
+    check_coding(job.coding)
+    if job.calibration and not job.calibration.is_file():
+        raise SettingsError(
+            "there is no such calibration", found=str(job.calibration), remedy="`eegsleep calibrate` writes one"
+        )
+
+
 def score_job(job: Job, settings: Settings, output: Path) -> None:
-    """Work out one night of a batch and keep it."""
+    """Score one night of a batch: `score_file` with a shared plotly.js."""
     score_file(job, settings, output, share=True)
 
 
