@@ -112,7 +112,7 @@ def write_dataset_study(dataset: str, nights: Sequence[DatasetNight], folder: st
         if not study.exists():
             write_file(study, _read_template(declared.template))
         if listed.exists():
-            _tell_unlisted(listed, subjects)
+            _warn_of_unlisted(listed, subjects)
         else:
             write_file(listed, _encode_nights(declared, subjects, left_out, folder))
             for line in left_out:
@@ -203,7 +203,7 @@ def _relative(file: Path, folder: Path) -> str:
         return file.absolute().as_posix()
 
 
-def _tell_unlisted(listed: Path, subjects: Sequence[_Subject]) -> None:
+def _warn_of_unlisted(listed: Path, subjects: Sequence[_Subject]) -> None:
     """Log which complete sleepers an earlier nights.csv lacks; it is the user's, and stays as it is."""
     from eegsleep.study.declared.nights_file import read_nights
 

@@ -131,7 +131,7 @@ def write_summary(output: str | Path, jobs: pd.DataFrame | None = None) -> Path:
     files = {
         NIGHTS_FILE: encode_table(nights, table),
         NIGHTS_SIDECAR: encode_sidecar(table),
-        INDEX_FILE: render_index(nights, jobs, glances=glances, notes=_tell_unlike(kept), plotly=plotly),
+        INDEX_FILE: render_index(nights, jobs, glances=glances, notes=_describe_differences(kept), plotly=plotly),
     }
     try:
         for name, content in files.items():
@@ -276,7 +276,7 @@ def _describe_column(name: str) -> Column:
     return Column(name, "float", f"{label}: {known.meaning}" if known else label, known.unit if known else "")
 
 
-def _tell_unlike(kept: Sequence[_Kept]) -> list[str]:
+def _describe_differences(kept: Sequence[_Kept]) -> list[str]:
     """Return a sentence if the nights were not made alike: then they may differ where the sleep did not."""
     made = [night for night in kept if night.provenance]
     subjects = {night.name: night.fixed["subject"] for night in made if night.fixed["subject"]}

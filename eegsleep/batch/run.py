@@ -93,7 +93,7 @@ def run_batch(
     with lock_output(output):
         clean_output(output)
         earlier = read_rows(output)
-        jobs = [_settle(job, output, earlier) for job in jobs]
+        jobs = [_prepare(job, output, earlier) for job in jobs]
         fresh = find_fresh(jobs, output, settings)
         rows = {job.night: make_row(job, output, status="fresh") for job in jobs if job.night in fresh}
         write_rows(output, {**earlier, **rows})
@@ -108,7 +108,7 @@ def run_batch(
             for row in finished if left else ():
                 rows[row["night"]] = make_row(left[row["night"]], output, **row)
                 standing = _count(standing, rows[row["night"]])
-                is_kept = _keep(output, {**earlier, **rows})
+                is_kept = _write_if_room(output, {**earlier, **rows})
                 if tell:
                     tell(standing)
                 if row["error"] == FULL or not is_kept:
@@ -116,7 +116,7 @@ def run_batch(
         for job in left.values():
             if job.night not in rows:
                 rows[job.night] = make_row(job, output, **fail_row(job, FULL, "the disk was full before its turn."))
-        _keep(output, {**earlier, **rows})
+        _write_if_room(output, {**earlier, **rows})
         clean_output(output)
     return make_table(rows)
 
@@ -143,7 +143,7 @@ def _check_asked(jobs: Sequence[Job], time_limit_s: float) -> None:
         raise SettingsError("a night has no name", allowed="a name for every job of a batch")
 
 
-def _settle(job: Job, output: Path, earlier: Mapping[str, Mapping[str, Any]]) -> Job:
+def _prepare(job: Job, output: Path, earlier: Mapping[str, Mapping[str, Any]]) -> Job:
     """Return a job as it travels: paths that hold anywhere, and whether its night may replace one that is there.
 
     It may if the recording at the same place was that night before.
@@ -158,7 +158,7 @@ def _count(standing: Standing, row: dict[str, Any]) -> Standing:
     return standing._replace(n_done=standing.n_done + (not failed), n_failed=standing.n_failed + failed, last=row)
 
 
-def _keep(output: Path, rows: Mapping[str, Mapping[str, Any]]) -> bool:
+def _write_if_room(output: Path, rows: Mapping[str, Mapping[str, Any]]) -> bool:
     """Write the account down; return whether there was room for it."""
     try:
         write_rows(output, rows)

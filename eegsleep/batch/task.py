@@ -95,7 +95,7 @@ def attempt(job: Job, settings: Settings, order: Order, work: Work) -> dict[str,
             with _watched(folder / f"{job.night}.log", order):
                 return attempt_here(job, settings, order, work)
         except OSError as error:
-            return fail_row(job, *_tell(error))
+            return fail_row(job, *_describe_error(error))
 
 
 def attempt_here(job: Job, settings: Settings, order: Order, work: Work) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def attempt_here(job: Job, settings: Settings, order: Order, work: Work) -> dict
             try:
                 work(job, settings, output)
             except Exception as error:  # noqa: BLE001 - whatever it is, it costs this night alone
-                kind, reason = _tell(error)
+                kind, reason = _describe_error(error)
                 # an account that is passed on should not tell where somebody keeps things
                 for path in (job.file, output):
                     reason = reason.replace(str(path), path.name) if path.name else reason
@@ -126,7 +126,7 @@ def attempt_here(job: Job, settings: Settings, order: Order, work: Work) -> dict
     except Timeout:
         return fail_row(job, KILLED, "a process that an earlier run left behind still works on it; try again later.")
     except OSError as error:
-        return fail_row(job, *_tell(error))
+        return fail_row(job, *_describe_error(error))
     return row | {"seconds": seconds, "memory_mb": _free_memory()}
 
 
@@ -186,7 +186,7 @@ def _watch(log: TextIO, time_limit_s: float) -> None:
     faulthandler.dump_traceback_later(time_limit_s, exit=True, file=log)
 
 
-def _tell(error: BaseException) -> tuple[str, str]:
+def _describe_error(error: BaseException) -> tuple[str, str]:
     """Return the kind of an error and what it says, in one line."""
     if is_full(error):
         return FULL, "the disk is full."

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eegsleep.cli.console import printable, say, show
+from eegsleep.cli.console import print_note, print_result, printable
 from eegsleep.cli.options import ScoringOptions
 from eegsleep.file_names import JOBS_FILE
 
@@ -71,7 +71,7 @@ def batch(
     settings = options.settings()
     jobs, folder, notes = find_jobs(sources, asked, output)
     for note in notes:
-        say(note)
+        print_note(note)
     return score_jobs(jobs, folder, settings, Resources(workers, memory_limit, scheduler), time_limit)
 
 
@@ -87,7 +87,7 @@ def score_jobs(jobs: list[Job], folder: Path, settings: Settings, resources: Res
                 jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, tell=show_standing
             )
     except KeyboardInterrupt:
-        say("eegsleep: interrupted; what is finished is kept, and the same command continues from there.")
+        print_note("eegsleep: interrupted; what is finished is kept, and the same command continues from there.")
         return 130
     return _sum_up(table, folder)
 
@@ -100,15 +100,15 @@ def _sum_up(table: pd.DataFrame, folder: Path) -> int:
     failed = table[table["status"] == "failed"]
     n_of = table["status"].value_counts()
     counts = [f"{n_of[status]} {status}" for status in ("done", "fresh", "failed") if status in n_of]
-    say(f"{len(table)} night{'s' if len(table) > 1 else ''}: {', '.join(counts)}.")
+    print_note(f"{len(table)} night{'s' if len(table) > 1 else ''}: {', '.join(counts)}.")
     if len(failed):
-        say(f"{folder / JOBS_FILE} says why.")
+        print_note(f"{folder / JOBS_FILE} says why.")
     if (failed["error"] == FULL).any():
-        say("The disk is full. Make room and run the same command again; what is finished is kept.")
+        print_note("The disk is full. Make room and run the same command again; what is finished is kept.")
         return 1
     page = write_summary(folder)
     if sys.stdout:
-        show([page])
+        print_result([page])
     return 1 if len(failed) else 0
 
 
@@ -150,10 +150,10 @@ def show_progress() -> Iterator[Callable[[Standing], None]]:
         if standing.last is None:  # the search for fresh nights does not count towards the rate
             started_s = now_s
         if failure := _describe_failure(standing):
-            say(failure)
+            print_note(failure)
         if standing.last is None or now_s - shown_s >= _LINE_EVERY_S:
             shown_s = now_s
-            say(describe_standing(standing, now_s - started_s))
+            print_note(describe_standing(standing, now_s - started_s))
 
     yield print_standing
 

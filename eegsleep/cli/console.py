@@ -17,7 +17,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def say(text: str) -> None:
+def print_note(text: str) -> None:
     """Write a line to stderr; if stderr is closed, the work goes on without it."""
     if sys.stderr:
         with suppress(OSError, ValueError):
@@ -25,7 +25,7 @@ def say(text: str) -> None:
             sys.stderr.flush()
 
 
-def show(lines: Iterable[object]) -> None:
+def print_result(lines: Iterable[object]) -> None:
     """Print the result of a command, a line each."""
     for line in lines:
         print(printable(str(line)))
@@ -74,7 +74,7 @@ def with_steps(command: Callable[..., list[str] | tuple[list[str], int]]) -> Cal
         with show_steps():
             said = command(*arguments, **options)
         lines, code = said if isinstance(said, tuple) else (said, 0)
-        show(lines)
+        print_result(lines)
         return code
 
     return run

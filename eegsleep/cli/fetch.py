@@ -89,7 +89,7 @@ def _describe_card(dataset: str) -> list[str]:
 
 
 def _list_records(spec: DataSet, words: Sequence[str], folder: Path) -> list[str]:
-    from eegsleep.datasets.checksums import PACKAGE, list_files, tell_source
+    from eegsleep.datasets.checksums import PACKAGE, find_source, list_files
     from eegsleep.datasets.registry import select_records
 
     files = list_files(spec.name, folder)
@@ -105,7 +105,7 @@ def _list_records(spec: DataSet, words: Sequence[str], folder: Path) -> list[str
         nights.setdefault(file.record, []).append(file)
     lines = [_describe_record(record, own, folder) for record, own in nights.items()]
     n_there = sum(all((folder / file.name).is_file() for file in own) for own in nights.values())
-    is_packaged = tell_source(spec.name, folder) == PACKAGE
+    is_packaged = find_source(spec.name, folder) == PACKAGE
     known = "in the package" if is_packaged else "the server's, fetched with the first record"
     return [
         *lines,

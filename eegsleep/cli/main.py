@@ -11,7 +11,7 @@ import cyclopts
 from cyclopts import App
 
 from eegsleep.cli import batch, fetch, night, simulate, study
-from eegsleep.cli.console import say, with_steps
+from eegsleep.cli.console import print_note, with_steps
 from eegsleep.errors import EegSleepError
 
 app = App(
@@ -46,18 +46,18 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         sys.exit(app(arguments, exit_on_error=False, print_error=False) or 0)
     except EegSleepError as error:
-        say(f"eegsleep: {error}")
+        print_note(f"eegsleep: {error}")
         sys.exit(2)
     except cyclopts.CycloptsError as error:
-        say(f"eegsleep: {error} See eegsleep --help.")
+        print_note(f"eegsleep: {error} See eegsleep --help.")
         sys.exit(2)
     except BrokenPipeError:  # the reader of our lines has closed the pipe, as `head` does
         sys.stdout = None  # or the interpreter would try to write the rest at its end
         sys.exit(0)
     except OSError as error:  # a full disk, a folder that cannot be written: files are whole or absent all the same
         where = f"{error.filename}: " if error.filename else ""
-        say(f"eegsleep: {where}{error.strerror or error}; check the path and the room on the disk.")
+        print_note(f"eegsleep: {where}{error.strerror or error}; check the path and the room on the disk.")
         sys.exit(2)
     except KeyboardInterrupt:
-        say("eegsleep: interrupted; nothing half-written was left.")
+        print_note("eegsleep: interrupted; nothing half-written was left.")
         sys.exit(130)

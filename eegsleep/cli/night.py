@@ -6,7 +6,7 @@ from datetime import datetime  # noqa: TC003 - cyclopts reads the annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eegsleep.cli.console import printable, say, show, show_steps
+from eegsleep.cli.console import print_note, print_result, printable, show_steps
 from eegsleep.cli.options import Labels, ScoringOptions, parse_units
 from eegsleep.errors import SettingsError
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE
@@ -46,10 +46,10 @@ def score(
 
         job = Job(file, hypnogram=hypnogram, reference=reference, start=start, **options.for_job())
         night, folder = score_file(job, options.settings(), output)
-    say(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
+    print_note(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
     for warning in night.warnings:
-        say(f"Note: {warning}")
-    show([folder / REPORT_FILE])
+        print_note(f"Note: {warning}")
+    print_result([folder / REPORT_FILE])
 
 
 def calibrate(folder: Path, *, output: Path = Path("calibration.json")) -> None:
@@ -72,8 +72,8 @@ def calibrate(folder: Path, *, output: Path = Path("calibration.json")) -> None:
         learned = calibrate_nights(folder)
         save_calibration(learned, output)
     limits = ", ".join(f"{label} {value:.3g} µV" for label, value in learned.sigma_amplitude_uv.items())
-    say(f"{learned.n_nights} nights; spindles from {limits}")
-    show([output])
+    print_note(f"{learned.n_nights} nights; spindles from {limits}")
+    print_result([output])
 
 
 def agree(
@@ -98,17 +98,17 @@ def agree(
     """
     with show_steps() as tell:
         tell("comparing stages")
-        from eegsleep.report.agreement_page import tell_left_out
+        from eegsleep.report.agreement_page import describe_left_out
         from eegsleep.workflows.agree import agree_scorings
 
         agreement, left_out, page = agree_scorings(reference, observed, output=output, coding=coding)
     pooled = agreement.pooled.set_index(["measure", "pooling"])["value"]
     kappa, accuracy = pooled["kappa", "all epochs"], pooled["accuracy", "all epochs"]
     n = len(agreement.nights)
-    say(f"{n} night{'s' if n > 1 else ''}: kappa {kappa:.2f}, accuracy {100 * accuracy:.1f} %")
-    for sentence in tell_left_out(left_out):
-        say(f"Note: {sentence}")
-    show([page])
+    print_note(f"{n} night{'s' if n > 1 else ''}: kappa {kappa:.2f}, accuracy {100 * accuracy:.1f} %")
+    for sentence in describe_left_out(left_out):
+        print_note(f"Note: {sentence}")
+    print_result([page])
 
 
 def inspect(*files: Path, device: str | None = None, units: Labels = None, json: bool = False) -> int:
@@ -195,5 +195,5 @@ def anonymize(
 
     day = date.date() if date else None
     for removed in anonymize_recording(file, output, keep_annotations=keep or (), shift_to=day):
-        say(removed)
-    show([output])
+        print_note(removed)
+    print_result([output])

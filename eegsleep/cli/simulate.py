@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eegsleep.cli.console import show, show_steps
+from eegsleep.cli.console import print_result, show_steps
 from eegsleep.cli.options import Labels  # noqa: TC001 - cyclopts reads the annotations
 from eegsleep.cli.study import describe_comparison
 from eegsleep.errors import SettingsError
@@ -73,7 +73,7 @@ def simulate(
         for number in range(seed, seed + nights):
             tell(f"simulating night {number - seed + 1} of {nights}")
             path = write_simulated_night(simulate_night(settings, number), folder, f"sim-{number:04d}")
-    show([path if nights == 1 else folder])
+    print_result([path if nights == 1 else folder])
 
 
 def demo(*, output: Path = Path("eegsleep-demo")) -> None:
@@ -89,5 +89,5 @@ def demo(*, output: Path = Path("eegsleep-demo")) -> None:
         from eegsleep.demo import run_demo
 
         planned, compared = run_demo(output)
-    show([planned.plan.sentences[0], *describe_comparison(compared)])
-    show([f"A simulated study of one sleeper, worked out. Open {compared.report.resolve()}"])
+    print_result([planned.plan.sentences[0], *describe_comparison(compared)])
+    print_result([f"A simulated study of one sleeper, worked out. Open {compared.report.resolve()}"])

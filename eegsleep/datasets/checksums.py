@@ -34,7 +34,7 @@ def is_in_package(dataset: str) -> bool:
     return are_complete(read_registry(dataset))
 
 
-def tell_source(dataset: str, folder: Path) -> str:
+def find_source(dataset: str, folder: Path) -> str:
     """Return by whose checksums the files in a folder are judged, `package` or `server`."""
     return PACKAGE if is_in_package(dataset) and not (folder / SUMS_FILE).is_file() else SERVER
 
@@ -72,7 +72,7 @@ def check_source(dataset: str, folder: Path, asked: str) -> None:
         )
 
 
-def keep_list(spec: DataSet, folder: Path, fetch_text: Callable[[], str]) -> list[DataFile]:
+def read_or_fetch_list(spec: DataSet, folder: Path, fetch_text: Callable[[], str]) -> list[DataFile]:
     """Return the set's own list of checksums: the one kept beside the data, else the server's, which is kept."""
     kept = folder / SUMS_FILE
     if kept.is_file():

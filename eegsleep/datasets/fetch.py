@@ -16,7 +16,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
-from eegsleep.datasets.checksums import PACKAGE, SERVER, are_complete, check_source, is_in_package, keep_list
+from eegsleep.datasets.checksums import PACKAGE, SERVER, are_complete, check_source, is_in_package, read_or_fetch_list
 from eegsleep.datasets.registry import (
     SUMS_FILE,
     DataFile,
@@ -184,7 +184,7 @@ def fetch_files(
                 with _borrow(connections) as connection:
                     return fetch_text(url + SUMS_FILE, folder / _PARTIAL / SUMS_FILE, connection, stop)
 
-            known, label = keep_list(spec, folder, fetch_list), f"{SUMS_FILE} of {dataset}"
+            known, label = read_or_fetch_list(spec, folder, fetch_list), f"{SUMS_FILE} of {dataset}"
         files = select_records(known, words, label)
         for file in files:
             check_name(file.name)

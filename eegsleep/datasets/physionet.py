@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from eegsleep.datasets.checksums import list_files, tell_source
+from eegsleep.datasets.checksums import find_source, list_files
 from eegsleep.datasets.fetch import FetchOptions, FetchReport, fetch_files
 from eegsleep.datasets.registry import data_folder, find_dataset
 from eegsleep.datasets.verified import find_whole
@@ -67,7 +67,7 @@ def list_nights(
     spec = find_dataset(dataset)
     folder = Path(folder) if folder else data_folder(dataset)
     files = list(registry) if registry is not None else list_files(dataset, folder)
-    whole, source = find_whole(folder, files), tell_source(dataset, folder)
+    whole, source = find_whole(folder, files), find_source(dataset, folder)
     scorings = {file.record: file for file in files if file.kind == "hypnogram" and file.name in whole}
     has_signals = {file.record for file in files if file.kind == "signals" and file.name not in whole}
     nights = []

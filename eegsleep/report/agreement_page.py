@@ -87,7 +87,7 @@ def render_agreement(
         title=title,
         reference=reference,
         observed=observed,
-        notes=[*notes, *tell_left_out(left_out or {})],
+        notes=[*notes, *describe_left_out(left_out or {})],
         left_out=list((left_out or {}).items()),
         facts=_facts(nights, reference, observed),
         cards=_cards(nights, pooled),
@@ -104,7 +104,7 @@ def render_agreement(
     )
 
 
-def tell_left_out(left_out: Mapping[str, str]) -> list[str]:
+def describe_left_out(left_out: Mapping[str, str]) -> list[str]:
     """Return a sentence for each reason why nights are not among the numbers, with how many and which."""
     reasons: dict[str, list[str]] = {}
     for night, reason in left_out.items():

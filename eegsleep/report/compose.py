@@ -84,16 +84,16 @@ def share_plotly(folder: str | Path) -> str:
     path = Path(folder) / f"plotly-{get_plotlyjs_version()}.min.js"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not _holds(path, content):
+        if not _has_content(path, content):
             write_file(path, content)
     except OSError as error:
         # two computers of one cluster may have written it at the same moment, under the same process number
-        if not _holds(path, content):
+        if not _has_content(path, content):
             raise EegSleepError(f"{path} cannot be written", found=str(error)) from error
     return f"../{path.name}"
 
 
-def _holds(path: Path, content: bytes) -> bool:
+def _has_content(path: Path, content: bytes) -> bool:
     return path.is_file() and hash_file(path) == hash_bytes(content)
 
 

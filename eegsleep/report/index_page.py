@@ -124,7 +124,7 @@ def render_index(
         script="index.js",
         rows=rows,
         sleepers=any(row["subject"] for row in rows),
-        notes=[*_tell_failures(rows), *notes],
+        notes=[*_describe_failures(rows), *notes],
         facts=_facts(records, rows),
         heads=[(_label(marker, stage), short) for marker, stage, short, _ in COLUMNS],
         hours=format_number(longest / 120, 1),
@@ -220,7 +220,7 @@ def _options(rows: Sequence[Mapping[str, Any]], name: str, words: Mapping[str, s
     return [(value, text, counts[value]) for value, text in words.items() if counts[value]]
 
 
-def _tell_failures(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _describe_failures(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     bad = [row["night"] for row in rows if row["status"] in {"failed", "unreadable"}]
     if not bad:
         return []

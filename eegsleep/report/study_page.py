@@ -105,7 +105,7 @@ def render_study(
         next_day=describe_next_day(scores, comparison.relations, comparison.nuisance),
         forest=with_json(draw_forest(markers, names.shown)),
         groups=_groups(markers, names),
-        doubts=_doubts(comparison.nuisance, markers, primary, names),
+        explanations=_explanations(comparison.nuisance, markers, primary, names),
         checks=_check_rows(comparison.checks),
         models=_model_rows(comparison.models, markers),
         methods=_methods(study, comparison),
@@ -134,7 +134,7 @@ def _is_primary(row: Any, study: Study) -> bool:  # noqa: ANN401 - a named tuple
     return row.role == "primary" or f"{row.marker}|{row.stage}|{row.channel}" in study.primary
 
 
-def _say(text: str, names: Names) -> str:
+def _format_sentence(text: str, names: Names) -> str:
     """Return a sentence with true minus signs, and in codes where they are masked: it was written of a compound."""
     text = _true_minus(text)
     if not names.masked:
@@ -252,7 +252,7 @@ def _family_rows(families: pd.DataFrame, names: Names, *, tested: bool) -> list[
                 "verdict": row.verdict,
                 "word": row.verdict if tested else "described",
                 "sign": SIGNS.get(row.verdict, "") if tested else "",
-                "sentence": _say(sentence[:1].upper() + sentence[1:], names),
+                "sentence": _format_sentence(sentence[:1].upper() + sentence[1:], names),
                 "place": place if tested else "not tested",
                 "n_missing": row.n_missing,
                 "expectation": row.expectation,
@@ -313,7 +313,7 @@ def _marker_row(row: Any, names: Names) -> dict[str, Any]:  # noqa: ANN401 - a n
         "verdict": row.verdict,
         "word": "not tested" if untested else row.verdict,
         "sign": "" if untested else SIGNS.get(row.verdict, ""),
-        "sentence": _say(row.sentence, names),
+        "sentence": _format_sentence(row.sentence, names),
         "reason": row.reason,
         "gate": row.gate,
     }
@@ -334,7 +334,7 @@ def _groups(markers: pd.DataFrame, names: Names) -> list[dict[str, Any]]:
     return groups
 
 
-def _doubts(nuisance: pd.DataFrame, markers: pd.DataFrame, primary: list, names: Names) -> dict[str, Any]:
+def _explanations(nuisance: pd.DataFrame, markers: pd.DataFrame, primary: list, names: Names) -> dict[str, Any]:
     """Return what could explain a result away: of the study and the primary endpoints, then what else stands out."""
     keys = ["marker", "stage", "channel"]
     title = {
@@ -353,16 +353,16 @@ def _doubts(nuisance: pd.DataFrame, markers: pd.DataFrame, primary: list, names:
             "unit": _unit(row.unit),
             "adjusted": signed_number(row.adjusted_difference),
             "conspicuous": row.conspicuous,
-            "sentence": _say(row.sentence, names),
+            "sentence": _format_sentence(row.sentence, names),
         }
         if key in main:
             first.append(entry)
         elif row.conspicuous and found.get(key) not in {"inconclusive", None}:
             others.append(entry)
-    return {"first": first, "others": _say_once(others), "n": sum(entry["conspicuous"] for entry in first)}
+    return {"first": first, "others": _merge_same_sentences(others), "n": sum(entry["conspicuous"] for entry in first)}
 
 
-def _say_once(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _merge_same_sentences(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the suspects with one row for all of which the same is said: markers of a stage share its minutes."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for entry in entries:

@@ -114,7 +114,7 @@ class _Calendar:
         self._starts: list[float] = []
         self._ends: list[float] = []
 
-    def hold(self, start: float, end: float) -> None:
+    def take(self, start: float, end: float) -> None:
         """Take the time from `start` to `end` for something that already lies there."""
         place = bisect.bisect(self._starts, start)
         self._starts.insert(place, start)
@@ -127,7 +127,7 @@ class _Calendar:
             return False
         if place < len(self._starts) and end + _GAP_S > self._starts[place]:
             return False
-        self.hold(start, end)
+        self.take(start, end)
         return True
 
 
@@ -192,7 +192,7 @@ def _plan_slow_oscillations(settings: SimulationSettings, stages: np.ndarray, rn
         scale = np.clip(rng.lognormal(0, 0.15, n_wanted), 0.72, 1.4)
         shape = np.outer([0.66, 0.55, 0.75], scale)
         size = rng.lognormal(0, 0.2, n_wanted)
-        onset = _lay_in_trains(shape, start, end, 0.4 if stage == "N3" else 0.7, rng)
+        onset = _place_in_trains(shape, start, end, 0.4 if stage == "N3" else 0.7, rng)
         n_laid = len(onset)
         peaks.append(onset + shape[0, :n_laid] / 2)
         shapes.append(shape[:, :n_laid])
@@ -204,7 +204,7 @@ def _plan_slow_oscillations(settings: SimulationSettings, stages: np.ndarray, rn
     return Waves(np.array(names, dtype="U2"), _join(peaks), fall, rise, settle, _join(sizes), kind)
 
 
-def _lay_in_trains(
+def _place_in_trains(
     shape: np.ndarray, start: float, end: float, p_new_train: float, rng: np.random.Generator
 ) -> np.ndarray:
     """Return onsets of waves within one run: close within a train, the trains spread at random."""
@@ -232,7 +232,7 @@ def _add_k_complexes(settings: SimulationSettings, stages: np.ndarray, slow: Wav
     """
     taken = _Calendar()
     for onset, end in zip(slow.onset_s, slow.end_s, strict=True):
-        taken.hold(float(onset), float(end))
+        taken.take(float(onset), float(end))
     per_min = {"N2": settings.k_complex_rate_per_min}
     runs = stage_runs(stages, per_min)
     peaks, shapes = [], []

@@ -66,10 +66,10 @@ def draw_state(stages: np.ndarray, events: NightEvents, seed: int) -> NightState
     n_points = duration_s * CONTROL_HZ + 1
     # A stage gives way to the next over about 12 s, not at the border of an epoch.
     share = {
-        stage: _smooth(_hold(weight, per_epoch, n_points), 12 * CONTROL_HZ)
+        stage: _smooth(_repeat(weight, per_epoch, n_points), 12 * CONTROL_HZ)
         for stage, weight in _lean(stages, stream(seed, "leaning")).items()
     }
-    drive = _smooth(_hold(slow_wave_drive(stages), per_epoch, n_points), 60 * CONTROL_HZ)
+    drive = _smooth(_repeat(slow_wave_drive(stages), per_epoch, n_points), 60 * CONTROL_HZ)
     return NightState(
         duration_s=duration_s,
         share=share,
@@ -103,7 +103,7 @@ def _draw_wander(duration_s: int, n_points: int, rng: np.random.Generator) -> np
     return np.array([np.interp(at, np.arange(n_nodes), row) for row in 0.16 * neighbours], dtype=np.float32)
 
 
-def _hold(values: np.ndarray, n_repeats: int, n_points: int) -> np.ndarray:
+def _repeat(values: np.ndarray, n_repeats: int, n_points: int) -> np.ndarray:
     held = np.repeat(values, n_repeats)
     return np.pad(held, (0, n_points - len(held)), mode="edge")
 
