@@ -1,4 +1,4 @@
-"""A whole study in two minutes: simulated nights of one sleeper, planned, scored, locked and compared."""
+"""A demonstration: a simulated study of one sleeper, planned, scored, locked and compared in a few minutes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ rules = ["the night is judged unusable"]
 
 
 class DemoStudy(NamedTuple):
-    """The demonstration: what was planned, and what came out."""
+    """The demonstration: the plan and the comparison."""
 
     planned: PlannedStudy
     compared: ComparedStudy
@@ -72,7 +72,7 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> DemoStudy:
     Parameters
     ----------
     folder : Path
-        Where the study is made; it must not hold one yet.
+        Where the study is made; it must not hold a study yet.
     n_nights : int
         How many nights, in randomised pairs.
     """
@@ -98,7 +98,7 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> DemoStudy:
     table = run_batch(
         jobs,
         folder / NIGHTS_FOLDER,
-        tell=lambda standing: logger.info("scored night %d of %d", standing.n_done, n_nights),
+        on_progress=lambda standing: logger.info("scored night %d of %d", standing.n_done, n_nights),
         work=partial(_make_night, compound=compound, numbers=tuple(night for night, _ in nights)),
     )
     failed = table[table["status"] == "failed"]

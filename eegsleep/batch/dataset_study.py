@@ -1,4 +1,4 @@
-"""A public data set with a compound and a control becomes a study: study.toml and nights.csv."""
+"""Make a study, study.toml and nights.csv, of a public data set with a compound and a control."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _COLUMNS = (
     "cov_age",
     "cov_sex",
 )
-# Where headers have no date that can be used, nights stand so far apart that none is taken for the one before.
+# Where headers have no usable date, made-up dates are so far apart that no night is taken for the night before another.
 _MADE_UP_APART = timedelta(days=7)
 
 
@@ -69,7 +69,7 @@ def has_study(dataset: str) -> bool:
 def write_dataset_study(dataset: str, nights: Sequence[DatasetNight], folder: str | Path) -> Path:
     """Write study.toml and nights.csv for a data set with a compound and a control.
 
-    What is there already stays as it is: it may have been edited, or locked. Sleepers who were not recorded in both
+    Files that are there already are left alone: they may have been edited, or locked. Sleepers not recorded in both
     conditions are left out; nights.csv and the log name them.
 
     Parameters
@@ -159,7 +159,7 @@ def _find_evenings(nights: Sequence[DatasetNight], first: date) -> tuple[tuple[d
 
 
 def _encode_nights(declared: _Declared, subjects: Sequence[_Subject], left_out: Sequence[str], folder: Path) -> bytes:
-    """Return nights.csv, with what the reader must know in comments above the table."""
+    """Return nights.csv, with comments above the table for its reader."""
     codes = ", ".join(f"{code} {name}" for name, code in declared.codes.items())
     comments = [f"condition: {codes}; period: the sleeper's first or second night", *left_out]
     nights = [night for subject in subjects for night in subject.nights]
@@ -209,7 +209,7 @@ def _warn_of_unlisted(listed: Path, subjects: Sequence[_Subject]) -> None:
 
     try:
         known = set(read_nights(listed)[0]["subject"])
-    except TableError:  # who reads the study will hear of it
+    except TableError:  # raised again when the study is read
         return
     lacking = [subject.name for subject in subjects if subject.name not in known]
     if lacking:

@@ -1,4 +1,4 @@
-"""What a batch leaves to look at: the markers of all nights in one table, and a page over them."""
+"""The summary of a batch: the markers of all nights in one table, and a page over all nights."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _FIXED = (
 
 @dataclass(frozen=True)
 class _Kept:
-    """A night folder as it was found; `measured` is by column, and empty, with a reason, where it is not as written."""
+    """A night folder as found; `measured`, by column, is empty if the folder cannot be read or its files changed."""
 
     fixed: Mapping[str, Any]
     measured: Mapping[str, float]
@@ -83,8 +83,8 @@ def gather_nights(output: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     output : path
-        The folder that holds the night folders. What is no night folder is passed over. Whose the nights are
-        is taken from its `jobs.csv`, or else from the nights themselves.
+        The folder that holds the night folders; anything else in it is ignored. The names of the sleepers are
+        taken from its `jobs.csv`, or else from the nights themselves.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def gather_nights(output: str | Path) -> pd.DataFrame:
         Columns `night`, `subject`, `start`, `duration_s`, `device`, `lights`, `verdict`, `verdict_reasons`,
         `reason`, then the markers, each named `marker|stage|channel` as an endpoint of a study is; `stage` and
         `channel` are empty where a marker has none (`tst_min||`). Sorted by sleeper, start and name. A marker that
-        a night lacks is NaN; a night whose folder is not as it was written has no marker, and `reason` says why.
+        a night lacks is NaN; a night whose files were changed has no marker, and `reason` says why.
     """
     return _widen(_find_nights(Path(output), _read_jobs(Path(output))))
 
@@ -118,7 +118,7 @@ def write_summary(output: str | Path, jobs: pd.DataFrame | None = None) -> Path:
     Raises
     ------
     EegSleepError
-        If a file of one of these names is not ours, or they cannot be written.
+        If a file of one of these names was not written by eegsleep, or they cannot be written.
     """
     output = Path(output)
     check_output(output)
@@ -142,7 +142,7 @@ def write_summary(output: str | Path, jobs: pd.DataFrame | None = None) -> Path:
 
 
 def check_output(output: str | Path) -> None:
-    """Refuse a folder in which the summary would write over a file that is not ours; better before than after a batch.
+    """Refuse a folder in which the summary would overwrite a file of another origin; best called before a batch.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def check_output(output: str | Path) -> None:
                 head = file.read(4096)
             if own not in head:
                 raise EegSleepError(
-                    f"{path} is not the summary of a batch, and is not written over",
+                    f"{path} is not the summary of a batch, and is not overwritten",
                     found="the nights of a study" if b"condition" in head else "another file",
                     remedy="rename it, or give another folder with --output; beside a study file, eegsleep-nights",
                 )
@@ -171,7 +171,7 @@ def _find_nights(output: Path, jobs: pd.DataFrame | None) -> list[_Kept]:
     if not output.is_dir():
         return []
     subjects = {} if jobs is None else dict(zip(jobs["night"], jobs["subject"], strict=True))
-    # a hidden folder is one that is being written, or was when the computer stopped
+    # a hidden folder is being written, or was when the computer stopped
     folders = [path for path in output.iterdir() if not path.name.startswith(".")]
     kept = [_read_folder(path, subjects.get(path.name, "")) for path in folders if (path / PROVENANCE_FILE).is_file()]
     return sorted(kept, key=lambda night: (night.fixed["subject"], night.fixed["start"] or "~", night.name))
@@ -212,7 +212,7 @@ def _unreadable(folder: Path, subject: str, reason: str) -> _Kept:
 def _fixed_values(name: str, subject: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
     from datetime import datetime
 
-    # What is not valid is found here, where it affects one row.
+    # A value that is not valid is found here, where it affects one row only.
     start, verdict = str(provenance["start"] or ""), str(provenance["quality"]["verdict"])
     if start:
         datetime.fromisoformat(start)
@@ -256,7 +256,7 @@ def _widen(kept: Sequence[_Kept]) -> pd.DataFrame:
 
 
 def _place(column: str) -> tuple:
-    """Return where a column stands: in the order of the catalogue, then of the stages, then by channel."""
+    """Return the place of a column: in the order of the catalogue, then of the stages, then by channel."""
     marker, stage, channel = column.split("|", 2)
     order, stages = list(CATALOGUE), _STAGE_ORDER
     return (
@@ -277,7 +277,7 @@ def _describe_column(name: str) -> Column:
 
 
 def _describe_differences(kept: Sequence[_Kept]) -> list[str]:
-    """Return a sentence if the nights were not made alike: then they may differ where the sleep did not."""
+    """Return a sentence if the nights were made in different ways: they may then differ although the sleep did not."""
     made = [night for night in kept if night.provenance]
     subjects = {night.name: night.fixed["subject"] for night in made if night.fixed["subject"]}
     try:

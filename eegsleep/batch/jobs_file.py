@@ -1,4 +1,4 @@
-"""The account of a batch, `jobs.csv`, and the lock that keeps two runs apart."""
+"""The table `jobs.csv` of a batch, and the lock that lets one run at a time into a folder."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # as `write_file` calls them
 
 @contextmanager
 def lock_output(output: Path) -> Iterator[None]:
-    """Hold a folder of nights for one run.
+    """Lock a folder of nights for one run.
 
     Raises
     ------
     EegSleepError
-        If another run holds it, or it cannot be written.
+        If another run has locked it, or it cannot be written.
     """
     from filelock import FileLock, Timeout
 
@@ -75,7 +75,7 @@ def read_rows(output: Path) -> dict[str, dict[str, Any]]:
         raise EegSleepError(f"{path} cannot be read", found=str(error.strerror)) from error
     if head and head != _OWN_HEADER:
         raise EegSleepError(
-            f"{path} is not the account of a batch, and is not written over",
+            f"{path} was not written by a batch, and is not overwritten",
             remedy="rename it, or give another folder with --output",
         )
     try:
@@ -110,7 +110,7 @@ def name_file(file: Path, output: Path) -> str:
 
 
 def _as_text(name: str) -> str:
-    """Return a text that a file can hold: names from other systems may have bytes that are no letters here."""
+    """Return a text that UTF-8 can encode: file names from other systems may hold bytes that are not valid here."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -134,15 +134,15 @@ def write_rows(output: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def remove_leftovers(output: Path, night: str) -> None:
-    """Remove what a killed run left of a night; the caller holds the lock of the night."""
+    """Remove the unfinished files that a killed run left of a night; the caller must have locked the night."""
     shutil.rmtree(output / f".{night}.partial", ignore_errors=True)
     _remove_temporary(output / night)
 
 
 def clean_output(output: Path) -> None:
-    """Remove what killed runs left, but for nights that a process of such a run may still be writing.
+    """Remove unfinished files of killed runs, except for nights that a process of such a run still has locked.
 
-    Each night that a batch began has a lock, so nothing is removed that `eegsleep score` is writing just now.
+    Only nights that a batch began have a lock, so the files that `eegsleep score` is writing are left alone.
     """
     from filelock import FileLock, Timeout
 

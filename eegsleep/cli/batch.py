@@ -84,7 +84,7 @@ def score_jobs(jobs: list[Job], folder: Path, settings: Settings, resources: Res
     try:
         with _interrupt_once(), show_progress() as show_standing:
             table = run_batch(
-                jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, tell=show_standing
+                jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, on_progress=show_standing
             )
     except KeyboardInterrupt:
         print_note("eegsleep: interrupted; what is finished is kept, and the same command continues from there.")

@@ -1,4 +1,4 @@
-"""What every command does on the terminal: lines for a reader, and progress while it works."""
+"""Output of all commands: lines, and on a terminal the step that is running."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def printable(text: str) -> str:
 
 
 def print_note(text: str) -> None:
-    """Write a line to stderr; if stderr is closed, the work goes on without it."""
+    """Write a line to stderr, or nothing if stderr is closed."""
     if sys.stderr:
         with suppress(OSError, ValueError):
             sys.stderr.write(f"{printable(text)}\n")
@@ -34,12 +34,12 @@ def print_result(lines: Iterable[object]) -> None:
 class _StepHandler(logging.Handler):
     """Hands every message of level INFO and above to a function."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, show: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
-        self._tell = tell
+        self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._tell(record.getMessage())
+        self._show(record.getMessage())
 
 
 @contextmanager
@@ -53,15 +53,15 @@ def show_steps() -> Iterator[Callable[[str], None]]:
         return
     with console.status("starting") as status:
 
-        def tell(step: str) -> None:
+        def show_step(step: str) -> None:
             status.update(f"{step[0].upper()}{step[1:]} …")
 
-        handler = _StepHandler(tell)
+        handler = _StepHandler(show_step)
         logger = logging.getLogger("eegsleep")
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         try:
-            yield tell
+            yield show_step
         finally:
             logger.removeHandler(handler)
 
@@ -72,8 +72,8 @@ def with_steps(command: Callable[..., list[str] | tuple[list[str], int]]) -> Cal
     @wraps(command)
     def run(*arguments: object, **options: object) -> int:
         with show_steps():
-            said = command(*arguments, **options)
-        lines, code = said if isinstance(said, tuple) else (said, 0)
+            result = command(*arguments, **options)
+        lines, code = result if isinstance(result, tuple) else (result, 0)
         print_result(lines)
         return code
 

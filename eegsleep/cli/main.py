@@ -1,4 +1,4 @@
-"""The command `eegsleep`: words in, files out, one clear sentence when it cannot be done.
+"""The command `eegsleep`: reads its arguments, calls a workflow, and prints one clear message when that fails.
 
 Exit 0: done. Exit 1: some files failed. Exit 2: wrong usage or input. Nothing heavy is imported before a command runs.
 """
@@ -18,7 +18,7 @@ app = App(
     name="eegsleep",
     help="Overnight EEG: stages, spindles and slow oscillations that can be compared between nights. "
     "Not a medical device.",
-    suppress_keyboard_interrupt=False,  # `main` says what became of the work
+    suppress_keyboard_interrupt=False,  # `main` prints the message
 )
 app.command(night.score)
 app.command(night.calibrate)
@@ -38,7 +38,7 @@ app.command(_study)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit; errors of ours become one sentence and exit code 2."""
+    """Run the command line and exit; an error that eegsleep raises becomes one message and exit code 2."""
     import logging
 
     # messages are printed below; without a handler, logging would print warnings once more
@@ -51,10 +51,10 @@ def main(arguments: list[str] | None = None) -> None:
     except cyclopts.CycloptsError as error:
         print_note(f"eegsleep: {error} See eegsleep --help.")
         sys.exit(2)
-    except BrokenPipeError:  # the reader of our lines has closed the pipe, as `head` does
+    except BrokenPipeError:  # the program that reads the output has closed the pipe, as `head` does
         sys.stdout = None  # or the interpreter would try to write the rest at its end
         sys.exit(0)
-    except OSError as error:  # a full disk, a folder that cannot be written: files are whole or absent all the same
+    except OSError as error:  # a full disk, a folder that cannot be written: no file is left half-written
         where = f"{error.filename}: " if error.filename else ""
         print_note(f"eegsleep: {where}{error.strerror or error}; check the path and the room on the disk.")
         sys.exit(2)

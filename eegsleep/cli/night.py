@@ -40,8 +40,8 @@ def score(
         Local time of the first sample, where the file's clock is wrong: 2026-01-31T23:15.
     """
     options = options or ScoringOptions()
-    with show_steps() as tell:
-        tell("loading libraries")
+    with show_steps() as show_step:
+        show_step("loading libraries")
         from eegsleep.workflows.score import Job, score_file
 
         job = Job(file, hypnogram=hypnogram, reference=reference, start=start, **options.for_job())
@@ -55,7 +55,7 @@ def score(
 def calibrate(folder: Path, *, output: Path = Path("calibration.json")) -> None:
     """Learn one person's own thresholds from all their scored nights, conditions unknown.
 
-    Score the nights again with --calibration to count with them.
+    Score the nights again with --calibration to use them.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ def calibrate(folder: Path, *, output: Path = Path("calibration.json")) -> None:
     output
         Where the calibration is written.
     """
-    with show_steps() as tell:
-        tell("reading nights")
+    with show_steps() as show_step:
+        show_step("reading nights")
         from eegsleep.events.calibrate import calibrate_nights
         from eegsleep.events.calibration import save_calibration
 
@@ -96,8 +96,8 @@ def agree(
     coding
         What integers in a hypnogram mean: rk, aasm, nsrr, ucddb and others.
     """
-    with show_steps() as tell:
-        tell("comparing stages")
+    with show_steps() as show_step:
+        show_step("comparing stages")
         from eegsleep.report.agreement_page import describe_left_out
         from eegsleep.workflows.agree import agree_scorings
 
@@ -129,12 +129,12 @@ def inspect(*files: Path, device: str | None = None, units: Labels = None, json:
     """
     if not files:
         raise SettingsError("nothing to inspect", allowed="one or more files")
-    with show_steps() as tell:
+    with show_steps() as show_step:
         from eegsleep.recording.inspect import inspect_recording
 
         inspections = []
         for number, file in enumerate(files, start=1):
-            tell(f"inspecting {number} of {len(files)}")
+            show_step(f"inspecting {number} of {len(files)}")
             inspections.append(inspect_recording(file, device=device, units=parse_units(units)))
     if json:
         from eegsleep.provenance import encode_json
@@ -178,7 +178,7 @@ def anonymize(
 ) -> None:
     """Write a copy of an EDF or BDF without names, dates and free text; every sample stays as it is.
 
-    The EEG itself may still tell who slept, and so may the name you give the copy.
+    The EEG itself may still identify the sleeper, and so may the name you give the copy.
 
     Parameters
     ----------

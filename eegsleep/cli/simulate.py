@@ -69,9 +69,9 @@ def simulate(
     }
     given = {name: value for name, value in asked.items() if value is not None}
     settings = replace(SimulationSettings(), **given)
-    with show_steps() as tell:
+    with show_steps() as show_step:
         for number in range(seed, seed + nights):
-            tell(f"simulating night {number - seed + 1} of {nights}")
+            show_step(f"simulating night {number - seed + 1} of {nights}")
             path = write_simulated_night(simulate_night(settings, number), folder, f"sim-{number:04d}")
     print_result([path if nights == 1 else folder])
 
@@ -84,8 +84,8 @@ def demo(*, output: Path = Path("eegsleep-demo")) -> None:
     output
         Folder for the study: recordings, night folders and reports.
     """
-    with show_steps() as tell:
-        tell("planning a study")
+    with show_steps() as show_step:
+        show_step("planning a study")
         from eegsleep.demo import run_demo
 
         planned, compared = run_demo(output)

@@ -1,4 +1,4 @@
-"""The commands of a study: init, plan, lock and compare; each returns the lines it has to say.
+"""The commands of a study: init, plan, lock and compare; each returns the lines to print.
 
 Nothing heavy is imported before a command runs. `eegsleep.cli.main` registers them.
 """
@@ -38,20 +38,20 @@ def plan(
     active: str = "",
     dry_run: bool = False,
 ) -> list[str]:
-    """Draw the schedule of a study, seal its key, and say what the design can and cannot show.
+    """Draw the schedule of a study, seal its key, and describe what the design can and cannot show.
 
     Parameters
     ----------
     study
         The study file.
     nights
-        Nights scored earlier, whose spread the power is worked out from; by default the catalogue's.
+        Nights scored earlier, from whose spread the power is computed; by default from the catalogue's.
     key
         Where the sealed key is written; by default beside the folder of the study, never in it.
     active
         Code of the compound, where the capsules are coded already; by default a coin decides.
     dry_run
-        Say what the design can show, and write nothing: a schedule is drawn once.
+        Describe what the design can show, and write nothing: a schedule is drawn once.
     """
     from eegsleep.workflows.study import plan_study
 
@@ -111,7 +111,7 @@ def compare(
 
 
 def describe_comparison(compared: ComparedStudy) -> list[str]:
-    """Return what a comparison found: what changed since the lock, the primary endpoints, the families."""
+    """Return the result of a comparison in lines: changes since the lock, primary endpoints, families."""
     markers, families = compared.comparison.markers, compared.comparison.families
     n = len(compared.changes)
     lines = []
@@ -125,7 +125,7 @@ def describe_comparison(compared: ComparedStudy) -> list[str]:
 
 
 def _describe_difference(row: Mapping[str, Any]) -> str:
-    """Return what was found of one endpoint, with its numbers where there are any."""
+    """Return the result of one endpoint, with its numbers where there are any."""
     if not math.isfinite(row["difference"]):
         return row["sentence"]
     found = f"{row['sentence']} Difference {row['difference']:+.3g} {row['unit']}".rstrip()

@@ -1,4 +1,4 @@
-"""The page that says how far two scorings agree, and what such numbers are worth."""
+"""The page about the agreement of two scorings, with published values to compare it with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import numpy as np
 
 from eegsleep.provenance import package_versions
 from eegsleep.report.compose import compose_page, with_json
-from eegsleep.report.looks import FONT, INK, MUTED, RULE, STAGE_COLOURS, STAGE_NAMES, Figure, plain_label
+from eegsleep.report.looks import (
+    GREY,
+    INK,
+    MUTED,
+    STAGE_COLOURS,
+    STAGE_NAMES,
+    Figure,
+    draw_axis,
+    draw_layout,
+    plain_label,
+)
 from eegsleep.report.numbers import MISSING, format_number
 from eegsleep.signals.epochs import SCORED_STAGES
 
@@ -69,7 +79,7 @@ def render_agreement(
     title : str
         Headline of the page.
     reference, observed : str
-        Who or what scored: "expert", "eegsleep 0.2".
+        Name of the scorer: "expert", "eegsleep 0.2".
     notes : sequence of str
         What a reader must know first, such as that the nights are simulated.
     left_out : mapping of str to str, optional
@@ -188,7 +198,7 @@ def _cards(nights: pd.DataFrame, pooled: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _meaning(pooled: pd.DataFrame) -> list[str]:
-    """Set kappa and accuracy beside what experts and YASA reach elsewhere, without claiming more than that."""
+    """Return sentences that compare kappa and accuracy with published values of experts and YASA."""
     kappa, accuracy = _pick(pooled, "kappa"), _pick(pooled, "accuracy", "median of nights")
     experts = (
         "Two experts from two centres agreed on 1,066 nights with kappa "
@@ -221,32 +231,6 @@ def _resampled(pooled: pd.DataFrame) -> str:
         f"Intervals: {format_number(row.n_resamples, 0)} bootstrap samples of {unit}, seed {row.seed}{one}. Their "
         "percentiles are widened for few units (Hesterberg 2015, doi:10.1080/00031305.2015.1089789)."
     )
-
-
-def _axis(title: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - plotly's own names
-    return {
-        "title": {"text": title, "font": {"size": 11, "color": MUTED}, "standoff": 6},
-        "gridcolor": RULE,
-        "zeroline": False,
-        "tickfont": {"size": 11, "color": MUTED},
-        "fixedrange": True,
-        **more,
-    }
-
-
-def _layout(height: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - plotly's own names
-    return {
-        "font": {"family": FONT, "size": 12, "color": INK},
-        "paper_bgcolor": "#fff",
-        "plot_bgcolor": "#fff",
-        "showlegend": False,
-        "hovermode": "closest",
-        "autosize": True,
-        "dragmode": False,
-        "height": height,
-        "hoverlabel": {"bgcolor": "#fff", "bordercolor": "#AEB8C1", "font": {"color": INK}},
-        **more,
-    }
 
 
 def _draw_confusion(confusion: pd.DataFrame, reference: str, observed: str) -> Figure:
@@ -290,12 +274,12 @@ def _draw_confusion(confusion: pd.DataFrame, reference: str, observed: str) -> F
                 "colorscale": [[0, "#F2F5F8"], [0.5, "#7FB1D6"], [1, "#0B3866"]],
             }
         ],
-        "layout": _layout(
+        "layout": draw_layout(
             350,
             annotations=annotations,
             margin={"l": 62, "r": 8, "t": 46, "b": 8},
-            xaxis=_axis(plain_label(observed), side="top", **ticks),
-            yaxis=_axis(plain_label(reference), autorange="reversed", **ticks),
+            xaxis=draw_axis(plain_label(observed), side="top", **ticks),
+            yaxis=draw_axis(plain_label(reference), autorange="reversed", **ticks),
         ),
     }
     return Figure("confusion", "Stage by stage", caption, spec)
@@ -349,12 +333,12 @@ def _draw_f1(pooled: pd.DataFrame) -> Figure:
     names = [STAGE_NAMES[stage] for stage in SCORED_STAGES]
     spec = {
         "data": data,
-        "layout": _layout(
+        "layout": draw_layout(
             350,
             annotations=labels,
             margin={"l": 50, "r": 130, "t": 46, "b": 44},
-            xaxis=_axis("F1", range=[-0.03, 1.03], tickvals=[0, 0.5, 1]),
-            yaxis=_axis("", tickvals=list(range(5)), ticktext=names, range=[4.6, -0.6]),
+            xaxis=draw_axis("F1", range=[-0.03, 1.03], tickvals=[0, 0.5, 1]),
+            yaxis=draw_axis("", tickvals=list(range(5)), ticktext=names, range=[4.6, -0.6]),
         ),
     }
     return Figure("f1", "F1 of each stage", caption, spec)
@@ -379,7 +363,7 @@ def _draw_limits(agreement: Agreement, name: str, label: str) -> Figure:
             "marker": {"size": 7, "color": POINT + "B0", "line": {"color": "#fff", "width": 1}},
         }
     ]
-    shapes = [_line(0, "#AEB8C1", "dot", 1)]
+    shapes = [_line(0, GREY, "dot", 1)]
     for value, low, high, colour, dash in (
         (row.bias, row.bias_low, row.bias_high, POINT, "solid"),
         (row.loa_lower, row.loa_lower_low, row.loa_lower_high, LIMIT, "dash"),
@@ -396,19 +380,19 @@ def _draw_limits(agreement: Agreement, name: str, label: str) -> Figure:
     )
     spec = {
         "data": data,
-        "layout": _layout(
+        "layout": draw_layout(
             220,
             shapes=shapes,
             margin={"l": 46, "r": 8, "t": 8, "b": 42},
-            xaxis=_axis("mean of both, min", nticks=5),
-            yaxis=_axis("observed − reference, min", range=[min(ends) - room, max(ends) + room], nticks=6),
+            xaxis=draw_axis("mean of both, min", nticks=5),
+            yaxis=draw_axis("observed − reference, min", range=[min(ends) - room, max(ends) + room], nticks=6),
         ),
     }
     return Figure(f"limits-{name}", label, caption, spec)
 
 
 def _panel_remarks(panels: Sequence[dict[str, Any]]) -> list[str]:
-    """Say once for each reason which panels are left out."""
+    """Return one sentence for each reason why panels are left out."""
     missing: dict[str, list[str]] = {}
     for panel in panels:
         if not panel["spec"]:
@@ -420,7 +404,7 @@ def _panel_remarks(panels: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _shared_reason(frame: pd.DataFrame) -> str:
-    """Return the reason that all rows give, which is said once above and not in each of them."""
+    """Return the reason that all rows share, which the page shows once and not in each of them."""
     reasons = set(frame["reason"])
     return reasons.pop() if len(reasons) == 1 else ""
 

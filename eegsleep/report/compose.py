@@ -1,4 +1,4 @@
-"""A page from a template: figures, scripts, and the policy that lets only these scripts run."""
+"""Fill a template: figures, scripts, and the content security policy that allows only these scripts."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def compose_page(template: str, *, plotly: str | None = None, script: str = "", 
     plotly : str, optional
         Where plotly.js lies, relative to the page; by default the page carries it within itself.
     script : str
-        File name of one more script of ours that the page runs.
+        File name of one more script in `templates` that the page runs.
     **parts
-        What the template shows.
+        Values for the template.
     """
     import jinja2
 
@@ -53,8 +53,8 @@ def compose_page(template: str, *, plotly: str | None = None, script: str = "", 
     inline = [plotly_js, *scripts] if plotly_js else scripts
     if not plotly:
         return filled.render(**parts, nonce="", policy=_policy(inline)).encode("utf-8")
-    # The nonce is a hash of all that the page shows: whoever wrote a part of it, such as the header of a
-    # recording, cannot know it beforehand, and equal pages still have equal bytes.
+    # The nonce is a hash of the whole page. The author of a part of it, such as the header of a recording, cannot
+    # know it beforehand, and equal pages still have equal bytes.
     nonce = hash_bytes(filled.render(**parts, nonce="", policy="").encode("utf-8"))[:32]
     return filled.render(**parts, nonce=nonce, policy=_policy(inline, nonce)).encode("utf-8")
 
@@ -117,7 +117,7 @@ def _plain_number(value: Any) -> Any:  # noqa: ANN401 - numpy scalars
 
 def with_json(figure: Figure) -> dict[str, Any]:
     """Return a figure's fields for a template, its spec also as JSON that is safe inside a script element."""
-    # Safe as markup because `encode_figure` leaves no character in it that HTML knows.
+    # Safe as markup because `encode_figure` escapes every character that has a meaning in HTML.
     text = Markup(encode_figure(figure.spec)) if figure.spec else ""  # noqa: S704
     return {name: getattr(figure, name) for name in figure.__dataclass_fields__} | {"json": text}
 

@@ -18,7 +18,7 @@ LETTERS = {"W": "W", "R": "R", "N1": "1", "N2": "2", "N3": "3", "UNS": "U"}
 
 
 def longest_night(nights: Iterable[str]) -> int:
-    """Return the epochs of the longest of several nights, without what is unscored at their ends."""
+    """Return the number of epochs of the longest of several nights, without unscored epochs at both ends."""
     return max((len(stages.strip("U")) for stages in nights), default=0)
 
 
@@ -35,7 +35,7 @@ def draw_strip(stages: str, longest: int) -> Markup:
     stages = stages.strip("U")
     if not stages:
         return Markup("")
-    # No finer than the screen: 500 nights have to open at once.
+    # No finer than the screen can show, so that a page of 500 nights opens at once.
     step = max(1.0, longest / WIDTH)
     n_columns = max(1, round(len(stages) / step))
     starts = [int(i * step) for i in range(n_columns + 1)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 MISSING = "–"
-# Words and a sign beside the colour, for who does not see it or prints in grey.
+# Words and a sign beside the colour, for readers who do not see colours or print in grey.
 VERDICTS = {
-    "usable": ("✓", "Usable", "Nothing speaks against counting with this night."),
+    "usable": ("✓", "Usable", "Nothing speaks against using this night."),
     "caution": ("!", "Caution", "Usable with these reservations:"),
-    "reject": ("✕", "Reject", "Too little of the signal can be believed; do not count with this night:"),
+    "reject": ("✕", "Reject", "Too little of the signal is reliable; do not use this night:"),
 }
 ARROWS = {
     "+": ("↑", "higher is usually better"),
@@ -29,7 +29,7 @@ def format_number(value: float, decimals: int | None = None) -> str:
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
         text = f"{value:,.{decimals}f}"
-    # The comma of thousands is a decimal comma to half of our readers; a thin space is neither.
+    # Many readers would take a comma of thousands for a decimal comma; a thin space is not ambiguous.
     return text.replace(",", "\u202f").replace("-", "−")
 
 

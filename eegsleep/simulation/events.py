@@ -22,7 +22,7 @@ ENVELOPE_EDGE = 0.1
 HANN_EDGE = 2 / np.pi * np.arccos(np.sqrt(ENVELOPE_EDGE))
 # Spindles follow a 0.02 Hz rhythm (Lecci et al. 2017, 10.1126/sciadv.1602026).
 _INFRASLOW_HZ = 0.02
-# A wave or spindle keeps this far from another of its kind, so that each can be told from the next.
+# Smallest gap between two waves, or two spindles, so that they can be detected as two.
 _GAP_S = 0.25
 _N_TRIES = 40
 
@@ -93,7 +93,7 @@ class Bursts:
 
 @dataclass(frozen=True)
 class NightEvents:
-    """All events of a night; what is planted in the signal and nothing else."""
+    """All events that are planted in the signal of a night."""
 
     waves: Waves
     vertex_waves: Waves
@@ -121,7 +121,7 @@ class _Calendar:
         self._ends.insert(place, end)
 
     def book(self, start: float, end: float) -> bool:
-        """Take the time from `start` to `end` if it is free, and say whether it was."""
+        """Take the time from `start` to `end` if it is free, and return whether it was."""
         place = bisect.bisect(self._starts, start)
         if place and self._ends[place - 1] + _GAP_S > start:
             return False
@@ -166,7 +166,7 @@ def plan_events(settings: SimulationSettings, stages: np.ndarray, seed: int) -> 
 
 
 def _counts(runs: list[Run], per_min: dict[str, float], rng: np.random.Generator) -> np.ndarray:
-    """Divide the expected number of events over runs; the total is within one of what was asked."""
+    """Divide the expected number of events over runs; the total differs from it by less than one."""
     expected = [per_min[stage] * (end - start) / 60 for stage, start, end in runs]
     edges = np.floor(np.concatenate([[0.0], np.cumsum(expected)]) + rng.random()).astype(int)
     return np.diff(edges)
@@ -177,7 +177,7 @@ def _join(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def _plan_slow_oscillations(settings: SimulationSettings, stages: np.ndarray, rng: np.random.Generator) -> Waves:
-    """Lay slow oscillations in trains: dense in N3, sparse in N2, larger where sleep is deeper.
+    """Place slow oscillations in trains: dense in N3, sparse in N2, larger where sleep is deeper.
 
     Shape and rate after Massimini et al. 2004 (10.1523/JNEUROSCI.1318-04.2004): 0.5-1.2 Hz, a sharp
     negative down state, a broader up state.

@@ -1,4 +1,4 @@
-"""The knobs of a simulated night, and what they may be set to."""
+"""The settings of a simulated night, and their limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eegsleep.signals.epochs import EPOCH_S
 ARTEFACT_KINDS = ("flat", "clipped", "movement", "contact_loss", "mains", "gain_drift")
 MAINS_HZ = 50.0
 
-# Smallest and largest value of every numeric setting; a knob beyond them is a slip, not a night.
+# Smallest and largest value of every numeric setting; a value beyond them is most likely a mistake.
 LIMITS = {
     "duration_h": (5 / 60, 16.0),
     "rate_hz": (81.0, 2000.0),
@@ -48,7 +48,7 @@ _MINUTES = ("sleep_latency_min", "waso_min", "n1_min", "n3_min", "rem_min")
 
 @dataclass(frozen=True)
 class SimulationSettings:
-    """What a simulated night is like; a value that is None is drawn as healthy adults sleep.
+    """Settings of a simulated night; a duration that is None is drawn from the range of healthy adults.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def _check_numbers(settings: SimulationSettings) -> None:
         if value is None and name in _MINUTES:
             continue
         is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-        if not is_number or not low <= value <= high:  # a missing number is refused too: it compares false
+        if not is_number or not low <= value <= high:  # also true for NaN
             raise SettingsError(
                 f"a night with {name} {value!r} cannot be simulated",
                 found=repr(value),

@@ -1,4 +1,4 @@
-"""What a simulated night looks like as voltages, channel by channel.
+"""The voltages of a simulated night, channel by channel.
 
 Slow parts are made at low internal rates and joined as spectra, so that one inverse transform gives
 the channel at any sampling rate: neither brain activity nor events depend on that rate.
@@ -28,7 +28,7 @@ LOW_HZ, HIGH_HZ = 16, 128
 
 # Background power density by stage in dB re 1 µV²/Hz at `KNOTS_HZ`, at C4-M1, without alpha bursts,
 # slow oscillations and spindles. Steeper the deeper the sleep (Lendner et al. 2020, 10.7554/eLife.55092);
-# levels set beside a scored clinical recording.
+# levels adjusted by comparison with a scored clinical recording.
 BACKGROUND_DB = {
     "W": (20.0, 18.0, 15.0, 9.5, 6.0, 4.5, 4.5, 2.5, 1.0, -0.5, -4.0),
     "N1": (17.0, 16.5, 14.5, 11.5, 9.5, 6.0, 3.5, 0.0, -2.5, -5.5, -9.5),
@@ -94,7 +94,7 @@ def site_of(label: str) -> str:
     Returns
     -------
     str
-        frontal, central, parietal, occipital or temporal; central when the label does not say.
+        frontal, central, parietal, occipital or temporal; central when the label does not tell.
     """
     match = re.match(r"(?:EEG\s+)?([A-Z]+)", label.upper())
     return _SITE_OF_LETTERS.get(match[1].removesuffix("Z"), "central") if match else "central"

@@ -1,4 +1,4 @@
-"""What the derivations of a simulated night share: waves, spindles, rhythms and eye movements, as signals."""
+"""Signals that the derivations of a simulated night share: waves, spindles, rhythms and eye movements."""
 
 from __future__ import annotations
 

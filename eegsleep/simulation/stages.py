@@ -1,4 +1,4 @@
-"""What a simulated night looks like as stages: how many epochs of each, and in which order."""
+"""The stages of a simulated night: how many epochs of each, and in which order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOMEOSTATIC_DECAY_H = 4.2
 def stream(seed: int, name: str) -> np.random.Generator:
     """Return the random numbers of one named process.
 
-    Every process draws from its own stream, so that turning a knob of one leaves all others as they were.
+    Every process draws from its own stream, so that a changed setting of one process leaves all others as they were.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def draw_stages(settings: SimulationSettings, seed: int) -> np.ndarray:
 
 
 def draw_stage_epochs(settings: SimulationSettings, rng: np.random.Generator) -> dict[str, int]:
-    """Draw how many epochs each stage gets; what the settings name is kept to the epoch.
+    """Draw how many epochs each stage gets; minutes that the settings give are kept to the epoch.
 
     The rest is drawn around what healthy adults sleep: latency 12 min, wake after onset 32 min in 8 h,
     and 6 % N1, 20 % N3 and 21 % REM of sleep (Ohayon et al. 2004, 10.1093/sleep/27.7.1255; Boulos et al.
@@ -90,7 +90,7 @@ def draw_stage_epochs(settings: SimulationSettings, rng: np.random.Generator) ->
     fixed = {name: round(minutes * 60 / EPOCH_S) for name, minutes in asked.items() if minutes is not None}
     room = total - sum(fixed.values())
     free = {name: size for name, size in drawn.items() if name not in fixed}
-    # What was not asked for shrinks before N2 falls below four tenths of what is left.
+    # Durations that were drawn shrink before N2 falls below 40 % of the epochs that the settings leave open.
     shrink = min(1.0, 0.6 * room / max(sum(free.values()), 1e-9))
     epochs = fixed | {name: int(size * shrink) for name, size in free.items()}
     epochs["n2"] = total - sum(epochs.values())
@@ -111,7 +111,7 @@ def _share(total: int, weights: np.ndarray) -> np.ndarray:
 
 
 def _draw_cycles(epochs: dict[str, int], rng: np.random.Generator) -> list[str]:
-    """Lay N2, N3 and REM into cycles: N3 mostly in the first, REM growing towards morning."""
+    """Arrange N2, N3 and REM in cycles: N3 mostly in the first, REM growing towards morning."""
     asleep = epochs["n2"] + epochs["n3"] + epochs["rem"]
     n_cycles = max(1, round((asleep + epochs["waso"] + epochs["n1"]) / CYCLE_EPOCHS))
     order = np.arange(n_cycles)
@@ -131,7 +131,7 @@ def _one_cycle(n_light: int, n_deep: int, n_dream: int, rng: np.random.Generator
     lapses = [1 + int(size) for size in rng.integers(0, 2, n_lapses)]
     left = n_light - sum(lapses)
     before = round(left * rng.uniform(0.3, 0.5)) if n_deep else left
-    # The borders of N3 waver, so lapses lie nearer to its ends than to its middle.
+    # Sleep changes between N2 and N3 near the ends of N3, so lapses are more frequent there than in its middle.
     places = np.sort(np.round(n_deep * rng.beta(0.6, 0.6, n_lapses)).astype(int))
     stages = ["N2"] * before
     done = 0

@@ -1,4 +1,4 @@
-"""How a simulated night passes from state to state: smooth curves that steer the signal generators."""
+"""The changes of state of a simulated night, as smooth curves that control the signal generators."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LEANINGS = (
 
 @dataclass(frozen=True)
 class NightState:
-    """Curves that steer the generators, at `CONTROL_HZ`; each has n_seconds * CONTROL_HZ + 1 points."""
+    """Curves that control the generators, at `CONTROL_HZ`; each has n_seconds * CONTROL_HZ + 1 points."""
 
     duration_s: int
     share: dict[str, np.ndarray]
@@ -44,7 +44,7 @@ class NightState:
 
 
 def draw_state(stages: np.ndarray, events: NightEvents, seed: int) -> NightState:
-    """Work out how the night passes from state to state.
+    """Compute the curves of a night.
 
     Parameters
     ----------

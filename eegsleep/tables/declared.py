@@ -1,4 +1,4 @@
-"""What a table is, how it is checked, and how it lies on disk: a CSV with a JSON sidecar in the form BIDS uses."""
+"""Declared tables: how they are checked, and how they are written, as a CSV with a JSON sidecar as in BIDS."""
 
 from __future__ import annotations
 
@@ -47,7 +47,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table's name (its file is `<name>.csv`), what one row is, and its columns in order."""
+    """A table.
+
+    Attributes
+    ----------
+    name : str
+        Its file is `<name>.csv`.
+    row : str
+        What one row describes.
+    columns : tuple of Column
+        In the order they are written.
+    """
 
     name: str
     row: str
@@ -110,7 +120,7 @@ def _check_levels(values: pd.Series, column: Column, table: Table) -> None:
 
 
 def empty_table(table: Table) -> pd.DataFrame:
-    """Return `table` without a row: what a detector gives when it looked and found nothing."""
+    """Return `table` without a row, the result of a detector that found nothing."""
     import pandas as pd
 
     return check_table(pd.DataFrame({name: [] for name in table.column_names}), table)

@@ -7,7 +7,7 @@ from eegsleep.tables.declared import Column, Table
 
 JOBS = Table(
     "jobs",
-    "one night that a batch was asked for, as the last run that was asked for it left it",
+    "one night of a batch, as the last run that included it left it",
     (
         NIGHT,
         Column("subject", "str", "Sleeper; empty where it is not known."),

@@ -1,4 +1,4 @@
-"""The tables of one night, and of what a simulated night holds."""
+"""The tables of one night, and those of a simulated night."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of a study: its nights and plan, its checks, and what the comparison found."""
+"""The tables of a study: its nights and plan, its checks, and the comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One night from its file to its folder: what `eegsleep score` does once and `eegsleep batch` many times."""
+"""One night, from its recording to its folder: the work of `eegsleep score`, and of `eegsleep batch` on each night."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Fields of a job that change no number of a night.
+# Fields of a job that do not affect any number of the night.
 _NAMES = ("file", "night", "subject", "replaces")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One night to be worked out: paths and words only, so that it travels.
+    """One night to be scored: only paths and words, so that it can be sent to another process.
 
     Attributes
     ----------
@@ -46,11 +46,11 @@ class Job:
     reference : Path, optional
         An expert's stages to keep beside ours.
     coding : str, optional
-        What integers in both mean.
+        Meaning of integers in both, a name in `CODINGS`.
     calibration : Path, optional
         The person's own thresholds.
     replaces : bool
-        Whether what is kept of another recording under that name was this night before its file changed.
+        Whether a night folder of the same name may be replaced although its recording had another content.
     """
 
     file: Path
@@ -72,7 +72,7 @@ class Job:
 
 
 class ScoredNight(NamedTuple):
-    """A night that was worked out, and the folder it is kept in."""
+    """A scored night, and the folder it was saved to."""
 
     night: Night
     folder: Path
@@ -81,14 +81,14 @@ class ScoredNight(NamedTuple):
 def score_file(
     job: Job, settings: Settings | None = None, output: Path | None = None, *, share: bool = False
 ) -> ScoredNight:
-    """Read, analyze, render and save one night: what `eegsleep score` does.
+    """Read, analyze, render and save one night, as `eegsleep score` does.
 
     `save_night(analyze_night(read_recording(...)))` gives the same bytes, step by step.
 
     Parameters
     ----------
     job : Job
-        The recording, and what else is asked of it.
+        The recording, and how it is to be scored.
     settings : Settings, optional
     output : Path, optional
         Where the night folder is made; by default eegsleep-nights, here.
@@ -103,7 +103,7 @@ def score_file(
     Raises
     ------
     EegSleepError
-        If the night cannot be worked out or saved.
+        If the night cannot be scored or saved.
     """
     from eegsleep.events.calibration import read_calibration
     from eegsleep.hypnograms.read import read_hypnogram
@@ -121,7 +121,7 @@ def score_file(
     )
     if job.night:
         recording = replace(recording, id=job.night)
-    # before the long work, which a slip in a name would lose
+    # before the long work, so that a wrong path is found at once
     hypnogram, reference = (
         read_hypnogram(path, coding=job.coding) if path else None for path in (job.hypnogram, job.reference)
     )

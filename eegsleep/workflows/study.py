@@ -1,4 +1,4 @@
-"""A study from its declaration to its answer: planned, locked, compared; what the commands of these names do."""
+"""Plan, lock and compare a study: the work of the commands of these names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PlannedStudy(NamedTuple):
     study : Study
         As declared.
     plan : Plan
-        The schedule and what it can show; `plan.sentences` says it in words.
+        The schedule, and the power of the design; `plan.sentences` describes both.
     schedule, key : Path or None
         The files written; None if none was.
     """
@@ -40,7 +40,7 @@ class PlannedStudy(NamedTuple):
 
 
 class LockedStudy(NamedTuple):
-    """A lock, and what the checks before it found.
+    """A lock, and the result of the checks before it.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class ComparedStudy(NamedTuple):
         With its codes opened.
     comparison : Comparison
     changes : tuple of Change
-        What is not as it was locked.
+        What has changed since the lock.
     report : Path
         The page; the tables lie beside it.
     """
@@ -82,14 +82,14 @@ def plan_study(
     active: str = "",
     dry_run: bool = False,
 ) -> PlannedStudy:
-    """Draw the schedule of a study, seal its key, and work out what the design can show.
+    """Draw the schedule of a study, seal its key, and compute the power of the design.
 
     Parameters
     ----------
     file : path
         study.toml.
     nights : path, optional
-        A folder of nights scored earlier, whose spread the power is worked out from; by default the catalogue's.
+        A folder of nights scored earlier, from whose spread the power is computed; by default from the catalogue's.
     key : path, optional
         Where the sealed key is written; by default beside the folder of the study, never in it.
     active : str, optional

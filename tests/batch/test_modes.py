@@ -158,7 +158,9 @@ def test_a_scheduler_that_goes_away_ends_the_run_and_loses_nothing(make_jobs, tm
                 process.kill()
 
         with pytest.raises(EegSleepError, match=r"connection to the scheduler was lost\. Run the same command again"):
-            run_batch(jobs, tmp_path / "out", resources=Resources(scheduler=file), tell=kill, work=stand_in.pretend)
+            run_batch(
+                jobs, tmp_path / "out", resources=Resources(scheduler=file), on_progress=kill, work=stand_in.pretend
+            )
     finished = [job for job in jobs if read_rows(tmp_path / "out").get(job.night, {}).get("status") == "done"]
     assert len(finished) >= 2
     again = run_batch(finished, tmp_path / "out", resources=Resources(workers=0), work=stand_in.pretend)
