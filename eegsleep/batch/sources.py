@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 _RECORDINGS = (".edf", ".bdf", ".rec", ".edf.gz", ".bdf.gz")
 # Text files are recordings if their first lines look like one.
 _TEXTS = (".csv", ".txt")
-_OTHERS = (".fif", ".vhdr", ".ahdr", ".set", ".cnt", ".gdf", ".nedf", ".hea")
-# A long recording of MNE goes on in files that belong to the first.
-_PART = re.compile(r"(?:_split-(?!01)\d+\w*|-\d+)\.fif$", re.IGNORECASE)
+_OTHERS = (".vhdr", ".ahdr", ".set", ".cnt", ".gdf", ".nedf", ".hea")
 
 
 class Found(NamedTuple):
@@ -209,7 +207,7 @@ def _is_recording(path: Path) -> bool:
 
     name = path.name.lower()
     if name.endswith(_OTHERS):
-        return not _PART.search(path.name)
+        return True
     if name.endswith(".gz"):
         return name.endswith(_RECORDINGS)
     if not name.endswith(_RECORDINGS + _TEXTS):

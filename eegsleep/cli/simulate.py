@@ -8,7 +8,6 @@ from typing import Any
 
 from eegsleep.cli.console import print_result, show_steps
 from eegsleep.cli.options import Labels  # noqa: TC001 - cyclopts reads the annotations
-from eegsleep.cli.study import describe_comparison
 from eegsleep.errors import SettingsError
 
 
@@ -89,5 +88,5 @@ def demo(*, output: Path = Path("eegsleep-demo")) -> None:
         from eegsleep.demo import run_demo
 
         planned, compared = run_demo(output)
-    print_result([planned.plan.sentences[0], *describe_comparison(compared)])
+    print_result([planned.plan.sentences[0], *compared.sentences])
     print_result([f"A simulated study of one sleeper, worked out. Open {compared.report.resolve()}"])

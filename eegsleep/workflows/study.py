@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from eegsleep.study.comparison.compare import Comparison
@@ -53,6 +56,12 @@ class LockedStudy(NamedTuple):
     file: Path
     checks: pd.DataFrame
 
+    @property
+    def sentences(self) -> list[str]:
+        """One line for each check: code, status, name and what was found."""
+        rows = self.checks.itertuples(index=False)
+        return [f"{row.code:<3} {row.status:<4} {row.name}: {row.message}" for row in rows]
+
 
 class ComparedStudy(NamedTuple):
     """A comparison, and where it was saved.
@@ -72,6 +81,29 @@ class ComparedStudy(NamedTuple):
     comparison: Comparison
     changes: tuple[Change, ...]
     report: Path
+
+    @property
+    def sentences(self) -> list[str]:
+        """The result in lines: changes since the lock, primary endpoints, families."""
+        markers, families = self.comparison.markers, self.comparison.families
+        lines = []
+        if n := len(self.changes):
+            things, them = ("things", "them") if n > 1 else ("thing", "it")
+            lines.append(f"Post hoc: {n} {things} changed since the lock; the report lists {them}.")
+        endpoints = markers[["marker", "stage", "channel"]].agg("|".join, axis=1)
+        primary = markers[endpoints.isin(self.study.primary)]
+        lines += [f"Primary endpoint: {_describe_difference(row)}" for row in primary.to_dict("records")]
+        return lines + [f"{row.family}  {row.verdict:<12} {row.sentence}" for row in families.itertuples(index=False)]
+
+
+def _describe_difference(row: Mapping[str, Any]) -> str:
+    """Return the result of one endpoint, with its numbers where there are any."""
+    if not math.isfinite(row["difference"]):
+        return row["sentence"]
+    found = f"{row['sentence']} Difference {row['difference']:+.3g} {row['unit']}".rstrip()
+    if math.isfinite(row["low"]):
+        found += f", 95 % interval {row['low']:.3g} to {row['high']:.3g}"
+    return found + (f", adjusted p {row['p_adjusted']:.2g}." if math.isfinite(row["p_adjusted"]) else ".")
 
 
 def plan_study(
