@@ -66,8 +66,7 @@ def simulate(
         "delta_background": delta_background,
         "electrode_gain": gain,
     }
-    given = {name: value for name, value in asked.items() if value is not None}
-    settings = replace(SimulationSettings(), **given)
+    settings = replace(SimulationSettings(), **{name: value for name, value in asked.items() if value is not None})
     with show_steps() as show_step:
         for number in range(seed, seed + nights):
             show_step(f"simulating night {number - seed + 1} of {nights}")
