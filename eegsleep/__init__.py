@@ -17,7 +17,7 @@ Many nights, on all cores, and a study of them::
     jobs, folder, _ = es.find_jobs(["recordings"])
     es.run_batch(jobs, folder)
     es.lock_study("study.toml")
-    print(*es.compare_study("study.toml").sentences, sep="\n")
+    compared = es.compare_study("study.toml")  # compared.sentences, compared.report
 
 eegsleep is not a medical device.
 """

@@ -181,7 +181,7 @@ def _read_folder(folder: Path, subject: str) -> _Kept:
     """Return what the table and the page need of a night; a damaged folder affects only its own row."""
     provenance = read_provenance(folder)
     if not provenance:
-        return _unreadable(folder, subject, f"{PROVENANCE_FILE} cannot be read; score the night again.")
+        return _unreadable(folder, subject, f"The folder cannot be read as a night: {PROVENANCE_FILE} is damaged.")
     try:
         fixed = _fixed_values(folder.name, subject, provenance)
         for table in (MARKERS, HYPNOGRAM):
