@@ -75,6 +75,10 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> DemoStudy:
         Where the study is made; it must not hold a study yet.
     n_nights : int
         How many nights, in randomised pairs.
+
+    Returns
+    -------
+    DemoStudy
     """
     from functools import partial
 

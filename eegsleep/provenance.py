@@ -18,14 +18,29 @@ TRACKED_PACKAGES = ("eegsleep", "yasa", "mne", "numpy", "scipy", "pandas", "ligh
 
 
 def package_versions() -> dict[str, str]:
-    """Return the installed versions of the packages that can change a result."""
+    """Return the installed versions of the packages that can change a result.
+
+    Returns
+    -------
+    dict of str to str
+        By the name of the package.
+    """
     from importlib.metadata import version
 
     return {name: version(name) for name in TRACKED_PACKAGES}
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits, read in pieces."""
+    """Return the SHA-256 of a file as hexadecimal digits, read in pieces.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -51,12 +66,31 @@ def hash_files(paths: Sequence[Path]) -> str:
 
 
 def hash_bytes(content: bytes) -> str:
-    """Return the SHA-256 of `content` as hexadecimal digits."""
+    """Return the SHA-256 of `content` as hexadecimal digits.
+
+    Parameters
+    ----------
+    content : bytes
+
+    Returns
+    -------
+    str
+    """
     return hashlib.sha256(content).hexdigest()
 
 
 def encode_json(value: object) -> bytes:
     """Return `value` as readable JSON with a fixed layout, so that equal values give equal bytes.
+
+    Parameters
+    ----------
+    value
+        Anything JSON can hold.
+
+    Returns
+    -------
+    bytes
+        In UTF-8, with a line feed at the end.
 
     Raises
     ------

@@ -148,7 +148,18 @@ def _parse_memory(limit: str) -> int:
 
 
 def share_machine(resources: Resources, n_nights: int) -> tuple[int, int]:
-    """Return how many workers this machine takes, and the memory of each in bytes."""
+    """Return how many workers this machine takes, and the memory of each in bytes.
+
+    Parameters
+    ----------
+    resources : Resources
+    n_nights : int
+        No more workers are started than that.
+
+    Returns
+    -------
+    n_workers, memory_bytes : int
+    """
     from dask.system import CPU_COUNT
     from distributed.system import MEMORY_LIMIT
 

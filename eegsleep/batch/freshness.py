@@ -26,6 +26,14 @@ _READERS = 4
 def list_inputs(file: Path) -> list[Path]:
     """Return the files that a recording is read from.
 
+    Parameters
+    ----------
+    file : Path
+
+    Returns
+    -------
+    list of Path
+
     Raises
     ------
     EegSleepError
@@ -46,7 +54,21 @@ def list_inputs(file: Path) -> list[Path]:
 
 
 def is_fresh(job: Job, output: Path, settings: Settings, versions: Mapping[str, str]) -> bool:
-    """Return whether a night folder is what the job would give now, with every file unchanged."""
+    """Return whether a night folder is what the job would give now, with every file unchanged.
+
+    Parameters
+    ----------
+    job : Job
+    output : Path
+        Folder of the night folders.
+    settings : Settings
+    versions : mapping of str to str
+        As `package_versions` gives them.
+
+    Returns
+    -------
+    bool
+    """
     folder = output / job.night
     provenance = read_provenance(folder)
     outputs = provenance.get("outputs")
@@ -73,7 +95,19 @@ def _recorded_hash(provenance: Mapping[str, Any]) -> str:
 
 
 def find_fresh(jobs: Sequence[Job], output: Path, settings: Settings) -> set[str]:
-    """Return the names of the nights that need no work."""
+    """Return the names of the nights that need no work.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    output : Path
+        Folder of the night folders.
+    settings : Settings
+
+    Returns
+    -------
+    set of str
+    """
     versions = package_versions()
     with ThreadPoolExecutor(_READERS) as readers:
         fresh = readers.map(lambda job: is_fresh(job, output, settings, versions), jobs)

@@ -98,7 +98,17 @@ def gather_nights(output: str | Path) -> pd.DataFrame:
 
 
 def describe_nights(nights: pd.DataFrame) -> Table:
-    """Return the declaration of the table of `gather_nights`: what each column means, and its unit."""
+    """Return the declaration of the table of `gather_nights`: what each column means, and its unit.
+
+    Parameters
+    ----------
+    nights : pandas.DataFrame
+        As `gather_nights` returns it.
+
+    Returns
+    -------
+    Table
+    """
     markers = [name for name in nights.columns if "|" in name]
     return Table("nights", "one night", (*_FIXED, *(_describe_column(name) for name in markers)))
 
@@ -114,6 +124,11 @@ def write_summary(output: str | Path, jobs: pd.DataFrame | None = None) -> Path:
         The folder that holds the night folders.
     jobs : pandas.DataFrame, optional
         Table `JOBS`, which knows the nights that failed; by default `jobs.csv` of the folder, if there is one.
+
+    Returns
+    -------
+    Path
+        index.html.
 
     Raises
     ------
@@ -143,6 +158,10 @@ def write_summary(output: str | Path, jobs: pd.DataFrame | None = None) -> Path:
 
 def check_output(output: str | Path) -> None:
     """Refuse a folder in which the summary would overwrite a file of another origin; best called before a batch.
+
+    Parameters
+    ----------
+    output : path
 
     Raises
     ------

@@ -60,6 +60,15 @@ def lock_output(output: Path) -> Iterator[None]:
 def read_rows(output: Path) -> dict[str, dict[str, Any]]:
     """Return the rows of `jobs.csv` by night; none if there is no such table, or it was damaged.
 
+    Parameters
+    ----------
+    output : Path
+        Folder of the night folders.
+
+    Returns
+    -------
+    dict of str to dict
+
     Raises
     ------
     EegSleepError

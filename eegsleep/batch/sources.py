@@ -88,6 +88,17 @@ def jobs_of_study(file: Path, asked: Job) -> list[Job]:
     """Return the recorded nights of a study that are not excluded, named as in nights.csv.
 
     Whether the recordings are there is not checked here: a missing one fails its own night only.
+
+    Parameters
+    ----------
+    file : Path
+        study.toml.
+    asked : Job
+        Options for every night; lights of nights.csv come first.
+
+    Returns
+    -------
+    list of Job
     """
     from eegsleep.recording.channels.presets import load_devices
     from eegsleep.study.declared.manifest import read_study
@@ -116,7 +127,21 @@ def jobs_of_study(file: Path, asked: Job) -> list[Job]:
 
 
 def jobs_of_dataset(name: str, asked: Job, output: Path | None = None) -> Found:
-    """Return the nights of a public data set that were fetched; a set with a compound becomes a study as well."""
+    """Return the nights of a public data set that were fetched; a set with a compound becomes a study as well.
+
+    Parameters
+    ----------
+    name : str
+        A name in `DATASETS`.
+    asked : Job
+        Options for every night.
+    output : Path, optional
+        Folder of the night folders; by default below the folder of the set.
+
+    Returns
+    -------
+    Found
+    """
     from eegsleep.batch.dataset_study import has_study, write_dataset_study
     from eegsleep.datasets.physionet import list_nights
     from eegsleep.datasets.registry import data_folder

@@ -35,18 +35,45 @@ def is_in_package(dataset: str) -> bool:
 
 
 def find_source(dataset: str, folder: Path) -> str:
-    """Return what the files in a folder are checked against, `package` or `server`."""
+    """Return what the files in a folder are checked against, `package` or `server`.
+
+    Parameters
+    ----------
+    dataset : str
+    folder : Path
+
+    Returns
+    -------
+    str
+    """
     return PACKAGE if is_in_package(dataset) and not (folder / SUMS_FILE).is_file() else SERVER
 
 
 def list_files(dataset: str, folder: Path) -> list[DataFile]:
-    """Return the files of a set with their checksums, from the list kept in the folder or from the package."""
+    """Return the files of a set with their checksums, from the list kept in the folder or from the package.
+
+    Parameters
+    ----------
+    dataset : str
+    folder : Path
+
+    Returns
+    -------
+    list of DataFile
+    """
     kept = folder / SUMS_FILE
     return _read_kept(find_dataset(dataset), kept) if kept.is_file() else read_registry(dataset)
 
 
 def check_source(dataset: str, folder: Path, asked: str) -> None:
     """Refuse to check the files of one folder against the server's list once and against the package another time.
+
+    Parameters
+    ----------
+    dataset : str
+    folder : Path
+    asked : str
+        `package` or `server`.
 
     Raises
     ------
@@ -73,7 +100,19 @@ def check_source(dataset: str, folder: Path, asked: str) -> None:
 
 
 def read_or_fetch_list(spec: DataSet, folder: Path, fetch_text: Callable[[], str]) -> list[DataFile]:
-    """Return the set's own list of checksums: the one kept beside the data, else the server's, which is kept."""
+    """Return the set's own list of checksums: the one kept beside the data, else the server's, which is kept.
+
+    Parameters
+    ----------
+    spec : DataSet
+    folder : Path
+    fetch_text : callable
+        Returns the text of the server's list.
+
+    Returns
+    -------
+    list of DataFile
+    """
     kept = folder / SUMS_FILE
     if kept.is_file():
         return _read_kept(spec, kept)

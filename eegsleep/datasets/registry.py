@@ -194,6 +194,14 @@ DATASETS: dict[str, DataSet] = {dataset.name: dataset for dataset in _SETS}
 def find_dataset(name: str) -> DataSet:
     """Return a data set by its name.
 
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    DataSet
+
     Raises
     ------
     SettingsError
@@ -205,12 +213,30 @@ def find_dataset(name: str) -> DataSet:
 
 
 def data_folder(dataset: str) -> Path:
-    """Return where a set is kept by default: below the folder that EEGSLEEP_DATA names, or below eegsleep-data here."""
+    """Return where a set is kept by default: below the folder that EEGSLEEP_DATA names, or below eegsleep-data here.
+
+    Parameters
+    ----------
+    dataset : str
+
+    Returns
+    -------
+    Path
+    """
     return Path(os.environ.get(FOLDER_VARIABLE) or _DEFAULT_FOLDER).expanduser() / find_dataset(dataset).name
 
 
 def read_registry(name: str) -> list[DataFile]:
-    """Return the files of a set that the package lists; none where only the server has their names."""
+    """Return the files of a set that the package lists; none where only the server has their names.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    list of DataFile
+    """
     packaged = resources.files(__package__) / "registries" / f"{find_dataset(name).name}.csv"
     if not packaged.is_file():
         return []
@@ -220,6 +246,16 @@ def read_registry(name: str) -> list[DataFile]:
 
 def read_sums(dataset: DataSet, text: str) -> list[DataFile]:
     """Return the files of a set with the checksums that its `SHA256SUMS.txt` gives.
+
+    Parameters
+    ----------
+    dataset : DataSet
+    text : str
+        The content of the list.
+
+    Returns
+    -------
+    list of DataFile
 
     Raises
     ------
@@ -290,6 +326,10 @@ def select_records(files: Sequence[DataFile], asked: Sequence[str], dataset: str
     asked : sequence of str
         Records (SC4001E0), the same without their recorder's letters (SC4001), subjects (SC400), patterns of
         these (`ST7*`), or `all`; case does not matter.
+
+    Returns
+    -------
+    list of DataFile
 
     Raises
     ------

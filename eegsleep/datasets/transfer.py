@@ -91,6 +91,10 @@ def open_connection(stop: Event) -> requests.Session:
     ----------
     stop : threading.Event
         Set to give up; a request that waits then raises `InterruptedFetchError`.
+
+    Returns
+    -------
+    requests.Session
     """
     from importlib.metadata import version
 
@@ -106,6 +110,14 @@ def open_connection(stop: Event) -> requests.Session:
 
 def check_base_url(base_url: str) -> str:
     """Return a base address with one slash at its end.
+
+    Parameters
+    ----------
+    base_url : str
+
+    Returns
+    -------
+    str
 
     Raises
     ------
@@ -184,7 +196,20 @@ def complete_part(
 
 
 def fetch_text(url: str, part: Path, connection: requests.Session, stop: Event) -> str:
-    """Return a small text of the server; nothing of an earlier try is used, because no checksum could check it."""
+    """Return a small text of the server; nothing of an earlier try is used, because no checksum could check it.
+
+    Parameters
+    ----------
+    url : str
+    part : Path
+        Where it is kept while it arrives.
+    connection : requests.Session
+    stop : threading.Event
+
+    Returns
+    -------
+    str
+    """
     part.unlink(missing_ok=True)
     _tag(part).unlink(missing_ok=True)
     complete_part(url, part, connection, stop, lambda _: None, MAX_LIST_BYTES)

@@ -26,6 +26,15 @@ def find_whole(folder: Path, files: Iterable[DataFile]) -> set[str]:
     """Return the names of the files that lie in the folder and have their checksum.
 
     A file whose checksum is not known counts if it is there.
+
+    Parameters
+    ----------
+    folder : Path
+    files : iterable of DataFile
+
+    Returns
+    -------
+    set of str
     """
     ledger = _read_ledger(folder)
     before, whole = dict(ledger), set()

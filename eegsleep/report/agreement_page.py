@@ -115,7 +115,17 @@ def render_agreement(
 
 
 def describe_left_out(left_out: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each reason why nights are not among the numbers, with how many and which."""
+    """Return a sentence for each reason why nights are not among the numbers, with how many and which.
+
+    Parameters
+    ----------
+    left_out : mapping of str to str
+        The reason by the name of the night, as `find_unpaired` gives them.
+
+    Returns
+    -------
+    list of str
+    """
     reasons: dict[str, list[str]] = {}
     for night, reason in left_out.items():
         reasons.setdefault(reason, []).append(night)

@@ -35,6 +35,10 @@ def compose_page(template: str, *, plotly: str | None = None, script: str = "", 
         File name of one more script in `templates` that the page runs.
     **parts
         Values for the template.
+
+    Returns
+    -------
+    bytes
     """
     import jinja2
 
@@ -104,7 +108,17 @@ def _plotly_js() -> str:
 
 
 def encode_figure(spec: Mapping[str, Any]) -> str:
-    """Return a figure as JSON that cannot end the script element it stands in."""
+    """Return a figure as JSON that cannot end the script element it stands in.
+
+    Parameters
+    ----------
+    spec : mapping
+        Plotly's data and layout; numbers must be finite.
+
+    Returns
+    -------
+    str
+    """
     text = json.dumps(spec, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain_number)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -116,7 +130,16 @@ def _plain_number(value: Any) -> Any:  # noqa: ANN401 - numpy scalars
 
 
 def with_json(figure: Figure) -> dict[str, Any]:
-    """Return a figure's fields for a template, its spec also as JSON that is safe inside a script element."""
+    """Return a figure's fields for a template, its spec also as JSON that is safe inside a script element.
+
+    Parameters
+    ----------
+    figure : Figure
+
+    Returns
+    -------
+    dict
+    """
     # Safe as markup because `encode_figure` escapes every character that has a meaning in HTML.
     text = Markup(encode_figure(figure.spec)) if figure.spec else ""  # noqa: S704
     return {name: getattr(figure, name) for name in figure.__dataclass_fields__} | {"json": text}

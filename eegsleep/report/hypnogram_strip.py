@@ -18,7 +18,17 @@ LETTERS = {"W": "W", "R": "R", "N1": "1", "N2": "2", "N3": "3", "UNS": "U"}
 
 
 def longest_night(nights: Iterable[str]) -> int:
-    """Return the number of epochs of the longest of several nights, without unscored epochs at both ends."""
+    """Return the number of epochs of the longest of several nights, without unscored epochs at both ends.
+
+    Parameters
+    ----------
+    nights : iterable of str
+        One letter an epoch, as for `draw_strip`.
+
+    Returns
+    -------
+    int
+    """
     return max((len(stages.strip("U")) for stages in nights), default=0)
 
 
@@ -31,6 +41,11 @@ def draw_strip(stages: str, longest: int) -> Markup:
         One letter an epoch: `W`, `R`, `1`, `2`, `3`, and `U` for unscored.
     longest : int
         Epochs that fill the whole width.
+
+    Returns
+    -------
+    markupsafe.Markup
+        Empty for a night without a scored epoch.
     """
     stages = stages.strip("U")
     if not stages:

@@ -71,11 +71,33 @@ def draw_layout(height: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - p
 
 
 def plain_label(text: object, longest: int = 40) -> str:
-    """Return `text` fit for plotly, which reads <a> and <b> in labels: no angle brackets, not endless."""
+    """Return `text` fit for plotly, which reads <a> and <b> in labels: no angle brackets, not endless.
+
+    Parameters
+    ----------
+    text : object
+    longest : int
+        Characters after which it is cut.
+
+    Returns
+    -------
+    str
+    """
     label = "".join(c for c in str(text) if c not in "<>" and c.isprintable())
     return label if len(label) <= longest else label[: longest - 1] + "…"
 
 
 def main_channel(roles: Mapping[str, str]) -> str | None:
-    """Return the label of the first EEG derivation, which cards and event panels show."""
+    """Return the label of the first EEG derivation, which cards and event panels show.
+
+    Parameters
+    ----------
+    roles : mapping of str to str
+        The role (eeg, eog or emg) of each derivation, in order.
+
+    Returns
+    -------
+    str or None
+        None if there is no EEG.
+    """
     return next((label for label, role in roles.items() if role == "eeg"), None)

@@ -28,6 +28,11 @@ def describe_next_day(
         The rows of the scores as the page shows those of markers, with their `marker`.
     relations, nuisance : DataFrame
         Tables RELATIONS and NUISANCE.
+
+    Returns
+    -------
+    dict or None
+        Values for the template.
     """
     if not scores:
         return None

@@ -247,7 +247,21 @@ def draw_coupling(coupling: pd.DataFrame, channel: str | None) -> Figure:
 
 
 def nrem_windows(night: Night, channel: str | None, times_s: Sequence[float]) -> np.ndarray:
-    """Return events per minute of usable NREM in 5-minute windows; NaN where too little of it is usable."""
+    """Return events per minute of usable NREM in 5-minute windows; NaN where too little of it is usable.
+
+    Parameters
+    ----------
+    night : Night
+    channel : str or None
+        The derivation whose usable epochs count.
+    times_s : sequence of float
+        When the events are, in s from the first sample.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_windows,)
+        Events per minute.
+    """
     n_epochs = len(_stage_grid(night.stages))
     per_window = int(WINDOW_S / EPOCH_S)
     usable = np.zeros(n_epochs, dtype=bool)

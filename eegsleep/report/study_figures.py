@@ -37,6 +37,10 @@ def draw_forest(markers: pd.DataFrame, names: tuple[str, str]) -> Figure:
         Table COMPARISON.
     names : tuple of str
         Names of the two conditions.
+
+    Returns
+    -------
+    Figure
     """
     rows, left_out = _rows_to_draw(markers)
     if rows.empty:
@@ -217,6 +221,10 @@ def draw_nights(
         The marker's row of table COMPARISON.
     names, codes : tuple of str
         Names of the conditions, and their codes; control (the first code while masked) first.
+
+    Returns
+    -------
+    Figure
     """
     where = " ".join(part for part in (row.stage, row.channel) if part)
     title = f"{row.label}{', ' + where if where else ''}"

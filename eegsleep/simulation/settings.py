@@ -231,5 +231,14 @@ def _check_start(settings: SimulationSettings) -> None:
 
 
 def n_epochs_of(duration_h: float) -> int:
-    """Return the whole number of 30 s epochs nearest to a duration in hours."""
+    """Return the whole number of 30 s epochs nearest to a duration in hours.
+
+    Parameters
+    ----------
+    duration_h : float
+
+    Returns
+    -------
+    int
+    """
     return round(duration_h * 3600 / EPOCH_S)

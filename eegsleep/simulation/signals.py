@@ -218,7 +218,18 @@ def _spectrum(signal: np.ndarray) -> np.ndarray:
 
 
 def sample_spectrum(spectrum: np.ndarray, duration_s: int, rate_hz: int) -> np.ndarray:
-    """Return a spectrum as float32 samples, shape (duration_s * rate_hz,), cut off at half the rate."""
+    """Return a spectrum as float32 samples, shape (duration_s * rate_hz,), cut off at half the rate.
+
+    Parameters
+    ----------
+    spectrum : numpy.ndarray of complex, shape (n_bins,)
+        As `draw_eeg_spectrum` gives it.
+    duration_s, rate_hz : int
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (duration_s * rate_hz,)
+    """
     return waveform(spectrum, duration_s, rate_hz)
 
 
@@ -227,6 +238,19 @@ def draw_muscle(label: str, rate_hz: int, state: NightState, events: NightEvents
 
     Noise of 10-100 Hz (up to 45 % of the rate) whose amplitude follows the stage, rises in arousals and
     movement, and twitches briefly in REM.
+
+    Parameters
+    ----------
+    label : str
+        Names the random numbers of the channel.
+    rate_hz : int
+    state : NightState
+    events : NightEvents
+    seed : int
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (duration_s * rate_hz,)
     """
     length = state.duration_s
     frequency = np.arange(length * rate_hz // 2 + 1, dtype=np.float32) / np.float32(length)

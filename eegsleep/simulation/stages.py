@@ -70,6 +70,11 @@ def draw_stage_epochs(settings: SimulationSettings, rng: np.random.Generator) ->
     and 6 % N1, 20 % N3 and 21 % REM of sleep (Ohayon et al. 2004, 10.1093/sleep/27.7.1255; Boulos et al.
     2019, 10.1016/S2213-2600(19)30057-8). N2 takes what is left.
 
+    Parameters
+    ----------
+    settings : SimulationSettings
+    rng : numpy.random.Generator
+
     Returns
     -------
     dict of str to int
@@ -183,7 +188,17 @@ def _insert_wake_and_n1(core: list[str], epochs: dict[str, int], rng: np.random.
 
 
 def stage_runs(stages: np.ndarray, wanted: Iterable[str]) -> list[tuple[str, float, float]]:
-    """Return the uninterrupted runs of the wanted stages as (stage, start in s, end in s)."""
+    """Return the uninterrupted runs of the wanted stages as (stage, start in s, end in s).
+
+    Parameters
+    ----------
+    stages : numpy.ndarray of str, shape (n_epochs,)
+    wanted : iterable of str
+
+    Returns
+    -------
+    list of (str, float, float)
+    """
     edges = np.flatnonzero(stages[1:] != stages[:-1]) + 1
     starts = np.concatenate([[0], edges])
     ends = np.concatenate([edges, [len(stages)]])
@@ -200,6 +215,10 @@ def slow_wave_drive(stages: np.ndarray) -> np.ndarray:
 
     It swells in the middle of each NREM episode and fades as sleep pressure is slept off (process S, Daan
     et al. 1984). Its mean over N3 is 1.
+
+    Parameters
+    ----------
+    stages : numpy.ndarray of str, shape (n_epochs,)
 
     Returns
     -------

@@ -116,7 +116,17 @@ def _smooth(values: np.ndarray, width: int) -> np.ndarray:
 
 
 def paint(bursts: Bursts, n_points: int) -> np.ndarray:
-    """Return a control curve that has the strength of each burst while it lasts, and 0 elsewhere."""
+    """Return a control curve that has the strength of each burst while it lasts, and 0 elsewhere.
+
+    Parameters
+    ----------
+    bursts : Bursts
+    n_points : int
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (n_points,)
+    """
     curve = np.zeros(n_points, dtype=np.float32)
     for onset, duration, strength in zip(bursts.onset_s, bursts.duration_s, bursts.strength, strict=True):
         curve[max(0, int(onset * CONTROL_HZ)) : int((onset + duration) * CONTROL_HZ) + 1] = strength
@@ -124,6 +134,18 @@ def paint(bursts: Bursts, n_points: int) -> np.ndarray:
 
 
 def at_rate(curve: np.ndarray, rate_hz: int) -> np.ndarray:
-    """Draw straight lines between the points of a control curve, at a multiple of its rate."""
+    """Draw straight lines between the points of a control curve, at a multiple of its rate.
+
+    Parameters
+    ----------
+    curve : numpy.ndarray, shape (n_points,)
+        At `CONTROL_HZ`.
+    rate_hz : int
+        A multiple of `CONTROL_HZ`.
+
+    Returns
+    -------
+    numpy.ndarray, shape ((n_points - 1) * rate_hz // CONTROL_HZ,)
+    """
     steps = np.arange(rate_hz // CONTROL_HZ, dtype=np.float32) / np.float32(rate_hz // CONTROL_HZ)
     return (curve[:-1, None] + np.diff(curve)[:, None] * steps).ravel()

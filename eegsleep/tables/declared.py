@@ -120,14 +120,35 @@ def _check_levels(values: pd.Series, column: Column, table: Table) -> None:
 
 
 def empty_table(table: Table) -> pd.DataFrame:
-    """Return `table` without a row, the result of a detector that found nothing."""
+    """Return `table` without a row, the result of a detector that found nothing.
+
+    Parameters
+    ----------
+    table : Table
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
     import pandas as pd
 
     return check_table(pd.DataFrame({name: [] for name in table.column_names}), table)
 
 
 def encode_table(frame: pd.DataFrame, table: Table) -> bytes:
-    """Return `frame` as CSV bytes; missing numbers are empty cells, and no cell can be a formula."""
+    """Return `frame` as CSV bytes; missing numbers are empty cells, and no cell can be a formula.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With the columns of `table` (`check_table`).
+    table : Table
+
+    Returns
+    -------
+    bytes
+        In UTF-8; equal tables give equal bytes.
+    """
     frame = check_table(frame, table).copy()
     for column in table.columns:
         if column.kind == "str":
@@ -138,7 +159,16 @@ def encode_table(frame: pd.DataFrame, table: Table) -> bytes:
 
 
 def encode_sidecar(table: Table) -> bytes:
-    """Return the JSON that describes the columns of `table`, in the form BIDS uses."""
+    """Return the JSON that describes the columns of `table`, in the form BIDS uses.
+
+    Parameters
+    ----------
+    table : Table
+
+    Returns
+    -------
+    bytes
+    """
     entries: dict[str, dict[str, Any]] = {}
     for column in table.columns:
         entries[column.name] = {"Description": column.meaning}
@@ -151,6 +181,15 @@ def encode_sidecar(table: Table) -> bytes:
 
 def read_table(path: Path, table: Table) -> pd.DataFrame:
     """Read back a CSV written from `table`, and check it.
+
+    Parameters
+    ----------
+    path : Path
+    table : Table
+
+    Returns
+    -------
+    pandas.DataFrame
 
     Raises
     ------

@@ -172,7 +172,15 @@ def check_job(job: Job) -> None:
 
 
 def score_job(job: Job, settings: Settings, output: Path) -> None:
-    """Score one night of a batch: `score_file` with a shared plotly.js."""
+    """Score one night of a batch: `score_file` with a shared plotly.js.
+
+    Parameters
+    ----------
+    job : Job
+    settings : Settings
+    output : Path
+        Folder in which the night folder is made.
+    """
     score_file(job, settings, output, share=True)
 
 
@@ -187,6 +195,10 @@ def describe_request(job: Job, inputs: str, settings: Settings, versions: Mappin
     settings : Settings
     versions : mapping of str to str
         As `package_versions` gives them.
+
+    Returns
+    -------
+    str
 
     Raises
     ------
