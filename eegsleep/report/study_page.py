@@ -212,8 +212,8 @@ def _notes(study: Study, comparison: Comparison, names: Names) -> list[str]:
     notes = []
     if names.masked:
         notes.append(
-            f"The codes are masked: {names.codes[1]} minus {names.codes[0]} is shown, and nobody should guess "
-            "which is the compound. No verdict says better or worse."
+            f"The codes are masked: {names.codes[1]} minus {names.codes[0]} is shown, and the compound must "
+            "not be guessed. No verdict says better or worse."
         )
     if study.mechanism.kind == "observational":
         notes.append(
