@@ -24,7 +24,6 @@ from eegsleep.tables import (
     MARKERS,
     Column,
     Table,
-    check_table,
     encode_sidecar,
     encode_table,
     read_table,
@@ -113,7 +112,7 @@ def describe_nights(nights: pd.DataFrame) -> Table:
     return Table("nights", "one night", (*_FIXED, *(_describe_column(name) for name in markers)))
 
 
-def write_summary(output: str | Path, jobs: pd.DataFrame | None = None) -> Path:
+def write_summary(output: str | Path) -> Path:
     """Write `nights.csv` with its sidecar and `index.html`, a page over all nights, and return the page.
 
     Equal night folders give an equal `nights.csv`, byte for byte, in whatever order they were made.
@@ -121,9 +120,7 @@ def write_summary(output: str | Path, jobs: pd.DataFrame | None = None) -> Path:
     Parameters
     ----------
     output : path
-        The folder that holds the night folders.
-    jobs : pandas.DataFrame, optional
-        Table `JOBS`, which knows the nights that failed; by default `jobs.csv` of the folder, if there is one.
+        The folder that holds the night folders; its `jobs.csv`, if there is one, lists the nights that failed.
 
     Returns
     -------
@@ -138,7 +135,7 @@ def write_summary(output: str | Path, jobs: pd.DataFrame | None = None) -> Path:
     output = Path(output)
     check_output(output)
     plotly = share_plotly(output).removeprefix("../")
-    jobs = _read_jobs(output) if jobs is None else check_table(jobs, JOBS)
+    jobs = _read_jobs(output)
     kept = _find_nights(output, jobs)
     nights = _widen(kept)
     table = describe_nights(nights)

@@ -317,7 +317,7 @@ def _describe(dataset: DataSet, name: str, known: dict[str, DataFile]) -> DataFi
     return None
 
 
-def select_records(files: Sequence[DataFile], asked: Sequence[str], dataset: str = "") -> list[DataFile]:
+def select_records(files: Sequence[DataFile], asked: Sequence[str], dataset: str) -> list[DataFile]:
     """Return the files of the records that were asked for, in the order of the list.
 
     Parameters
@@ -326,6 +326,8 @@ def select_records(files: Sequence[DataFile], asked: Sequence[str], dataset: str
     asked : sequence of str
         Records (SC4001E0), the same without their recorder's letters (SC4001), subjects (SC400), patterns of
         these (`ST7*`), or `all`; case does not matter.
+    dataset : str
+        Name of the list in an error.
 
     Returns
     -------
@@ -341,7 +343,7 @@ def select_records(files: Sequence[DataFile], asked: Sequence[str], dataset: str
         found = {file.record for file in files if word.lower() == ALL or _is_meant(word, file)}
         if not found:
             raise SettingsError(
-                f"{dataset or 'the set'} has no record {word!r}",
+                f"{dataset} has no record {word!r}",
                 allowed=_suggest(word, files),
                 remedy="see the records with --list",
             )

@@ -64,7 +64,6 @@ POINT, LIMIT = "#0B3866", "#A3201A"
 def render_agreement(
     agreement: Agreement,
     *,
-    title: str = "Agreement of two scorings",
     reference: str = "reference",
     observed: str = "observed",
     notes: Sequence[str] = (),
@@ -76,8 +75,6 @@ def render_agreement(
     ----------
     agreement : Agreement
         As `measure_agreement` returns it.
-    title : str
-        Headline of the page.
     reference, observed : str
         Name of the scorer: "expert", "eegsleep 0.2".
     notes : sequence of str
@@ -94,7 +91,6 @@ def render_agreement(
     panels = [with_json(_draw_limits(agreement, name, label)) for name, label, is_panel, _ in STATISTICS if is_panel]
     return compose_page(
         "agreement.html",
-        title=title,
         reference=reference,
         observed=observed,
         notes=[*notes, *describe_left_out(left_out or {})],
