@@ -43,7 +43,7 @@ def test_corrected_hypnogram_is_used(tmp_path, run_here):
         (["score", "good.edf", "--device", "toaster"], "generic"),
         (["score", "good.edf", "--config", "bad.toml"], "band_hz"),
         (["score", "good.edf", "--nonsense"], "nonsense"),
-        (["score"], "--file requires"),
+        (["score"], "requires an argument"),
         (["simulate", "x", "--nights", "0"], "1 and more"),
         (["simulate", "x", "--hours", "-1"], "duration"),
         (["simulate", "text.edf", "--hours", "0.1", "--rate-hz", "100"], "text.edf: File exists"),
