@@ -17,7 +17,7 @@ import numpy as np
 from eegsleep.events.slow_oscillations import main_slow_oscillations
 from eegsleep.quality import reason_kind
 from eegsleep.report.looks import (
-    FONT,
+    GREY,
     INK,
     MUTED,
     RULE,
@@ -25,9 +25,12 @@ from eegsleep.report.looks import (
     STAGE_NAMES,
     Figure,
     Panel,
+    draw_axis,
+    draw_layout,
     main_channel,
     plain_label,
 )
+from eegsleep.signals.epochs import EPOCH_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,11 +39,11 @@ if TYPE_CHECKING:
 
     from eegsleep.night.analyze import Night
 
-EPOCH_S = 30.0
 WINDOW_S = 300.0
+SMALL = 270  # height of the figures below the stacked one, in pixels
 # Under a minute of usable NREM, one event more or less moves the density of the window by over 1/min.
 MIN_WINDOW_NREM_MIN = 1.0
-# With fewer phases the bars of a histogram of 18 bins hold one event each and show only chance.
+# With fewer phases, a histogram of 18 bins has about one event a bar and shows only chance.
 MIN_COUPLED = 10
 MAX_FREQUENCIES, MAX_COLUMNS = 160, 1200  # finer than a screen draws; keeps a long night under 7 MB
 LOW_HZ, HIGH_HZ = 0.5, 30.0
@@ -48,7 +51,7 @@ LOW_HZ, HIGH_HZ = 0.5, 30.0
 STAGE_LEVELS = {"N3": 0, "N2": 1, "N1": 2, "R": 3, "W": 4}
 PROBABILITIES = {"N3": "p_n3", "N2": "p_n2", "N1": "p_n1", "R": "p_rem", "W": "p_wake"}
 FAST, SLOW, WAVE = "#0072B2", "#D98200", "#00694E"  # after Okabe and Ito, darkened for thin lines
-# Kinds of `reason_kind` in the order they are drawn in, with colour and meaning; usable is the ground.
+# Kinds of `reason_kind` in the order they are drawn in, with colour and meaning; usable is the background.
 QUALITY_KINDS = {
     "": ("#DCE5EA", "usable"),
     "missing": ("#8A949C", "missing"),
@@ -59,13 +62,19 @@ QUALITY_KINDS = {
 
 
 @dataclass(frozen=True)
-class Clock:
-    """Turns seconds from the first sample into places on the time axis: wall clock, or hours if unknown."""
+class TimeAxis:
+    """The time axis of all panels: clock time, or hours since the start if the start is not known.
+
+    Attributes
+    ----------
+    start : datetime or None
+        Local time of the first sample.
+    """
 
     start: datetime | None
 
     def place(self, seconds: float) -> str | float:
-        """Return where `seconds` lies; text, since plotly.js would shift numbers by the reader's time zone."""
+        """Return the x value of a time in s; a date is text, for plotly.js would shift a number by the time zone."""
         if self.start is None:
             return round(seconds / 3600, 6)
         moment = self.start.replace(tzinfo=None) + timedelta(seconds=float(seconds))
@@ -77,7 +86,7 @@ class Clock:
 
     @property
     def hover(self) -> str:
-        """The piece of a hover template that tells the time."""
+        """The part of a hover template that shows the time."""
         return "%{x:.2f} h" if self.start is None else "%{x|%H:%M:%S}"
 
 
@@ -94,15 +103,15 @@ def draw_overview(night: Night) -> Figure:
     Figure
         With one `Panel` for each part drawn, and in `omitted` a sentence for each part left out.
     """
-    clock = Clock(night.start)
+    time_axis = TimeAxis(night.start)
     channel = main_channel(night.roles)
     candidates = (
-        _hypnogram(night.stages, clock),
-        _hypnodensity(night.stages, clock),
-        _spectrogram(night.spectrogram, clock),
-        _spindle_density(night, channel, clock),
-        _wave_density(night, channel, clock),
-        _quality(night.quality, clock),
+        _hypnogram(night.stages, time_axis),
+        _hypnodensity(night.stages, time_axis),
+        _spectrogram(night.spectrogram, time_axis),
+        _spindle_density(night, channel, time_axis),
+        _wave_density(night, channel, time_axis),
+        _quality(night.quality, time_axis),
     )
     panels = tuple(panel for panel in candidates if isinstance(panel, Panel))
     omitted = tuple(reason for reason in candidates if isinstance(reason, str))
@@ -112,7 +121,7 @@ def draw_overview(night: Night) -> Figure:
         "All panels share one time axis: drag sideways in any of them to enlarge a piece of the night, "
         "double-click to see it whole again. (On a touch screen a drag scrolls the page.)"
     )
-    spec = _stack(panels, clock, night.duration_s)
+    spec = _stack(panels, time_axis, night.duration_s)
     return Figure("overview", "The night", caption, spec, panels=panels, omitted=omitted)
 
 
@@ -145,6 +154,7 @@ def draw_averages(averages: pd.DataFrame | None, kind: str, channel: str | None)
     time, mean = rows["time_s"].to_numpy(float), rows["mean_uv"].to_numpy(float)
     error = np.nan_to_num(rows["sem_uv"].to_numpy(float))
     band = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "x": _pack(time)}
+    free = {"fixedrange": False, "zeroline": True, "zerolinecolor": GREY}
     spec = {
         "data": [
             {**band, "type": "scatter", "y": _pack(mean - error)},
@@ -158,11 +168,13 @@ def draw_averages(averages: pd.DataFrame | None, kind: str, channel: str | None)
                 "hovertemplate": "%{x:.2f} s, %{y:.1f} µV<extra></extra>",
             },
         ],
-        "layout": _small_layout()
-        | {
-            "xaxis": _axis("time from its middle, s") | {"zeroline": True, "zerolinecolor": "#AEB8C1"},
-            "yaxis": _axis("µV") | {"zeroline": True, "zerolinecolor": "#AEB8C1"},
-        },
+        "layout": draw_layout(
+            SMALL,
+            dragmode="zoom",
+            margin={"l": 46, "r": 10, "t": 10, "b": 42},
+            xaxis=draw_axis("time from its middle, s", **free),
+            yaxis=draw_axis("µV", **free),
+        ),
     }
     zero = (
         "Zero is the negative peak (down state); a rounded rise into the up state follows it."
@@ -221,7 +233,9 @@ def draw_coupling(coupling: pd.DataFrame, channel: str | None) -> Figure:
                 "hovertemplate": f"mean {mean_deg:.0f}°<extra></extra>",
             },
         ],
-        "layout": _small_layout() | {"margin": {"l": 50, "r": 50, "t": 26, "b": 26}, "polar": _phase_axes(counts)},
+        "layout": draw_layout(
+            SMALL, dragmode="zoom", margin={"l": 50, "r": 50, "t": 26, "b": 26}, polar=_phase_axes(counts)
+        ),
     }
     caption = (
         f"Where {len(phases):,} of {len(fast):,} fast spindles on {channel} peak within the slow oscillation. Time "
@@ -233,7 +247,21 @@ def draw_coupling(coupling: pd.DataFrame, channel: str | None) -> Figure:
 
 
 def nrem_windows(night: Night, channel: str | None, times_s: Sequence[float]) -> np.ndarray:
-    """Return events per minute of usable NREM in 5-minute windows; NaN where too little of it is usable."""
+    """Return events per minute of usable NREM in 5-minute windows; NaN where too little of it is usable.
+
+    Parameters
+    ----------
+    night : Night
+    channel : str or None
+        The derivation whose usable epochs count.
+    times_s : sequence of float
+        When the events are, in s from the first sample.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_windows,)
+        Events per minute.
+    """
     n_epochs = len(_stage_grid(night.stages))
     per_window = int(WINDOW_S / EPOCH_S)
     usable = np.zeros(n_epochs, dtype=bool)
@@ -260,7 +288,7 @@ def _stage_grid(stages: pd.DataFrame) -> np.ndarray:
     return grid
 
 
-def _hypnogram(stages: pd.DataFrame, clock: Clock) -> Panel | str:
+def _hypnogram(stages: pd.DataFrame, time_axis: TimeAxis) -> Panel | str:
     grid = _stage_grid(stages)
     levels = np.array([STAGE_LEVELS.get(stage, np.nan) for stage in grid], dtype=float)
     if not np.isfinite(levels).any():
@@ -269,11 +297,11 @@ def _hypnogram(stages: pd.DataFrame, clock: Clock) -> Panel | str:
     outline = {
         "type": "scatter",
         "mode": "lines",
-        **clock.grid(0, EPOCH_S),
+        **time_axis.grid(0, EPOCH_S),
         "y": _pack(np.append(levels, levels[-1])),
         "line": {"shape": "hv", "color": "#8B97A3", "width": 1},
         "text": [STAGE_NAMES.get(stage, "") for stage in [*grid, grid[-1]]],
-        "hovertemplate": f"{clock.hover} %{{text}}<extra></extra>",
+        "hovertemplate": f"{time_axis.hover} %{{text}}<extra></extra>",
     }
     changes = np.flatnonzero(grid[1:] != grid[:-1]) + 1
     bouts = list(zip([0, *changes], [*changes, len(grid)], strict=True))
@@ -282,7 +310,7 @@ def _hypnogram(stages: pd.DataFrame, clock: Clock) -> Panel | str:
         x, y = [], []
         for first, end in bouts:
             if grid[first] == stage:
-                x += [clock.place(first * EPOCH_S), clock.place(end * EPOCH_S), None]
+                x += [time_axis.place(first * EPOCH_S), time_axis.place(end * EPOCH_S), None]
                 y += [level, level, None]
         if x:
             width = 9 if stage == "R" else 5
@@ -309,7 +337,7 @@ def _hypnogram(stages: pd.DataFrame, clock: Clock) -> Panel | str:
     return Panel("Hypnogram", caption, 150, tuple(traces), axis, _stage_key())
 
 
-def _hypnodensity(stages: pd.DataFrame, clock: Clock) -> Panel | str:
+def _hypnodensity(stages: pd.DataFrame, time_axis: TimeAxis) -> Panel | str:
     probabilities = stages[list(PROBABILITIES.values())].to_numpy(float)
     if not np.isfinite(probabilities).any():
         return "Stage probabilities are left out: the hypnogram was given, not scored here, so there are none to draw."
@@ -323,12 +351,12 @@ def _hypnodensity(stages: pd.DataFrame, clock: Clock) -> Panel | str:
             "type": "scatter",
             "mode": "lines",
             "stackgroup": "p",
-            **clock.grid(EPOCH_S / 2, EPOCH_S),
+            **time_axis.grid(EPOCH_S / 2, EPOCH_S),
             "y": _pack(grid[:, i]),
             "line": {"width": 0, "color": STAGE_COLOURS[stage]},
             "fillcolor": STAGE_COLOURS[stage],
             "hoveron": "points",
-            "hovertemplate": f"{clock.hover} {STAGE_NAMES[stage]} %{{y:.0%}}<extra></extra>",
+            "hovertemplate": f"{time_axis.hover} {STAGE_NAMES[stage]} %{{y:.0%}}<extra></extra>",
         }
         for i, stage in enumerate(PROBABILITIES)
     )
@@ -341,7 +369,7 @@ def _hypnodensity(stages: pd.DataFrame, clock: Clock) -> Panel | str:
     return Panel("Stage probabilities", caption, 96, traces, axis, _stage_key())
 
 
-def _spectrogram(spectrogram: Any, clock: Clock) -> Panel | str:  # noqa: ANN401 - any object with the four fields
+def _spectrogram(spectrogram: Any, time_axis: TimeAxis) -> Panel | str:  # noqa: ANN401 - any object with the four fields
     if spectrogram is None:
         return "The spectrogram is left out: it needs the signal of an EEG derivation, which this night does not hold."
     if not np.isfinite(spectrogram.power_db).any():
@@ -360,7 +388,7 @@ def _spectrogram(spectrogram: Any, clock: Clock) -> Panel | str:  # noqa: ANN401
     channel = plain_label(spectrogram.channel)
     trace = {
         "type": "heatmap",
-        **clock.grid(onset[0] + step_s * columns / 2, step_s * columns),
+        **time_axis.grid(onset[0] + step_s * columns / 2, step_s * columns),
         "y": _pack(frequency),
         "z": _pack(power),
         "colorscale": "Cividis",
@@ -380,23 +408,23 @@ def _spectrogram(spectrogram: Any, clock: Clock) -> Panel | str:  # noqa: ANN401
             "ticksuffix": " dB",
             "tickfont": {"size": 10, "color": MUTED},
         },
-        "hovertemplate": f"{clock.hover} %{{y:.1f}} Hz %{{z:.1f}} dB<extra></extra>",
+        "hovertemplate": f"{time_axis.hover} %{{y:.1f}} Hz %{{z:.1f}} dB<extra></extra>",
     }
     caption = (
         f"Power of {spectrogram.channel} by frequency; brighter is stronger, in decibels (10 dB is ten times "
         "the power). Deep sleep lights up the lowest rows (slow waves, under 4 Hz), N2 adds flecks at 11–16 Hz "
         "(spindles), wake with closed eyes a line near 10 Hz (alpha). Blank columns are unusable."
     )
-    axis = {"range": [LOW_HZ, HIGH_HZ], "tickvals": [1, 4, 8, 12, 16, 30], "title": _title("Hz"), "showgrid": False}
+    axis = {"range": [LOW_HZ, HIGH_HZ], "tickvals": [1, 4, 8, 12, 16, 30], "title": "Hz", "showgrid": False}
     return Panel(f"Spectrogram · {channel}", caption, 180, (trace,), axis)
 
 
-def _spindle_density(night: Night, channel: str | None, clock: Clock) -> Panel | str:
+def _spindle_density(night: Night, channel: str | None, time_axis: TimeAxis) -> Panel | str:
     traces = []
     for name, colour in (("slow", SLOW), ("fast", FAST)):
         mine = night.spindles["channel"].eq(channel) & night.spindles["spindle_class"].eq(name)
         density = nrem_windows(night, channel, night.spindles.loc[mine, "peak_s"].to_numpy())
-        traces.append(_density_trace(density, f"{name} spindles", colour, clock))
+        traces.append(_density_trace(density, f"{name} spindles", colour, time_axis))
     if not any(np.isfinite(t["customdata"]).any() for t in traces):
         return f"Spindle density is left out: {_no_nrem(channel)}"
     caption = (
@@ -408,7 +436,7 @@ def _spindle_density(night: Night, channel: str | None, clock: Clock) -> Panel |
     return Panel(title, caption, 96, _without_custom(traces), {"rangemode": "tozero", "nticks": 4}, key)
 
 
-def _wave_density(night: Night, channel: str | None, clock: Clock) -> Panel | str:
+def _wave_density(night: Night, channel: str | None, time_axis: TimeAxis) -> Panel | str:
     waves = main_slow_oscillations(night.slow_oscillations)
     density = nrem_windows(night, channel, waves.loc[waves["channel"].eq(channel), "neg_peak_s"].to_numpy())
     if not np.isfinite(density).any():
@@ -418,7 +446,7 @@ def _wave_density(night: Night, channel: str | None, clock: Clock) -> Panel | st
         "through the night as sleep pressure is paid off; a flat course in a long night is worth a second look."
     )
     title = f"Slow oscillations per minute · {plain_label(channel)}"
-    traces = _without_custom([_density_trace(density, "slow oscillations", WAVE, clock)])
+    traces = _without_custom([_density_trace(density, "slow oscillations", WAVE, time_axis)])
     return Panel(title, caption, 96, traces, {"rangemode": "tozero", "nticks": 4}, ((WAVE, "slow oscillations"),))
 
 
@@ -427,17 +455,17 @@ def _no_nrem(channel: str | None) -> str:
     return f"no 5-minute window holds a usable minute of N2 or N3 {where}."
 
 
-def _density_trace(density: np.ndarray, name: str, colour: str, clock: Clock) -> dict[str, Any]:
+def _density_trace(density: np.ndarray, name: str, colour: str, time_axis: TimeAxis) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines+markers",
-        **clock.grid(WINDOW_S / 2, WINDOW_S),
+        **time_axis.grid(WINDOW_S / 2, WINDOW_S),
         "y": _pack(density),
         "line": {"color": colour, "width": 1.6},
         "marker": {"size": 4, "color": colour},
         "customdata": density,
         "cliponaxis": False,
-        "hovertemplate": f"{clock.hover} %{{y:.1f}} {name} per minute<extra></extra>",
+        "hovertemplate": f"{time_axis.hover} %{{y:.1f}} {name} per minute<extra></extra>",
     }
 
 
@@ -445,7 +473,7 @@ def _without_custom(traces: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], .
     return tuple({k: v for k, v in trace.items() if k != "customdata"} for trace in traces)
 
 
-def _quality(quality: pd.DataFrame, clock: Clock) -> Panel | str:
+def _quality(quality: pd.DataFrame, time_axis: TimeAxis) -> Panel | str:
     if quality.empty:
         return "The quality strip is left out: the quality table has no row."
     channels = list(dict.fromkeys(quality["channel"]))
@@ -464,7 +492,7 @@ def _quality(quality: pd.DataFrame, clock: Clock) -> Panel | str:
     scale = [[round(float(edge), 6), colour] for low, high, (colour, _) in bands for edge in (low, high)]
     trace = {
         "type": "heatmap",
-        **clock.grid(EPOCH_S / 2, EPOCH_S),
+        **time_axis.grid(EPOCH_S / 2, EPOCH_S),
         "y": list(range(len(channels))),
         "z": _pack(kinds),
         "zmin": -0.5,
@@ -473,7 +501,7 @@ def _quality(quality: pd.DataFrame, clock: Clock) -> Panel | str:
         "colorscale": scale,
         "ygap": 3,
         "text": text,
-        "hovertemplate": f"{clock.hover} %{{text}}<extra></extra>",
+        "hovertemplate": f"{time_axis.hover} %{{text}}<extra></extra>",
     }
     axis = {
         "range": [len(channels) - 0.5, -0.5],
@@ -490,21 +518,22 @@ def _quality(quality: pd.DataFrame, clock: Clock) -> Panel | str:
     return Panel("Signal quality", caption, height, (trace,), axis, tuple(QUALITY_KINDS.values()))
 
 
-def _stack(panels: Sequence[Panel], clock: Clock, duration_s: float) -> dict[str, Any]:
-    """Lay the panels out from the top in pixels, which plotly wants as fractions of the plot."""
+def _stack(panels: Sequence[Panel], time_axis: TimeAxis, duration_s: float) -> dict[str, Any]:
+    """Arrange the panels from the top, in pixels; plotly takes them as fractions of the plot."""
     gap, top, bottom = 40, 30, 44
     inner = sum(panel.height for panel in panels) + gap * (len(panels) - 1)
-    layout = _base_layout() | {
-        "height": inner + top + bottom,
-        "annotations": [],
-        "margin": {"l": 64, "r": 10, "t": top, "b": bottom},
-    }
+    layout = draw_layout(
+        inner + top + bottom,
+        dragmode="zoom",
+        annotations=[],
+        margin={"l": 64, "r": 10, "t": top, "b": bottom},
+    )
     data, ceiling = [], inner
     for number, panel in enumerate(panels, start=1):
         suffix = "" if number == 1 else str(number)
         floor = ceiling - panel.height
         place = {"fixedrange": True, "anchor": "x", "domain": [max(floor / inner, 0), ceiling / inner]}
-        layout[f"yaxis{suffix}"] = _axis() | place | panel.yaxis
+        layout[f"yaxis{suffix}"] = draw_axis(**{**place, **panel.yaxis})
         layout["annotations"].append(
             {
                 "text": f"<b>{chr(96 + number)}</b>  {panel.title}",
@@ -525,10 +554,11 @@ def _stack(panels: Sequence[Panel], clock: Clock, duration_s: float) -> dict[str
                 placed["colorbar"] = placed["colorbar"] | {"y": (ceiling + 15) / inner}  # its labels hang below
             data.append(placed)
         ceiling = floor - gap
-    ends = [clock.place(0), clock.place(duration_s)]
+    ends = [time_axis.place(0), time_axis.place(duration_s)]
     last = "y" if len(panels) == 1 else f"y{len(panels)}"
-    layout["xaxis"] = _axis("hours since the start" if clock.start is None else "clock time") | {
-        "type": "linear" if clock.start is None else "date",
+    title = "hours since the start" if time_axis.start is None else "clock time"
+    layout["xaxis"] = draw_axis(title, fixedrange=False) | {
+        "type": "linear" if time_axis.start is None else "date",
         "range": ends,
         "anchor": last,
         "ticks": "outside",
@@ -541,7 +571,7 @@ def _stack(panels: Sequence[Panel], clock: Clock, duration_s: float) -> dict[str
         "minallowed": ends[0],
         "maxallowed": ends[1],
     }
-    if clock.start is not None:
+    if time_axis.start is not None:
         layout["xaxis"] |= {"tickformat": "%H:%M", "hoverformat": "%H:%M:%S"}
     return {"data": data, "layout": layout}
 
@@ -563,42 +593,9 @@ def _phase_axes(counts: np.ndarray) -> dict[str, Any]:
             "tickvals": [0, 90, 180, 270],
             "gridcolor": RULE,
             "ticktext": ["up state", "fall", "down state", "rise"],
-            "linecolor": "#AEB8C1",
+            "linecolor": GREY,
         },
     }
-
-
-def _base_layout() -> dict[str, Any]:
-    return {
-        "font": {"family": FONT, "size": 12, "color": INK},
-        "paper_bgcolor": "#fff",
-        "plot_bgcolor": "#fff",
-        "showlegend": False,
-        "hovermode": "closest",
-        "dragmode": "zoom",
-        "autosize": True,
-        "hoverlabel": {"bgcolor": "#fff", "bordercolor": "#AEB8C1", "font": {"color": INK}},
-    }
-
-
-def _small_layout() -> dict[str, Any]:
-    return _base_layout() | {"height": 270, "margin": {"l": 46, "r": 10, "t": 10, "b": 42}}
-
-
-def _axis(title: str = "") -> dict[str, Any]:
-    axis = {
-        "gridcolor": RULE,
-        "zeroline": False,
-        "linecolor": "#AEB8C1",
-        "automargin": False,
-        "tickfont": {"size": 11, "color": MUTED},
-        "showline": False,
-    }
-    return axis | ({"title": _title(title)} if title else {})
-
-
-def _title(text: str) -> dict[str, Any]:
-    return {"text": text, "font": {"size": 11, "color": MUTED}, "standoff": 6}
 
 
 def _stage_key() -> tuple[tuple[str, str], ...]:

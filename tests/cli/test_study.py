@@ -14,7 +14,7 @@ from eegsleep.cli import main as cli
 from eegsleep.errors import EegSleepError
 from eegsleep.markers import CATALOGUE
 from eegsleep.provenance import encode_json, hash_bytes
-from eegsleep.study import folder as folders
+from eegsleep.study import night_folders as folders
 from eegsleep.study.declared.manifest import read_protocol
 from eegsleep.tables import (
     AUDIT,
@@ -241,7 +241,7 @@ def test_a_night_that_the_schedule_does_not_name_is_refused_as_that(planned, cap
     nights.write_text(nights.read_text().replace("S01-005,", "S01-05,", 1))
     code, _, aside = run(capsys, "lock", study)
     assert code == 2
-    assert "row 6, column night: schedule.csv has no such night; found S01-05" in aside
+    assert "row 6, column night: schedule.csv has no such night. Found: S01-05" in aside
 
 
 def test_a_score_without_a_recording_is_told_and_does_not_enter(planned, capsys):
@@ -258,8 +258,8 @@ def test_a_score_without_a_recording_is_told_and_does_not_enter(planned, capsys)
 @pytest.mark.parametrize(
     ("endpoint", "said"),
     [
-        ("fast_spindle_density_per_min|NREM|C9", "allowed: fast_spindle_density_per_min|NREM|C3"),
-        ("day_pvt||", "has no column in nights.csv; allowed: day_kss"),
+        ("fast_spindle_density_per_min|NREM|C9", "Allowed: fast_spindle_density_per_min|NREM|C3"),
+        ("day_pvt||", "has no column in nights.csv. Allowed: day_kss"),
     ],
 )
 def test_an_endpoint_that_no_night_has_is_refused_while_it_can_be_put_right(planned, capsys, endpoint, said):
@@ -427,7 +427,7 @@ def test_earlier_nights_of_several_sleepers_tell_whose_they_are(tmp_path):
     found = folders.collect_earlier_nights(study, tmp_path / "old")
     assert dict(zip(found["night"], found["subject"], strict=True)) == {"S1-001": "S1", "S10-001": "S10"}
     make_night(tmp_path / "old", "other-001", {("tst_min", "", ""): 400.0})
-    with pytest.raises(EegSleepError, match="whose night other-001 is"):
+    with pytest.raises(EegSleepError, match="night other-001 does not tell whose it is"):
         folders.collect_earlier_nights(study, tmp_path / "old")
 
 
