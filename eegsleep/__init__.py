@@ -6,7 +6,7 @@ The flow, each step a function on the one before::
 
     recording = es.read_recording("night.edf")
     night = es.analyze_night(recording)
-    es.save_night(night, "nights", {"report.html": es.render_night(night)})
+    es.save_night(night, "nights", {"report.html": es.render_night(night, recording)})
 
 The same in one call, with everything `eegsleep score` can be asked for::
 

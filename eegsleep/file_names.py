@@ -8,3 +8,6 @@ NIGHTS_FILE = "nights.csv"  # beside study.toml: the nights of a study; in a fol
 PROVENANCE_FILE = "provenance.json"  # written last, so that a night folder with one is complete
 REFERENCE_FILE = "reference.csv"  # an expert's stages, kept beside ours
 REPORT_FILE = "report.html"
+TRACE_FILE = "trace.js"  # the signal of a night, beside its report in a folder of many nights
+BEFORE_FILE = "hypnogram-before.csv"  # the stages before they were edited by hand
+EVENTS_FILE = "events-edited.csv"  # events rejected by hand, and arousals

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TIME_LIMIT_S, _MAX_TIME_S = 1800.0, 1e6
 # What a job names of files; a worker stands in another folder than the command.
-_PATHS = ("file", "hypnogram", "reference", "calibration")
+_PATHS = ("file", "hypnogram", "reference", "calibration", "events")
 
 
 class Standing(NamedTuple):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from eegsleep.errors import TableError
 from eegsleep.hypnograms.codings import CODINGS, check_coding, is_marked, read_labels
+from eegsleep.hypnograms.edited import is_edited, read_edited
 from eegsleep.hypnograms.scoring import Clock, Scoring, align_scoring, build_scoring, is_invented
 from eegsleep.hypnograms.text import read_domino, read_remlogic, read_table_text
 from eegsleep.hypnograms.wfdb import is_wfdb_annotations, read_wfdb
@@ -95,7 +96,7 @@ def _read(content: bytes, coding: str | None, epoch_s: float | None) -> Scoring:
         return read_domino(text)
     if re.search(r"\tSLEEP-(S\d|REM|MT|UNSCORED)\t", text) and "Sleep Stage" in text:
         return read_remlogic(text)
-    return read_table_text(text, coding, epoch_s)
+    return read_edited(text) if is_edited(head) else read_table_text(text, coding, epoch_s)
 
 
 def _decode(content: bytes) -> str:

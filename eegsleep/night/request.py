@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
     from eegsleep.config import Settings
     from eegsleep.events.calibration import Calibration
+    from eegsleep.events.edited import EventEdits
     from eegsleep.hypnograms.scoring import Scoring
     from eegsleep.recording.recording import Recording
     from eegsleep.staging.lights import Lights
 
 # Files beside the recording that a night may be asked to use; their content counts, not their name.
-FILES = ("hypnogram", "reference", "calibration")
+FILES = ("hypnogram", "reference", "calibration", "events")
 
 
 def hash_request(
@@ -43,7 +44,9 @@ def hash_request(
         As `package_versions` gives them.
     """
     coding = asked["coding"] if files["hypnogram"] or files["reference"] else None
-    return fingerprint(inputs, {**asked, "coding": coding}, dict(files), settings.to_dict(), dict(versions))
+    # a night asked for without edited events is the same as before there were such files
+    given = {name: digest for name, digest in files.items() if digest or name != "events"}
+    return fingerprint(inputs, {**asked, "coding": coding}, given, settings.to_dict(), dict(versions))
 
 
 def request_of_night(
@@ -55,13 +58,14 @@ def request_of_night(
     hypnogram: pd.DataFrame | Scoring | None,
     reference: Scoring | None,
     calibration: Calibration | None,
+    events: EventEdits | None = None,
 ) -> str:
     """Return the hash of what a night was asked for, or nothing if a part of it was not asked for in words or files.
 
     A night that was made from a table of stages or from lights given in seconds cannot be asked for by a command;
     its hash is empty, and a batch makes it anew.
     """
-    given = {"hypnogram": hypnogram, "reference": reference, "calibration": calibration}
+    given = {"hypnogram": hypnogram, "reference": reference, "calibration": calibration, "events": events}
     files = {name: getattr(part, "sha256", None) if part is not None else "" for name, part in given.items()}
     codings = {part.coding for part in (hypnogram, reference) if part is not None and hasattr(part, "coding")}
     is_in_words = recording.asked is not None and recording.sha256 and (lights is None or lights.asked is not None)
