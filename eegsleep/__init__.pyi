@@ -71,12 +71,12 @@ from .study.checks import run_checks as run_checks
 from .study.comparison.compare import Comparison as Comparison
 from .study.comparison.compare import compare_nights as compare_nights
 from .study.comparison.relations import relate_next_day as relate_next_day
+from .study.comparison.save import save_comparison as save_comparison
 from .study.declared.manifest import read_study as read_study
 from .study.declared.manifest import write_template as write_template
 from .study.declared.protocol import Study as Study
 from .study.declared.protocol import read_protocol as read_protocol
-from .study.folder import collect_markers as collect_markers
-from .study.folder import save_comparison as save_comparison
+from .study.night_folders import collect_markers as collect_markers
 from .study.planning.plan import Plan as Plan
 from .study.planning.plan import draw_plan as draw_plan
 from .study.planning.plan import measure_spreads as measure_spreads

@@ -5,6 +5,7 @@ from __future__ import annotations
 NIGHTS_FOLDER = "eegsleep-nights"  # where night folders are made, unless another is named
 STUDY_FILE = "study.toml"
 NIGHTS_FILE = "nights.csv"  # beside study.toml: the nights of a study; in a folder of nights: their markers
+SCHEDULE_FILE = "schedule.csv"  # beside study.toml: the schedule that `eegsleep plan` drew
 PROVENANCE_FILE = "provenance.json"  # written last, so that a night folder with one is complete
 REFERENCE_FILE = "reference.csv"  # an expert's stages, kept beside ours
 REPORT_FILE = "report.html"

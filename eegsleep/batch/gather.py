@@ -18,7 +18,7 @@ from eegsleep.report.compose import share_plotly
 from eegsleep.report.hypnogram_strip import LETTERS
 from eegsleep.report.index_page import Glance, render_index
 from eegsleep.report.looks import main_channel
-from eegsleep.study.masking.lock import agree_provenance
+from eegsleep.study.night_folders import check_made_alike
 from eegsleep.tables import (
     HYPNOGRAM,
     JOBS,
@@ -267,7 +267,7 @@ def _tell_unlike(kept: Sequence[_Kept]) -> list[str]:
     subjects = {night.name: night.fixed["subject"] for night in made if night.fixed["subject"]}
     try:
         if made:
-            agree_provenance({night.name: night.provenance for night in made}, subjects)
+            check_made_alike({night.name: night.provenance for night in made}, subjects)
     except EegSleepError as error:
         return [str(error)[:1].upper() + str(error)[1:]]
     except (KeyError, AttributeError, TypeError):

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.report.numbers import format_number, number_range, p_value, signed_number
-from eegsleep.study.comparison.relations import MIN_NIGHTS
+from eegsleep.study.comparison.relations import MIN_RELATED_NIGHTS
 from eegsleep.study.comparison.verdicts import FALSE_DISCOVERY_RATE
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def describe_next_day(
         "reason": str(reasons.index[0]) if len(reasons) and known.empty else "",
         "n_missing": len(relations) - len(known),
         "rate": f"{100 * FALSE_DISCOVERY_RATE:.0f} %",
-        "least": MIN_NIGHTS,
+        "least": MIN_RELATED_NIGHTS,
         "several": bool((known["n_subjects"] > 1).any()),
         "tested": bool(known["p"].notna().any()),
     }

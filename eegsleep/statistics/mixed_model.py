@@ -1,7 +1,7 @@
 """Linear mixed models for nights within subjects, by REML, with degrees of freedom for few subjects.
 
-The Python libraries we know lack these degrees of freedom, need R, or are first releases, so they stand
-here, checked against printed output of lme4, lmerTest and pbkrtest. Everything is summed over
+The Python libraries we know do not compute these degrees of freedom, need R, or are first releases. This module
+is checked against printed output of lme4, lmerTest and pbkrtest. Everything is summed over
 subjects; no matrix larger than the nights of one subject is formed.
 """
 
@@ -18,14 +18,14 @@ from eegsleep.errors import SettingsError
 from eegsleep.statistics.effects import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
 
 Method = Literal["kenward-roger", "satterthwaite"]
-_BOUNDARY = 1e-4  # relative standard deviation of a random effect that is as good as none
+_BOUNDARY = 1e-4  # a random effect with a smaller relative standard deviation counts as none
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,15 @@ class MixedModel:
     criterion : float
         REML criterion, minus twice the restricted log likelihood, as lme4 prints it.
     singular : bool
-        Whether a random effect came out as none, or as a multiple of another.
+        Whether the variance of a random effect was estimated as 0, or one random effect as a multiple of another.
     n_nights, n_subjects : int
-        What entered.
+        Numbers of nights with a value and of subjects.
+    phi : ndarray, shape (n_fixed, n_fixed)
+        Covariance of the fixed effects before any correction.
+    p, q : ndarray
+        First and second sums over the variance parameters, as Kenward and Roger name them.
+    expected, observed : ndarray, shape (n_variances, n_variances)
+        Information about the variance parameters.
     """
 
     beta: Floats
@@ -56,17 +62,17 @@ class MixedModel:
     singular: bool
     n_nights: int
     n_subjects: int
-    _phi: Floats = field(repr=False)
-    _p: Floats = field(repr=False)
-    _q: Floats = field(repr=False)
-    _expected: Floats = field(repr=False)
-    _observed: Floats = field(repr=False)
+    phi: Floats = field(repr=False)
+    p: Floats = field(repr=False)
+    q: Floats = field(repr=False)
+    expected: Floats = field(repr=False)
+    observed: Floats = field(repr=False)
 
 
 def fit_mixed_model(
     y: ArrayLike,
     x: ArrayLike,
-    subjects: Sequence,
+    subjects: ArrayLike,
     z: ArrayLike | None = None,
     *,
     correlated: bool = True,
@@ -79,12 +85,22 @@ def fit_mixed_model(
         Night values; a night whose value is NaN is left out.
     x : array_like, shape (n_nights, n_fixed)
         Fixed effects, the constant among them.
-    subjects : sequence, shape (n_nights,)
+    subjects : array_like, shape (n_nights,)
         Whose night it is.
     z : array_like, shape (n_nights, n_random), optional
         Random effects; by default a random intercept.
     correlated : bool
         Whether the random effects of a subject may be correlated.
+
+    Returns
+    -------
+    MixedModel
+
+    Raises
+    ------
+    SettingsError
+        If the model cannot be fitted: fewer than two subjects, fixed effects that depend on each other linearly, or
+        values without variance that the fixed effects leave, or within subjects.
 
     References
     ----------
@@ -102,7 +118,7 @@ def fit_mixed_model(
             found=f"{len(names)} subjects, {n} nights, {k} fixed effects",
         )
     plain = np.linalg.lstsq(x[kept], y[kept], rcond=None)[0]
-    rest = y - x @ plain  # fitted in place of y, for the sums of values far from 0 would lose their digits
+    rest = y - x @ plain  # fitted in place of y, because sums of values far from 0 lose digits
     spread = np.abs(rest[kept]).max()
     if not spread > 1e-10 * np.abs(y[kept]).max():
         raise SettingsError("a mixed model needs values that vary beyond its fixed effects", found="none that do")
@@ -145,15 +161,16 @@ def fit_mixed_model(
     return MixedModel(beta, se, covariance, residual, value, singular, n, len(names), phi, p, q, expected, observed)
 
 
-def _minimize(criterion, start: Floats, free: list[tuple[int, int]]) -> Floats:  # noqa: ANN001
+def _minimize(criterion: Callable[[Floats], float], start: Floats, free: list[tuple[int, int]]) -> Floats:
     bounds = [(0, None) if i == j else (None, None) for i, j in free]
     options = {"ftol": 1e-12, "gtol": 1e-7}
     found = optimize.minimize(criterion, start, method="L-BFGS-B", bounds=bounds, options=options)
-    if min(found.x[index] for index, (i, j) in enumerate(free) if i == j) < 1e-2:  # a boundary may be a trap
+    if min(found.x[index] for index, (i, j) in enumerate(free) if i == j) < 1e-2:
+        # the search may have stopped at a boundary too early
         again = optimize.minimize(criterion, 0.3 * start, method="L-BFGS-B", bounds=bounds, options=options)
         found = min(found, again, key=lambda result: result.fun)
     theta = found.x
-    for index, (i, j) in enumerate(free):  # the flat neighbourhood of a boundary: take the boundary itself
+    for index, (i, j) in enumerate(free):  # the criterion is flat beside a boundary: take the boundary itself
         if i == j and theta[index] < 1e-3:
             at_zero = theta.copy()
             at_zero[index] = 0.0
@@ -231,9 +248,7 @@ def _pieces(stacks: list[tuple], covariance: Floats, residual: float, free: list
     return beta, phi, p, q, full / 2, quadratic - linear @ phi @ linear.T - full / 2, score
 
 
-def estimate_contrast(
-    model: MixedModel, contrast: ArrayLike, method: Method = "kenward-roger", alpha: float = 0.05
-) -> Estimate:
+def estimate_contrast(model: MixedModel, contrast: ArrayLike, method: Method = "kenward-roger") -> Estimate:
     """Return one linear combination of the fixed effects, tested with small-sample degrees of freedom.
 
     Parameters
@@ -244,8 +259,11 @@ def estimate_contrast(
         Weights of the fixed effects.
     method : {"kenward-roger", "satterthwaite"}
         Kenward-Roger also corrects the standard error; t is then the root of its scaled F.
-    alpha : float
-        One minus the confidence of the interval.
+
+    Returns
+    -------
+    Estimate
+        With the 95 % interval; NaN but for the estimate and its standard error where no degrees of freedom are left.
 
     References
     ----------
@@ -255,23 +273,23 @@ def estimate_contrast(
     c = np.asarray(contrast, dtype=float)
     estimate = float(c @ model.beta)
     if method == "satterthwaite":
-        variance = float(c @ model._phi @ c)  # noqa: SLF001
-        slope = np.array([-c @ model._phi @ p @ model._phi @ c for p in model._p])  # noqa: SLF001
-        spread = float(slope @ np.linalg.pinv(model._observed) @ slope)  # noqa: SLF001
+        variance = float(c @ model.phi @ c)
+        slope = np.array([-c @ model.phi @ p @ model.phi @ c for p in model.p])
+        spread = float(slope @ np.linalg.pinv(model.observed) @ slope)
         se, df = math.sqrt(variance), 2 * variance**2 / spread if spread > 0 else math.inf
     else:
         se, df = _kenward_roger(model, c)
     if not (se > 0 and df > 0):
         return Estimate(estimate, se, math.nan, math.nan, math.nan, math.nan, math.nan)
     t = estimate / se
-    half = stats.t.isf(alpha / 2, df) * se
+    half = stats.t.isf(0.025, df) * se
     return Estimate(estimate, se, df, t, float(2 * stats.t.sf(abs(t), df)), estimate - half, estimate + half)
 
 
 def _kenward_roger(model: MixedModel, c: Floats) -> tuple[float, float]:
     """Return the standard error, the scale of F included, and the degrees of freedom."""
-    phi, p, q = model._phi, model._p, model._q  # noqa: SLF001
-    w = np.linalg.pinv(model._expected)  # noqa: SLF001
+    phi, p, q = model.phi, model.p, model.q
+    w = np.linalg.pinv(model.expected)
     every = range(len(p))
     middle = sum(w[r, s] * (q[r, s] - p[r] @ phi @ p[s]) for r in every for s in every)
     adjusted = float(c @ (phi + 2 * phi @ middle @ phi) @ c)
@@ -285,7 +303,7 @@ def _kenward_roger(model: MixedModel, c: Floats) -> tuple[float, float]:
     g = (2 * a1 - 5 * a2) / (3 * a2)
     below = 3 + 2 * (1 - g)
     c1, c2, c3 = g / below, (1 - g) / below, (3 - g) / below
-    # Written so that 4 degrees of freedom (a division by zero in the paper's form) come out as 4.
+    # Written so that 4 degrees of freedom, where the form in the paper divides by zero, are found as 4.
     shrink = 1.0 if abs(1 - a2) < 1e-14 else (1 - c2 * b) / (1 - a2)
     inverse = shrink**2 * (1 - c3 * b) / (1 + c1 * b) if 1 + c1 * b else 1.0
     if inverse == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import stats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_TIE = 1e-10  # relative; statistics that differ by rounding only are ties
+_TIE = 1e-10  # relative; statistics that are closer differ by rounding only and count as equal
 
 
 def max_t(drawn: ArrayLike, observed: ArrayLike) -> Floats:
@@ -26,6 +27,10 @@ def max_t(drawn: ArrayLike, observed: ArrayLike) -> Floats:
         extreme; the schedule followed is among them.
     observed : array_like, shape (n_markers,)
         The same for the schedule followed; NaN for a marker that cannot be tested, which gets NaN.
+
+    Returns
+    -------
+    ndarray, shape (n_markers,)
 
     References
     ----------
@@ -44,13 +49,13 @@ def max_t(drawn: ArrayLike, observed: ArrayLike) -> Floats:
 
 
 def score_by_rank(drawn: ArrayLike, observed: ArrayLike) -> tuple[Floats, Floats]:
-    """Return statistics of several markers as scores whose maximum `max_t` may take, whatever their shapes.
+    """Return the statistics of several markers as scores that `max_t` can compare between markers.
 
     The score of a schedule is the number of schedules that are less extreme for the same marker, so that
-    max-T over scores is step-down min-P: never above Holm. Statistics alone will not do: in phases the redraws of
-    a marker with a large effect reach 1.8 root mean squares at most, those of a marker without one 2.8, and an
-    effect of 4 standard deviations with p = .002 came out as .15. Equal ranks are told apart by
-    the statistic, without which three markers and 70 schedules could never reach .05.
+    max-T over scores is step-down min-P, which is never above Holm. The statistics themselves cannot be compared: in
+    a study of phases the redraws of a marker with a large effect reach 1.8 root mean squares at most, those of a
+    marker without one 2.8, and an effect of 4 standard deviations with p = .002 was adjusted to .15. Schedules of
+    equal rank are ordered by the statistic; without that, three markers and 70 schedules could never reach .05.
 
     Parameters
     ----------
@@ -59,6 +64,12 @@ def score_by_rank(drawn: ArrayLike, observed: ArrayLike) -> tuple[Floats, Floats
         the schedule followed is among them. In units that are roughly alike for all markers.
     observed : array_like, shape (n_markers,)
         The same for the schedule followed, NaN for a marker that cannot be tested.
+
+    Returns
+    -------
+    scores : ndarray, shape (n_markers, n_schedules)
+    own : ndarray, shape (n_markers,)
+        Of the schedule followed. Both are NaN for a marker that cannot be tested.
 
     References
     ----------
@@ -75,31 +86,51 @@ def score_by_rank(drawn: ArrayLike, observed: ArrayLike) -> tuple[Floats, Floats
 
 
 def benjamini_hochberg(p: ArrayLike) -> Floats:
-    """Return p-values adjusted for the false discovery rate; NaN stays NaN and is not counted.
+    """Return p-values adjusted for the false discovery rate.
+
+    Parameters
+    ----------
+    p : array_like, shape (n_tests,)
+        NaN for a marker that was not tested, which is not counted.
+
+    Returns
+    -------
+    ndarray, shape (n_tests,)
+        NaN where `p` is.
 
     References
     ----------
     Benjamini & Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x
     """
-    return _adjusted(p, lambda p_sorted: np.minimum.accumulate((p_sorted * _factors(p_sorted))[::-1])[::-1])
+    raw = np.asarray(p, dtype=float)
+    adjusted, tested = np.full(raw.shape, np.nan), np.isfinite(raw)
+    if tested.any():
+        adjusted[tested] = stats.false_discovery_control(raw[tested])
+    return adjusted
 
 
 def holm(p: ArrayLike) -> Floats:
-    """Return p-values adjusted by Holm's step-down Bonferroni; NaN stays NaN and is not counted."""
-    return _adjusted(p, lambda p_sorted: np.maximum.accumulate(p_sorted * np.arange(len(p_sorted), 0, -1)))
+    """Return p-values adjusted by Holm's step-down Bonferroni, which bounds the family-wise error.
 
+    Parameters
+    ----------
+    p : array_like, shape (n_tests,)
+        NaN for a marker that was not tested, which is not counted.
 
-def _factors(p_sorted: Floats) -> Floats:
-    return len(p_sorted) / np.arange(1, len(p_sorted) + 1)
+    Returns
+    -------
+    ndarray, shape (n_tests,)
+        NaN where `p` is.
 
-
-def _adjusted(p: ArrayLike, rule) -> Floats:  # noqa: ANN001
-    p = np.asarray(p, dtype=float)
-    result = np.full(p.shape, np.nan)
-    tested = np.flatnonzero(np.isfinite(p))
-    order = tested[np.argsort(p[tested], kind="stable")]
-    result[order] = np.minimum(rule(p[order]), 1.0)
-    return result
+    References
+    ----------
+    Holm 1979, Scandinavian Journal of Statistics 6, 65-70.
+    """
+    raw = np.asarray(p, dtype=float)
+    adjusted, tested = np.full(raw.shape, np.nan), np.flatnonzero(np.isfinite(raw))
+    order = tested[np.argsort(raw[tested], kind="stable")]
+    adjusted[order] = np.minimum(np.maximum.accumulate(raw[order] * np.arange(len(order), 0, -1)), 1.0)
+    return adjusted
 
 
 def gate_families(
@@ -119,7 +150,14 @@ def gate_families(
     q : float
         False discovery rate inside a family.
     opened : bool
-        Whether what stands before the first family (the primary endpoints) held a rejection.
+        Whether a primary endpoint, which is tested before the first family, was rejected.
+
+    Returns
+    -------
+    adjusted : dict of str to ndarray
+        p-values of each family, in the order given.
+    is_open : dict of str to bool
+        Whether a family is tested.
     """
     adjusted = {family: benjamini_hochberg(p) for family, p in p_by_family.items()}
     is_open = dict.fromkeys(p_by_family, False)

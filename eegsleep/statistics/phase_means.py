@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
 
 
-def enter_phase(schedules: Bools, wash_out_nights: int = 0) -> NDArray[np.int16]:
+def number_phases(schedules: Bools, wash_out_nights: int = 0) -> NDArray[np.int16]:
     """Return the phase of each night of each schedule, counted from 0; -1 for the nights of its wash-out.
 
     Parameters
@@ -22,6 +22,10 @@ def enter_phase(schedules: Bools, wash_out_nights: int = 0) -> NDArray[np.int16]
         True in the second condition.
     wash_out_nights : int
         Nights at the start of each phase that do not enter.
+
+    Returns
+    -------
+    ndarray of int, shape (n_schedules, n_nights)
     """
     phase = np.zeros(schedules.shape, dtype=np.int16)
     place = np.zeros(len(schedules), dtype=np.int16)
@@ -54,13 +58,13 @@ def difference_of_phase_means(
     Returns
     -------
     difference : ndarray, shape (n_markers, n_schedules)
-        Without meaning where a condition has no night.
+        Meaningless where a condition has no night.
     slope : ndarray, shape (n_markers, n_schedules)
-        The same of the schedule followed: how much a shift of its second condition moves the difference.
+        How much a shift of the nights of the second condition, as followed, changes the difference.
     fewest : ndarray of int, shape (n_markers, n_schedules)
         Nights of the condition that has fewer.
     """
-    phase = enter_phase(schedules, wash_out_nights)
+    phase = number_phases(schedules, wash_out_nights)
     there = np.isfinite(values)
     counted = there.T.astype(float)
     columns = np.where(there, values, 0.0).T, counted * assigned[:, np.newaxis]
@@ -82,8 +86,19 @@ def difference_of_phase_means(
 
 
 def weigh_phases(schedules: Bools, wash_out_nights: int = 0) -> Floats:
-    """Return, by schedule and night, the weights whose sum with complete values is the difference of phase means."""
-    phase = enter_phase(schedules, wash_out_nights)
+    """Return the weight of each night in the difference of phase means, where every night has a value.
+
+    Parameters
+    ----------
+    schedules : ndarray of bool, shape (n_schedules, n_nights)
+    wash_out_nights : int
+        Nights at the start of each phase that do not enter.
+
+    Returns
+    -------
+    ndarray, shape (n_schedules, n_nights)
+    """
+    phase = number_phases(schedules, wash_out_nights)
     weights = np.zeros(schedules.shape)
     n_phases = np.zeros((2, len(schedules), 1))
     for k in range(int(phase.max()) + 1):

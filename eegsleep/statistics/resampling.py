@@ -2,8 +2,8 @@
 
 Every statistic here is linear in the night values, so that under a constant shift (values minus
 `delta` on the nights of the second condition) the statistic of draw `b` is `a_b - delta * c_b`. Each
-draw is then as extreme as the schedule that was followed on one stretch of `delta` around the
-estimate, and the ends of the interval are order statistics of those stretches: exact, without a
+draw is then at least as extreme as the schedule that was followed over one range of `delta` around the
+estimate, and the ends of the interval are order statistics of the ends of those ranges: exact, without a
 search, and with the same draws for every marker.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from eegsleep.errors import SettingsError
 from eegsleep.statistics.multiplicity import score_by_rank
-from eegsleep.statistics.phase_means import difference_of_phase_means, enter_phase
+from eegsleep.statistics.phase_means import difference_of_phase_means, number_phases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,23 +26,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-
-# Eight nights, four and four, are the fewest whose complete randomisation reaches p <= .05 (2 of 70);
-# a longer schedule with most nights missing must not pass for more than its nights.
+# Eight nights, four and four, are the fewest whose complete randomisation reaches p <= .05 (2 of 70). A longer
+# schedule of which fewer nights have a value gives no finding either.
 MIN_NIGHTS = 8
 
 Statistic = Literal["difference", "phase means"]
-Alternative = Literal["two-sided", "greater", "less"]
-MIN_PER_ARM = 2  # a draw that leaves an arm fewer values counts as extreme (De et al. 2020)
-_TIE = 1e-10  # relative; statistics that differ by rounding only are ties
+MIN_PER_ARM = 2  # a draw that leaves a condition fewer values counts as extreme (De et al. 2020)
+_TIE = 1e-10  # relative; statistics that are closer differ by rounding only and count as equal
 _SINGULAR = 1e-9
 
 
@@ -65,9 +56,6 @@ class Schedule:
         The adjusted difference, or the mean of phase means.
     wash_out_nights : int
         Nights dropped at the start of each phase, in every redrawn schedule too; "phase means" only.
-    centred : bool
-        Whether extreme is what lies far from the mean over the schedules, or far from 0; "phase means" only.
-        With a first condition that is fixed, time alone moves that mean away from 0.
     """
 
     assigned: Bools
@@ -77,7 +65,6 @@ class Schedule:
     covariates: Floats | None = None
     statistic: Statistic = "difference"
     wash_out_nights: int = 0
-    centred: bool = True
 
     def __post_init__(self) -> None:
         n_nights = len(self.assigned)
@@ -109,12 +96,19 @@ class Schedule:
 
 @dataclass(frozen=True)
 class ShiftStatistics:
-    """The statistic of every schedule for every marker, as a line in the shift: `a - delta * c`.
+    """The statistic of every schedule for every marker, as a line in the shift `delta`: `a - delta * c`.
 
-    `a`, `c` and `extreme` have shape (n_markers, n_schedules); `observed_a` and `observed_c` (n_markers,)
-    are the schedule that was followed. `extreme` marks draws that count whatever the values are.
-    `estimate` is second minus first condition in the unit of the values, NaN where there is none;
-    `n_first` and `n_second` count the nights that inform it.
+    Attributes
+    ----------
+    a, c : ndarray, shape (n_markers, n_schedules)
+    extreme : ndarray of bool, shape (n_markers, n_schedules)
+        Draws that count as extreme whatever the values are, because a condition has too few.
+    observed_a, observed_c : ndarray, shape (n_markers,)
+        Of the schedule that was followed.
+    estimate : ndarray, shape (n_markers,)
+        Second minus first condition in the unit of the values; NaN where there is none.
+    n_first, n_second : ndarray of int, shape (n_markers,)
+        Nights that the estimate rests on.
     """
 
     a: Floats
@@ -137,12 +131,12 @@ def _basis(covariates: Floats | None, available: Bools) -> Floats:
     return basis
 
 
-def _adjusted(values: Floats, schedule: Schedule) -> tuple:
-    """Return lines in the shift, poor draws and nights used, for the adjusted difference.
+def _adjusted(values: Floats, schedule: Schedule) -> tuple[Floats, Floats, Bools, Bools]:
+    """Return `a`, `c`, `extreme` and the nights used, for the adjusted difference.
 
-    With values and schedules freed of the covariates and schedules scaled to unit length, their product
-    orders schedules as the t statistic of the condition in a regression on the covariates does, since
-    the residual sum of squares is shared.
+    Values and schedules are replaced by their residuals after a regression on the covariates, and schedules are
+    scaled to unit length. Their product then orders schedules as the t statistic of the condition in that regression
+    does, because the residual sum of squares is the same for all.
     """
     patterns, member = np.unique(np.isfinite(values), axis=0, return_inverse=True)
     member = member.ravel()
@@ -167,9 +161,9 @@ def _adjusted(values: Floats, schedule: Schedule) -> tuple:
 
 
 def _free(row: Floats, basis: Floats) -> Floats:
-    """Return a row without what the basis explains; what is left of equal values by rounding is nothing."""
+    """Return the residual of a row after projection on the basis; one that is rounding only becomes 0."""
     left = row - basis @ (basis.T @ row)
-    left -= basis @ (basis.T @ left)  # twice: or a schedule and its mirror image would not tie to the last digit
+    left -= basis @ (basis.T @ left)  # twice, so that a schedule and its mirror image are equal to the last digit
     return left if np.abs(left).max() > 1e-13 * np.abs(row).max() else np.zeros(row.shape)
 
 
@@ -186,7 +180,12 @@ def shift_statistics(values: ArrayLike, schedule: Schedule) -> ShiftStatistics:
     Returns
     -------
     ShiftStatistics
-        NaN where the schedule followed leaves an arm fewer than two values.
+        NaN where the schedule followed leaves a condition fewer than two values.
+
+    Raises
+    ------
+    SettingsError
+        If the values do not have one column for each night of the schedule.
     """
     values = np.atleast_2d(np.asarray(values, dtype=np.float64))
     if values.ndim != 2 or values.shape[1] != len(schedule.assigned):
@@ -200,22 +199,23 @@ def shift_statistics(values: ArrayLike, schedule: Schedule) -> ShiftStatistics:
         out = schedule.wash_out_nights
         a, c, fewest = difference_of_phase_means(schedule.stacked, values, schedule.assigned, out)
         extreme = fewest < MIN_PER_ARM
-        used = np.isfinite(values) & (enter_phase(schedule.assigned[np.newaxis], out) >= 0)
+        used = np.isfinite(values) & (number_phases(schedule.assigned[np.newaxis], out) >= 0)
     else:
         a, c, extreme, used = _adjusted(values, schedule)
     counts = [(used & ~schedule.assigned).sum(axis=1), (used & schedule.assigned).sum(axis=1)]
     kept = slice(1 if schedule.complete else 0, None)
     a[extreme[:, 0]] = np.nan
     estimate = np.divide(a[:, 0], c[:, 0], out=np.full(len(values), np.nan), where=c[:, 0] > 0)
-    if schedule.statistic == "phase means" and schedule.centred:
-        # Not symmetric about 0: the first phase may be fixed, and time runs.
+    if schedule.statistic == "phase means":
+        # Extreme is what lies far from the mean over the schedules and not from 0: where the first condition is
+        # fixed, a trend over the nights alone moves that mean away from 0.
         a -= _mean_of_judged(a[:, kept], extreme[:, kept])
         c -= _mean_of_judged(c[:, kept], extreme[:, kept])
     return ShiftStatistics(a[:, kept], c[:, kept], extreme[:, kept], a[:, 0], c[:, 0], estimate, counts[0], counts[1])
 
 
 def _level(values: Floats) -> Floats:
-    """Return the first value of each marker: without it, rounding does not grow with the distance from 0."""
+    """Return the first value of each marker: with it subtracted, rounding does not grow with the distance from 0."""
     there = np.isfinite(values)
     first = np.take_along_axis(values, there.argmax(axis=1)[:, np.newaxis], axis=1)
     return np.where(there.any(axis=1, keepdims=True), first, 0.0)
@@ -227,30 +227,43 @@ def _mean_of_judged(line: Floats, extreme: Bools) -> Floats:
     return np.where(extreme, 0.0, line).sum(axis=1, keepdims=True) / np.where(n, n, np.nan)
 
 
-def p_of_shift(statistics: ShiftStatistics, shift: ArrayLike = 0.0, alternative: Alternative = "two-sided") -> Floats:
-    """Return the p-value of each marker against a constant shift of the second condition.
+def p_of_no_shift(statistics: ShiftStatistics) -> Floats:
+    """Return the two-sided p-value of each marker against no difference between the conditions.
+
+    Parameters
+    ----------
+    statistics : ShiftStatistics
+
+    Returns
+    -------
+    ndarray, shape (n_markers,)
+        NaN for a marker that the schedule followed leaves without a statistic.
 
     References
     ----------
     Phipson & Smyth 2010, doi:10.2202/1544-6115.1585: a p-value by random draws is never zero.
     """
-    shift = np.broadcast_to(np.asarray(shift, dtype=float), statistics.observed_a.shape)
-    drawn = statistics.a - shift[:, np.newaxis] * statistics.c
-    seen = (statistics.observed_a - shift * statistics.observed_c)[:, np.newaxis]
-    if alternative == "two-sided":
-        drawn, seen = np.abs(drawn), np.abs(seen)
-    elif alternative == "less":
-        drawn, seen = -drawn, -seen
+    drawn, seen = np.abs(statistics.a), np.abs(statistics.observed_a)[:, np.newaxis]
     with np.errstate(invalid="ignore"):
-        tolerance = _TIE * np.maximum(np.abs(seen), np.max(np.abs(statistics.a), axis=1, keepdims=True))
+        tolerance = _TIE * np.maximum(seen, np.max(drawn, axis=1, keepdims=True))
         hits = (drawn >= seen - tolerance) | statistics.extreme
     return np.where(np.isfinite(seen[:, 0]), hits.mean(axis=1), np.nan)
 
 
-def interval_of_shift(statistics: ShiftStatistics, alpha: float = 0.05) -> tuple[Floats, Floats]:
+def interval_of_shift(statistics: ShiftStatistics, alpha: float) -> tuple[Floats, Floats]:
     """Return the shifts that the two-sided test at `alpha` does not reject: lower and upper ends.
 
-    An end is infinite where the mechanism has too few schedules to reject any shift at `alpha`.
+    Parameters
+    ----------
+    statistics : ShiftStatistics
+    alpha : float
+        One minus the confidence of the interval; below 1.
+
+    Returns
+    -------
+    low, high : ndarray, shape (n_markers,)
+        In the unit of the values. Infinite where the mechanism has too few schedules to reject any shift at `alpha`;
+        NaN for a marker without a statistic.
 
     References
     ----------
@@ -258,15 +271,14 @@ def interval_of_shift(statistics: ShiftStatistics, alpha: float = 0.05) -> tuple
     """
     a, c = statistics.a, statistics.c
     a0, c0 = statistics.observed_a[:, np.newaxis], statistics.observed_c[:, np.newaxis]
-    # A draw steeper than the schedule followed would leave a gap in the interval; it counts everywhere.
+    # A draw whose statistic falls faster with the shift than the one followed would leave a gap in the interval; it
+    # counts as extreme at every shift.
     steep = (np.abs(c) >= c0 * (1 - 1e-9)) | statistics.extreme
     with np.errstate(divide="ignore", invalid="ignore"):
         one, two = (a0 - a) / (c0 - c), (a0 + a) / (c0 + c)
         lower = np.where(steep, -np.inf, np.minimum(one, two))
         upper = np.where(steep, np.inf, np.maximum(one, two))
-    rank = math.floor(alpha * a.shape[1] + 1e-9)  # so many draws may be left out
-    if rank >= a.shape[1]:
-        raise SettingsError("an interval needs alpha below 1", found=f"{alpha:g}")
+    rank = math.floor(alpha * a.shape[1] + 1e-9)  # the number of draws that may be less extreme
     low = np.partition(lower, rank, axis=1)[:, rank]
     high = -np.partition(-upper, rank, axis=1)[:, rank]
     slope = np.where(statistics.observed_c > 0, statistics.observed_c, np.inf)
@@ -277,70 +289,22 @@ def interval_of_shift(statistics: ShiftStatistics, alpha: float = 0.05) -> tuple
     return np.where(lost, np.nan, low), np.where(lost, np.nan, high)
 
 
-def randomization_p(
-    values: ArrayLike,
-    assigned: Bools,
-    draws: Bools,
-    statistic: Statistic = "difference",
-    *,
-    complete: bool = False,
-    covariates: Floats | None = None,
-    alternative: Alternative = "two-sided",
-    wash_out_nights: int = 0,
-    centred: bool = True,
-) -> Floats:
-    """Return the re-randomisation p-value of each marker, shape (n_markers,).
-
-    Parameters
-    ----------
-    values : array_like, shape (n_markers, n_nights)
-        One value a night, NaN where there is none.
-    assigned : ndarray of bool, shape (n_nights,)
-        The schedule followed, True in the second condition.
-    draws : ndarray of bool, shape (n_draws, n_nights)
-        Schedules redrawn from the mechanism that produced it.
-    statistic, complete, covariates, wash_out_nights, centred
-        See `Schedule`.
-    alternative : {"two-sided", "greater", "less"}
-        Of the second condition over the first.
-    """
-    schedule = Schedule(
-        assigned,
-        draws,
-        complete=complete,
-        covariates=covariates,
-        statistic=statistic,
-        wash_out_nights=wash_out_nights,
-        centred=centred,
-    )
-    return p_of_shift(shift_statistics(values, schedule), 0.0, alternative)
-
-
-def interval_by_inversion(
-    values: ArrayLike,
-    assigned: Bools,
-    draws: Bools,
-    statistic: Statistic = "difference",
-    *,
-    alpha: float = 0.05,
-    complete: bool = False,
-    covariates: Floats | None = None,
-    wash_out_nights: int = 0,
-) -> tuple[Floats, Floats, Floats]:
-    """Return estimate, lower and upper end of the difference of each marker; see `randomization_p`."""
-    schedule = Schedule(
-        assigned, draws, complete=complete, covariates=covariates, statistic=statistic, wash_out_nights=wash_out_nights
-    )
-    statistics = shift_statistics(values, schedule)
-    return (statistics.estimate, *interval_of_shift(statistics, alpha))
-
-
 def extremeness(statistics: ShiftStatistics, markers: Sequence[int] | None = None) -> tuple[Floats, Floats]:
     """Return how extreme each schedule is, on one scale for all markers, and the schedule followed.
 
-    What `multiplicity.max_t` compares between markers: the scores of `multiplicity.score_by_rank`, ties
-    told apart by the statistic in units of its root mean square over the schedules. `markers` are the
-    rows asked for, by default all.
+    These are the scores of `multiplicity.score_by_rank`, which `multiplicity.max_t` compares between markers; ranks
+    that are equal are ordered by the statistic in units of its root mean square over the schedules.
+
+    Parameters
+    ----------
+    statistics : ShiftStatistics
+    markers : sequence of int, optional
+        The rows wanted; by default all.
+
+    Returns
+    -------
+    drawn : ndarray, shape (n_markers, n_schedules)
+    observed : ndarray, shape (n_markers,)
     """
     rows = slice(None) if markers is None else list(markers)
     a, extreme = statistics.a[rows], statistics.extreme[rows]
@@ -351,5 +315,5 @@ def extremeness(statistics: ShiftStatistics, markers: Sequence[int] | None = Non
 
 
 def floor_of_few(n: int, n_of_one: int) -> float:
-    """Return the smallest p-value of `n` nights, `n_of_one` of them of one condition, had their order been free."""
+    """Return the smallest p-value that any order of `n` nights, `n_of_one` of them in one condition, can give."""
     return min(1.0, 2 / math.comb(n, n_of_one))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,9 @@ from eegsleep.markers import CATALOGUE
 from eegsleep.statistics.circular import circular_sd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
+
+    from eegsleep.study.declared.protocol import Study
 
     Floats = NDArray[np.float64]
 
@@ -43,7 +43,9 @@ class Arrangement:
     Attributes
     ----------
     nights : DataFrame
-        Their rows of the study, by sleeper and date; `rows` are their places in it.
+        Their rows in the nights of the study, sorted by sleeper and date.
+    rows : ndarray of int, shape (n_nights,)
+        Where these rows are in the nights of the study.
     assigned : ndarray of bool, shape (n_nights,)
         True on compound nights (on nights of the second code while the codes are masked).
     entries : DataFrame
@@ -51,7 +53,9 @@ class Arrangement:
     value, clean_min, low, high, expected : ndarray, shape (n_markers, n_nights)
         What the nights measured; NaN where there is none, and for excluded nights.
     before : ndarray, shape (n_markers, n_nights_before)
-        The markers of nights before each sleeper's first condition; `before_subjects` says whose they are.
+        The markers of nights before each sleeper's first condition.
+    before_subjects : ndarray, shape (n_nights_before,)
+        Whose nights these are.
     """
 
     nights: pd.DataFrame
@@ -79,8 +83,19 @@ class Arrangement:
         return (dates - first).dt.days.to_numpy(dtype=float)
 
 
-def arrange_nights(study, values: pd.DataFrame) -> Arrangement:  # noqa: ANN001
-    """Arrange the markers of a study's nights; one value of a marker a night is all there can be.
+def arrange_nights(study: Study, values: pd.DataFrame) -> Arrangement:
+    """Arrange the markers of a study's nights: one row a marker, one column a night.
+
+    Parameters
+    ----------
+    study : Study
+    values : DataFrame
+        Long: `night`, `marker`, `stage`, `channel`, `value`, `unit`, and where known `clean_min`, `low`, `high`,
+        `expected`. The next-day scores come from the nights of the study and are added here.
+
+    Returns
+    -------
+    Arrangement
 
     Raises
     ------
@@ -88,24 +103,46 @@ def arrange_nights(study, values: pd.DataFrame) -> Arrangement:  # noqa: ANN001
         If a night has two values of one marker (events are averaged within the night first), if it is
         not in the study, or if a column is missing.
     """
-    needed = ["night", *KEYS, "value", "unit"]
-    missing = [name for name in needed if name not in values.columns]
-    if missing:
-        raise TableError("the values to compare lack columns", found=f"missing {missing}", allowed=", ".join(needed))
     table = study.nights
+    _check_values(table, values)
     given = np.flatnonzero(table["condition"].isin(study.conditions).to_numpy())
     order = np.lexsort((table["date"].to_numpy(dtype="U10")[given], table["subject"].to_numpy(dtype="U99")[given]))
     rows = given[order]
     nights = table.iloc[rows].reset_index(drop=True)
     if nights["night"].duplicated().any():
         raise TableError("a night is listed twice", found=str(nights["night"][nights["night"].duplicated()].iloc[0]))
-    unknown = sorted(set(values["night"]) - set(table["night"]))
+    every = pd.concat([values, _next_day(nights)], ignore_index=True)
+    every = pd.concat([every, _never_measured(study, nights, every)], ignore_index=True)
+    long = _check_long(every[every["night"].isin(nights["night"])])
+    keys = pd.MultiIndex.from_frame(long[KEYS].drop_duplicates())
+    arrays = _fill_arrays(long, keys, nights)
+    units = long.drop_duplicates(KEYS).set_index(KEYS)["unit"]
+    entries = pd.DataFrame([_describe_marker(study, key, str(units.loc[key])) for key in keys])
+    second = (nights["condition"] == study.conditions[1]).to_numpy()
+    earlier = find_nights_before(table)
+    return Arrangement(
+        nights=nights,
+        rows=rows,
+        assigned=~second if study.active == study.conditions[0] else second,
+        entries=entries,
+        **arrays,
+        before=_fill_before(every, keys, earlier),
+        before_subjects=earlier["subject"].to_numpy(dtype=object),
+    )
+
+
+def _check_values(nights: pd.DataFrame, values: pd.DataFrame) -> None:
+    needed = ["night", *KEYS, "value", "unit"]
+    missing = [name for name in needed if name not in values.columns]
+    if missing:
+        raise TableError("the values to compare lack columns", found=f"missing {missing}", allowed=", ".join(needed))
+    unknown = sorted(set(values["night"]) - set(nights["night"]))
     if unknown:
         raise TableError("values of nights that the study does not list", found=", ".join(map(str, unknown[:3])))
-    long = pd.concat([values, _next_day(nights)], ignore_index=True)
-    long = pd.concat([long, _never_measured(study, nights, long)], ignore_index=True)
-    earlier = long
-    long = long[long["night"].isin(nights["night"])]
+
+
+def _check_long(long: pd.DataFrame) -> pd.DataFrame:
+    """Return the values of nights that were given a condition, with every column of numbers, one value a marker."""
     if long.empty:
         raise TableError(
             "there is nothing to compare",
@@ -120,33 +157,37 @@ def arrange_nights(study, values: pd.DataFrame) -> Arrangement:  # noqa: ANN001
             found=f"more than one {first['marker']} of night {first['night']}",
             remedy="average events within the night first",
         )
-    long = long.assign(**{name: long.get(name, math.nan) for name in _NUMBERS})
-    keys = pd.MultiIndex.from_frame(long[KEYS].drop_duplicates())
+    return long.assign(**{name: long.get(name, math.nan) for name in _NUMBERS})
+
+
+def _fill_arrays(long: pd.DataFrame, keys: pd.MultiIndex, nights: pd.DataFrame) -> dict[str, Floats]:
+    """Return the numbers as arrays of shape (n_markers, n_nights), NaN in nights that do not enter."""
     index = keys.get_indexer(pd.MultiIndex.from_frame(long[KEYS]))
     column = pd.Index(nights["night"]).get_indexer(long["night"])
+    out = nights["excluded"].to_numpy(dtype=bool) | nights["adaptation"].to_numpy(dtype=bool)
     arrays = {}
     for name in _NUMBERS:
         array = np.full((len(keys), len(nights)), np.nan)
         array[index, column] = long[name].to_numpy(dtype=float)
         array[~np.isfinite(array)] = np.nan
-        array[:, nights["excluded"].to_numpy(dtype=bool) | nights["adaptation"].to_numpy(dtype=bool)] = np.nan
+        array[:, out] = np.nan
         arrays[name] = array
-    units = long.drop_duplicates(KEYS).set_index(KEYS)["unit"]
-    entries = pd.DataFrame([_describe(study, key, str(units.loc[key])) for key in keys])
-    second = (nights["condition"] == study.conditions[1]).to_numpy()
-    assigned = ~second if study.active == study.conditions[0] else second
-    first = nights_before(table)
-    earlier = earlier[earlier["night"].isin(first["night"]) & np.isfinite(earlier["value"].astype(float))]
-    place = keys.get_indexer(pd.MultiIndex.from_frame(earlier[KEYS]))
-    before = np.full((len(keys), len(first)), np.nan)
-    column = pd.Index(first["night"]).get_indexer(earlier["night"])
-    before[place[place >= 0], column[place >= 0]] = earlier["value"].to_numpy(dtype=float)[place >= 0]
-    whose = first["subject"].to_numpy(dtype=object)
-    return Arrangement(nights, rows, assigned, entries, *(arrays[name] for name in _NUMBERS), before, whose)
+    return arrays
 
 
-def nights_before(nights: pd.DataFrame) -> pd.DataFrame:
-    """Return the nights that show a sleeper before anything was given: no condition, no adaptation, not excluded."""
+def _fill_before(every: pd.DataFrame, keys: pd.MultiIndex, nights: pd.DataFrame) -> Floats:
+    """Return the markers of the nights before the first condition, shape (n_markers, n_nights_before)."""
+    own = every[every["night"].isin(nights["night"]) & np.isfinite(every["value"].astype(float))]
+    place = keys.get_indexer(pd.MultiIndex.from_frame(own[KEYS]))
+    column = pd.Index(nights["night"]).get_indexer(own["night"])
+    before = np.full((len(keys), len(nights)), np.nan)
+    known = place >= 0
+    before[place[known], column[known]] = own["value"].to_numpy(dtype=float)[known]
+    return before
+
+
+def find_nights_before(nights: pd.DataFrame) -> pd.DataFrame:
+    """Return the nights before the first condition of each sleeper: no condition, no adaptation, not excluded."""
     given = nights[nights["condition"] != ""]
     start = nights["subject"].map(given.groupby("subject")["date"].min())
     free = (nights["condition"] == "") & ~nights["adaptation"].astype(bool) & ~nights["excluded"].astype(bool)
@@ -154,7 +195,7 @@ def nights_before(nights: pd.DataFrame) -> pd.DataFrame:
 
 
 def _next_day(nights: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores of the day after as markers of their nights; a night without a recording does not enter."""
+    """Return the scores of the day after as markers of their nights; NaN for a night without a recording."""
     parts = [
         pd.DataFrame(
             {
@@ -172,8 +213,8 @@ def _next_day(nights: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _never_measured(study, nights: pd.DataFrame, long: pd.DataFrame) -> pd.DataFrame:  # noqa: ANN001
-    """Return a row without a value for each primary endpoint that no night has: it must not be forgotten."""
+def _never_measured(study: Study, nights: pd.DataFrame, long: pd.DataFrame) -> pd.DataFrame:
+    """Return a row without a value for each primary endpoint that no night has, so that it is reported as missing."""
     there = set(long[KEYS].astype("str").agg("|".join, axis=1)) if len(long) else set()
     missing = [endpoint.split("|") for endpoint in study.primary if endpoint not in there]
     return pd.DataFrame(
@@ -190,34 +231,34 @@ def _never_measured(study, nights: pd.DataFrame, long: pd.DataFrame) -> pd.DataF
     )
 
 
-def _describe(study, key: tuple[str, str, str], unit: str) -> dict:  # noqa: ANN001
+def _describe_marker(study: Study, key: tuple[str, str, str], unit: str) -> dict[str, Any]:
     name, stage, channel = key
-    found = CATALOGUE.get(name)
-    entry = {"marker": name, "stage": stage, "channel": channel, "unit": unit}
-    if found:
-        entry |= {"label": found.label, "family": found.family_in(stage), "direction": found.direction_in(stage)}
-        effect = (found.smallest_effect, found.smallest_effect_unit)
+    known = CATALOGUE.get(name)
+    direction: str
+    if known:
+        label, family, direction = known.label, known.family_in(stage), known.direction_in(stage)
     else:
-        day = name.startswith("day_")
         directions = [sign for start, sign in _DAY_DIRECTIONS.items() if name.startswith(start)]
-        entry |= {
-            "label": _spell_score(name),
-            "family": "E" if day else "context",
-            "direction": directions[0] if directions else "0",
-        }
-        effect = (0.5, "SD") if day else (None, "")
+        label, direction = _spell_score(name), directions[0] if directions else "0"
+        family = "E" if name.startswith("day_") else "context"
     endpoint = "|".join(key)
-    declared: Mapping = study.smallest_effects or {}
-    effect = declared.get(endpoint, declared.get(name, effect))
-    return entry | {
+    effect, effect_unit = study.smallest_effect(endpoint)
+    return {
+        "marker": name,
+        "stage": stage,
+        "channel": channel,
+        "unit": unit,
+        "label": label,
+        "family": family,
+        "direction": direction,
         "endpoint": endpoint,
-        "smallest_effect": math.nan if effect[0] is None else float(effect[0]),
-        "smallest_effect_unit": effect[1],
+        "smallest_effect": math.nan if effect is None else float(effect),
+        "smallest_effect_unit": effect_unit,
     }
 
 
 def _spell_score(name: str) -> str:
-    """Return the name of a score as it is spoken, abbreviations of known tests in capitals."""
+    """Return the name of a score in words, abbreviations of known tests in capitals."""
     words = name.removeprefix("day_").split("_")
     return " ".join(word.upper() if word in {"pvt", "kss", "vas", "sol", "tst"} else word for word in words)
 
@@ -228,9 +269,20 @@ def is_circular(unit: str) -> bool:
 
 
 def logarithms(entry: pd.Series, values: Floats) -> Floats | None:
-    """Return the logarithms of a marker for which ratios are natural; None for others, or with values ≤ 0.
+    """Return the logarithms of a marker that is also compared as a ratio; None for others, or with values ≤ 0.
 
-    Power and densities multiply; latencies and wake are minutes that may be 0, so that 1 is added.
+    These are powers and densities, and latencies and minutes awake. Minutes may be 0, and 1 min is added to them.
+
+    Parameters
+    ----------
+    entry : Series
+        With `marker` and `unit`.
+    values : ndarray
+        In the unit of the marker; NaN stays NaN.
+
+    Returns
+    -------
+    ndarray of the shape of `values`, or None
     """
     if entry["unit"] in {"µV²", "/min"}:
         shifted = values
@@ -245,7 +297,21 @@ def logarithms(entry: pd.Series, values: Floats) -> Floats | None:
 def night_sd(values: Floats, subjects: NDArray, chosen: NDArray[np.bool_], *, circular: bool = False) -> float:
     """Return the standard deviation between chosen nights of one sleeper, pooled over sleepers.
 
-    With one such night a sleeper nothing is known within, and the spread between sleepers stands in.
+    Where no sleeper has two such nights, it is the standard deviation between sleepers.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_nights,)
+    subjects : ndarray, shape (n_nights,)
+        Whose night each is.
+    chosen : ndarray of bool, shape (n_nights,)
+    circular : bool
+        Whether the values are angles (rad); sleepers are then not told apart.
+
+    Returns
+    -------
+    float
+        In the unit of the values; NaN with fewer than two nights.
     """
     kept = chosen & np.isfinite(values)
     if circular:
@@ -261,7 +327,15 @@ def night_sd(values: Floats, subjects: NDArray, chosen: NDArray[np.bool_], *, ci
 
 
 def bound_in_unit(entry: pd.Series, control_sd: float, control_mean: float) -> float:
-    """Return the smallest effect of interest in the unit of the marker; NaN if there is none."""
+    """Return the smallest effect of interest in the unit of the marker; NaN if there is none.
+
+    Parameters
+    ----------
+    entry : Series
+        With `smallest_effect`, `smallest_effect_unit` and `unit`.
+    control_sd, control_mean : float
+        Of the control nights, in the unit of the marker.
+    """
     effect, unit = float(entry["smallest_effect"]), entry["smallest_effect_unit"]
     if unit == "SD":
         return effect * control_sd

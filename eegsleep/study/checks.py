@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.markers import MarkerSettings
-from eegsleep.study.night_values import Line, endpoint_values, fit_line, long_values, previous_night
+from eegsleep.study.night_values import Line, check_markers, endpoint_values, fit_line, previous_night
 from eegsleep.study.planning.power import lag_one_autocorrelation, smallest_p
 from eegsleep.study.schedules.mechanisms import is_weekend, subject_rows
 from eegsleep.study.schedules.schedule import find_violation
@@ -53,7 +53,7 @@ def run_checks(
     Parameters
     ----------
     study : Study
-        Masked or not: no check looks at which code is the compound.
+        Masked or not: no check except that of blinding uses which code is the compound.
     values : pandas.DataFrame, optional
         One row for each night and marker: `night, marker, stage, channel, value, clean_min` and more. Checks
         that need it warn where it is missing.
@@ -66,23 +66,25 @@ def run_checks(
     pandas.DataFrame
         Table `CHECKS`.
     """
-    values = long_values(values)
-    told = dataclasses.replace(study, nights=study.nights.assign(device=_tell_devices(study.nights, provenances)))
-    rows = [check(told if check is check_device else study, values) for check in _CHECKS]
+    values = check_markers(values)
+    with_setups = dataclasses.replace(
+        study, nights=study.nights.assign(device=_describe_devices(study.nights, provenances))
+    )
+    rows = [check(with_setups if check is check_device else study, values) for check in _CHECKS]
     return check_table(pd.DataFrame(rows, columns=CHECKS.column_names), CHECKS)
 
 
-def _tell_devices(nights: pd.DataFrame, provenances: Mapping[str, Mapping[str, Any]] | None) -> pd.Series:
-    """Return the device of each night as entered, told apart where recordings under one name are not alike."""
+def _describe_devices(nights: pd.DataFrame, provenances: Mapping[str, Mapping[str, Any]] | None) -> pd.Series:
+    """Return the device of each night as entered, with more words where one name stands for different setups."""
     made = {night: _describe_setup(p) for night, p in (provenances or {}).items()}
     found = nights["night"].map(made).astype("str").where(nights["night"].isin(made), "")
-    told = nights["device"].astype("str")
-    for _, own in found[found != ""].groupby(told[found != ""]):
+    devices = nights["device"].astype("str")
+    for _, own in found[found != ""].groupby(devices[found != ""]):
         if len(set(own)) > 1:
-            usual = own.mode().iloc[0]  # a night that was never scored had what most had
-            same = told == told[own.index[0]]
-            told = told.where(~same, (told + " " + found.where(found != "", usual)).str.strip())
-    return told
+            usual = own.mode().iloc[0]  # assumed for nights that were not scored
+            same = devices == devices[own.index[0]]
+            devices = devices.where(~same, (devices + " " + found.where(found != "", usual)).str.strip())
+    return devices
 
 
 def _describe_setup(provenance: Mapping[str, Any]) -> str:
@@ -98,8 +100,10 @@ def _by_condition(study: Study, numbers: NDArray, among: NDArray[np.bool_]) -> t
     """Return the mean of `numbers` in the first and in the second condition; NaN where there is none."""
     given = (study.nights["condition"] != "").to_numpy() & among & np.isfinite(numbers)
     second = _second(study)
-    parts = (numbers[given & ~second], numbers[given & second])
-    return tuple(float(part.mean()) if part.size else math.nan for part in parts)
+    first, last = (
+        float(part.mean()) if part.size else math.nan for part in (numbers[given & ~second], numbers[given & second])
+    )
+    return first, last
 
 
 def check_adaptation(study: Study, values: pd.DataFrame) -> Check:
@@ -175,7 +179,7 @@ def check_smallest_p(study: Study, values: pd.DataFrame) -> Check:
 
 
 def check_trend(study: Study, values: pd.DataFrame) -> Check:
-    """C4: primary endpoints do not drift over the study; the autocorrelation is told."""
+    """C4: primary endpoints do not drift over the study; the autocorrelation is reported."""
     worst, words = 0.0, []
     several = len(subject_rows(study.nights)) > 1
     for endpoint in study.primary:
@@ -207,16 +211,16 @@ def _fit_trend(study: Study, y: NDArray[np.float64], rows: NDArray[np.int64]) ->
     for own in sleepers:
         time[own] = days[own] - days[own].min()
     columns = [time, *sleepers[1:]]
-    # in parallel groups the condition is a property of the sleepers, who stand there already
+    # in parallel groups the columns of the sleepers determine the condition
     if study.mechanism.kind != "parallel":
         columns.append(_second(study)[rows])
     return fit_line(y[rows], np.column_stack(columns)), float(np.ptp(time)) if len(rows) else 0.0
 
 
 def check_carry_over(study: Study, values: pd.DataFrame) -> Check:
-    """C5: how far the condition of the night before goes with this night; reported, never acted upon.
+    """C5: the effect of the condition of the night before; it is reported and changes nothing else.
 
-    A test for carry-over that chooses the analysis ruins the error rate of the whole (Freeman 1989,
+    If a test for carry-over chooses the analysis, the error rate of the whole is too high (Freeman 1989,
     doi:10.1002/sim.4780081202).
     """
     words, value = [], math.nan
@@ -249,7 +253,7 @@ def check_device(study: Study, values: pd.DataFrame) -> Check:
     """C6: a change of device does not go with the condition."""
     del values
     nights = study.nights[study.usable]
-    if study.mechanism.kind == "parallel":  # a sleeper's own device is part of the sleeper
+    if study.mechanism.kind == "parallel":  # devices that only one sleeper used cannot be told from the sleeper
         shared = nights.groupby("device")["subject"].nunique()
         nights = nights[nights["device"].isin(shared.index[shared > 1])]
     counts = pd.crosstab(nights["device"], nights["condition"])
@@ -357,8 +361,8 @@ def check_stage_support(study: Study, values: pd.DataFrame) -> Check:
 def check_blinding(study: Study, values: pd.DataFrame) -> Check:
     """C11: the sleeper did not know; mean of Bang's index over both conditions, 0 by chance and 1 if known.
 
-    Bang, Ni and Davis 2004, doi:10.1016/j.cct.2003.10.016. While masked, guesses of `compound` and `control`
-    can be held against the codes only up to a sign, and the size is given.
+    Bang, Ni and Davis 2004, doi:10.1016/j.cct.2003.10.016. While masked, it is not known which code the guesses
+    `compound` and `control` mean, so only the size of the index is given, without its sign.
     """
     del values
     nights = study.nights[study.usable & (study.nights["guess"] != "")]
@@ -381,7 +385,7 @@ def check_blinding(study: Study, values: pd.DataFrame) -> Check:
 
 
 def check_prior_sleep(study: Study, values: pd.DataFrame) -> Check:
-    """C12: both conditions followed as much sleep, as slow waves make up for what was lost the night before."""
+    """C12: the nights before had as much sleep in both conditions; lost sleep increases slow waves the next night."""
     name = "prior sleep"
     tst = endpoint_values(study, values, "tst_min||", usable_only=False)
     before = previous_night(study.nights)

@@ -1,4 +1,4 @@
-"""Values of markers brought to the rows of a study, and the straight lines its checks fit to them."""
+"""Marker values in the order of the nights of a study, and least-squares fits for its checks."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Line(NamedTuple):
     residual_sd: float
 
 
-def long_values(values: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the long table of markers, checked, or one without a row.
+def check_markers(values: pd.DataFrame | None) -> pd.DataFrame:
+    """Check the long table of markers, and return it; if there is none, return a table without rows.
 
     Raises
     ------
     TableError
-        If a column is missing, or a marker stands there twice for a night.
+        If a column is missing, or a night has a marker twice.
     """
     if values is None:
         return pd.DataFrame(
@@ -47,7 +47,7 @@ def long_values(values: pd.DataFrame | None) -> pd.DataFrame:
     if twice.any():
         row = values[twice].iloc[0]
         raise TableError(
-            "a marker stands twice for one night",
+            "a marker is there twice for one night",
             found=f"{row['marker']} of {row['night']}",
             remedy="give each night once",
         )
@@ -57,7 +57,25 @@ def long_values(values: pd.DataFrame | None) -> pd.DataFrame:
 def endpoint_values(
     study: Study, values: pd.DataFrame, endpoint: str, column: str = "value", *, usable_only: bool = True
 ) -> NDArray[np.float64]:
-    """Return an endpoint by row of the nights; NaN where there is none, or where the night does not enter."""
+    """Return the values of an endpoint, one for each row of the nights.
+
+    Parameters
+    ----------
+    study : Study
+    values : pandas.DataFrame
+        The long table of markers.
+    endpoint : str
+        `marker|stage|channel`.
+    column : str
+        `value` or `clean_min`.
+    usable_only : bool
+        Whether nights that do not enter the comparison are NaN.
+
+    Returns
+    -------
+    ndarray, shape (n_nights,)
+        NaN where there is no value.
+    """
     marker, stage, channel = endpoint.split("|")
     nights = study.nights
     if marker.startswith("day_"):
@@ -69,7 +87,7 @@ def endpoint_values(
 
 
 def check_endpoints(study: Study, values: pd.DataFrame) -> None:
-    """Refuse primary endpoints that stand in the markers of no night: before a lock they can still be put right.
+    """Check that some night has each primary endpoint; before the lock they can still be corrected.
 
     Raises
     ------
@@ -104,7 +122,7 @@ def previous_night(nights: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def fit_line(y: NDArray[np.float64], predictors: NDArray) -> Line | None:
-    """Fit `y` to a constant and `predictors`; None with too few values, or predictors that are alike."""
+    """Fit `y` (n,) to a constant and `predictors` (n, k); None with too few values, or collinear predictors."""
     design = np.column_stack([np.ones(len(y)), predictors.astype(float)])
     free = len(y) - design.shape[1]
     if free < 2 or np.linalg.matrix_rank(design) < design.shape[1]:

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE
+from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE, SCHEDULE_FILE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +108,7 @@ def plan_study(
         If the study cannot be planned, or was planned before.
     """
     from eegsleep.study.declared.manifest import read_protocol
-    from eegsleep.study.folder import collect_earlier_nights
+    from eegsleep.study.night_folders import collect_earlier_nights
     from eegsleep.study.planning.plan import draw_plan, measure_spreads, write_plan
 
     file = Path(file)
@@ -124,7 +124,7 @@ def plan_study(
     home = file.resolve().parent
     key = Path(key) if key else home.with_name(f"{home.name}-sealed-key.json")
     hashes = write_plan(study, plan, key, active=active)
-    return PlannedStudy(study, plan, file.parent / "schedule.csv", key if hashes["key_sha256"] else None)
+    return PlannedStudy(study, plan, file.parent / SCHEDULE_FILE, key if hashes["key_sha256"] else None)
 
 
 def lock_study(file: str | Path, *, nights: str | Path | None = None, again: bool = False) -> LockedStudy:
@@ -149,11 +149,11 @@ def lock_study(file: str | Path, *, nights: str | Path | None = None, again: boo
         If a night was not scored, the nights were not made alike, or the study is locked already.
     """
     from eegsleep.study.checks import run_checks
-    from eegsleep.study.comparison.compare import N_DRAWS
     from eegsleep.study.declared.manifest import read_study
-    from eegsleep.study.folder import collect_markers, describe_analysis
-    from eegsleep.study.masking.lock import LOCK_FILE, read_provenances, write_lock
+    from eegsleep.study.masking.lock import LOCK_FILE, write_lock
+    from eegsleep.study.night_folders import collect_markers, describe_analysis, read_provenances
     from eegsleep.study.night_values import check_endpoints
+    from eegsleep.study.schedules.mechanisms import N_DRAWS
 
     file = Path(file)
     study = read_study(file)
@@ -200,10 +200,12 @@ def compare_study(
     """
     from eegsleep.report.study_page import render_study
     from eegsleep.study.checks import run_checks
-    from eegsleep.study.comparison.compare import N_DRAWS, compare_nights
+    from eegsleep.study.comparison.compare import compare_nights
+    from eegsleep.study.comparison.save import save_comparison
     from eegsleep.study.declared.manifest import read_study
-    from eegsleep.study.folder import collect_audits, collect_markers, describe_analysis, save_comparison
-    from eegsleep.study.masking.lock import LOCK_FILE, UNMASK_FILE, read_lock, read_provenances, unmask, verify_lock
+    from eegsleep.study.masking.lock import LOCK_FILE, UNMASK_FILE, read_lock, unmask, verify_lock
+    from eegsleep.study.night_folders import collect_audits, collect_markers, describe_analysis, read_provenances
+    from eegsleep.study.schedules.mechanisms import N_DRAWS
 
     file = Path(file)
     study = read_study(file)

@@ -142,7 +142,7 @@ def simulate_cell(design, n_nights, noise, repeats, rng, *, effect=0.0, carry_ov
         found = resampling.shift_statistics(values, schedule)
         low, high = resampling.interval_of_shift(found, ALPHA)
         kept = np.isfinite(found.estimate)
-        rejected += list(resampling.p_of_shift(found)[kept] <= ALPHA)
+        rejected += list(resampling.p_of_no_shift(found)[kept] <= ALPHA)
         covered += list(((low <= effect) & (effect <= high))[kept])
         widths += list((high - low)[kept])
         errors += list((found.estimate - effect)[kept])
@@ -170,7 +170,7 @@ def simulate_family_wise_error(
         statistics = resampling.shift_statistics(values, resampling.Schedule(drawn[0], drawn[1:], statistic=statistic))
         ways = {
             "min-P": multiplicity.max_t(*resampling.extremeness(statistics)),
-            "Holm": multiplicity.holm(resampling.p_of_shift(statistics)),
+            "Holm": multiplicity.holm(resampling.p_of_no_shift(statistics)),
         }
         for name, adjusted in ways.items():
             wrong[name] += bool((adjusted[1 if effect else 0 :] <= ALPHA).any())

@@ -14,7 +14,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from study.test_compare import _study, _values
+from made_studies import make_study, make_values
 
 from eegsleep.study.comparison.compare import compare_nights
 
@@ -27,8 +27,10 @@ def main() -> None:
         ("complete", {}),
         ("phases", {"n_phases": 4, "min_phase": 5, "random_start": True}),
     ):
-        study = _study(kind, 60, mechanism=mechanism)
-        parts = [_values(study, marker=f"m{i}", unit="/min" if i % 2 else "min", mean=10, seed=i) for i in range(80)]
+        study = make_study(kind, 60, mechanism=mechanism)
+        parts = [
+            make_values(study, marker=f"m{i}", unit="/min" if i % 2 else "min", mean=10, seed=i) for i in range(80)
+        ]
         values = pd.concat(parts, ignore_index=True)
         values.loc[(rng.random(len(values)) < 0.03) & (values["unit"] == "min"), "value"] = np.nan
         start = time.perf_counter()

@@ -14,7 +14,7 @@ from eegsleep.cli import main as cli
 from eegsleep.errors import EegSleepError
 from eegsleep.markers import CATALOGUE
 from eegsleep.provenance import encode_json, hash_bytes
-from eegsleep.study import folder as folders
+from eegsleep.study import night_folders as folders
 from eegsleep.study.declared.manifest import read_protocol
 from eegsleep.tables import (
     AUDIT,
@@ -427,7 +427,7 @@ def test_earlier_nights_of_several_sleepers_tell_whose_they_are(tmp_path):
     found = folders.collect_earlier_nights(study, tmp_path / "old")
     assert dict(zip(found["night"], found["subject"], strict=True)) == {"S1-001": "S1", "S10-001": "S10"}
     make_night(tmp_path / "old", "other-001", {("tst_min", "", ""): 400.0})
-    with pytest.raises(EegSleepError, match="whose night other-001 is"):
+    with pytest.raises(EegSleepError, match="night other-001 does not tell whose it is"):
         folders.collect_earlier_nights(study, tmp_path / "old")
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from redrawing import p_of_shift, redrawn_p
 from scipy import stats
 
 from eegsleep.errors import SettingsError
 from eegsleep.statistics import circular, multiplicity, phase_means, resampling
 from eegsleep.study.schedules.mechanisms import Mechanism, enumerate_all
-from eegsleep.study.schedules.schedule import lay_out_nights
+from eegsleep.study.schedules.schedule import plan_nights
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import comparison_simulations as simulations
@@ -52,8 +53,8 @@ def test_p_is_the_share_of_schedules_with_as_large_a_t():
             draws[17], draws, complete=True, covariates=np.linspace(-1, 1, 10)[:, np.newaxis]
         )
         found = resampling.shift_statistics(values, schedule)
-        assert resampling.p_of_shift(found)[0] == pytest.approx(_by_definition(values, schedule))
-        assert resampling.p_of_shift(found, 0.7)[0] == pytest.approx(_by_definition(values, schedule, 0.7))
+        assert resampling.p_of_no_shift(found)[0] == pytest.approx(_by_definition(values, schedule))
+        assert p_of_shift(values, schedule, 0.7)[0] == pytest.approx(_by_definition(values, schedule, 0.7))
 
 
 @pytest.mark.parametrize("design", ["pairs", "max-run 2", "complete", "phases"])
@@ -67,13 +68,13 @@ def test_the_interval_holds_exactly_the_shifts_that_are_not_rejected(design):
         drawn[0], drawn[1:], covariates=simulations.covariates_of(design, 20), statistic=statistic
     )
     found = resampling.shift_statistics(values, schedule)
-    low, high = resampling.interval_of_shift(found)
+    low, high = resampling.interval_of_shift(found, 0.05)
     width = high - low
     if design != "phases":  # there, draws steeper than the schedule followed count everywhere: a little wide
-        assert (resampling.p_of_shift(found, low + 1e-6 * width) > 0.05).all()
-        assert (resampling.p_of_shift(found, high - 1e-6 * width) > 0.05).all()
-    assert (resampling.p_of_shift(found, low - 1e-6 * width) <= 0.05).all()
-    assert (resampling.p_of_shift(found, high + 1e-6 * width) <= 0.05).all()
+        assert (p_of_shift(values, schedule, low + 1e-6 * width) > 0.05).all()
+        assert (p_of_shift(values, schedule, high - 1e-6 * width) > 0.05).all()
+    assert (p_of_shift(values, schedule, low - 1e-6 * width) <= 0.05).all()
+    assert (p_of_shift(values, schedule, high + 1e-6 * width) <= 0.05).all()
 
 
 def test_scipy_agrees_where_it_has_the_design():
@@ -84,20 +85,20 @@ def test_scipy_agrees_where_it_has_the_design():
     by_scipy = stats.permutation_test(
         (values[z], values[~z]), lambda a, b: abs(np.mean(a) - np.mean(b)), alternative="greater"
     )
-    assert resampling.randomization_p(values, z, draws, complete=True)[0] == pytest.approx(by_scipy.pvalue)
+    assert redrawn_p(values, z, draws, complete=True)[0] == pytest.approx(by_scipy.pvalue)
 
 
 @pytest.mark.parametrize(("n_nights", "smallest"), [(6, 2 / 20), (8, 2 / 70), (10, 2 / 252)])
 def test_smallest_p_of_complete_randomisation(n_nights, smallest):
     draws = _complete(n_nights)
-    p = resampling.randomization_p(1000.0 * draws[0] + np.arange(n_nights) / 100, draws[0], draws, complete=True)
+    p = redrawn_p(1000.0 * draws[0] + np.arange(n_nights) / 100, draws[0], draws, complete=True)
     assert p[0] == pytest.approx(smallest)
 
 
 def test_p_by_random_draws_is_never_zero():
     rng = np.random.default_rng(3)
     drawn = simulations.draw_schedules("complete", 40, 100, rng)
-    assert resampling.randomization_p(100.0 * drawn[0], drawn[0], drawn[1:])[0] == pytest.approx(1 / 100)
+    assert redrawn_p(100.0 * drawn[0], drawn[0], drawn[1:])[0] == pytest.approx(1 / 100)
 
 
 def test_too_few_schedules_leave_the_interval_open():
@@ -105,9 +106,8 @@ def test_too_few_schedules_leave_the_interval_open():
     orders = np.array(list(itertools.product((True, False), repeat=3)))
     draws = np.stack([orders, ~orders], axis=2).reshape(8, 6)
     values = np.arange(6.0)
-    _, low, high = resampling.interval_by_inversion(
-        values, drawn[0], draws, complete=True, covariates=np.repeat(np.eye(3), 2, axis=0)
-    )
+    schedule = resampling.Schedule(drawn[0], draws, complete=True, covariates=np.repeat(np.eye(3), 2, axis=0))
+    low, high = resampling.interval_of_shift(resampling.shift_statistics(values, schedule), 0.05)
     assert np.isneginf(low[0])
     assert np.isposinf(high[0])
 
@@ -115,24 +115,24 @@ def test_too_few_schedules_leave_the_interval_open():
 def test_shapes_that_are_not_one_value_a_night_are_refused():
     draws = _complete(8)
     with pytest.raises(SettingsError, match="unit of a comparison is the night"):
-        resampling.randomization_p(np.zeros((1, 800)), draws[0], draws)
+        redrawn_p(np.zeros((1, 800)), draws[0], draws)
     with pytest.raises(SettingsError, match="one entry a night"):
-        resampling.randomization_p(np.zeros((1, 8)), draws[0], draws[:, :6])
+        redrawn_p(np.zeros((1, 8)), draws[0], draws[:, :6])
     with pytest.raises(SettingsError, match="could have drawn"):
-        resampling.randomization_p(np.zeros((1, 8)), np.ones(8, dtype=bool), draws, complete=True)
+        redrawn_p(np.zeros((1, 8)), np.ones(8, dtype=bool), draws, complete=True)
 
 
 def test_a_condition_with_one_value_gives_nothing():
     draws = _complete(8)
     values = np.arange(8.0)
     values[np.flatnonzero(draws[0])[1:]] = np.nan
-    assert np.isnan(resampling.randomization_p(values, draws[0], draws, complete=True)[0])
+    assert np.isnan(redrawn_p(values, draws[0], draws, complete=True)[0])
 
 
 def test_wash_out_drops_the_first_nights_of_each_phase_as_redrawn():
     drawn = np.array([[0, 0, 0, 1, 1, 1, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0, 1, 1, 1, 1]], dtype=bool)
     expected = np.array([[-1, -1, 0, -1, -1, 1, 1, -1, -1, 2], [-1, -1, 0, -1, -1, 1, -1, -1, 2, 2]])
-    assert np.array_equal(phase_means.enter_phase(drawn, 2), expected)
+    assert np.array_equal(phase_means.number_phases(drawn, 2), expected)
     values = np.arange(10.0) ** 2
     values[6] = np.nan
     found = phase_means.difference_of_phase_means(drawn, values[np.newaxis], drawn[0], 2)
@@ -151,7 +151,7 @@ def test_adjusted_p_lies_between_the_raw_p_and_holm_and_keeps_the_order(design):
         statistic = "phase means" if design == "phases" else "difference"
         found = resampling.shift_statistics(values, resampling.Schedule(drawn[0], drawn[1:], statistic=statistic))
         adjusted = multiplicity.max_t(*resampling.extremeness(found))
-        raw = resampling.p_of_shift(found)
+        raw = resampling.p_of_no_shift(found)
         assert (adjusted >= raw - 1e-12).all()
         assert (adjusted <= multiplicity.holm(raw) + 1e-12).all()
         assert (np.diff(adjusted[np.argsort(raw)]) >= 0).all()
@@ -160,7 +160,7 @@ def test_adjusted_p_lies_between_the_raw_p_and_holm_and_keeps_the_order(design):
 def test_a_large_effect_in_phases_is_not_lost_among_other_markers():
     """Its redraws are spread by the effect itself and none is extreme; the null markers beside it have wild ones."""
     mechanism = Mechanism("phases", min_phase=4)
-    draws = enumerate_all(mechanism, lay_out_nights(mechanism, 28, adaptation_nights=0))
+    draws = enumerate_all(mechanism, plan_nights(mechanism, 28, adaptation_nights=0))
     rng = np.random.default_rng(0)
     for _ in range(20):
         followed = draws[rng.integers(len(draws))]
@@ -169,7 +169,7 @@ def test_a_large_effect_in_phases_is_not_lost_among_other_markers():
         found = resampling.shift_statistics(
             values, resampling.Schedule(followed, draws, complete=True, statistic="phase means")
         )
-        raw = resampling.p_of_shift(found)[0]
+        raw = resampling.p_of_no_shift(found)[0]
         assert raw <= 0.02
         assert multiplicity.max_t(*resampling.extremeness(found))[0] <= 3 * raw + 1e-12
 
@@ -181,7 +181,7 @@ def test_with_few_schedules_equal_ranks_are_told_apart_by_the_statistic():
     values[0] += 50 * draws[20]
     found = resampling.shift_statistics(values, resampling.Schedule(draws[20], draws, complete=True))
     assert multiplicity.max_t(*resampling.extremeness(found))[0] == pytest.approx(2 / 70)
-    assert multiplicity.holm(resampling.p_of_shift(found))[0] == pytest.approx(6 / 70)
+    assert multiplicity.holm(resampling.p_of_no_shift(found))[0] == pytest.approx(6 / 70)
 
 
 def test_a_marker_without_a_statistic_does_not_disturb_the_others():

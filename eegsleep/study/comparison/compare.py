@@ -1,4 +1,4 @@
-"""Compound against control: every marker of a study, the schedule redrawn, the verdicts, and what to doubt."""
+"""Compound against control: every marker of a study with its test, verdict and possible other explanations."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ from eegsleep.study.comparison import verdicts
 from eegsleep.study.comparison.many_sleepers import fill_group
 from eegsleep.study.comparison.one_sleeper import fill_randomization, fill_single
 from eegsleep.study.comparison.relations import relate_arranged
-from eegsleep.study.nuisances.nuisance import Arms, explain_away
+from eegsleep.study.nuisances.nuisance import Arms, measure_nuisances
+from eegsleep.study.schedules.mechanisms import N_DRAWS, keep_nights, list_or_redraw
+from eegsleep.study.schedules.schedule import find_violation
 from eegsleep.tables import COMPARISON, COMPARISON_MODELS, COMPARISON_NIGHTS, check_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from eegsleep.study.declared.protocol import Study
+
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
 
-N_DRAWS = 9_999
 _NUMBERS = [column.name for column in COMPARISON.columns if column.kind == "float"]
 
 
@@ -62,7 +65,7 @@ class Comparison:
 
 
 def compare_nights(
-    study,  # noqa: ANN001
+    study: Study,
     values: pd.DataFrame,
     *,
     checks: pd.DataFrame | None = None,
@@ -79,10 +82,10 @@ def compare_nights(
         The markers of the nights, long: night, marker, stage, channel, value, unit, and where known
         clean_min, low, high, expected. One value of a marker a night.
     checks : DataFrame, optional
-        Checks of the study, handed through.
+        Table CHECKS of the study, which becomes part of the result.
     audit : DataFrame, optional
-        Table AUDIT of the nights, with a column `night`, as `collect_audits` returns it: whether events were seen
-        as well in both conditions.
+        Table AUDIT of the nights, with a column `night`, as `collect_audits` returns it. It shows whether the
+        detectors found planted events equally often in both conditions.
     n_draws : int
         Redrawn schedules, where the mechanism has too many to list.
 
@@ -103,10 +106,7 @@ def compare_nights(
     return _compare(study, arranged, draws, complete, checks, audit)
 
 
-def _redraw(study, arranged: Arrangement, n_draws: int) -> tuple[Bools | None, bool]:  # noqa: ANN001
-    from eegsleep.study.schedules import mechanisms
-    from eegsleep.study.schedules.schedule import find_violation
-
+def _redraw(study: Study, arranged: Arrangement, n_draws: int) -> tuple[Bools | None, bool]:
     if study.mechanism.kind == "observational":
         return None, False
     violation = find_violation(study.mechanism, study.nights)
@@ -117,16 +117,13 @@ def _redraw(study, arranged: Arrangement, n_draws: int) -> tuple[Bools | None, b
             allowed=violation.allowed,
             remedy="declare the mechanism that produced the schedule; a p-value rests on it",
         )
-    draws = mechanisms.enumerate_all(study.mechanism, study.nights)
-    complete = draws is not None
-    if draws is None:
-        draws = mechanisms.redraw(study.mechanism, study.nights, n_draws, study.seed)
+    draws, complete = list_or_redraw(study.mechanism, study.nights, n_draws, study.seed)
     draws = draws[:, arranged.rows]
     return (~draws if study.active == study.conditions[0] else draws), complete
 
 
 def _compare(
-    study,  # noqa: ANN001
+    study: Study,
     arranged: Arrangement,
     draws: Bools | None,
     complete: bool,
@@ -135,7 +132,7 @@ def _compare(
 ) -> Comparison:
     covariates = _covariates(study, arranged)
     entering = _without_wash_out(study, arranged)
-    rows = [_describe(entering, index, study) for index in range(len(arranged.entries))]
+    rows = [_describe_marker(entering, index, study) for index in range(len(arranged.entries))]
     schedule = None
     if draws is not None and rows:
         schedule = _schedule(study, arranged, covariates, draws, complete)
@@ -154,13 +151,11 @@ def _compare(
     markers["represents"] = verdicts.choose_representatives(markers.assign(known=np.isfinite(markers["difference"])))
     markers = check_table(markers, COMPARISON)
     arms = Arms() if study.active is not None else Arms(*study.conditions)
-    families = verdicts.judge_families(
-        markers, tuple(study.families), gates, getattr(study, "compound_class", "") or study.compound
-    )
+    families = verdicts.judge_families(markers, tuple(study.families), gates, study.compound_class or study.compound)
     return Comparison(
         markers,
         families,
-        explain_away(arranged, covariates, arms=arms, audit=audit),
+        measure_nuisances(arranged, covariates, arms=arms, audit=audit),
         relate_arranged(study, arranged),
         _night_table(arranged),
         check_table(pd.DataFrame(models, columns=COMPARISON_MODELS.column_names), COMPARISON_MODELS),
@@ -171,19 +166,17 @@ def _compare(
     )
 
 
-def _without_wash_out(study, arranged: Arrangement) -> Arrangement:  # noqa: ANN001
-    """Return the nights without the values of those that begin a phase and are left out of it.
+def _without_wash_out(study: Study, arranged: Arrangement) -> Arrangement:
+    """Return the nights with NaN in those that are left out because a phase begins with them.
 
-    What redraws the phases needs them all: under another schedule other nights begin a phase.
+    The redraws need the values of all nights, because under another schedule other nights begin a phase.
     """
-    from eegsleep.study.schedules.mechanisms import keep_nights
-
     kept = keep_nights(study.mechanism, arranged.nights, arranged.assigned[np.newaxis])[0]
     return replace(arranged, value=np.where(kept, arranged.value, np.nan))
 
 
-def _covariates(study, arranged: Arrangement) -> Floats | None:  # noqa: ANN001
-    """Return what values and schedules are adjusted for: pairs, or sleepers, periods and time."""
+def _covariates(study: Study, arranged: Arrangement) -> Floats | None:
+    """Return the covariates of values and schedules: pairs, or sleepers, periods and time."""
     subjects, nights, kind = arranged.subjects, arranged.nights, study.mechanism.kind
     columns = [subjects == name for name in np.unique(subjects)[1:]]
     blocks = nights["block"].astype("str").to_numpy(dtype="U99")
@@ -201,18 +194,19 @@ def _covariates(study, arranged: Arrangement) -> Floats | None:  # noqa: ANN001
 
 
 def _schedule(
-    study,  # noqa: ANN001
+    study: Study,
     arranged: Arrangement,
     covariates: Floats | None,
     draws: Bools,
     complete: bool,
 ) -> resampling.Schedule:
-    if study.mechanism.kind == "parallel":  # what was drawn is the sleeper's condition
+    if study.mechanism.kind == "parallel":  # each sleeper drew one condition
         _, first = np.unique(arranged.subjects, return_index=True)
         return resampling.Schedule(arranged.assigned[first], draws[:, first], complete=complete)
     if study.mechanism.kind == "pairs":
-        # With all nights there the difference of means is the mean difference within pairs; with some missing it
-        # keeps their partners, which the redrawn pairs allow (with 3 of 10 nights lost, power .52 instead of .29).
+        # If all nights have a value, the difference of means is the mean difference within pairs. If some have none,
+        # it still uses their partners, which is valid as pairs are redrawn (with 3 of 10 nights lost, power .52
+        # instead of .29).
         names = np.unique(arranged.subjects)[1:]
         covariates = (arranged.subjects[:, np.newaxis] == names).astype(float) if names.size else None
     phases = study.mechanism.kind == "phases" and len(set(arranged.subjects.tolist())) == 1
@@ -226,14 +220,14 @@ def _schedule(
     )
 
 
-def _describe(arranged: Arrangement, index: int, study) -> dict:  # noqa: ANN001
-    """Return a row with what needs no inference."""
+def _describe_marker(arranged: Arrangement, index: int, study: Study) -> dict:
+    """Return the row of a marker with everything that needs no test."""
     entry, values = arranged.entries.iloc[index], arranged.value[index]
     kept = np.isfinite(values)
     first, second = values[kept & ~arranged.assigned], values[kept & arranged.assigned]
     angle = arrangement.is_circular(entry["unit"])
     mean = circular.mean_direction if angle else (lambda x: float(x.mean()) if x.size else math.nan)
-    if study.active is None:  # which nights are control nights is not known: what both conditions share stands in
+    if study.active is None:  # the control nights are not known: pool the spread within both conditions
         groups = np.char.add(arranged.subjects.astype("U99"), np.where(arranged.assigned, "|1", "|0"))
         sd = arrangement.night_sd(values, groups, np.ones(len(values), dtype=bool), circular=angle)
     else:
@@ -265,7 +259,7 @@ def _describe(arranged: Arrangement, index: int, study) -> dict:  # noqa: ANN001
     }
 
 
-def _freedom(arranged: Arrangement, kept: Bools, study) -> float:  # noqa: ANN001
+def _freedom(arranged: Arrangement, kept: Bools, study: Study) -> float:
     """Return the degrees of freedom of Hedges' correction: pairs minus 1, or nights minus 2."""
     if study.mechanism.kind != "pairs":
         return float(kept.sum() - 2)
@@ -273,7 +267,7 @@ def _freedom(arranged: Arrangement, kept: Bools, study) -> float:  # noqa: ANN00
     return float((pairs.groupby(["subject", "block"]).size() == 2).sum() - 1)
 
 
-def _adjust(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study, *, many: bool) -> dict[str, bool]:  # noqa: ANN001
+def _adjust(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study: Study, *, many: bool) -> dict[str, bool]:
     """Fill adjusted p-values; return which families the gate let through."""
     enough = [np.isfinite(row["p"]) and row["n_control"] + row["n_compound"] >= MIN_NIGHTS for row in rows]
     primary = [i for i, row in enumerate(rows) if row["role"] == "primary" and enough[i]]
@@ -292,14 +286,14 @@ def _adjust(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study, *, 
         for family in study.families
     }
     members = {family: own for family, own in members.items() if own}
-    adjusted, gates = multiplicity.gate_families(
+    within, gates = multiplicity.gate_families(
         {family: [rows[i]["p"] for i in own] for family, own in members.items()},
         study.families,
         q=verdicts.FALSE_DISCOVERY_RATE,
         opened=opened,
     )
     for family, own in members.items():
-        for i, p in zip(own, adjusted[family], strict=True):
+        for i, p in zip(own, within[family], strict=True):
             rows[i] |= {
                 "p_adjusted": float(p),
                 "n_tests": len(own),

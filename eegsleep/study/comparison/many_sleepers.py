@@ -19,18 +19,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from eegsleep.statistics.effects import Estimate
+    from eegsleep.study.declared.protocol import Study
 
     Floats = NDArray[np.float64]
 
 
-_FEWEST_BEFORE = 6  # sleepers; below, the covariate costs more freedom than it gives
+_FEWEST_BEFORE = 6  # sleepers; with fewer, the degree of freedom it takes costs more than the covariate gains
 
 
 def fill_group(
     row: dict,
     arranged: Arrangement,
     index: int,
-    study,  # noqa: ANN001
+    study: Study,
     *,
     tested: bool,
 ) -> list[dict]:
@@ -48,7 +49,7 @@ def fill_group(
         Whether a mechanism allocated the conditions.
     """
     values = arranged.value[index]
-    design = "between" if study.mechanism.kind == "parallel" or not _crosses(arranged) else "within"
+    design: groups.Design = "between" if study.mechanism.kind == "parallel" or not _crosses(arranged) else "within"
     if arrangement.is_circular(row["unit"]):
         _fill_angles(row, tested=tested)
         return []
@@ -76,12 +77,12 @@ def fill_group(
     if tested and n < MIN_NIGHTS and math.isfinite(chosen.se):
         row["reason"] = f"only {n} nights with a value, {MIN_NIGHTS} needed for a finding"
     if tested:
-        # equivalence is a finding as well, and a marker that never changes has no interval
+        # Equivalence is a finding too and needs as many nights; a marker that never changes has no interval.
         known = math.isfinite(chosen.low) and n >= MIN_NIGHTS
         half = stats.t.isf(0.05, chosen.df) * chosen.se if known else math.nan
         row |= {"p": chosen.p, "low_90": chosen.estimate - half, "high_90": chosen.estimate + half}
         if n < MIN_NIGHTS or row["smallest_p"] > study.alpha:
-            # A model takes the sleepers for a sample and knows no floor; what was drawn has one, and keeps it.
+            # The model could give a smaller p than any schedule of the mechanism can: raise it to that minimum.
             row["p"] = float(np.fmax(chosen.p, row["smallest_p"]))
     else:
         row["reason"] = "no mechanism allocated the nights: described, not tested"
@@ -99,15 +100,19 @@ def fill_group(
 def mean_before(arranged: Arrangement, values: Floats) -> Floats | None:
     """Return the mean of each sleeper's nights before the first condition, as a covariate of the nights.
 
-    In parallel groups it takes the differences between sleepers out of the error (analysis of covariance). What
-    was measured before anything was given cannot depend on it, so that a sleeper without such a night may have
-    the mean of the others (White & Thompson 2005, doi:10.1002/sim.1981). None where fewer than half of the
-    sleepers have one, or fewer than six.
+    In parallel groups this removes the differences between sleepers from the error (analysis of covariance). Because
+    it was measured before any condition, a sleeper without such a night can be given the mean of the others
+    (White & Thompson 2005, doi:10.1002/sim.1981).
 
     Parameters
     ----------
     arranged : Arrangement
     values : ndarray, shape (n_nights_before,)
+
+    Returns
+    -------
+    ndarray, shape (n_nights, 1), or None
+        None where fewer than half of the sleepers have such a night, or fewer than six.
     """
     names = np.unique(arranged.subjects)
     own = [values[(arranged.before_subjects == name) & np.isfinite(values)] for name in names]
@@ -128,10 +133,11 @@ def _count(arranged: Arrangement, values: Floats, *, second: bool) -> int:
     return int((np.isfinite(values) & (arranged.assigned == second)).sum())
 
 
-def _fixed(arranged: Arrangement, study) -> Floats | None:  # noqa: ANN001
+def _fixed(arranged: Arrangement, study: Study) -> Floats | None:
     """Return periods and sequences in a crossover, and time elsewhere unless each sleeper has one condition.
 
-    With its sequence in the model, no sleeper is compared with another, whatever the numbers in each.
+    With the sequence of each sleeper in the model, sleepers are not compared with each other, even where the
+    sequences have unequal numbers of sleepers.
     """
     if study.mechanism.kind == "crossover":
         periods = arranged.nights["period"].astype("str").to_numpy(dtype="U99")

@@ -73,7 +73,7 @@ def fill_randomization(
 
 
 def exponential(end: float) -> float:
-    """Return the ratio that a difference of logarithms is; NaN where it has no number."""
+    """Return the exponential of a difference of logarithms, the ratio; NaN where it is too large for a number."""
     return math.exp(end) if abs(end) < _LARGEST_LOGARITHM else math.nan
 
 
@@ -109,13 +109,13 @@ def _numbers(statistics: resampling.ShiftStatistics) -> dict[str, Floats]:
         "high": high,
         "low_90": low_90,
         "high_90": high_90,
-        "p_randomization": resampling.p_of_shift(statistics),
+        "p_randomization": resampling.p_of_no_shift(statistics),
         "smallest_p": np.where(np.isfinite(statistics.observed_a), smallest, np.nan),
     }
 
 
 def _as_normal(drawn: Floats, observed: float) -> tuple[Floats, Floats]:
-    """Return a statistic of another shape as the normal score of its own p-value, as one marker of several."""
+    """Return each schedule's statistic as the normal score of its p-value, so that other markers can be compared."""
     order = np.sort(drawn)
     share = (len(drawn) - np.searchsorted(order, drawn * (1 - 1e-10))) / len(drawn)
     own = (len(drawn) - np.searchsorted(order, observed * (1 - 1e-10))) / len(drawn)
@@ -141,7 +141,7 @@ def fill_single(
     *,
     tested: bool,
 ) -> None:
-    """Finish the row of one sleeper: the test that decides, the comparator, and why something is missing.
+    """Finish the row of one sleeper: the test that decides, the t interval beside it, and reasons for missing numbers.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def fill_single(
     n = row["n_control"] + row["n_compound"]
     angle = arrangement.is_circular(row["unit"])
     if not angle:
-        comparator = effects.adjusted_t(values, arranged.assigned, covariates, 0.05)
+        comparator = effects.adjusted_t(values, arranged.assigned, covariates)
         row["t_low"], row["t_high"] = comparator.low, comparator.high
     if not tested:
         _fill_descriptive(row, arranged, values, covariates, angle=angle)

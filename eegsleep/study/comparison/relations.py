@@ -1,9 +1,9 @@
 """Whether a person's days follow their nights: next-day scores against the markers of the nights before.
 
-Nobody draws a marker by lot, so that what stands here is association and never effect. Four things would
-make one of nothing, and are taken out: that persons differ (only nights of one sleeper are set against each
-other), that scores improve with practice while sleep drifts, that weekends are kept otherwise, and that the compound
-moves both. The condition is therefore a covariate; the estimate without it stands beside.
+A marker is not drawn by lot, so these are associations and not effects. Four things make an association where there
+is none, and are adjusted for: persons differ (only nights of one sleeper are compared with each other), scores
+improve with practice while sleep drifts, weekends differ from weekdays, and the compound changes both. The condition
+is therefore a covariate; the estimate without it is reported too.
 """
 
 from __future__ import annotations
@@ -28,27 +28,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from eegsleep.statistics.effects import Estimate
+    from eegsleep.study.declared.protocol import Study
 
     Floats = NDArray[np.float64]
 
-# With constant, condition, weekend and practice 10 nights leave 5 degrees of freedom, where a partial correlation must
-# reach .75 to stand out at 5 %; fewer could find only what nobody believes.
-MIN_NIGHTS = 10
+# With constant, condition, weekend and practice 10 nights leave 5 degrees of freedom, at which a partial correlation
+# must reach .75 to have p <= .05; with fewer nights only implausibly strong relations could be found.
+MIN_RELATED_NIGHTS = 10
 MIN_OWN_NIGHTS = 5  # of a sleeper, for the relation to differ between sleepers in the model
-MIN_SLEEPERS = 4  # for that difference to have a variance worth the name
+MIN_SLEEPERS = 4  # fewer do not determine how much the relation differs between sleepers
 LAGS = (0, 1)
 _SINGULAR = 1e-9
 _FAMILIES = ("A", "B", "C", "D")
 _NUMBERS = [column.name for column in RELATIONS.columns if column.kind == "float"]
 
 
-def relate_next_day(study, values: pd.DataFrame) -> pd.DataFrame:  # noqa: ANN001
+def relate_next_day(study: Study, values: pd.DataFrame) -> pd.DataFrame:
     """Relate each next-day score to the markers of the night before it, and of the one before that.
 
     Parameters
     ----------
     study : Study
-        Its nights hold the scores in columns `day_*`: in the row of a night stands the score of the day after.
+        Its nights hold the scores in columns `day_*`; the row of a night has the score of the day after.
     values : DataFrame
         The markers of the nights, long, as `compare_nights` takes them.
 
@@ -77,7 +78,7 @@ def relate_next_day(study, values: pd.DataFrame) -> pd.DataFrame:  # noqa: ANN00
     return relate_arranged(study, arrangement.arrange_nights(study, values))
 
 
-def relate_arranged(study, arranged: Arrangement) -> pd.DataFrame:  # noqa: ANN001
+def relate_arranged(study: Study, arranged: Arrangement) -> pd.DataFrame:
     """Return table RELATIONS of nights that are arranged already; see `relate_next_day`."""
     scores = [i for i, name in enumerate(arranged.entries["marker"]) if name.startswith("day_")]
     chosen = _choose_markers(study, arranged)
@@ -94,21 +95,21 @@ def relate_arranged(study, arranged: Arrangement) -> pd.DataFrame:  # noqa: ANN0
     for i, p in zip(tested, adjusted, strict=True):
         rows[i] |= {"p_adjusted": float(p), "n_tests": len(tested)}
     for row in rows:
-        row["sentence"] = _say(row)
+        row["sentence"] = _describe_relation(row)
     return check_table(pd.DataFrame(rows, columns=RELATIONS.column_names), RELATIONS)
 
 
-def _choose_markers(study, arranged: Arrangement) -> list[int]:  # noqa: ANN001
+def _choose_markers(study: Study, arranged: Arrangement) -> list[int]:
     """Return the places of the markers to relate, primary endpoints first, without looking at a score."""
     entries = arranged.entries
     rows = entries.assign(
         measure=[verdicts.name_measure(name) for name in entries["marker"]],
         role=np.where(entries["endpoint"].isin(study.primary), "primary", "family"),
-        known=np.isfinite(arranged.value).sum(axis=1) >= MIN_NIGHTS,
+        known=np.isfinite(arranged.value).sum(axis=1) >= MIN_RELATED_NIGHTS,
     )
     chosen = verdicts.choose_representatives(rows) & entries["family"].isin(_FAMILIES).to_numpy()
-    places = np.flatnonzero(chosen)
-    # An angle has no more and no less; a primary one stays, with the reason.
+    places = np.flatnonzero(chosen).tolist()
+    # An angle cannot be larger or smaller; a primary endpoint that is one stays, with the reason.
     role, unit = rows["role"].to_numpy(), rows["unit"].to_numpy()
     places = [i for i in places if role[i] == "primary" or not arrangement.is_circular(unit[i])]
     declared = {endpoint: place for place, endpoint in enumerate(study.primary)}
@@ -122,7 +123,7 @@ def _night_before(arranged: Arrangement) -> NDArray[np.int64]:
     return np.array([place.get((s, d - 1), -1) for s, d in zip(arranged.subjects, arranged.days, strict=True)])
 
 
-def _practice(study, arranged: Arrangement, score: str) -> Floats:  # noqa: ANN001
+def _practice(study: Study, arranged: Arrangement, score: str) -> Floats:
     """Return log2 of the days since the sleeper's first test, adaptation nights among them, counted from 1."""
     taken = study.nights[np.isfinite(pd.to_numeric(study.nights[score], errors="coerce").to_numpy(dtype=float))]
     first: dict[object, int] = {}
@@ -137,7 +138,7 @@ def _days(nights: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def _relate(
-    study,  # noqa: ANN001
+    study: Study,
     arranged: Arrangement,
     score: int,
     marker: int,
@@ -145,11 +146,11 @@ def _relate(
     practice: Floats,
     before: NDArray[np.int64],
 ) -> dict:
-    """Return one row of RELATIONS, but for what hangs on the others."""
+    """Return one row of RELATIONS; adjusted p-value and sentence need all rows and are filled later."""
     y, entry = arranged.value[score], arranged.entries.iloc[marker]
     x, second = arranged.value[marker], arranged.assigned.astype(float)
     conditions = second[:, np.newaxis]
-    if lag:  # what was taken on either evening may have moved the marker of one and the score of the other
+    if lag:  # marker and score belong to different nights, and the condition of either may have changed them
         x = np.where(before >= 0, x[before], np.nan)
         conditions = np.column_stack([second, second[before]])
     kept = np.isfinite(y) & np.isfinite(x) & np.isfinite(practice)
@@ -172,7 +173,7 @@ def _relate(
     if row["reason"]:
         return row
     pair = _pair_up(y[kept], x[kept] / sd, arranged.subjects[kept], arranged.days[kept])
-    # the morning after a weekend evening is free: with 2 SD on both, 70 % of studies without a relation showed one
+    # With weekends 2 SD different in marker and score, 70 % of simulated studies without a relation showed one.
     weekend = is_weekend(arranged.nights["date"]).astype(float)
     covariates = np.column_stack([practice, weekend, conditions])[kept]
     found, row["method"] = _fit(pair, covariates)
@@ -199,8 +200,8 @@ def _relate(
 def _why_not(row: dict, score: Floats, sd: float) -> str:
     if arrangement.is_circular(row["unit"]):
         return "a phase has no more and no less"
-    if row["n_nights"] < MIN_NIGHTS:
-        return f"only {row['n_nights']} nights with both, {MIN_NIGHTS} needed"
+    if row["n_nights"] < MIN_RELATED_NIGHTS:
+        return f"only {row['n_nights']} nights with both, {MIN_RELATED_NIGHTS} needed"
     if not sd > 0 or np.ptp(score) == 0:
         return "every night has the same value"
     return ""
@@ -209,14 +210,14 @@ def _why_not(row: dict, score: Floats, sd: float) -> str:
 class _Pair(NamedTuple):
     """A score and a marker on the nights that have both.
 
-    The marker is centred on each sleeper; `dummies` has a column a sleeper, `index` says whose night each is, and
+    The marker is centred on each sleeper; `dummies` has a column a sleeper, `whose` is the column of each night, and
     `earlier` and `later` are the places of nights that follow each other.
     """
 
     score: Floats
     marker: Floats
     dummies: Floats
-    index: NDArray[np.int64]
+    whose: NDArray[np.int64]
     earlier: NDArray[np.int64]
     later: NDArray[np.int64]
 
@@ -253,7 +254,7 @@ def _fit_mixed(pair: _Pair, covariates: Floats) -> Estimate | None:
         x = wider if np.linalg.matrix_rank(wider) == wider.shape[1] else x
     try:
         # Centred on each sleeper, a marker says nothing of levels: their spread and that of slopes are apart.
-        model = fit_mixed_model(pair.score, x, pair.index, x[:, :2], correlated=False)
+        model = fit_mixed_model(pair.score, x, pair.whose, x[:, :2], correlated=False)
         found = estimate_contrast(model, np.eye(x.shape[1])[1])
     except (SettingsError, np.linalg.LinAlgError):
         return None
@@ -290,16 +291,16 @@ def _spread_over_sleepers(pair: _Pair, covariates: Floats, slope: float) -> Esti
 
 
 def _shared_autocorrelation(pair: _Pair, x: Floats, rest: Floats, k: int) -> float:
-    """Return the product of both autocorrelations, 0 at least: below, a night would count for more than one.
+    """Return the product of both autocorrelations, at least 0: below, a night would count more than once.
 
-    With few nights a sleeper it cannot be told from what centring leaves, and 0 is returned.
+    With few nights a sleeper it cannot be told apart from what centring causes, and 0 is returned.
     """
     n, both = len(x), []
     if len(pair.later) < 3 or np.median(pair.dummies.sum(axis=0)) < MIN_OWN_NIGHTS:
         return 0.0
     for row in (x, rest):
         r = float(row[pair.earlier] @ row[pair.later]) / len(pair.later) * n / max(float(row @ row), 1e-300)
-        # Freed of k columns a series looks less autocorrelated than it was, by about (k + (k + 3) r) / n.
+        # The residuals after k columns are less autocorrelated than the series, by about (k + (k + 3) r) / n.
         both.append(min(max(r + (k + (k + 3) * r) / n, -0.9), 0.9))
     return max(both[0] * both[1], 0.0)
 
@@ -319,7 +320,7 @@ def _describe(pair: _Pair, covariates: Floats) -> dict[str, float]:
     }
 
 
-def _say(row: dict) -> str:
+def _describe_relation(row: dict) -> str:
     name = row["label"] + (f" in {row['stage']}" if row["stage"] else "")
     if not math.isfinite(row["low"]):
         return f"{name} and {row['score_label']} could not be related: {row['reason']}."

@@ -11,16 +11,16 @@ import pandas as pd
 from eegsleep.markers import CATALOGUE, FAMILIES
 from eegsleep.statistics.effects import is_equivalent
 from eegsleep.statistics.resampling import MIN_NIGHTS
-from eegsleep.study.declared.expectations import _find_expectation
+from eegsleep.study.declared.expectations import find_expectation
 from eegsleep.tables import FAMILY_VERDICTS, check_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FALSE_DISCOVERY_RATE = 0.10  # inside a family that is not primary; such findings are exploratory
-# Several markers measure one thing in several ways; a family counts it once. The first pattern that matches the
-# whole name decides; a marker that none matches is a measure by itself. The catalogue's first marker stands for its
-# measure, where it names what is nearest to the signal before shares, logarithms and second opinions.
+# Several markers may measure the same thing; a family counts it once. The first pattern that matches the whole name
+# decides; a marker that no pattern matches is a measure by itself. The catalogue lists markers near to the signal
+# first, and shares, logarithms and alternative methods later; the first one represents its measure.
 _MEASURES = tuple(
     (name, re.compile(pattern))
     for name, pattern in (
@@ -49,8 +49,8 @@ _MEASURES = tuple(
         ("sigma", "sigma_.*|fast_sigma_peak_power_uv2"),
     )
 )
-# Of all spindles and fast ones, it is the fast ones that consolidation is said to hang on, and of coupling what chance
-# does not give: these come before the catalogue's first.
+# Memory consolidation is attributed to fast spindles rather than to all, and to coupling beyond chance: these markers
+# come before the first of the catalogue.
 _LEADERS = frozenset(
     {
         "fast_spindle_density_per_min",
@@ -63,27 +63,31 @@ _LEADERS = frozenset(
         "fast_coupling_phase_rad",
     }
 )
-# Where one measure has several rows, the widest sleep that it belongs to stands for the others.
+# Where a measure has rows for several stages, the first of these that it has represents it.
 _STAGES = ("", "NREM", "R", "N3", "N2")
 
 
 def name_measure(marker: str) -> str:
-    """Return what a marker measures, so that ways of measuring one thing can be told from different things."""
+    """Return the name of what a marker measures; markers with the same name measure the same thing."""
     return next((name for name, pattern in _MEASURES if pattern.fullmatch(marker)), marker)
 
 
 def choose_representatives(rows: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return which rows stand for their measure, by a rule that looks at no result.
+    """Return which rows represent their measure, by a rule that does not use results.
 
-    Every primary endpoint stands for itself. A measure that has none is represented by one row: of the channel
+    Every primary endpoint represents itself. A measure without one is represented by one row: of the channel
     of the primary endpoints (else the first channel), of the marker that comes first, of the widest stage.
 
     Parameters
     ----------
     rows : DataFrame
         Columns marker, stage, channel, family, measure, role (`primary` or another), and `known`: whether the
-        marker has values to compare. One that has not stands for nothing, except as a primary endpoint; nor
-        does what is context and no outcome.
+        marker has values to compare. A row without values represents nothing, except as a primary endpoint; neither
+        does a row of the family `context`.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_rows,)
     """
     primary = (rows["role"] == "primary").to_numpy()
     chosen = primary.copy()
@@ -109,8 +113,21 @@ def choose_representatives(rows: pd.DataFrame) -> NDArray[np.bool_]:
 def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  # noqa: PLR0911 (one a verdict)
     """Return the verdict on one row of table COMPARISON, and the verdict in words.
 
-    A difference that is certain but certainly smaller than matters is *equivalent*: the 90 % interval
-    decides before p does.
+    A significant difference that is surely smaller than the smallest effect of interest is *equivalent*: the 90 %
+    interval decides before p does.
+
+    Parameters
+    ----------
+    row : dict
+    alpha : float
+        For primary endpoints, and for p before adjustment.
+    masked : bool
+        Whether the code of the compound is not known yet.
+
+    Returns
+    -------
+    verdict : {"better", "worse", "changed", "equivalent", "inconclusive", "masked"}
+    sentence : str
     """
     label = row["label"] + (f" in {row['stage']}" if row["stage"] else "")
     if not np.isfinite(row["difference"]):
@@ -154,12 +171,23 @@ def _why_inconclusive(row: dict, alpha: float) -> str:
 def judge_families(
     markers: pd.DataFrame, order: tuple[str, ...], gates: dict[str, bool], compound_class: str = ""
 ) -> pd.DataFrame:
-    """Return table FAMILY_VERDICTS from table COMPARISON; `compound_class` picks the expectation beside it.
+    """Return table FAMILY_VERDICTS.
 
-    A family is better (worse) if measures are better (worse) and none the other way; equivalent only if
+    A family is better (worse) if at least one measure is better (worse) and none the other way; equivalent only if
     every measure that could be compared is. A measure counts once, by the row that represents it.
+
+    Parameters
+    ----------
+    markers : DataFrame
+        Table COMPARISON.
+    order : tuple of str
+        Families in the order in which they were tested.
+    gates : dict of str to bool
+        Whether each family was tested.
+    compound_class : str
+        Entry of expectations.toml that is shown beside the verdicts.
     """
-    rows, expected = [], _find_expectation(compound_class)
+    rows, expected = [], find_expectation(compound_class)
     names = [*[f for f in order if f in FAMILIES], *[f for f in FAMILIES if f not in order and f != "context"]]
     for family in names:
         own = markers[(markers["family"] == family)]

@@ -1,4 +1,4 @@
-"""What a class of compounds is expected to do to markers."""
+"""What the literature reports of classes of compounds, to show beside a result."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import cache
 from importlib import resources
 
 
-def _find_expectation(name: str) -> dict[str, str]:
-    """Return the expectation of the class so called, or of the one whose name holds this word."""
+def find_expectation(name: str) -> dict[str, str]:
+    """Return the entry of the class with this name, or of the class whose name contains it as a word; else empty."""
     wanted = name.casefold().strip()
     for key, entry in expectations().items():
         if wanted and wanted in {key.casefold(), *re.split(r"[\s/()]+", key.casefold())}:
@@ -19,7 +19,7 @@ def _find_expectation(name: str) -> dict[str, str]:
 
 @cache
 def expectations() -> dict[str, dict[str, str]]:
-    """Return what is reported of each class of compounds, by family: an expectation, never a score."""
+    """Return what is reported of each class of compounds, by family; it is shown and never used in a test."""
     return tomllib.loads(
         resources.files("eegsleep.study.declared").joinpath("expectations.toml").read_text(encoding="utf-8")
     )

@@ -1,4 +1,4 @@
-"""Whether a name tells the condition of a night, which masking cannot survive."""
+"""Find names of files or nights that reveal the condition of the night; with one, masking is lost."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# What a file is called by someone who knows what was taken.
-TELLING_WORDS = (
+# Words in a file name that reveal what was taken.
+REVEALING_WORDS = (
     "placebo",
     "control",
     "compound",
@@ -28,9 +28,9 @@ _PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 def find_leak(
     names: Sequence[str], conditions: Sequence[str], codes: tuple[str, str], compound: str, split: bool = True
 ) -> tuple[int, str] | None:
-    """Return the first name that gives its condition away, and the piece of it that does, or None.
+    """Return the first name that reveals the condition of its night, or None.
 
-    A piece that every name has (`control-study/night-01.edf`) tells nothing.
+    A piece that is in every name (`control-study/night-01.edf`) reveals nothing.
 
     Parameters
     ----------
@@ -41,14 +41,19 @@ def find_leak(
     codes : tuple of str
         The two masked codes.
     compound : str
-        What the study is about; its words must not stand in a name.
+        What the study is about; its words must not be in a name.
     split : bool
-        Whether pieces without digits that all names of one condition have, and no other, are leaks, too.
+        Whether a piece without digits that is in all names of one condition, and in no other name, counts too.
+
+    Returns
+    -------
+    (int, str) or None
+        The place of the name, and the piece of it that reveals the condition.
     """
     pieces = [_pieces(name) for name in names]
     shared = set.intersection(*(set(p) for p in pieces if p)) if any(pieces) else set()
     whole = {code.lower() for code in codes}
-    words = _telling_words(compound)
+    words = _revealing_words(compound)
     words = {word for word in words if not all(word in name.lower() for name in names if name)}
     for row, (name, own) in enumerate(zip(names, pieces, strict=True)):
         exact = (whole & {*own, *re.split(r"[\W_]+", name.lower())}) - shared
@@ -58,13 +63,13 @@ def find_leak(
     return _find_split(pieces, conditions, codes) if split else None
 
 
-def is_telling(code: str, compound: str) -> bool:
-    """Return whether a code of the study says by itself what was taken."""
-    return any(word in code.lower() for word in _telling_words(compound))
+def reveals_compound(code: str, compound: str) -> bool:
+    """Return whether a code of the study reveals by itself what was taken."""
+    return any(word in code.lower() for word in _revealing_words(compound))
 
 
-def _telling_words(compound: str) -> set[str]:
-    return {*TELLING_WORDS, *(w for w in _pieces(compound) if len(w) >= 4 and not w.isdigit())}
+def _revealing_words(compound: str) -> set[str]:
+    return {*REVEALING_WORDS, *(w for w in _pieces(compound) if len(w) >= 4 and not w.isdigit())}
 
 
 def _pieces(name: str) -> list[str]:
@@ -74,15 +79,15 @@ def _pieces(name: str) -> list[str]:
 def _find_split(
     pieces: Sequence[Sequence[str]], conditions: Sequence[str], codes: tuple[str, str]
 ) -> tuple[int, str] | None:
-    """Return a piece that stands in every name of one condition and in no other."""
-    given = [(row, set(p), c) for row, (p, c) in enumerate(zip(pieces, conditions, strict=True)) if p and c]
+    """Return the first name of a condition, and a piece that is in all its names and in no other, or None."""
+    given = [(row, frozenset(p), c) for row, (p, c) in enumerate(zip(pieces, conditions, strict=True)) if p and c]
     for code in codes:
         own = [(row, p) for row, p, c in given if c == code]
         other = [p for _, p, c in given if c != code]
         if len(own) < 2 or not other:
             continue
-        telling = set.intersection(*(p for _, p in own)) - set.union(*other)
-        telling = {piece for piece in telling if not piece.isdigit()}
-        if telling:
-            return own[0][0], min(telling)
+        shared = frozenset.intersection(*(p for _, p in own)) - frozenset[str]().union(*other)
+        revealing = [piece for piece in shared if not piece.isdigit()]
+        if revealing:
+            return own[0][0], min(revealing)
     return None

@@ -1,4 +1,4 @@
-"""A study as its owner declares it, study.toml and nights.csv together: checked as a whole, or refused."""
+"""Read a declared study, study.toml and nights.csv together, and check it as a whole."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from os.path import normpath
 from pathlib import Path
 
 from eegsleep.errors import SettingsError, TableError
+from eegsleep.file_names import NIGHTS_FILE, STUDY_FILE
 from eegsleep.provenance import write_file
 from eegsleep.study.declared.leaks import find_leak
-from eegsleep.study.declared.nights_file import Place, read_nights, refuse
+from eegsleep.study.declared.nights_file import Place, cell_error, read_nights
 from eegsleep.study.declared.protocol import Study, read_protocol
 from eegsleep.study.schedules.schedule import find_violation
 from eegsleep.tables import SCHEDULE, read_table
@@ -34,11 +35,10 @@ def read_study(path: str | Path, *, check_files: bool = True) -> Study:
     Raises
     ------
     SettingsError
-        If study.toml is not what it should be.
+        If study.toml holds what is not allowed.
     TableError
-        If a night is not: the row, the column, what was found and what is allowed are named. A night twice,
-        a missing recording, one condition only, a name that tells the condition, and a schedule that the
-        declared mechanism could not have drawn are such errors.
+        If nights.csv does, naming row and column: a night listed twice, a missing recording, one condition only, a
+        name that reveals the condition, or a schedule that the declared mechanism could not have drawn.
     """
     study = read_protocol(path)
     file = study.path.parent / study.nights_file
@@ -49,7 +49,23 @@ def read_study(path: str | Path, *, check_files: bool = True) -> Study:
 
 
 def check_nights(study: Study, file: str, lines: list[int], *, check_files: bool = True) -> None:
-    """Refuse nights that do not make the declared study; `lines` are the lines of the rows in `file`."""
+    """Check that the nights fit the declared study.
+
+    Parameters
+    ----------
+    study : Study
+    file : str
+        Name of the file of the nights, for errors.
+    lines : list of int
+        The line of each row in that file, counted from 1.
+    check_files : bool
+        Whether every recording must be there.
+
+    Raises
+    ------
+    TableError
+        See `read_study`.
+    """
     if study.nights.empty:
         raise TableError(
             f"{file} holds no night", remedy="write one row for every night; `eegsleep plan` lays them out"
@@ -66,7 +82,7 @@ def check_nights(study: Study, file: str, lines: list[int], *, check_files: bool
         )
     found = find_violation(study.mechanism, study.nights)
     if found:
-        refuse(
+        raise cell_error(
             Place(file, lines[found.row], found.column),
             f"the mechanism {study.mechanism.kind} could not have drawn this schedule",
             found=found.found,
@@ -86,7 +102,7 @@ def _check_rows(study: Study, file: str, lines: list[int], *, check_files: bool)
             ("file", row["file"] and normpath(row["file"]), "recording"),
         ):
             if key and (column, key) in seen:
-                refuse(
+                raise cell_error(
                     Place(file, line, column),
                     f"the {word} is there twice",
                     found=f"{row[column]}, as in row {seen[column, key]}",
@@ -96,14 +112,14 @@ def _check_rows(study: Study, file: str, lines: list[int], *, check_files: bool)
         for column in ("condition", "guess"):
             allowed = ("", *study.conditions, *(("compound", "control", "?") if column == "guess" else ()))
             if row[column] not in allowed:
-                refuse(
+                raise cell_error(
                     Place(file, line, column),
                     "this is no code of the study",
                     found=repr(row[column]),
                     allowed=", ".join(c or "empty" for c in allowed),
                 )
         if row["adaptation"] and row["condition"]:
-            refuse(
+            raise cell_error(
                 Place(file, line, "condition"),
                 "an adaptation night has a condition",
                 found=row["condition"],
@@ -111,14 +127,14 @@ def _check_rows(study: Study, file: str, lines: list[int], *, check_files: bool)
                 remedy="leave the condition empty, or set adaptation to false",
             )
         if row["excluded"] != bool(row["exclusion_reason"]):
-            refuse(
+            raise cell_error(
                 Place(file, line, "exclusion_reason"),
-                "a night is excluded by a rule, and only then",
+                "an excluded night needs a reason, and no other night may have one",
                 found=row["exclusion_reason"] or "no reason",
                 allowed="a reason where excluded is true",
             )
         if check_files and row["file"] and not (study.path.parent / row["file"]).exists():
-            refuse(
+            raise cell_error(
                 Place(file, line, "file"),
                 "the recording is not there",
                 found=row["file"],
@@ -142,14 +158,14 @@ def _check_arms(study: Study, file: str) -> None:
 def _check_leaks(study: Study, file: str, lines: list[int]) -> None:
     nights = study.nights
     conditions = nights["condition"].tolist()
-    split = study.design != "parallel"  # there, a sleeper's own name may well go with the condition
+    split = study.design != "parallel"  # in parallel groups the name of a sleeper may go with the condition
     for column in ("night", "file"):
         leak = find_leak(nights[column].tolist(), conditions, study.conditions, study.compound, split=split)
         if leak:
             row, piece = leak
-            refuse(
+            raise cell_error(
                 Place(file, lines[row], column),
-                "the name tells the condition, and masking is lost",
+                "the name reveals the condition, and masking is lost",
                 found=f"{piece!r} in {nights[column].iloc[row]}",
                 allowed="names without a code, compound or group",
                 remedy="rename the files of all nights by subject and number alone",
@@ -157,9 +173,9 @@ def _check_leaks(study: Study, file: str, lines: list[int]) -> None:
     by_code = [set(nights.loc[nights["condition"] == code, "dose"]) - {""} for code in study.conditions]
     if study.active is None and all(by_code) and not (by_code[0] & by_code[1]):
         row = int((nights["dose"] != "").to_numpy().argmax())
-        refuse(
+        raise cell_error(
             Place(file, lines[row], "dose"),
-            "the dose tells the condition, and masking is lost",
+            "the dose reveals the condition, and masking is lost",
             found=" against ".join(sorted(by_code[0] | by_code[1])[:2]),
             allowed="the same words in both conditions",
             remedy="write the number of capsules",
@@ -167,13 +183,13 @@ def _check_leaks(study: Study, file: str, lines: list[int]) -> None:
 
 
 def _check_schedule(study: Study, file: str, lines: list[int]) -> None:
-    """Refuse nights that are not those of the schedule that was drawn; dates may have slipped."""
+    """Check that the nights are those of the drawn schedule, with the same conditions; dates may differ."""
     schedule = read_table(study.path.parent / study.schedule, SCHEDULE).set_index("night")
     nights = study.nights
     for i, row in enumerate(nights.to_dict("records")):
         planned = schedule["condition"].get(row["night"], "")
         if row["condition"] and row["night"] not in schedule.index:
-            refuse(
+            raise cell_error(
                 Place(file, lines[i], "night"),
                 f"{study.schedule} has no such night",
                 found=row["night"],
@@ -181,7 +197,7 @@ def _check_schedule(study: Study, file: str, lines: list[int]) -> None:
                 remedy="give the night the name that the schedule gave it",
             )
         if row["condition"] != planned:
-            refuse(
+            raise cell_error(
                 Place(file, lines[i], "condition"),
                 f"{study.schedule} has another condition for {row['night']}",
                 found=row["condition"] or "none",
@@ -200,6 +216,15 @@ def _check_schedule(study: Study, file: str, lines: list[int]) -> None:
 def write_template(folder: str | Path) -> tuple[Path, Path]:
     """Write a commented study.toml and nights.csv into `folder`, and return their paths.
 
+    Parameters
+    ----------
+    folder : path
+        Made if it is not there.
+
+    Returns
+    -------
+    (Path, Path)
+
     Raises
     ------
     SettingsError
@@ -209,7 +234,7 @@ def write_template(folder: str | Path) -> tuple[Path, Path]:
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    pairs = ((folder / "study.toml", "study_template.toml"), (folder / "nights.csv", "nights_template.csv"))
+    pairs = ((folder / STUDY_FILE, "study_template.toml"), (folder / NIGHTS_FILE, "nights_template.csv"))
     for path, _ in pairs:
         if path.exists():
             raise SettingsError(f"{path} is there already", remedy="choose another folder, or move the file away")

@@ -1,4 +1,4 @@
-"""Read nights.csv: strict, and an error that names the row, the column, what was found and what is allowed."""
+"""Read nights.csv strictly: an error names the row, the column, what was found and what is allowed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from datetime import date
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple
 
 from eegsleep.errors import TableError
 from eegsleep.tables import STUDY_NIGHTS, check_table
@@ -31,15 +31,9 @@ class Place(NamedTuple):
     column: str
 
 
-def refuse(place: Place, problem: str, *, found: str = "", allowed: str = "", remedy: str = "") -> NoReturn:
-    """Raise the error of one cell.
-
-    Raises
-    ------
-    TableError
-        Always.
-    """
-    raise TableError(
+def cell_error(place: Place, problem: str, *, found: str = "", allowed: str = "", remedy: str = "") -> TableError:
+    """Return the error of one cell, which names its file, row and column."""
+    return TableError(
         f"{place.file}, row {place.line}, column {place.column}: {problem}", found=found, allowed=allowed, remedy=remedy
     )
 
@@ -52,7 +46,7 @@ def read_nights(path: Path) -> tuple[pd.DataFrame, list[int]]:
     path : Path
         A CSV with the columns of table `STUDY_NIGHTS`, in any order, and any number of columns `cov_*`
         (covariates, numbers or words) and `day_*` (next-day scores, numbers). Lines that begin with `# ` are
-        comments. A column that is not there is empty.
+        comments. The cells of a column that is missing are empty.
 
     Returns
     -------
@@ -64,7 +58,7 @@ def read_nights(path: Path) -> tuple[pd.DataFrame, list[int]]:
     Raises
     ------
     TableError
-        If the file cannot be read, or a column or a cell is not what it should be.
+        If the file cannot be read, or a column or a cell holds what is not allowed.
     """
     import pandas as pd
 
@@ -128,7 +122,7 @@ def _check_header(file: str, header: list[str], line: int) -> None:
     known = STUDY_NIGHTS.column_names
     for i, name in enumerate(header):
         if name not in known and not (name.startswith(FREE_PREFIXES) and name not in FREE_PREFIXES):
-            refuse(
+            raise cell_error(
                 Place(file, line, name or str(i + 1)),
                 "there is no such column",
                 found=repr(name),
@@ -136,10 +130,10 @@ def _check_header(file: str, header: list[str], line: int) -> None:
                 remedy="rename or remove the column",
             )
         if name in header[:i]:
-            refuse(Place(file, line, name), "the column stands there twice", remedy="remove one of the two")
+            raise cell_error(Place(file, line, name), "the column is there twice", remedy="remove one of the two")
     for name in (*_REQUIRED, "condition", "file"):
         if name not in header:
-            refuse(
+            raise cell_error(
                 Place(file, line, name),
                 "the column is missing",
                 found=", ".join(header),
@@ -149,13 +143,13 @@ def _check_header(file: str, header: list[str], line: int) -> None:
 
 def _parse_text(place: Place, cell: str) -> str:
     if place.column in _REQUIRED and not cell:
-        refuse(place, "the cell is empty", allowed="a name" if place.column != "date" else "YYYY-MM-DD")
+        raise cell_error(place, "the cell is empty", allowed="a name" if place.column != "date" else "YYYY-MM-DD")
     return cell
 
 
 def _parse_name(place: Place, cell: str) -> str:
     if not _NAME.fullmatch(_parse_text(place, cell)):
-        refuse(
+        raise cell_error(
             place,
             "this cannot be the name of a folder",
             found=repr(cell),
@@ -171,25 +165,29 @@ def _parse_date(place: Place, cell: str) -> str:
     except ValueError:
         day = None
     if day is None or day.isoformat() != cell:
-        refuse(place, "this is not a date", found=repr(cell), allowed="YYYY-MM-DD, the evening of the night")
+        raise cell_error(place, "this is not a date", found=repr(cell), allowed="YYYY-MM-DD, the evening of the night")
     return cell
 
 
 def _parse_clock(place: Place, cell: str) -> str:
     if cell and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", cell):
-        refuse(place, "this is not a clock time", found=repr(cell), allowed="HH:MM from 00:00 to 23:59, or empty")
+        raise cell_error(
+            place, "this is not a clock time", found=repr(cell), allowed="HH:MM from 00:00 to 23:59, or empty"
+        )
     return cell
 
 
 def _parse_bool(place: Place, cell: str) -> bool:
     if cell.lower() not in _TRUE + _FALSE:
-        refuse(place, "this is neither true nor false", found=repr(cell), allowed="true, false, yes, no, 1, 0 or empty")
+        raise cell_error(
+            place, "this is neither true nor false", found=repr(cell), allowed="true, false, yes, no, 1, 0 or empty"
+        )
     return cell.lower() in _TRUE
 
 
 def _parse_int(place: Place, cell: str) -> int:
     if cell and not re.fullmatch(r"\d{1,6}", cell):
-        refuse(place, "this is not a whole number", found=repr(cell), allowed="1, 2, 3, … or empty for none")
+        raise cell_error(place, "this is not a whole number", found=repr(cell), allowed="1, 2, 3, … or empty for none")
     return int(cell or 0)
 
 
@@ -199,14 +197,16 @@ def _parse_float(place: Place, cell: str) -> float:
     except ValueError:
         value = float("inf")
     if value in {float("inf"), -float("inf")}:
-        refuse(place, "this is not a number", found=repr(cell), allowed="a number with a decimal point, or empty")
+        raise cell_error(
+            place, "this is not a number", found=repr(cell), allowed="a number with a decimal point, or empty"
+        )
     return value
 
 
 def _parse_hours(place: Place, cell: str) -> float:
     value = _parse_float(place, cell)
     if value < 0:
-        refuse(place, "hours cannot be negative", found=cell, allowed="0 or more, or empty")
+        raise cell_error(place, "hours cannot be negative", found=cell, allowed="0 or more, or empty")
     return value
 
 

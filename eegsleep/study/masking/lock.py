@@ -1,4 +1,4 @@
-"""Freeze a study before its codes are opened, and say afterwards what was changed."""
+"""Freeze a study before its codes are opened, and list afterwards what was changed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eegsleep.errors import EegSleepError
-from eegsleep.file_names import PROVENANCE_FILE
 from eegsleep.provenance import encode_json, fingerprint, hash_file, package_versions, write_file
 from eegsleep.study.masking.sealed_key import open_key
+from eegsleep.study.night_folders import check_different, check_made_alike, flatten, list_some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LOCK_FILE, UNMASK_FILE = "lock.json", "unmasked.json"
 _FORMAT = 1
-# Of the declaration; the rest of study.toml (a title, who keeps the key) changes no result.
+# The fields of Study that a result depends on; the others (title, who keeps the key) do not change it.
 _FROZEN = (
     "compound",
     "design",
@@ -35,145 +35,14 @@ _FROZEN = (
     "half_life_h",
     "compound_class",
 )
-_SHOWN = 3  # nights named in an error
 
 
 class Change(NamedTuple):
-    """One thing that is not as it was locked: what, how it was, how it is now."""
+    """One thing that changed since the lock: its name, the value then and the value now."""
 
     what: str
     was: str
     now: str
-
-
-def read_provenances(study: Study, folder: str | Path) -> dict[str, dict[str, Any]]:
-    """Return provenance.json of every night of the study that was recorded and not excluded.
-
-    Parameters
-    ----------
-    study : Study
-    folder : path
-        Where the night folders are.
-
-    Raises
-    ------
-    EegSleepError
-        If a night has not been scored.
-    """
-    nights = study.nights
-    wanted = nights.loc[(nights["file"] != "") & ~nights["excluded"], "night"]
-    found = {}
-    for night in wanted:
-        path = Path(folder) / night / PROVENANCE_FILE
-        try:
-            found[night] = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise EegSleepError(
-                f"night {night} has not been scored",
-                found=str(error),
-                remedy="score it with `eegsleep score`, or exclude it with a reason",
-            ) from error
-    return found
-
-
-def agree_provenance(
-    provenances: Mapping[str, Mapping[str, Any]], subjects: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """Return the settings and versions that all nights share.
-
-    Parameters
-    ----------
-    provenances : mapping
-        By night, as `read_provenances` gives them.
-    subjects : mapping of str to str, optional
-        Night to sleeper; a calibration is a sleeper's own, and must be the same for all nights of one. So must what
-        the user said of the units, for nights with one device and the same channels.
-
-    Raises
-    ------
-    EegSleepError
-        If nights were made by different versions or settings, some with stages or thresholds that were given and
-        some without, in units that were stated for some only, or counted from lights off in some only: they can
-        differ where the sleep did not.
-    """
-    if not provenances:
-        raise EegSleepError("the study has no night to compare", remedy="score its nights with `eegsleep score`")
-    flat = {
-        night: {**_flatten("settings", p["settings"]), **_flatten("versions", p["versions"]), **_manner(p)}
-        for night, p in provenances.items()
-    }
-    for name in sorted({name for values in flat.values() for name in values}):
-        _refuse_unlike(name, {night: values.get(name) for night, values in flat.items()})
-    for subject in sorted(set((subjects or {}).values())):
-        own = {night: p.get("calibration") for night, p in provenances.items() if subjects.get(night) == subject}
-        _refuse_unlike(f"the calibration of {subject}", own)
-        for alike in _of_one_setup({night: provenances[night] for night in own}):
-            stated = {night: p.get("units") or {} for night, p in alike.items()}
-            for label in sorted({label for units in stated.values() for label in units}):
-                _refuse_unlike(
-                    f"the unit stated of {label} in nights of {subject}",
-                    {night: units.get(label, "not stated") for night, units in stated.items()},
-                )
-    first = next(iter(provenances.values()))
-    return {"settings": first["settings"], "versions": first["versions"]}
-
-
-def _of_one_setup(provenances: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Mapping[str, Any]]]:
-    """Return the nights apart by device and channels; a unit was stated of a channel of that device."""
-    groups: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for night, provenance in provenances.items():
-        setup = json.dumps([provenance.get("device"), sorted(provenance.get("roles") or {})])
-        groups.setdefault(setup, {})[night] = provenance
-    return list(groups.values())
-
-
-def _manner(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what else must be alike for two nights to be counted alike."""
-    source = provenance.get("lights", {}).get("source", "")
-    return {
-        "whether stages were given": bool(provenance.get("hypnogram_sha256")),
-        "whether thresholds were calibrated": bool(provenance.get("calibration")),
-        "where lights off came from": "stated" if source in {"user", "annotations", "hypnogram"} else source,
-    }
-
-
-def _refuse_unlike(name: str, values: Mapping[str, Any]) -> None:
-    groups: dict[str, list[str]] = {}
-    for night, value in values.items():
-        groups.setdefault(json.dumps(value, sort_keys=True), []).append(night)
-    if len(groups) > 1:
-        raise EegSleepError(
-            f"the nights were not made alike, and cannot be compared: {name} differs",
-            found="; ".join(f"{value}: {_some(nights)}" for value, nights in groups.items()),
-            allowed="one version, one setting and one manner for all nights",
-            remedy="score all nights again with `eegsleep score`, in the same way",
-        )
-
-
-def _refuse_copies(provenances: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse two nights that are one recording under two names: it would count twice."""
-    seen: dict[str, str] = {}
-    for night, provenance in provenances.items():
-        sha256 = (provenance.get("input") or {}).get("sha256", "")
-        if sha256 and sha256 in seen:
-            raise EegSleepError(
-                "one recording stands for two nights",
-                found=f"{seen[sha256]} and {night}",
-                allowed="a recording of its own for every night",
-                remedy="put the right file in its place and score it",
-            )
-        seen[sha256] = night
-
-
-def _some(nights: list[str]) -> str:
-    more = f" and {len(nights) - _SHOWN} more" if len(nights) > _SHOWN else ""
-    return f"{len(nights)} night{'s' * (len(nights) > 1)} ({', '.join(nights[:_SHOWN])}{more})"
-
-
-def _flatten(prefix: str, value: object) -> dict[str, object]:
-    if isinstance(value, dict):
-        return {k: v for key, part in value.items() for k, v in _flatten(f"{prefix}.{key}", part).items()}
-    return {prefix: value}
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - what JSON can hold
@@ -188,7 +57,7 @@ def _freeze(
     study: Study, provenances: Mapping[str, Mapping[str, Any]], analysis: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Return everything that a result depends on, as JSON holds it."""
-    shared = agree_provenance(provenances, dict(zip(study.nights["night"], study.nights["subject"], strict=True)))
+    shared = check_made_alike(provenances, dict(zip(study.nights["night"], study.nights["subject"], strict=True)))
     protocol = {name: getattr(study, name) for name in _FROZEN}
     nights = {
         row["night"]: {column: _plain(value) for column, value in row.items() if column != "night"}
@@ -213,11 +82,9 @@ def write_lock(
     provenances: Mapping[str, Mapping[str, Any]],
     analysis: Mapping[str, Any] | None = None,
     *,
-    path: str | Path | None = None,
     again: bool = False,
-    now: datetime | None = None,
 ) -> dict[str, Any]:
-    """Freeze a study while its codes are masked, and write lock.json.
+    """Freeze a study while its codes are masked, and write lock.json beside study.toml.
 
     Parameters
     ----------
@@ -226,12 +93,8 @@ def write_lock(
         provenance.json of every night that enters (`read_provenances`).
     analysis : mapping, optional
         Settings of the comparison, as plain values.
-    path : path, optional
-        The lock file; by default lock.json beside study.toml.
     again : bool
         Whether an earlier lock may be replaced, which the new one remembers; never after unmasking.
-    now : datetime, optional
-        The moment, for tests; by default the clock.
 
     Returns
     -------
@@ -244,10 +107,10 @@ def write_lock(
     EegSleepError
         If the study is locked or unmasked already, or its nights were not made alike or are not all different.
     """
-    path = Path(path) if path else study.path.parent / LOCK_FILE
+    path = study.path.parent / LOCK_FILE
     if path.with_name(UNMASK_FILE).exists():
         raise EegSleepError(
-            "the study cannot be locked, for its codes were opened",
+            "the study cannot be locked, because its codes were opened",
             found=UNMASK_FILE,
             remedy="compare it with the lock it has; what changed since is marked post hoc",
         )
@@ -265,15 +128,15 @@ def write_lock(
     if lacking:
         raise EegSleepError(
             "nights that enter have not been scored",
-            found=_some(lacking),
+            found=list_some(lacking),
             remedy="score them with `eegsleep score`, or exclude them with a reason",
         )
-    _refuse_copies(provenances)
+    check_different(provenances)
     frozen = _freeze(study, provenances, analysis)
     lock = {
         "format": _FORMAT,
         "eegsleep": package_versions()["eegsleep"],
-        "locked_at": (now or datetime.now(UTC)).isoformat(timespec="seconds"),
+        "locked_at": _now(),
         "study": study.title,
         "open_label": study.active is not None,
         "active": study.active or "",
@@ -287,13 +150,26 @@ def write_lock(
     return lock
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def read_lock(path: str | Path) -> dict[str, Any]:
-    """Read a lock, after checking that nobody wrote in it.
+    """Read a lock, and check by its hash that it was not edited.
+
+    Parameters
+    ----------
+    path : path
+        lock.json.
+
+    Returns
+    -------
+    dict
 
     Raises
     ------
     EegSleepError
-        If there is none, or it is not as it was written.
+        If there is no lock, or its content does not have the hash it was written with.
     """
     path = Path(path)
     if not path.exists():
@@ -324,7 +200,7 @@ def verify_lock(
     provenances: Mapping[str, Mapping[str, Any]],
     analysis: Mapping[str, Any] | None = None,
 ) -> tuple[Change, ...]:
-    """Return everything that changed since the study was locked; a result that rests on it is post hoc.
+    """Return everything that changed since the study was locked; a result that depends on a change is post hoc.
 
     Parameters
     ----------
@@ -341,15 +217,15 @@ def verify_lock(
         Empty if nothing changed.
     """
     now = _freeze(study, provenances, analysis)
-    # a lock of an earlier version may lack what is frozen since: not known is not changed
+    # A lock of an earlier version may lack keys that are frozen now; they are not reported as changes.
     now["protocol"] = {name: value for name, value in now["protocol"].items() if name in lock["protocol"]}
     changes = []
     for section in now:
-        was, is_now = _flatten(section, lock[section]), _flatten(section, now[section])
+        was, is_now = flatten(section, lock[section]), flatten(section, now[section])
         for name in dict.fromkeys([*was, *is_now]):
             before, after = was.get(name, "absent"), is_now.get(name, "absent")
             if before != after:
-                changes.append(Change(name, _word(before), _word(after)))
+                changes.append(Change(name, _as_text(before), _as_text(after)))
     named = lock.get("active") or _opened_as(study.path.with_name(UNMASK_FILE))
     if study.active and named and study.active != named:
         changes.append(Change("study.active", named, study.active))
@@ -364,28 +240,18 @@ def _opened_as(record: Path) -> str:
         return ""
 
 
-def _word(value: object) -> str:
+def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def unmask(
-    study: Study,
-    key: str | Path | None = None,
-    *,
-    path: str | Path | None = None,
-    now: datetime | None = None,
-) -> Study:
-    """Open the codes of a locked study, and write down that it was done.
+def unmask(study: Study, key: str | Path | None = None) -> Study:
+    """Open the codes of a locked study, and record when that was first done.
 
     Parameters
     ----------
     study : Study
     key : path, optional
         The sealed key; not needed where `active` in study.toml names the compound openly.
-    path : path, optional
-        The lock file; by default lock.json beside study.toml.
-    now : datetime, optional
-        The moment, for tests; by default the clock.
 
     Returns
     -------
@@ -395,9 +261,9 @@ def unmask(
     Raises
     ------
     EegSleepError
-        If the study is not locked, the lock was written in, or the key is not the one that was sealed.
+        If the study is not locked, the lock was edited, or the key is not the one that was sealed.
     """
-    path = Path(path) if path else study.path.parent / LOCK_FILE
+    path = study.path.parent / LOCK_FILE
     lock = read_lock(path)
     sealed = lock["key_sha256"]
     if key is not None:
@@ -419,6 +285,5 @@ def unmask(
         )
     record = path.with_name(UNMASK_FILE)
     if not record.exists():
-        moment = (now or datetime.now(UTC)).isoformat(timespec="seconds")
-        write_file(record, encode_json({"unmasked_at": moment, "lock_sha256": lock["sha256"], "active": active}))
+        write_file(record, encode_json({"unmasked_at": _now(), "lock_sha256": lock["sha256"], "active": active}))
     return dataclasses.replace(study, active=active)

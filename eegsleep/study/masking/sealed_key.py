@@ -1,4 +1,4 @@
-"""The sealed key: which masked code is the compound, kept apart from the schedule, and vouched for by a hash."""
+"""The sealed key, which says which masked code is the compound; study.toml holds only its hash."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ if TYPE_CHECKING:
 ROLES = ("compound", "control")
 
 
-def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "", salt: str = "") -> str:
+def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "") -> str:
     """Draw which code is the compound, write the key file, and return the hash that binds it.
+
+    The key holds 32 random bytes (the salt) beside the codes; without them, anyone could compute the hashes of the
+    two possible keys and see which one it is.
 
     Parameters
     ----------
     conditions : tuple of str
         The two masked codes.
     path : path
-        The key file: to be kept by whoever prepares the capsules, away from the study.
+        The key file. The person who prepares the capsules keeps it, away from the study.
     active : str, optional
-        The code of the compound, if the capsules are coded already. By default a coin decides, which is never
-        seeded: the seed of a study is public, and the key would be with it.
-    salt : str, optional
-        By default 32 random bytes as hexadecimal digits, without which the two possible keys could be tried.
+        The code of the compound, if the capsules are coded already. By default it is drawn by the secure random
+        generator of the operating system and not from the seed of the study, which is public.
 
     Returns
     -------
@@ -40,7 +41,7 @@ def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "",
     Raises
     ------
     SettingsError
-        If the file is there already, or `active` is no code.
+        If the file is there already, or `active` is not one of the codes.
     """
     path = Path(path)
     if path.exists():
@@ -50,9 +51,9 @@ def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "",
         )
     active = active or secrets.choice(conditions)
     if active not in conditions:
-        raise SettingsError("the key names no code of the study", found=active, allowed=" or ".join(conditions))
+        raise SettingsError("active is not a code of the study", found=active, allowed=" or ".join(conditions))
     codes = {code: ROLES[code != active] for code in conditions}
-    salt = salt or secrets.token_hex(32)
+    salt = secrets.token_hex(32)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, encode_json({"codes": codes, "salt": salt}))
     return hash_key(codes, salt)
@@ -66,17 +67,30 @@ def hash_key(codes: Mapping[str, str], salt: str) -> str:
 def open_key(path: str | Path, conditions: tuple[str, str], expected_sha256: str) -> str:
     """Return the code of the compound.
 
+    Parameters
+    ----------
+    path : path
+        The key file.
+    conditions : tuple of str
+        The two masked codes.
+    expected_sha256 : str
+        The hash in study.toml or the lock.
+
+    Returns
+    -------
+    str
+
     Raises
     ------
     SettingsError
-        If the file is no key, or not the one whose hash was written down.
+        If the file is not a key of these codes, or does not have that hash.
     """
     path = Path(path)
     try:
         content = json.loads(path.read_bytes())
         codes, salt = dict(content["codes"]), str(content["salt"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f"{path.name} is no sealed key", found=str(error)) from error
+        raise SettingsError(f"{path.name} is not a sealed key", found=str(error)) from error
     if set(codes) != set(conditions) or set(codes.values()) != set(ROLES):
         raise SettingsError(
             f"{path.name} is not the key of this study", found=", ".join(codes), allowed=", ".join(conditions)

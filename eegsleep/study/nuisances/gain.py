@@ -1,4 +1,4 @@
-"""Whether electrodes passed as much of the signal in both conditions, by what a compound should hardly touch."""
+"""Whether the gain of the electrodes was the same in both conditions, by a signal that a compound hardly changes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 REFERENCE = "gain_reference_uv"
 POWERS = {"µV": 1, "µV/s": 1, "µV²": 2}  # how a value follows the gain, by its unit
-_APART = 0.10  # of the gain without the compound; below, no result hangs on it
-_CLEAR_T = 2.0  # and it must be more than the scatter of nights
+_APART = 0.10  # share of the control nights' gain; smaller differences matter to no result
+_CLEAR_T = 2.0  # t of the difference, which must be larger than the scatter between nights explains
 
 
 def gain_of_nights(arranged: Arrangement, channel: str) -> Floats | None:
@@ -47,7 +47,21 @@ def gain_of_nights(arranged: Arrangement, channel: str) -> Floats | None:
 
 
 def compare_gain(gain: Floats, assigned: NDArray[np.bool_], covariates: Floats | None) -> tuple[float, bool]:
-    """Return the second condition's gain less the first's, as a share, and whether it is large and beyond scatter."""
-    found = adjusted_t(gain, assigned, covariates, 0.05)
+    """Return how much the gain differs between the conditions, and whether that is large and more than scatter.
+
+    Parameters
+    ----------
+    gain : ndarray, shape (n_nights,)
+        From `gain_of_nights`.
+    assigned : ndarray of bool, shape (n_nights,)
+    covariates : ndarray, shape (n_nights, n_covariates), or None
+
+    Returns
+    -------
+    difference : float
+        Second minus first condition, as a share of the first.
+    suspect : bool
+    """
+    found = adjusted_t(gain, assigned, covariates)
     clear = math.isfinite(found.t) and abs(found.t) > _CLEAR_T
     return found.estimate, clear and abs(found.estimate) > _APART

@@ -1,7 +1,7 @@
-"""What could explain a difference away: trend, carry-over, minutes, stages, recall, device, one night, guesses.
+"""Other explanations of a difference: trend, carry-over, minutes, stages, recall, device, one night, guesses.
 
-Nothing here chooses the analysis; each number stands beside the result with a sentence. Differences
-are by least squares on the nights, adjusted as the comparison is, with the suspect added.
+They do not change the analysis; each is reported beside the result as a number with a sentence. Differences
+are by least squares on the nights, with the covariates of the comparison and the nuisance as one more.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import pandas as pd
 from eegsleep.statistics.effects import Estimate, adjusted_t, leave_one_out
 from eegsleep.study.arrangement import KEYS, Arrangement, is_circular
 from eegsleep.study.nuisances.gain import POWERS, REFERENCE, compare_gain, gain_of_nights
-from eegsleep.study.nuisances.recall import SPOKEN, compare_recall, counted_kind, recall_of_nights
-from eegsleep.study.nuisances.stage_mix import unmix_stages
+from eegsleep.study.nuisances.recall import EVENT_WORDS, compare_recall, counted_kind, recall_of_nights
+from eegsleep.study.nuisances.stage_mix import standardize_stage_mix
 from eegsleep.tables import NUISANCE, check_table
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ _NO_MARKER = dict.fromkeys(KEYS, "")
 
 
 class Arms(NamedTuple):
-    """What the two conditions are called in a sentence; codes while it is not known which is the compound."""
+    """The names of the two conditions in sentences; the codes while it is not known which is the compound."""
 
     first: str = "the control"
     second: str = "the compound"
 
 
-def explain_away(
+def measure_nuisances(
     arranged: Arrangement, covariates: Floats | None, *, arms: Arms | None = None, audit: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Return table NUISANCE for every marker that can be compared.
@@ -51,7 +51,11 @@ def explain_away(
     arms : Arms, optional
         What the conditions are called.
     audit : DataFrame, optional
-        Table AUDIT of the nights, with a column `night`; without it nothing is said of recall.
+        Table AUDIT of the nights, with a column `night`; without it there is no row about recall.
+
+    Returns
+    -------
+    DataFrame
     """
     in_bed, arms = _time_in_bed(arranged), arms or Arms()
     rows = [
@@ -65,7 +69,7 @@ def explain_away(
         values = arranged.value[index]
         if is_circular(entry["unit"]):
             continue
-        base = adjusted_t(values, arranged.assigned, covariates, 0.05)
+        base = adjusted_t(values, arranged.assigned, covariates)
         if not math.isfinite(base.estimate) or np.nanmax(values) == np.nanmin(values):
             continue
         key = {name: entry[name] for name in KEYS}
@@ -101,7 +105,7 @@ def _with(covariates: Floats | None, column: Floats) -> Floats:
 
 
 def _moves(base: Estimate, adjusted: float) -> bool:
-    """Return whether adjusting turns the difference around or takes half of it away, if there is one to speak of."""
+    """Return whether adjustment reverses a difference of more than one standard error, or halves it."""
     return (
         abs(base.t) > 1
         and math.isfinite(adjusted)
@@ -122,14 +126,14 @@ def _trend(arranged: Arrangement, values: Floats, covariates: Floats | None, bas
     subjects = (arranged.subjects[:, np.newaxis] == np.unique(arranged.subjects)[1:]).astype(float)
     kept = np.isfinite(values)
     x = np.column_stack([days, np.ones(len(days)), subjects, arranged.assigned])[kept]
-    if np.linalg.matrix_rank(x) < x.shape[1]:  # in parallel groups the condition is a property of the sleepers
+    if np.linalg.matrix_rank(x) < x.shape[1]:  # in parallel groups the columns of the sleepers determine the condition
         x = x[:, :-1]
     if np.linalg.matrix_rank(x) < x.shape[1] or len(x) <= x.shape[1]:
         return None
     beta, rest, _, _ = np.linalg.lstsq(x, values[kept], rcond=None)
     freedom = len(x) - x.shape[1]
     error = math.sqrt(float(rest[0]) / freedom * np.linalg.inv(x.T @ x)[0, 0]) if rest.size else math.nan
-    adjusted = adjusted_t(values, arranged.assigned, _with(covariates, days), 0.05).estimate
+    adjusted = adjusted_t(values, arranged.assigned, _with(covariates, days)).estimate
     change = float(beta[0]) * float(np.ptp(days[kept]))
     sure = error > 0 and abs(beta[0]) > 2 * error
     return _row(
@@ -151,8 +155,8 @@ def _carry_over(arranged: Arrangement, values: Floats, arms: Arms) -> dict | Non
         return None
     masked = np.where(usable, values, np.nan)
     days = arranged.days[:, np.newaxis]
-    lag = adjusted_t(masked, before == 1, np.hstack([arranged.assigned[:, np.newaxis].astype(float), days]), 0.05)
-    direct = adjusted_t(masked, arranged.assigned, _with(days, before), 0.05)
+    lag = adjusted_t(masked, before == 1, np.hstack([arranged.assigned[:, np.newaxis].astype(float), days]))
+    direct = adjusted_t(masked, arranged.assigned, _with(days, before))
     if not (math.isfinite(lag.estimate) and math.isfinite(direct.estimate)):
         return None
     return _row(
@@ -183,11 +187,11 @@ def _clean_minutes(arranged: Arrangement, index: int, arms: Arms) -> dict | None
 
 
 def _stage_mix(arranged: Arrangement, index: int, covariates: Floats | None, base: Estimate, arms: Arms) -> dict | None:
-    """Return what is left of a difference in NREM sleep had N3 had the share of it that it has without."""
-    mix = unmix_stages(arranged, index)
+    """Return the difference in NREM sleep at the share of N3 that the control nights have."""
+    mix = standardize_stage_mix(arranged, index)
     if mix is None:
         return None
-    adjusted = adjusted_t(mix.values, arranged.assigned, covariates, 0.05).estimate
+    adjusted = adjusted_t(mix.values, arranged.assigned, covariates).estimate
     if not math.isfinite(adjusted):
         return None
     return _row(
@@ -239,7 +243,7 @@ def _bed_adjusted(
 ) -> dict | None:
     if np.isfinite(in_bed).sum() < 4 or np.nanstd(in_bed) == 0:
         return None
-    adjusted = adjusted_t(values, arranged.assigned, _with(covariates, in_bed), 0.05).estimate
+    adjusted = adjusted_t(values, arranged.assigned, _with(covariates, in_bed)).estimate
     if not math.isfinite(adjusted):
         return None
     first, second, _ = _means(arranged, np.where(np.isfinite(values), in_bed, np.nan))
@@ -255,7 +259,7 @@ def _bed_adjusted(
 
 def _staging(arranged: Arrangement, index: int, covariates: Floats | None, base: Estimate) -> dict | None:
     half = (arranged.high[index] - arranged.low[index]) / 2
-    expected = adjusted_t(arranged.expected[index], arranged.assigned, covariates, 0.05).estimate
+    expected = adjusted_t(arranged.expected[index], arranged.assigned, covariates).estimate
     expected = 0.0 if abs(expected) < 1e-9 * abs(base.estimate) else expected  # rounding of equal nights
     kept = np.isfinite(half)
     if not kept.any() and not math.isfinite(expected):
@@ -264,12 +268,13 @@ def _staging(arranged: Arrangement, index: int, covariates: Floats | None, base:
     words = f"Unsure stages leave ±{width:.3g} on a night's value. " if kept.any() else ""
     if math.isfinite(expected):
         words += f"By the probabilities of the stages instead of their count the difference is {expected:.3g}."
-    # Errors of single nights average out if they are independent; that they are not is what the second number shows.
+    # Independent errors of single nights average out. Errors that depend on the condition do not: the second number
+    # shows them.
     return _row("staging", width, expected, _moves(base, expected), words.strip())
 
 
 def _recall(arranged: Arrangement, index: int, base: Estimate, audit: pd.DataFrame | None, arms: Arms) -> dict | None:
-    """Return what is left of a density if events had been seen as well in both conditions."""
+    """Return the difference of a density if events had been detected equally often in both conditions."""
     entry, values = arranged.entries.iloc[index], arranged.value[index]
     kind = counted_kind(entry["marker"])
     if audit is None or not kind:
@@ -285,7 +290,7 @@ def _recall(arranged: Arrangement, index: int, base: Estimate, audit: pd.DataFra
         100 * (found.second - found.first),
         adjusted,
         _moves(base, adjusted),
-        f"The detector saw {100 * found.second:.0f} % of planted {SPOKEN[kind]} with {arms.second} and "
+        f"The detector saw {100 * found.second:.0f} % of planted {EVENT_WORDS[kind]} with {arms.second} and "
         f"{100 * found.first:.0f} % with {arms.first}. That alone would change the density by {made:.3g}; seen "
         f"alike, the difference would be {adjusted:.3g}.",
         unit="percentage points",
@@ -293,9 +298,9 @@ def _recall(arranged: Arrangement, index: int, base: Estimate, audit: pd.DataFra
 
 
 def _recall_rows(arranged: Arrangement, audit: pd.DataFrame | None, arms: Arms) -> list[dict]:
-    """Return how well each kind of event was seen in both conditions, over all derivations."""
+    """Return the share of planted events of each kind that was detected in each condition, over all derivations."""
     rows = []
-    for kind, spoken in SPOKEN.items() if audit is not None else ():
+    for kind, spoken in EVENT_WORDS.items() if audit is not None else ():
         shares = recall_of_nights(audit, arranged.nights["night"].to_numpy(), kind)
         found = compare_recall(shares, arranged.assigned, _entering(arranged))
         if found is not None and math.isfinite(found.ratio):
@@ -386,13 +391,13 @@ def _gain_rows(arranged: Arrangement, covariates: Floats | None, arms: Arms) -> 
 
 
 def _gain(arranged: Arrangement, index: int, covariates: Floats | None, base: Estimate) -> dict | None:
-    """Return what is left of an amplitude or a power if each night is measured against its own gain check."""
+    """Return the difference of an amplitude or a power if each night is divided by its gain check."""
     entry = arranged.entries.iloc[index]
     gain = gain_of_nights(arranged, entry["channel"]) if entry["unit"] in POWERS else None
     if gain is None or entry["marker"] == REFERENCE:
         return None
     values = arranged.value[index] / gain ** POWERS[entry["unit"]]
-    adjusted = adjusted_t(values, arranged.assigned, covariates, 0.05).estimate
+    adjusted = adjusted_t(values, arranged.assigned, covariates).estimate
     apart, suspect = compare_gain(gain, arranged.assigned, covariates)
     if not (math.isfinite(adjusted) and math.isfinite(apart)):
         return None
@@ -408,7 +413,7 @@ def _gain(arranged: Arrangement, index: int, covariates: Floats | None, base: Es
 def _guess_rows(arranged: Arrangement, arms: Arms) -> list[dict]:
     codes = arranged.nights["condition"].to_numpy(dtype="U99")
     meaning = dict(zip(codes.tolist(), arranged.assigned.tolist(), strict=True))
-    if arms == Arms():  # while masked, a guess of "compound" cannot be held against a code
+    if arms == Arms():  # while masked, it is not known which code a guess of "compound" means
         meaning |= {"control": False, "compound": True}
     guesses, enters = arranged.nights["guess"].astype("str"), _entering(arranged)
     said = guesses.map(meaning)

@@ -1,7 +1,8 @@
-"""What a detector missed, by condition: whether a difference in density is one in sleep or one in seeing.
+"""The share of events that the detector found in each condition, because a density depends on it.
 
 Events of known size were planted into every night (`eegsleep.events.audit`). If fewer of them are found in one
-condition, fewer of the sleeper's own are found there, too, and the density falls though the sleep did not differ.
+condition, fewer of the sleeper's own events are found there too, and the density is lower without a difference in
+sleep.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# The audit plants fast spindles and slow oscillations and runs the main detectors: only what these count is vouched
-# for, and neither slow spindles nor the other views.
+# The audit plants fast spindles and slow oscillations and runs the main detectors. It says nothing about slow spindles
+# and about the other views.
 _COUNTED = {
     "spindle": re.compile(r"(fast_)?(coupled_)?spindle_density_per_min"),
     "slow_oscillation": re.compile(r"slow_oscillation_density_per_min"),
 }
-SPOKEN = {"spindle": "spindles", "slow_oscillation": "slow oscillations"}
+EVENT_WORDS = {"spindle": "spindles", "slow_oscillation": "slow oscillations"}
 _STAGES = {"N2": ("N2",), "N3": ("N3",), "NREM": ("N2", "N3")}
-MIN_NIGHTS = 2  # in each condition, for a mean recall
+_MIN_NIGHTS_A_CONDITION = 2  # for a mean recall
 
 
 class Recall(NamedTuple):
@@ -37,17 +38,17 @@ class Recall(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """What recall alone would multiply a density by; NaN where nothing was found in the first condition."""
+        """The factor by which recall alone changes a density; NaN where nothing was found in the first condition."""
         return self.second / self.first if self.first > 0 else math.nan
 
 
 def counted_kind(marker: str) -> str:
-    """Return which planted kind of event the audit of a marker counts, or an empty text."""
+    """Return the planted kind of event that a marker counts, or an empty text."""
     return next((kind for kind, pattern in _COUNTED.items() if pattern.fullmatch(marker)), "")
 
 
 def recall_of_nights(audit: pd.DataFrame, nights: NDArray, kind: str, stage: str = "NREM", channel: str = "") -> Floats:
-    """Return the share of planted events that was found in each night, every planted size counting alike.
+    """Return the share of planted events that was found in each night; every planted size has the same weight.
 
     Parameters
     ----------
@@ -73,8 +74,21 @@ def recall_of_nights(audit: pd.DataFrame, nights: NDArray, kind: str, stage: str
 
 
 def compare_recall(shares: Floats, assigned: NDArray[np.bool_], among: NDArray[np.bool_]) -> Recall | None:
-    """Return the mean recall of both conditions over the nights `among`; None with too few nights."""
+    """Return the mean recall of both conditions.
+
+    Parameters
+    ----------
+    shares : ndarray, shape (n_nights,)
+        From `recall_of_nights`.
+    assigned, among : ndarray of bool, shape (n_nights,)
+        True in the second condition; the nights to use.
+
+    Returns
+    -------
+    Recall or None
+        None with fewer than two nights in a condition.
+    """
     arms = [shares[among & np.isfinite(shares) & (assigned == arm)] for arm in (False, True)]
-    if min(arm.size for arm in arms) < MIN_NIGHTS:
+    if min(arm.size for arm in arms) < _MIN_NIGHTS_A_CONDITION:
         return None
     return Recall(*(float(arm.mean()) for arm in arms))

@@ -1,7 +1,7 @@
-"""What a marker of NREM sleep would be at an unchanged mix of N2 and N3.
+"""A marker of NREM sleep at a fixed mix of N2 and N3.
 
-Slow waves crowd in N3 and many spindles in N2: a compound that only lengthens N3 moves both in NREM, though neither
-stage is any different. At the mix of the control nights, only what changed within the stages is left.
+Slow waves are frequent in N3 and spindles in N2. A compound that only lengthens N3 therefore changes both in NREM,
+although neither stage changed. At the mix of the control nights only changes within the stages remain.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_AVERAGES = ("/min", "µV²")  # what is in NREM the mean of N2 and N3, weighted by their minutes
+_AVERAGES = ("/min", "µV²")  # units of markers whose NREM value is the mean of N2 and N3, weighted by minutes
 
 
 class StageMix(NamedTuple):
@@ -30,17 +30,22 @@ class StageMix(NamedTuple):
     values: Floats
 
 
-def unmix_stages(arranged: Arrangement, index: int) -> StageMix | None:
+def standardize_stage_mix(arranged: Arrangement, index: int) -> StageMix | None:
     """Return a marker of NREM sleep at the control nights' shares of N2 and N3.
 
-    Nights without a value in either stage have none here. None for a marker that is no average over minutes, or that
-    was not measured in both stages, or in fewer than two nights of a condition.
+    A night without a value in one of the stages has none here.
 
     Parameters
     ----------
     arranged : Arrangement
     index : int
         The place of the marker.
+
+    Returns
+    -------
+    StageMix or None
+        None for a marker that is not an average over minutes, or was not measured in both stages, or in fewer than
+        two nights of a condition.
     """
     entries, entry = arranged.entries, arranged.entries.iloc[index]
     if entry["stage"] != "NREM" or entry["unit"] not in _AVERAGES:

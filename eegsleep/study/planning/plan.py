@@ -12,20 +12,21 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import SettingsError
+from eegsleep.file_names import SCHEDULE_FILE
 from eegsleep.markers import CATALOGUE
 from eegsleep.provenance import encode_json, hash_bytes, package_versions, write_file
 from eegsleep.study.masking.sealed_key import seal_key
-from eegsleep.study.night_values import long_values
+from eegsleep.study.night_values import check_markers
 from eegsleep.study.planning.plan_words import (
     MOST_NIGHTS,
     MOST_SLEEPERS,
-    TARGET_POWER,
-    say_assumption,
-    say_floor,
-    say_power,
-    say_what_does_not_suit,
+    describe_assumption,
+    describe_power,
+    describe_smallest_p,
+    describe_what_does_not_suit,
 )
 from eegsleep.study.planning.power import (
+    TARGET_POWER,
     Noise,
     SimulatedStudies,
     Spread,
@@ -36,7 +37,7 @@ from eegsleep.study.planning.power import (
     smallest_p,
 )
 from eegsleep.study.schedules.mechanisms import SUBJECT_KINDS, support_size
-from eegsleep.study.schedules.schedule import draw_schedule, lay_out_nights
+from eegsleep.study.schedules.schedule import draw_schedule, plan_nights
 from eegsleep.tables import POWER, SCHEDULE, STUDY_NIGHTS, check_table, encode_sidecar, encode_table
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from eegsleep.study.declared.protocol import Study
 
 EFFECTS_SD = (0.5, 0.8, 1.0, 1.5)
+_N_STUDIES_SEARCHED = 400  # simulated for each number of nights that is tried
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Plan:
     can_answer : bool
         Whether the smallest p lies at or below alpha.
     sentences : tuple of str
-        The same in words, the most important first.
+        The plan in words, the most important first.
     """
 
     schedule: pd.DataFrame
@@ -83,12 +85,7 @@ class Plan:
     sentences: tuple[str, ...]
 
 
-def draw_plan(
-    study: Study,
-    spreads: Mapping[str, Spread] | None = None,
-    noise: Noise | None = None,
-    n_studies: int = 1000,
-) -> Plan:
+def draw_plan(study: Study, spreads: Mapping[str, Spread] | None = None, n_studies: int = 1000) -> Plan:
     """Draw the schedule of a study and work out what it can show.
 
     Parameters
@@ -96,10 +93,8 @@ def draw_plan(
     study : Study
         As `read_protocol` gives it.
     spreads : mapping of str to Spread, optional
-        By primary endpoint, from the sleeper's own nights (`estimate_spread`). What is not given comes from
-        the catalogue, if that knows it.
-    noise : Noise, optional
-        By default the autocorrelation of `spreads`, the smallest of them.
+        By primary endpoint, from the sleeper's own nights (`estimate_spread`). The others come from
+        the catalogue, if they are in it. The nights simulated have the smallest autocorrelation of these.
     n_studies : int
         Simulated studies for each figure; 1000 give a power to within 3 points.
 
@@ -111,34 +106,34 @@ def draw_plan(
     unknown = sorted(set(spreads) - set(study.primary))
     if unknown:
         raise SettingsError(
-            "a spread is given for what is no primary endpoint",
+            "a spread is given for something that is not a primary endpoint",
             found=", ".join(unknown),
             allowed=", ".join(study.primary),
         )
     p, m = study.planned, study.mechanism
     if m.kind == "observational":
-        schedule = lay_out_nights(m, p.nights, p.subjects, p.start, p.adaptation_nights).assign(condition="")
+        schedule = plan_nights(m, p.nights, p.subjects, p.start, p.adaptation_nights).assign(condition="")
         empty = pd.DataFrame(columns=POWER.column_names)
         words = "Nothing is drawn in an observational study: it gives estimates and intervals, and no p-value."
         return Plan(
             schedule, check_table(empty, POWER), 0, math.nan, math.inf, {}, can_answer=False, sentences=(words,)
         )
-    noise = noise or Noise(min((s.autocorrelation for s in spreads.values()), default=0.0))
+    noise = Noise(min((s.autocorrelation for s in spreads.values()), default=0.0))
     schedule = _draw(study)
     known = _with_strata(study, schedule)
     simulated = simulate_studies(m, known, noise, n_studies, seed=study.seed)
     least, n_schedules = smallest_p(m, known), support_size(m, known)
-    study = replace(study, mechanism=replace(m, strata=""))  # of more sleepers the strata are not known
+    study = replace(study, mechanism=replace(m, strata=""))  # the strata of further sleepers are not known
     effects = {e: _effect_in_sd(study, e, spreads) for e in study.primary}
     rows = _power_rows(study, schedule, simulated, effects, least)
     can_answer = least <= study.alpha
     detectable = simulated.detectable_effect(study.alpha) if can_answer else math.inf
     needed = {e: nights_needed(study, sd, noise) for e, (sd, _) in effects.items() if not math.isnan(sd)}
     sentences = (
-        *say_floor(study, schedule, n_schedules, least),
-        *say_power(study, simulated, effects, detectable, needed, can_answer=can_answer),
-        say_assumption(study, noise),
-        *say_what_does_not_suit(study, schedule),
+        *describe_smallest_p(study, schedule, n_schedules, least),
+        *describe_power(study, simulated, effects, detectable, needed, can_answer=can_answer),
+        describe_assumption(study, noise),
+        *describe_what_does_not_suit(study, schedule),
     )
     return Plan(
         schedule,
@@ -189,14 +184,14 @@ def measure_spreads(study: Study, values: pd.DataFrame) -> dict[str, Spread]:
     study : Study
     values : pandas.DataFrame
         One row for each night and marker, nights in order of date: `night, marker, stage, channel, value,
-        clean_min`, and `subject` where there are several. Which night had which condition is not asked.
+        clean_min`, and `subject` where there are several. The conditions are not needed.
 
     Returns
     -------
     dict of str to Spread
         Without the endpoints that have too few nights.
     """
-    values = long_values(values)
+    values = check_markers(values)
     spreads = {}
     for endpoint in study.primary:
         marker, stage, channel = endpoint.split("|")
@@ -248,11 +243,23 @@ def _power_rows(
     ]
 
 
-def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None, n_studies: int = 400) -> int:
+def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None) -> int:
     """Return the fewest nights of each sleeper that find `effect_sd` in 80 % of simulated studies.
 
-    In a crossover or in parallel groups, the fewest sleepers with the nights planned; 0 if 400 nights or 200
-    sleepers are not enough. Even numbers only, as the conditions share them.
+    In a crossover or in parallel groups, the fewest sleepers with the nights planned. Only even numbers are tried,
+    because half of them belong to each condition.
+
+    Parameters
+    ----------
+    study : Study
+    effect_sd : float
+        In standard deviations between nights.
+    noise : Noise, optional
+
+    Returns
+    -------
+    int
+        0 if 400 nights or 200 sleepers are not enough.
     """
     by_sleepers = study.mechanism.kind in SUBJECT_KINDS
     most = MOST_SLEEPERS if by_sleepers else MOST_NIGHTS
@@ -260,10 +267,10 @@ def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None, n_
     def enough(n: int) -> bool:
         names = [f"S{i:03d}" for i in range(n)] if by_sleepers else study.planned.subjects
         try:
-            nights = lay_out_nights(
+            nights = plan_nights(
                 study.mechanism, study.planned.nights if by_sleepers else n, names, study.planned.first_drawn, 0
             )
-            simulated = simulate_studies(study.mechanism, nights, noise, n_studies, 499, study.seed)
+            simulated = simulate_studies(study.mechanism, nights, noise, _N_STUDIES_SEARCHED, 499, study.seed)
         except SettingsError:  # fewer nights than the mechanism takes
             return False
         return simulated.power(effect_sd, study.alpha) >= TARGET_POWER
@@ -280,14 +287,14 @@ def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None, n_
 
 
 def write_plan(study: Study, plan: Plan, key: str | Path, *, active: str = "") -> dict[str, str]:
-    """Write schedule.csv, plan.json and the sealed key; fill an empty nights.csv, and the gaps of study.toml.
+    """Write schedule.csv, plan.json and the sealed key; fill an empty nights.csv and empty keys of study.toml.
 
     Parameters
     ----------
     study : Study
     plan : Plan
     key : path
-        The key file; it belongs to whoever prepares the capsules, not into the folder of the study.
+        The key file, for the person who prepares the capsules; not in the folder of the study.
     active : str, optional
         The code of the compound, where the capsules are coded already; by default a coin decides.
 
@@ -309,10 +316,10 @@ def write_plan(study: Study, plan: Plan, key: str | Path, *, active: str = "") -
             remedy=f"enter the nights into {study.nights_file} as they come",
         )
     folder = study.path.parent
-    if (folder / "schedule.csv").exists():
+    if (folder / SCHEDULE_FILE).exists():
         raise SettingsError(
-            "schedule.csv is there already",
-            found=str(folder / "schedule.csv"),
+            f"{SCHEDULE_FILE} is there already",
+            found=str(folder / SCHEDULE_FILE),
             remedy="a schedule is drawn once, or it can be chosen; keep it",
         )
     key_sha256 = seal_key(study.conditions, key, active=active)
@@ -338,7 +345,7 @@ def write_plan(study: Study, plan: Plan, key: str | Path, *, active: str = "") -
     _fill_study(study.path, key_sha256)
     write_file(folder / "plan.json", encode_json(trace))
     write_file(folder / "schedule.json", encode_sidecar(SCHEDULE))
-    write_file(folder / "schedule.csv", content)
+    write_file(folder / SCHEDULE_FILE, content)
     return hashes
 
 
@@ -354,7 +361,7 @@ def _read_comments(path: Path) -> tuple[bytes, bool]:
 def _fill_study(path: Path, key_sha256: str) -> None:
     """Write schedule and key hash into study.toml where it leaves them empty."""
     text = path.read_text(encoding="utf-8-sig")
-    for name, value in (("schedule", "schedule.csv"), ("key_sha256", key_sha256)):
+    for name, value in (("schedule", SCHEDULE_FILE), ("key_sha256", key_sha256)):
         text = re.sub(rf'(?m)^({name}\s*=\s*)""', rf'\g<1>"{value}"', text)
     write_file(path, text.encode())
 

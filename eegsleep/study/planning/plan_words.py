@@ -1,4 +1,4 @@
-"""A plan in sentences: what the design can show, what it cannot, and what does not suit the compound."""
+"""Describe a plan in sentences: what the design can show, what it cannot, and what to change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegsleep.markers import CATALOGUE
-from eegsleep.study.planning.power import nights_to_reach
+from eegsleep.study.planning.power import TARGET_POWER, nights_to_reach
 from eegsleep.study.schedules.mechanisms import SUBJECT_KINDS, Mechanism, redraw, subject_rows
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from eegsleep.study.declared.protocol import Study
     from eegsleep.study.planning.power import Noise, SimulatedStudies, Spread
 
-TARGET_POWER = 0.8
 MOST_NIGHTS, MOST_SLEEPERS = 400, 200
 _SPOKEN = {
     "pairs": "in pairs",
@@ -37,8 +36,8 @@ def _size(study: Study, schedule: pd.DataFrame) -> str:
     return f"{n_nights} nights {_SPOKEN[kind]}" + (f" of each of {n_sleepers} sleepers" if n_sleepers > 1 else "")
 
 
-def say_floor(study: Study, schedule: pd.DataFrame, n_schedules: int, least: float) -> list[str]:
-    """Return what the smallest p-value of the design allows, and what would be needed where it does not suffice."""
+def describe_smallest_p(study: Study, schedule: pd.DataFrame, n_schedules: int, least: float) -> list[str]:
+    """Return sentences about the smallest p-value of the design, and about what is needed if it is above alpha."""
     size = _size(study, schedule)
     if least <= study.alpha:
         return [
@@ -57,7 +56,7 @@ def say_floor(study: Study, schedule: pd.DataFrame, n_schedules: int, least: flo
     return words
 
 
-def say_power(
+def describe_power(
     study: Study,
     simulated: SimulatedStudies,
     effects: Mapping[str, tuple[float, Spread | None]],
@@ -66,7 +65,7 @@ def say_power(
     *,
     can_answer: bool = True,
 ) -> list[str]:
-    """Return how often effects are found: those of any marker in SD, and the smallest of each primary endpoint."""
+    """Return sentences about the power for an effect in SD, and for the smallest effect of each primary endpoint."""
     words = []
     if math.isfinite(detectable):
         words.append(
@@ -99,8 +98,8 @@ def say_power(
     return words
 
 
-def say_assumption(study: Study, noise: Noise) -> str:
-    """Return what the simulated nights were like."""
+def describe_assumption(study: Study, noise: Noise) -> str:
+    """Return a sentence about the noise of the simulated nights."""
     words = f"Simulated with an autocorrelation of {noise.autocorrelation:.2f} from one evening to the next"
     if len(study.planned.subjects) > 1 or study.mechanism.kind in SUBJECT_KINDS:
         words += (
@@ -111,7 +110,7 @@ def say_assumption(study: Study, noise: Noise) -> str:
 
 
 def _lag_one_of_schedules(mechanism: Mechanism, nights: pd.DataFrame, seed: int) -> float:
-    """Return how the condition of a night goes with that of the night before: -0.5 in pairs."""
+    """Return the mean correlation between the conditions of consecutive nights: -0.5 in pairs."""
     draws = redraw(mechanism, nights, 500, seed)
     pairs = []
     for rows in subject_rows(nights).values():
@@ -120,8 +119,8 @@ def _lag_one_of_schedules(mechanism: Mechanism, nights: pd.DataFrame, seed: int)
     return float(np.mean(pairs))
 
 
-def say_what_does_not_suit(study: Study, schedule: pd.DataFrame) -> list[str]:
-    """Return what to change in the design, for the compound's half-life, weekends, adaptation and families."""
+def describe_what_does_not_suit(study: Study, schedule: pd.DataFrame) -> list[str]:
+    """Return what to change in the design because of half-life, weekends, adaptation and families."""
     m, hours = study.mechanism, study.half_life_h
     nightly = m.kind in {"pairs", "max-run", "complete"}
     words = []

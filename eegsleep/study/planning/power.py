@@ -1,4 +1,4 @@
-"""What a design can show: the smallest p-value it can give, and its power by simulated studies."""
+"""The smallest p-value that a design can give, and its power by simulated studies."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from eegsleep.statistics.phase_means import weigh_phases
 from eegsleep.statistics.resampling import MIN_NIGHTS, floor_of_few
 from eegsleep.study.schedules.mechanisms import (
     ENUMERATION_LIMIT,
+    N_DRAWS,
     SUBJECT_KINDS,
     Mechanism,
-    enumerate_all,
+    list_or_redraw,
     redraw,
     subject_rows,
     support_size,
 )
-from eegsleep.study.schedules.schedule import lay_out_nights
+from eegsleep.study.schedules.schedule import plan_nights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-N_DRAWS = 9_999  # of the test of the study itself
+TARGET_POWER = 0.8
 _ENUMERATE = 2_000  # simulated studies list every schedule up to here
 _LARGEST_EFFECT_SD = 12.0
 _MIN_SPREAD_NIGHTS = 5
@@ -36,8 +37,8 @@ _MOST_NIGHTS = 240
 
 _MESSMAN = "Messman et al. 2022: EEG at home, 8 data sets, 2404 sleepers"
 _EGGERT = "Eggert et al. 2015: {}, 32 sleepers, 9 nights"
-# Standard deviation between nights of one sleeper: value, unit ("%" of the sleeper's mean for what is not a
-# percentage itself), where it comes from. Only what was published; for the other markers, reliabilities were.
+# Standard deviation between nights of one sleeper: value, unit, source. The unit "%" means of the sleeper's mean,
+# unless the marker is a percentage itself. Published values only; for other markers only reliabilities are published.
 WITHIN_PERSON_SD: dict[str, tuple[float, str, str]] = {
     "tst_min": (67.0, "min", _MESSMAN),
     "sleep_efficiency_percent": (6.46, "%", _MESSMAN),
@@ -57,13 +58,14 @@ class Spread:
 
     Attributes
     ----------
-    sd, unit
-        Standard deviation; `sd_upper` is its upper 80 % limit, which planning uses, as a small sample's
-        standard deviation is as often too small as too large.
+    sd, sd_upper : float
+        Standard deviation, and its upper 80 % limit, which planning uses because the standard deviation of a small
+        sample is too small as often as too large.
+    unit : str
     autocorrelation : float
         Of one night with the next.
     n_nights : int
-        Nights it rests on; 0 for the catalogue.
+        Nights it was measured on; 0 for the catalogue.
     source : str
     mean : float
         Of the nights; NaN for the catalogue.
@@ -80,12 +82,12 @@ class Spread:
 
 @dataclass(frozen=True)
 class Noise:
-    """What simulated nights hold beside the effect, in standard deviations between nights of one sleeper.
+    """The random part of simulated nights, in standard deviations between nights of one sleeper.
 
     Attributes
     ----------
     autocorrelation : float
-        Of one evening with the next; 0 is the careful choice for pairs, which gain from it.
+        Of one evening with the next; 0 is the cautious choice for pairs, whose power rises with it.
     between_subjects : float
         Standard deviation between sleepers.
     effect_between_subjects : float
@@ -112,7 +114,7 @@ def catalogue_spread(marker: str) -> Spread | None:
 
 
 def relative_spread(marker: str, spread: Spread | None) -> Spread | None:
-    """Return a spread in % of the sleeper's mean, from its nights or as published; None where neither says."""
+    """Return a spread in % of the sleeper's mean, from its nights or as published; None if neither is known."""
     if spread is not None and spread.unit == "%":
         return spread
     if spread is not None and spread.mean:
@@ -138,7 +140,7 @@ def lag_one_autocorrelation(values: ArrayLike) -> float:
     n, total = int(np.isfinite(y).sum()), np.nansum(y**2)
     if both.sum() < 3 or total == 0:
         return math.nan
-    # as if every product were there: missing nights must not shrink it
+    # scaled as if no product were missing, so that missing nights do not make it smaller
     r = float((y[1:] * y[:-1])[both].sum() / both.sum() * (n - 1) / total)
     return float(np.clip(r + (1 + 4 * r) / n, -0.95, 0.95))
 
@@ -146,7 +148,6 @@ def lag_one_autocorrelation(values: ArrayLike) -> float:
 def estimate_spread(
     values: ArrayLike,
     unit: str,
-    source: str = "own nights, blinded",
     subjects: Sequence[str] | None = None,
 ) -> Spread:
     """Measure the spread between nights from nights at hand, without their conditions.
@@ -154,13 +155,12 @@ def estimate_spread(
     Parameters
     ----------
     values : array_like, shape (n_nights,)
-        One value a night, in order of date; NaN for a night without. Nights before the study, or masked
-        nights of both conditions together: the codes are not looked at, so that no error rate is spent; an
-        effect makes the spread a little larger, and the plan careful.
+        One value a night, in order of date; NaN for a night without. These are nights before the study, or masked
+        nights of both conditions together. The codes are not used, so the error rate of the study is not affected;
+        an effect makes the spread a little larger and the plan more cautious.
     unit : str
-    source : str, optional
     subjects : sequence of str, optional
-        Who slept each night, where there are several; the spread is that within sleepers.
+        The sleeper of each night, where there are several; the spread is that within sleepers.
 
     Returns
     -------
@@ -192,14 +192,13 @@ def estimate_spread(
     lags = [(lag_one_autocorrelation(own), len(own)) for own in series]
     lags = [(r, weight) for r, weight in lags if not math.isnan(r)]
     r = float(np.average([r for r, _ in lags], weights=[weight for _, weight in lags])) if lags else 0.0
-    return Spread(sd, upper, unit, r, n, f"{source}, {n} nights", float(np.nanmean(y)))
+    return Spread(sd, upper, unit, r, n, f"own nights, blinded, {n} nights", float(np.nanmean(y)))
 
 
 def smallest_p(
     mechanism: Mechanism,
     nights: pd.DataFrame,
     available: NDArray[np.bool_] | None = None,
-    n_draws: int = N_DRAWS,
     seed: int = 0,
 ) -> float:
     """Return the smallest two-sided p-value that the re-randomisation test can give.
@@ -210,33 +209,36 @@ def smallest_p(
     nights : pandas.DataFrame
         Table `STUDY_NIGHTS` or `SCHEDULE`.
     available : ndarray of bool, optional
-        Which nights have a value; then schedules that differ on other nights alone count as one, with those
-        that leave a condition fewer than two nights, as they do in the test. The conditions are those of
-        `nights`. By default every night.
-    n_draws, seed : int
-        Of the test, where there are too many schedules to list.
+        Which nights have a value; by default all. Schedules that are equal on these nights then count together, and
+        so do schedules that leave a condition fewer than two of them, as in the test. The conditions followed are
+        those of `nights`.
+    seed : int
+        Of the redraws, where there are too many schedules to list.
+
+    Returns
+    -------
+    float
 
     Notes
     -----
-    The schedule followed is always among the most extreme; so is its mirror image, where the mechanism
-    could have drawn it. Fewer than eight nights give no finding, whatever their schedule.
+    The schedule followed can always be the most extreme one; its mirror image then is as extreme, where the mechanism
+    could have drawn it. With fewer than eight nights nothing is reported as found, whatever their schedule.
     """
-    n_schedules = support_size(mechanism, nights)
-    listed = n_schedules <= ENUMERATION_LIMIT
     given = (nights["condition"] != "").to_numpy() & (True if available is None else available)
     n = int(given.sum())
     floor = floor_of_few(n, n // 2) if n < MIN_NIGHTS else 0.0
     if available is None:
+        n_schedules = support_size(mechanism, nights)
         least = max(floor, (2 if _has_mirror(mechanism) else 1) / n_schedules)
-        return min(1.0, least if listed else max(least, 1 / (1 + n_draws)))
-    draws = enumerate_all(mechanism, nights) if listed else redraw(mechanism, nights, n_draws, seed)
+        return min(1.0, least if n_schedules <= ENUMERATION_LIMIT else max(least, 1 / (1 + N_DRAWS)))
+    draws, complete = list_or_redraw(mechanism, nights, N_DRAWS, seed)
     followed = (nights["condition"] == mechanism.conditions[1]).to_numpy()[given]
     seen = draws[:, given]
     n_second = seen.sum(axis=1)
     same = (seen == followed).all(axis=1) | (seen == ~followed).all(axis=1)
     poor = (n_second < 2) | (seen.shape[1] - n_second < 2)
     extreme = int((same | poor).sum())
-    return max(floor, extreme / len(draws) if listed else (1 + extreme) / (1 + n_draws))
+    return max(floor, extreme / len(draws) if complete else (1 + extreme) / (1 + N_DRAWS))
 
 
 def _has_mirror(mechanism: Mechanism) -> bool:
@@ -257,15 +259,28 @@ def nights_to_reach(
 ) -> tuple[int, int] | None:
     """Return the fewest sleepers and nights of each whose smallest p is at most `alpha`, or None.
 
-    In a crossover or in parallel groups it is sleepers (of `own_nights` each) that are missing, and nights are given
-    as 0.
+    Parameters
+    ----------
+    mechanism : Mechanism
+    alpha : float
+    subjects : sequence of str
+        The sleepers planned.
+    start : str
+        Evening of the first night, as YYYY-MM-DD.
+    own_nights : int
+        Nights of each sleeper in a crossover or in parallel groups, where the number of sleepers is searched.
+
+    Returns
+    -------
+    (int, int) or None
+        Sleepers, and nights of each; 0 nights where sleepers were searched. None if 240 are not enough.
     """
     for n in range(2, _MOST_NIGHTS + 1):
         by_sleepers = mechanism.kind in SUBJECT_KINDS
         names = [f"S{i:03d}" for i in range(n)] if by_sleepers else list(subjects)
         n_nights = own_nights if by_sleepers else n
         try:
-            nights = lay_out_nights(mechanism, n_nights, names, start, adaptation_nights=0)
+            nights = plan_nights(mechanism, n_nights, names, start, adaptation_nights=0)
             if smallest_p(mechanism, nights) <= alpha:
                 return len(names), 0 if by_sleepers else n
         except SettingsError:  # too few nights for one schedule
@@ -274,10 +289,21 @@ def nights_to_reach(
 
 
 def difference_weights(mechanism: Mechanism, nights: pd.DataFrame, draws: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return, by draw and night, the weights whose sum with the values is second minus first condition.
+    """Return the weight of each night in the difference, second minus first condition, under each draw.
 
-    Within each sleeper the difference of means (in phases, of the means of phase means), and its mean over
-    sleepers; in parallel groups the difference of the means of sleepers. Shape of `draws`.
+    It is the mean over sleepers of the difference of means within a sleeper (in phases, of the means of phase means);
+    in parallel groups the difference between the means of sleepers.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+    nights : pandas.DataFrame
+        Table `SCHEDULE` or `STUDY_NIGHTS`.
+    draws : ndarray of bool, shape (n_draws, n_nights)
+
+    Returns
+    -------
+    ndarray, shape (n_draws, n_nights)
     """
     rows = subject_rows(nights)
     weights = np.zeros(draws.shape)
@@ -300,7 +326,7 @@ def difference_weights(mechanism: Mechanism, nights: pd.DataFrame, draws: NDArra
 
 @dataclass(frozen=True)
 class SimulatedStudies:
-    """Simulated studies without an effect, ready for any: the statistic is a line in the effect.
+    """Simulated studies without an effect, from which p-values with any effect follow: the statistic is linear in it.
 
     Attributes
     ----------
@@ -329,14 +355,14 @@ class SimulatedStudies:
         """Return the share of studies with p at most `alpha`."""
         return float((self.p_values(effect_sd) <= alpha).mean())
 
-    def detectable_effect(self, alpha: float, power: float = 0.8) -> float:
-        """Return the smallest effect found with `power`, in SD; infinite if none is."""
+    def detectable_effect(self, alpha: float) -> float:
+        """Return the smallest effect found in 80 % of the studies, in SD; infinite if none is."""
         low, high = 0.0, _LARGEST_EFFECT_SD
-        if self.power(high, alpha) < power:
+        if self.power(high, alpha) < TARGET_POWER:
             return math.inf
         while high - low > 0.01:
             middle = (low + high) / 2
-            low, high = (low, middle) if self.power(middle, alpha) >= power else (middle, high)
+            low, high = (low, middle) if self.power(middle, alpha) >= TARGET_POWER else (middle, high)
         return high
 
 
@@ -367,11 +393,10 @@ def simulate_studies(
     noise = noise or Noise()
     streams = np.random.SeedSequence(seed).generate_state(3)
     followed = redraw(mechanism, nights, n_studies, int(streams[0]))
-    listed = enumerate_all(mechanism, nights, limit=_ENUMERATE)
-    draws = redraw(mechanism, nights, n_draws, int(streams[1])) if listed is None else listed
+    draws, listed = list_or_redraw(mechanism, nights, n_draws, int(streams[1]), limit=_ENUMERATE)
     weights = difference_weights(mechanism, nights, draws).T
     own_weights = difference_weights(mechanism, nights, followed)
-    if mechanism.kind == "phases":  # the test counts from the mean over the schedules, see `Schedule.centred`
+    if mechanism.kind == "phases":  # the test uses the distance from the mean over the schedules
         centre = weights.mean(axis=1)
         weights, own_weights = weights - centre[:, np.newaxis], own_weights - centre
     values = _simulate_values(nights, followed, noise, np.random.default_rng(int(streams[2])))
@@ -381,7 +406,7 @@ def simulate_studies(
         slope=taken @ weights,
         own_null=(values * own_weights).sum(axis=1),
         own_slope=(taken * own_weights).sum(axis=1),
-        listed=listed is not None,
+        listed=listed,
     )
 
 

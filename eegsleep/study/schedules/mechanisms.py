@@ -1,7 +1,7 @@
 """How the conditions of the nights were drawn: the same code plans a schedule and redraws it for the test.
 
-A re-randomisation test is valid only if it redraws the schedule from the mechanism that produced it, so a
-restriction (equal numbers, longest run, weekends, change points) is part of the mechanism and never a wish.
+A re-randomisation test is valid only if it redraws the schedule from the mechanism that produced it. Every
+restriction (equal numbers, longest run, weekends, change points) is therefore a parameter of the mechanism.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 Kind = Literal["pairs", "max-run", "complete", "phases", "crossover", "parallel", "observational"]
 KINDS: tuple[str, ...] = ("pairs", "max-run", "complete", "phases", "crossover", "parallel", "observational")
-SUBJECT_KINDS = ("crossover", "parallel")  # what is drawn is the order, or the condition, of a sleeper
+SUBJECT_KINDS = ("crossover", "parallel")  # a draw gives each sleeper an order of conditions, or one condition
 WEEKEND_KINDS = ("pairs", "max-run", "complete")
-ENUMERATION_LIMIT = 200_000  # above, draws take the place of the whole support
+ENUMERATION_LIMIT = 200_000  # where a mechanism has more schedules, N_DRAWS of them are drawn instead of listing all
+N_DRAWS = 9_999
 _WEEKEND = (4, 5)  # the evenings of Friday and Saturday: the morning after is free
 
 
@@ -106,7 +107,7 @@ class Mechanism:
                 remedy="let phases and periods last whole weeks",
             )
         if self.wash_out_nights and self.kind in {"parallel", "observational"}:
-            raise SettingsError(f"{self.kind} has no wash-out", found=str(self.wash_out_nights), allowed="0")
+            raise SettingsError(f"a {self.kind} study has no wash-out", found=str(self.wash_out_nights), allowed="0")
         if self.kind == "phases" and self.min_phase <= self.wash_out_nights:
             raise SettingsError(
                 "no night of a phase is left after its wash-out",
@@ -132,7 +133,7 @@ class Mechanism:
 
 
 class Violation(NamedTuple):
-    """Where a schedule is none of the mechanism's: the row (from 0), its column, what was found and allowed."""
+    """Where a schedule breaks a rule of its mechanism: row (from 0), column, what was found and what is allowed."""
 
     row: int
     column: str
@@ -143,8 +144,13 @@ class Violation(NamedTuple):
 def subject_rows(nights: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
     """Return, by sleeper, the rows of the nights that were given a condition, in order of date.
 
-    Nights that were missed or excluded keep their place; those without a condition (adaptation, baseline,
-    wash-out) were not drawn.
+    Nights that were missed or excluded keep their place. Nights without a condition (adaptation, baseline, wash-out)
+    were not drawn and are not among them.
+
+    Parameters
+    ----------
+    nights : pandas.DataFrame
+        Table `STUDY_NIGHTS` or `SCHEDULE`.
     """
     given = np.flatnonzero((nights["condition"] != "").to_numpy())
     order = given[np.argsort(nights["date"].to_numpy(dtype="U10")[given], kind="stable")]
@@ -159,7 +165,7 @@ def is_weekend(dates: Sequence[str] | pd.Series) -> NDArray[np.bool_]:
     return np.isin((days + 3) % 7, _WEEKEND)  # day 0, 1970-01-01, was a Thursday
 
 
-def _refuse_observational(mechanism: Mechanism) -> None:
+def _check_drawn(mechanism: Mechanism) -> None:
     if mechanism.kind == "observational":
         raise SettingsError(
             "without a declared mechanism nothing can be redrawn, and there is no p-value",
@@ -221,8 +227,8 @@ def _periods(mechanism: Mechanism, nights: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def _check_room(mechanism: Mechanism, nights: pd.DataFrame) -> None:
-    """Refuse nights that no draw can fill."""
-    _refuse_observational(mechanism)
+    """Check that some schedule of the mechanism fits the nights."""
+    _check_drawn(mechanism)
     for name, rows in subject_rows(nights).items():
         n = len(rows)
         if mechanism.kind == "pairs" and n % 2:
@@ -301,7 +307,19 @@ def redraw(mechanism: Mechanism, nights: pd.DataFrame, n_draws: int, seed: int) 
 def enumerate_all(
     mechanism: Mechanism, nights: pd.DataFrame, limit: int = ENUMERATION_LIMIT
 ) -> NDArray[np.bool_] | None:
-    """Return every schedule of the mechanism, bool (n_schedules, n_nights), or None above `limit`."""
+    """Return every schedule of the mechanism, or None if there are more than `limit`.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+    nights : pandas.DataFrame
+        As in `redraw`.
+    limit : int
+
+    Returns
+    -------
+    ndarray of bool, shape (n_schedules, n_nights), or None
+    """
     if support_size(mechanism, nights) > limit:
         return None
     parts: list[tuple[NDArray[np.int64], NDArray[np.bool_]]] = []
@@ -321,11 +339,42 @@ def enumerate_all(
     return draws
 
 
-def keep_nights(mechanism: Mechanism, nights: pd.DataFrame, draws: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which nights enter under each draw, bool of the shape of `draws`.
+def list_or_redraw(
+    mechanism: Mechanism, nights: pd.DataFrame, n_draws: int, seed: int, limit: int = ENUMERATION_LIMIT
+) -> tuple[NDArray[np.bool_], bool]:
+    """Return every schedule of the mechanism if there are at most `limit`, else `n_draws` drawn anew.
 
-    Only in `phases` with a wash-out does that depend on the draw: the first nights of each phase stay out, of
-    the phases as redrawn. Elsewhere every night that was given a condition enters.
+    Parameters
+    ----------
+    mechanism, nights, n_draws, seed
+        As in `redraw`.
+    limit : int
+
+    Returns
+    -------
+    schedules : ndarray of bool, shape (n_schedules, n_nights)
+    complete : bool
+        Whether these are all schedules of the mechanism.
+    """
+    listed = enumerate_all(mechanism, nights, limit)
+    return (redraw(mechanism, nights, n_draws, seed), False) if listed is None else (listed, True)
+
+
+def keep_nights(mechanism: Mechanism, nights: pd.DataFrame, draws: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which nights enter the comparison under each draw.
+
+    This depends on the draw only in `phases` with a wash-out, where the first nights of each phase, as drawn, do not
+    enter. Elsewhere every night that was given a condition enters.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+    nights : pandas.DataFrame
+    draws : ndarray of bool, shape (n_draws, n_nights)
+
+    Returns
+    -------
+    ndarray of bool, shape (n_draws, n_nights)
     """
     keep = np.zeros(draws.shape, dtype=bool)
     for rows in subject_rows(nights).values():

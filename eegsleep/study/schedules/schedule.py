@@ -1,4 +1,4 @@
-"""A schedule of nights: drawn from its mechanism, and whether a schedule given could have been drawn."""
+"""Draw a schedule of nights from its mechanism, and find where a given schedule breaks its rules."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def lay_out_nights(
+def plan_nights(
     mechanism: Mechanism,
     n_nights: int,
     subjects: Sequence[str] = ("S01",),
     start: str = "2026-01-05",
     adaptation_nights: int = 2,
 ) -> pd.DataFrame:
-    """Return the nights of a study before any condition is drawn; "?" stands where one will be.
+    """Return the nights of a study before conditions are drawn; "?" marks the nights that will have one.
 
     Parameters
     ----------
@@ -110,8 +110,8 @@ def draw_schedule(
     SettingsError
         If no schedule of so many nights obeys the mechanism.
     """
-    nights = lay_out_nights(mechanism, n_nights, subjects, start, adaptation_nights)
-    # a stream of its own: the redraws of the test, with the same seed, must not begin with this schedule
+    nights = plan_nights(mechanism, n_nights, subjects, start, adaptation_nights)
+    # another random stream than that of the redraws, which have the same seed and must not begin with this schedule
     own_seed = int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
     drawn = redraw(mechanism, nights, 1, own_seed)[0]
     given = (nights["condition"] == "?").to_numpy()
@@ -124,13 +124,8 @@ def draw_schedule(
     return nights
 
 
-def could_have_drawn(mechanism: Mechanism, nights: pd.DataFrame) -> bool:
-    """Return whether the conditions of `nights` are a possible draw of the mechanism."""
-    return find_violation(mechanism, nights) is None
-
-
 def find_violation(mechanism: Mechanism, nights: pd.DataFrame) -> Violation | None:
-    """Return the first night that makes the schedule none of the mechanism's, or None.
+    """Return the first night at which the schedule breaks a rule of the mechanism, or None.
 
     Parameters
     ----------
@@ -266,7 +261,7 @@ def _period_violations(
             return
     fits = (orders[:, periods - 1] == second).all(axis=1)
     if not fits.any():
-        # the night at which the last order that still fitted is left
+        # the first night at which no order fits any more
         longest = max(int((orders[k, periods - 1] != second).argmax()) for k in range(len(orders)))
         allowed = " or ".join(" ".join(_code(mechanism, c) for c in order) for order in orders)
         yield Violation(
@@ -300,7 +295,7 @@ def _unbalanced_sleepers(mechanism: Mechanism, nights: pd.DataFrame, second: NDA
     for rows in subject_rows(nights).values():
         periods = nights["period"].to_numpy()[rows] - 1 if mechanism.kind == "crossover" else np.zeros(len(rows), int)
         fits = np.flatnonzero((orders[:, periods] == second[rows]).all(axis=1))
-        if fits.size > 1:  # a sleeper who left early may have had either
+        if fits.size > 1:  # a sleeper who left early may have drawn either
             continue
         stratum = nights[mechanism.strata].iloc[rows[0]] if mechanism.strata else ""
         strata.setdefault(stratum, []).append(int(fits[0]))

@@ -1,7 +1,7 @@
-"""Uniform draws of sequences of two conditions, and every sequence there is; arrays only.
+"""Uniform draws of sequences of two conditions, and the list of all sequences; arrays only.
 
-`True` is the second condition. A restriction is never met by drawing until it fits: ways are counted
-backwards from the last night, so that every allowed sequence is equally likely.
+`True` is the second condition. Draws meet their restrictions without rejection: the ways to finish a sequence are
+counted backwards from the last night, so that every allowed sequence is equally likely.
 """
 
 from __future__ import annotations

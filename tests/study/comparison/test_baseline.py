@@ -1,17 +1,19 @@
 """Parallel groups whose sleepers were recorded before anything was given."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
-from study.comparison.test_compare import FAST, _only, _study
+from made_studies import FAST, make_study, marker_rows, only_row
 
-from eegsleep.study.arrangement import nights_before
+from eegsleep.study.arrangement import find_nights_before
 from eegsleep.study.comparison.compare import compare_nights
 
 
 def _parallel(n_before, *, adaptation=False, n_subjects=12, seed=3):
     """Return a study whose sleepers differ much, each with nights before the first that has a condition."""
-    study = _study("parallel", 4, subjects=tuple(f"S{i:02d}" for i in range(n_subjects)))
+    study = make_study("parallel", 4, subjects=tuple(f"S{i:02d}" for i in range(n_subjects)))
     first = study.nights.drop_duplicates("subject")
     before = [
         first.assign(
@@ -23,30 +25,19 @@ def _parallel(n_before, *, adaptation=False, n_subjects=12, seed=3):
         )
         for i in range(n_before)
     ]
-    study.nights = pd.concat([*before, study.nights], ignore_index=True)
+    study = dataclasses.replace(study, nights=pd.concat([*before, study.nights], ignore_index=True))
     rng = np.random.default_rng(seed)
     level = dict(zip(first["subject"], rng.normal(20, 4, n_subjects), strict=True))
     value = study.nights["subject"].map(level) + 0.5 * rng.standard_normal(len(study.nights))
     value += 2.0 * (study.nights["condition"] == "B")
-    values = pd.DataFrame(
-        {
-            "night": study.nights["night"],
-            "marker": FAST,
-            "stage": "NREM",
-            "channel": "C4-M1",
-            "value": value,
-            "unit": "/min",
-            "clean_min": 200.0,
-        }
-    )
-    return study, values
+    return study, marker_rows(study, FAST, value, "/min")
 
 
 def test_nights_before_take_the_differences_between_sleepers_out_of_the_error():
     study, values = _parallel(2)
-    row = _only(compare_nights(study, values))
+    row = only_row(compare_nights(study, values))
     alone = values[values["night"].isin(study.nights.loc[study.nights["condition"] != "", "night"])]
-    without = _only(compare_nights(study, alone))
+    without = only_row(compare_nights(study, alone))
     assert row["low"] > 0 > without["low"]
     assert row["low"] < 2.0 < row["high"]
     assert row["high"] - row["low"] < (without["high"] - without["low"]) / 3
@@ -58,7 +49,7 @@ def test_nights_before_take_the_differences_between_sleepers_out_of_the_error():
 def test_a_sleeper_without_a_night_before_stays_in():
     study, values = _parallel(2)
     values = values[~values["night"].str.startswith("S03-before")]
-    row = _only(compare_nights(study, values))
+    row = only_row(compare_nights(study, values))
     assert row["n_subjects"] == 12
     assert "before the first condition" in row["reason"]
 
@@ -68,7 +59,7 @@ def test_the_nights_before_are_left_alone_where_they_cannot_serve(why):
     study, values = _parallel(2, adaptation=why == "adaptation", n_subjects=4 if why == "few sleepers" else 12)
     if why == "few have one":
         values = values[~values["night"].str.contains("-before") | values["night"].str.match("S0[0-4]")]
-    row = _only(compare_nights(study, values))
+    row = only_row(compare_nights(study, values))
     assert "before" not in row["reason"]
 
 
@@ -78,5 +69,5 @@ def test_only_what_came_before_counts_as_before():
     later = first.assign(night="S00-after", date="2027-01-01", condition="")
     nights = pd.concat([study.nights, later], ignore_index=True)
     nights.loc[nights["night"] == "S01-before0", "excluded"] = True
-    found = nights_before(nights)["night"].tolist()
+    found = find_nights_before(nights)["night"].tolist()
     assert found == [f"S{i:02d}-before0" for i in range(12) if i != 1]

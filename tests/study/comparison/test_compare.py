@@ -1,79 +1,21 @@
 """Compound against control: what a comparison says, and what it refuses to say."""
 
-from types import SimpleNamespace
+import dataclasses
 
 import numpy as np
 import pandas as pd
 import pytest
+from made_studies import FAST, make_study, make_values, only_row
 
 from eegsleep import tables
 from eegsleep.errors import SettingsError, TableError
 from eegsleep.study.comparison.compare import Comparison, compare_nights
 from eegsleep.study.schedules.mechanisms import Mechanism
-from eegsleep.study.schedules.schedule import draw_schedule
-
-FAST = "fast_spindle_density_per_min"
-
-
-def _study(kind="pairs", n_nights=20, subjects=("S01",), seed=0, **changes):
-    """Return a study whose nights were drawn by its mechanism, unmasked: B is the compound."""
-    mechanism = Mechanism(kind if kind != "observational" else "complete", **changes.pop("mechanism", {}))
-    nights = draw_schedule(mechanism, n_nights, seed, subjects)
-    blank = {
-        "file": "night.edf",
-        "device": "one",
-        "lights_off": "23:00",
-        "lights_on": "07:00",
-        "dose": "",
-        "guess": "",
-        "hours_since_dose": np.nan,
-        "excluded": False,
-        "exclusion_reason": "",
-        "decided_masked": False,
-    }
-    nights = nights.assign(**blank)
-    study = {
-        "title": "t",
-        "compound": "c",
-        "design": "d",
-        "conditions": ("A", "B"),
-        "active": "B",
-        "primary": (),
-        "smallest_effects": {},
-        "families": ("D", "B", "A", "C", "E"),
-        "alpha": 0.05,
-        "seed": 1,
-        "mechanism": Mechanism("observational") if kind == "observational" else mechanism,
-        "nights": nights,
-    }
-    return SimpleNamespace(**(study | changes))
-
-
-def _values(study, effect=0.0, marker=FAST, sd=1.0, mean=5.0, seed=0, unit="/min", stage="NREM", channel="C4-M1"):
-    rng = np.random.default_rng(seed)
-    nights = study.nights
-    value = mean + sd * rng.standard_normal(len(nights)) + effect * (nights["condition"] == "B").to_numpy()
-    return pd.DataFrame(
-        {
-            "night": nights["night"],
-            "marker": marker,
-            "stage": stage,
-            "channel": channel,
-            "value": value,
-            "unit": unit,
-            "clean_min": 200.0,
-        }
-    )
-
-
-def _only(comparison):
-    assert len(comparison.markers) == 1
-    return comparison.markers.iloc[0]
 
 
 def test_a_large_effect_is_found_and_named():
-    study = _study(primary=(f"{FAST}|NREM|C4-M1",))
-    row = _only(compare_nights(study, _values(study, effect=3.0)))
+    study = make_study(primary=(f"{FAST}|NREM|C4-M1",))
+    row = only_row(compare_nights(study, make_values(study, effect=3.0)))
     assert row["verdict"] == "better"
     assert row["p"] <= 0.01
     assert row["low"] < row["difference"] < row["high"]
@@ -86,9 +28,9 @@ def test_a_large_effect_is_found_and_named():
 
 
 def test_the_other_code_turns_the_sign():
-    study = _study()
-    found = _only(compare_nights(study, _values(study, effect=3.0)))
-    turned = _only(compare_nights(SimpleNamespace(**(vars(study) | {"active": "A"})), _values(study, effect=3.0)))
+    study = make_study()
+    found = only_row(compare_nights(study, make_values(study, effect=3.0)))
+    turned = only_row(compare_nights(dataclasses.replace(study, active="A"), make_values(study, effect=3.0)))
     assert turned["difference"] == pytest.approx(-found["difference"])
     assert turned["low"] == pytest.approx(-found["high"])
     assert turned["p"] == pytest.approx(found["p"])
@@ -96,10 +38,10 @@ def test_the_other_code_turns_the_sign():
 
 
 def test_masked_codes_give_no_direction():
-    study = _study(active=None)
-    comparison = compare_nights(study, _values(study, effect=3.0))
-    assert _only(comparison)["verdict"] == "masked"
-    assert _only(comparison)["control_sd"] == pytest.approx(1.0, abs=0.35)  # the effect is no part of it
+    study = make_study(active=None)
+    comparison = compare_nights(study, make_values(study, effect=3.0))
+    assert only_row(comparison)["verdict"] == "masked"
+    assert only_row(comparison)["control_sd"] == pytest.approx(1.0, abs=0.35)  # the effect is no part of it
     assert set(comparison.families["verdict"]) <= {"masked", "inconclusive"}
 
 
@@ -107,11 +49,11 @@ def test_masked_codes_give_no_direction():
 def test_six_nights_never_yield_a_finding(kind):
     """However large the effect: neither six planned nights, nor six with a value among thirty."""
     for n_nights in (6, 30):
-        study = _study(kind, n_nights)
-        values = _values(study, effect=50.0)
+        study = make_study(kind, n_nights)
+        values = make_values(study, effect=50.0)
         drawn = study.nights["condition"] != ""
         first = study.nights["night"][drawn].iloc[:6]
-        row = _only(compare_nights(study, values[values["night"].isin(first)]))
+        row = only_row(compare_nights(study, values[values["night"].isin(first)]))
         assert not row["p"] <= 0.05
         assert row["verdict"] == "inconclusive"
         assert np.isnan(row["low"])
@@ -119,25 +61,25 @@ def test_six_nights_never_yield_a_finding(kind):
 
 
 def test_six_nights_of_three_sleepers_are_no_finding_either():
-    study = _study("crossover", subjects=("a", "b", "c"), mechanism={"balanced": False})
-    row = _only(compare_nights(study, _values(study, effect=50.0, sd=0.1)))
+    study = make_study("crossover", subjects=("a", "b", "c"), mechanism={"balanced": False})
+    row = only_row(compare_nights(study, make_values(study, effect=50.0, sd=0.1)))
     assert row["n_control"] + row["n_compound"] == 6
     assert row["verdict"] == "inconclusive"
     assert np.isnan(row["p_adjusted"])
 
 
 def test_a_primary_endpoint_that_was_never_measured_is_not_forgotten():
-    study = _study(primary=("sol_min||",))
-    markers = compare_nights(study, _values(study, effect=4.0)).markers.set_index("marker")
+    study = make_study(primary=("sol_min||",))
+    markers = compare_nights(study, make_values(study, effect=4.0)).markers.set_index("marker")
     assert markers.loc["sol_min", "role"] == "primary"
     assert markers.loc["sol_min", "reason"]
     assert markers.loc[FAST, "gate"] == "closed"
 
 
 def test_no_declared_mechanism_no_p_value():
-    study = _study("observational", primary=(f"{FAST}|NREM|C4-M1",))
-    comparison = compare_nights(study, _values(study, effect=5.0))
-    row = _only(comparison)
+    study = make_study("observational", primary=(f"{FAST}|NREM|C4-M1",))
+    comparison = compare_nights(study, make_values(study, effect=5.0))
+    row = only_row(comparison)
     assert np.isnan(row[["p", "p_randomization", "p_adjusted", "smallest_p"]].astype(float)).all()
     assert row["method"] == "descriptive"
     assert row["verdict"] == "inconclusive"
@@ -146,17 +88,17 @@ def test_no_declared_mechanism_no_p_value():
 
 
 def test_no_p_value_without_a_mechanism_in_groups_either():
-    study = _study("crossover", subjects=tuple("abcdefgh"), mechanism={"nights_per_period": 3})
-    study.mechanism = Mechanism("observational")
-    comparison = compare_nights(study, _values(study, effect=5.0))
+    study = make_study("crossover", subjects=tuple("abcdefgh"), mechanism={"nights_per_period": 3})
+    study = dataclasses.replace(study, mechanism=Mechanism("observational"))
+    comparison = compare_nights(study, make_values(study, effect=5.0))
     assert comparison.markers[["p", "p_randomization", "p_adjusted"]].isna().all(axis=None)
     assert comparison.models["p"].isna().all()
     assert set(comparison.markers["verdict"]) == {"inconclusive"}
 
 
 def test_events_cannot_be_compared():
-    study = _study()
-    values = _values(study)
+    study = make_study()
+    values = make_values(study)
     with pytest.raises(TableError, match="average events within the night"):
         compare_nights(study, pd.concat([values, values]))
     with pytest.raises(TableError, match="does not list"):
@@ -164,22 +106,22 @@ def test_events_cannot_be_compared():
 
 
 def test_a_schedule_the_mechanism_could_not_draw_is_refused():
-    study = _study("pairs", 8)
+    study = make_study("pairs", 8)
     drawn = study.nights.index[study.nights["condition"] != ""]
     study.nights.loc[drawn, "condition"] = list("AABBAABB")
     with pytest.raises(SettingsError, match="could have drawn"):
-        compare_nights(study, _values(study))
+        compare_nights(study, make_values(study))
 
 
 def test_a_schedule_too_long_to_list_is_held_against_its_mechanism_too():
     """Of 30 nights not all schedules are listed: a run of five must be refused before it gets a p-value."""
-    study = _study("max-run", 30, mechanism={"max_run": 2})
+    study = make_study("max-run", 30, mechanism={"max_run": 2})
     drawn = study.nights.index[study.nights["condition"] != ""]
     study.nights.loc[drawn, "condition"] = list("AAAAABBBBB" * 3)
     with pytest.raises(SettingsError, match=r"could have drawn.*3 nights of A in a row.*2 at most"):
-        compare_nights(study, _values(study))
-    study.mechanism = Mechanism("observational")
-    assert np.isnan(_only(compare_nights(study, _values(study)))["p"])
+        compare_nights(study, make_values(study))
+    study = dataclasses.replace(study, mechanism=Mechanism("observational"))
+    assert np.isnan(only_row(compare_nights(study, make_values(study)))["p"])
 
 
 def test_ways_of_measuring_one_thing_count_once_in_the_family():
@@ -191,9 +133,9 @@ def test_ways_of_measuring_one_thing_count_once_in_the_family():
         "spindle_relative_density_per_min",
         "spindle_corrected_density_per_min",
     )
-    study = _study("complete", 20)
-    parts = [_values(study, effect=4.0, marker=name, seed=i) for i, name in enumerate(names)]
-    parts += [_values(study, marker="sigma_power_uv2", unit="µV²", seed=9)]
+    study = make_study("complete", 20)
+    parts = [make_values(study, effect=4.0, marker=name, seed=i) for i, name in enumerate(names)]
+    parts += [make_values(study, marker="sigma_power_uv2", unit="µV²", seed=9)]
     comparison = compare_nights(study, pd.concat(parts))
     family = comparison.families.set_index("family").loc["D"]
     assert (family["n_markers"], family["n_measures"], family["n_better"]) == (6, 2, 1)
@@ -204,16 +146,16 @@ def test_ways_of_measuring_one_thing_count_once_in_the_family():
 
 
 def test_who_stands_for_a_measure_is_settled_by_declaration_and_not_by_result():
-    study = _study("complete", 20)
+    study = make_study("complete", 20)
     parts = [
-        _values(study, effect=4.0, stage="N2"),
-        _values(study, effect=0.0, stage="NREM", seed=1),
-        _values(study, effect=4.0, stage="NREM", channel="F3-M2", seed=2),
-        _values(study, effect=4.0, stage="N3", seed=3),
+        make_values(study, effect=4.0, stage="N2"),
+        make_values(study, effect=0.0, stage="NREM", seed=1),
+        make_values(study, effect=4.0, stage="NREM", channel="F3-M2", seed=2),
+        make_values(study, effect=4.0, stage="N3", seed=3),
     ]
     markers = compare_nights(study, pd.concat(parts)).markers
     assert markers.loc[markers["represents"], ["stage", "channel"]].to_numpy().tolist() == [["NREM", "C4-M1"]]
-    declared = SimpleNamespace(**(vars(study) | {"primary": (f"{FAST}|N3|C4-M1", f"{FAST}|NREM|F3-M2")}))
+    declared = dataclasses.replace(study, primary=(f"{FAST}|N3|C4-M1", f"{FAST}|NREM|F3-M2"))
     markers = compare_nights(declared, pd.concat(parts)).markers
     chosen = markers[markers["represents"]]
     assert set(zip(chosen["stage"], chosen["channel"], strict=True)) == {("N3", "C4-M1"), ("NREM", "F3-M2")}
@@ -223,9 +165,9 @@ def test_who_stands_for_a_measure_is_settled_by_declaration_and_not_by_result():
     assert markers.loc[markers["represents"], "stage"].tolist() == ["N2"], "one without values stands for nothing"
 
 
-def test_a_night_without_a_value_drops_out_of_that_marker_only():
-    study = _study("max-run", 16)
-    one, other = _values(study, marker=FAST), _values(study, marker="rem_min", unit="min", stage="", channel="")
+def test_a_night_without_a_value_drops_out_of_that_markeronly_row():
+    study = make_study("max-run", 16)
+    one, other = make_values(study, marker=FAST), make_values(study, marker="rem_min", unit="min", stage="", channel="")
     lost = study.nights["night"].iloc[5]
     one.loc[one["night"] == lost, "value"] = np.nan
     comparison = compare_nights(study, pd.concat([one, other]))
@@ -239,25 +181,25 @@ def test_a_night_without_a_value_drops_out_of_that_marker_only():
 
 
 def test_a_night_whose_partner_has_no_value_still_enters():
-    study = _study("pairs", 20)
-    values = _values(study, effect=1.0)
-    row = _only(compare_nights(study, values[values["night"] != study.nights["night"].iloc[5]]))
+    study = make_study("pairs", 20)
+    values = make_values(study, effect=1.0)
+    row = only_row(compare_nights(study, values[values["night"] != study.nights["night"].iloc[5]]))
     assert row["n_control"] + row["n_compound"] == 19
 
 
 def test_pairs_give_the_mean_difference_within_pairs():
-    study = _study("pairs", 20)
-    values = _values(study, effect=1.0)
+    study = make_study("pairs", 20)
+    values = make_values(study, effect=1.0)
     drawn = study.nights[study.nights["condition"] != ""].assign(value=values["value"])
     wide = drawn.pivot_table(index="block", columns="condition", values="value")
-    row = _only(compare_nights(study, values))
+    row = only_row(compare_nights(study, values))
     assert row["difference"] == pytest.approx((wide["B"] - wide["A"]).mean())
     assert row["t_low"] < row["difference"] < row["t_high"]
 
 
 def test_excluded_and_adaptation_nights_do_not_enter():
-    study = _study("complete", 16)
-    values = _values(study, effect=1.0)
+    study = make_study("complete", 16)
+    values = make_values(study, effect=1.0)
     wild = values.copy()
     study.nights.loc[8, "excluded"] = True
     wild.loc[[0, 1, 8], "value"] = 1e6
@@ -265,17 +207,17 @@ def test_excluded_and_adaptation_nights_do_not_enter():
 
 
 def test_equivalence_needs_the_whole_interval_inside_the_bound():
-    study = _study("complete", 40, smallest_effects={FAST: (2.0, "/min")})
-    row = _only(compare_nights(study, _values(study, sd=0.5)))
+    study = make_study("complete", 40, smallest_effects={FAST: (2.0, "/min")})
+    row = only_row(compare_nights(study, make_values(study, sd=0.5)))
     assert row["bound"] == 2.0
     assert row["verdict"] == "equivalent"
-    few = _study("complete", 10, smallest_effects={FAST: (0.5, "/min")})
-    assert _only(compare_nights(few, _values(few, sd=2.0)))["verdict"] == "inconclusive"
+    few = make_study("complete", 10, smallest_effects={FAST: (0.5, "/min")})
+    assert only_row(compare_nights(few, make_values(few, sd=2.0)))["verdict"] == "inconclusive"
 
 
 def test_a_marker_that_never_changes_has_a_reason():
-    study = _study()
-    row = _only(compare_nights(study, _values(study, sd=0.0, effect=0.0, mean=0.1)))
+    study = make_study()
+    row = only_row(compare_nights(study, make_values(study, sd=0.0, effect=0.0, mean=0.1)))
     assert row["p"] == 1.0
     assert row["difference"] == pytest.approx(0, abs=1e-12)
     assert row["reason"] == "every night has the same value"
@@ -284,24 +226,24 @@ def test_a_marker_that_never_changes_has_a_reason():
 
 def test_coupling_phase_is_compared_on_the_circle():
     """Nights around ±π differ little, whatever their numbers say."""
-    study = _study("complete", 20)
-    values = _values(study, marker="coupling_phase_rad", unit="rad", mean=np.pi, sd=0.2, effect=0.0)
+    study = make_study("complete", 20)
+    values = make_values(study, marker="coupling_phase_rad", unit="rad", mean=np.pi, sd=0.2, effect=0.0)
     values["value"] = np.angle(np.exp(1j * values["value"]))
-    row = _only(compare_nights(study, values))
+    row = only_row(compare_nights(study, values))
     assert abs(row["difference"]) < 0.3
     assert row["low"] < row["difference"] < row["high"]
-    moved = _values(study, marker="coupling_phase_rad", unit="rad", mean=np.pi, sd=0.2, effect=0.8)
+    moved = make_values(study, marker="coupling_phase_rad", unit="rad", mean=np.pi, sd=0.2, effect=0.8)
     moved["value"] = np.angle(np.exp(1j * moved["value"]))
-    row = _only(compare_nights(study, moved))
+    row = only_row(compare_nights(study, moved))
     assert row["difference"] == pytest.approx(0.8, abs=0.3)
     assert row["p"] <= 0.001
     assert row["verdict"] == "changed"
 
 
 def test_a_closed_gate_keeps_families_from_being_tested():
-    study = _study(families=("C", "D"))
-    rem = _values(study, marker="rem_min", unit="min", seed=5)
-    comparison = compare_nights(study, pd.concat([rem, _values(study, effect=4.0)]))
+    study = make_study(families=("C", "D"))
+    rem = make_values(study, marker="rem_min", unit="min", seed=5)
+    comparison = compare_nights(study, pd.concat([rem, make_values(study, effect=4.0)]))
     markers = comparison.markers.set_index("marker")
     assert markers.loc["rem_min", "gate"] == "open"
     assert markers.loc[FAST, "gate"] == "closed"
@@ -309,29 +251,29 @@ def test_a_closed_gate_keeps_families_from_being_tested():
     families = comparison.families.set_index("family")
     assert families.loc["D", "verdict"] == "inconclusive"
     opened = compare_nights(
-        SimpleNamespace(**(vars(study) | {"families": ("D", "C")})), pd.concat([rem, _values(study, effect=4.0)])
+        dataclasses.replace(study, families=("D", "C")), pd.concat([rem, make_values(study, effect=4.0)])
     )
     assert opened.families.set_index("family").loc["D", "verdict"] == "better"
 
 
 def test_slow_waves_are_called_a_proxy_and_expectations_are_only_shown():
-    study = _study(compound="Gaboxadol")
-    families = compare_nights(study, _values(study)).families.set_index("family")
+    study = make_study(compound="Gaboxadol")
+    families = compare_nights(study, make_values(study)).families.set_index("family")
     assert "proxy" in families.loc["B", "title"]
     assert families.loc["B", "expectation"] == "SWS +, SWA +"
     assert families.loc["B", "verdict"] == "inconclusive"
 
 
 def test_crossover_by_mixed_model_agrees_with_subject_means():
-    study = _study("crossover", subjects=tuple(f"S{i:02d}" for i in range(12)), mechanism={"nights_per_period": 3})
+    study = make_study("crossover", subjects=tuple(f"S{i:02d}" for i in range(12)), mechanism={"nights_per_period": 3})
     rng = np.random.default_rng(3)
-    values = _values(study, effect=2.0)
+    values = make_values(study, effect=2.0)
     level = dict(zip(study.nights["subject"].unique(), rng.normal(0, 2, 12), strict=True))
     slope = dict(zip(study.nights["subject"].unique(), rng.normal(0, 1, 12), strict=True))
     second = (study.nights["condition"] == "B").to_numpy()
     values["value"] += study.nights["subject"].map(level) + study.nights["subject"].map(slope) * second
     comparison = compare_nights(study, values)
-    row = _only(comparison)
+    row = only_row(comparison)
     assert row["n_subjects"] == 12
     assert row["verdict"] == "better"
     ways = comparison.models.set_index("method")
@@ -342,61 +284,61 @@ def test_crossover_by_mixed_model_agrees_with_subject_means():
 
 
 def test_parallel_groups_count_sleepers():
-    study = _study("parallel", 4, subjects=tuple(f"S{i:02d}" for i in range(12)))
-    comparison = compare_nights(study, _values(study, effect=3.0))
-    row = _only(comparison)
+    study = make_study("parallel", 4, subjects=tuple(f"S{i:02d}" for i in range(12)))
+    comparison = compare_nights(study, make_values(study, effect=3.0))
+    row = only_row(comparison)
     assert row["method"] == "mixed model (Kenward-Roger)"
     assert row["difference"] == pytest.approx(3.0, abs=1.0)
     assert comparison.models.set_index("method").loc["Kenward-Roger", "df"] == pytest.approx(10, abs=0.01)
 
 
 def test_phases_of_parallel_groups_are_averaged_on_the_circle():
-    study = _study("parallel", 6, subjects=tuple(f"S{i:02d}" for i in range(12)))
-    values = _values(study, marker="coupling_phase_rad", unit="rad", mean=np.pi, sd=0.3, effect=0.0)
+    study = make_study("parallel", 6, subjects=tuple(f"S{i:02d}" for i in range(12)))
+    values = make_values(study, marker="coupling_phase_rad", unit="rad", mean=np.pi, sd=0.3, effect=0.0)
     values["value"] = np.angle(np.exp(1j * values["value"]))
-    row = _only(compare_nights(study, values))
+    row = only_row(compare_nights(study, values))
     assert abs(row["difference"]) < 0.3
     assert row["low_90"] > -0.5
     assert row["high_90"] < 0.5
 
 
 def test_phases_drop_their_first_nights():
-    study = _study("phases", 24, mechanism={"n_phases": 4, "min_phase": 4, "wash_out_nights": 1})
-    values = _values(study, effect=2.0)
-    row = _only(compare_nights(study, values))
+    study = make_study("phases", 24, mechanism={"n_phases": 4, "min_phase": 4, "wash_out_nights": 1})
+    values = make_values(study, effect=2.0)
+    row = only_row(compare_nights(study, values))
     assert row["n_control"] + row["n_compound"] == 20
     assert row["low"] < 2 < row["high"]
 
 
 def test_next_day_scores_are_family_e():
-    study = _study("complete", 20)
+    study = make_study("complete", 20)
     rng = np.random.default_rng(0)
     study.nights["day_kss"] = rng.normal(5, 0.5, len(study.nights)) - 3 * (study.nights["condition"] == "B")
-    markers = compare_nights(study, _values(study)).markers.set_index("marker")
+    markers = compare_nights(study, make_values(study)).markers.set_index("marker")
     assert markers.loc["day_kss", "family"] == "E"
     assert markers.loc["day_kss", "direction"] == "-"
     assert markers.loc["day_kss", "difference"] == pytest.approx(-3, abs=0.6)
     assert markers.loc["day_kss", ["n_control", "n_compound"]].sum() == 20
-    nights = compare_nights(study, _values(study)).nights
+    nights = compare_nights(study, make_values(study)).nights
     own = nights[nights["marker"] == "day_kss"].set_index("night")["value"]
     assert own["S01-007"] == study.nights.set_index("night").loc["S01-007", "day_kss"], "the score in the night's row"
 
 
 def test_masked_sentences_about_doubts_name_codes():
-    study = _study("complete", 20, active=None)
+    study = make_study("complete", 20, active=None)
     study.nights["guess"] = study.nights["condition"]
-    said = " ".join(compare_nights(study, _values(study, effect=1.0)).nuisance["sentence"])
+    said = " ".join(compare_nights(study, make_values(study, effect=1.0)).nuisance["sentence"])
     assert "compound" not in said
     assert "control" not in said
     assert "clean minutes a night with B and 200 with A" in said
 
 
 def test_what_could_explain_it_away_is_told():
-    study = _study("complete", 20)
+    study = make_study("complete", 20)
     study.nights.loc[study.nights["condition"] == "B", "lights_on"] = "08:00"
     study.nights["guess"] = study.nights["condition"]
     study.nights.loc[study.nights.index[12:], "device"] = "two"
-    values = _values(study, effect=1.0).assign(low=4.0, high=6.0, expected=5.0)
+    values = make_values(study, effect=1.0).assign(low=4.0, high=6.0, expected=5.0)
     second = study.nights["condition"].eq("B").to_numpy()
     values.loc[second, "clean_min"] = 100.0
     nuisance = compare_nights(study, values).nuisance
@@ -424,41 +366,41 @@ def test_what_could_explain_it_away_is_told():
 
 def test_guesses_in_words_count_once_it_is_known_which_is_the_compound():
     """The sleeper says "compound" or "control", as nights.csv asks; while masked that fits no code."""
-    study = _study("complete", 20)
+    study = make_study("complete", 20)
     second = (study.nights["condition"] == "B").to_numpy()
     study.nights["guess"] = np.where(second, "compound", "control")
     study.nights.loc[study.nights.index[-1], "guess"] = "?"
 
     def blinding(made):
-        found = compare_nights(made, _values(study)).nuisance
+        found = compare_nights(made, make_values(study)).nuisance
         return found[found["kind"] == "blinding"]
 
     assert blinding(study)["value"].tolist() == [1.0]
     assert "19 of 19 guesses were right (1 more had no idea)" in blinding(study)["sentence"].iloc[0]
-    turned = SimpleNamespace(**(vars(study) | {"active": "A"}))
+    turned = dataclasses.replace(study, active="A")
     assert blinding(turned)["value"].tolist() == [0.0]
-    assert blinding(SimpleNamespace(**(vars(study) | {"active": None}))).empty
+    assert blinding(dataclasses.replace(study, active=None)).empty
 
 
 def test_blinding_is_the_index_that_the_check_gives_and_of_the_nights_that_enter():
     """Bang's index counts who had no idea, and a night that does not enter says nothing."""
-    study = _study("complete", 20)
+    study = make_study("complete", 20)
     second = (study.nights["condition"] == "B").to_numpy()
     study.nights["guess"] = np.where(second, "B", "?")
     study.nights.loc[study.nights.index[second][:3], "guess"] = "?"
     study.nights.loc[study.nights.index[second][3], ["guess", "excluded"]] = ["A", True]
-    nuisance = compare_nights(study, _values(study)).nuisance.set_index("kind")
+    nuisance = compare_nights(study, make_values(study)).nuisance.set_index("kind")
     # 10 compound nights, one excluded: 6 right, none wrong, 3 without an idea; 10 control nights without an idea
     assert "index is 0.67 with the compound and 0.00 with the control" in nuisance.loc["blinding", "sentence"]
     assert nuisance.loc["blinding", "value"] == 1.0
 
 
 def test_a_score_of_a_night_without_a_recording_does_not_enter():
-    study = _study("complete", 20)
+    study = make_study("complete", 20)
     study.nights["day_kss"] = np.arange(len(study.nights), dtype=float)
     lost = study.nights.index[study.nights["condition"] != ""][:2]
     study.nights.loc[lost, "file"] = ""
-    values = _values(study)
+    values = make_values(study)
     found = compare_nights(study, values[~values["night"].isin(study.nights.loc[lost, "night"])])
     assert (found.markers["n_control"] + found.markers["n_compound"]).tolist() == [18, 18]
     assert found.relations["n_nights"].max() == 18
@@ -471,8 +413,8 @@ def test_a_model_finds_nothing_that_the_lots_drawn_could_not_show(kind, n_sleepe
     """Plan and check C3 say that this design can never reach alpha: no model may say otherwise."""
     names = tuple(f"S{i}" for i in range(n_sleepers))
     mechanism = {"nights_per_period": n_nights} if kind == "crossover" else {}
-    study = _study(kind, n_nights, names, primary=(f"{FAST}|NREM|C4-M1",), mechanism=mechanism)
-    row = _only(compare_nights(study, _values(study, effect=30.0)))
+    study = make_study(kind, n_nights, names, primary=(f"{FAST}|NREM|C4-M1",), mechanism=mechanism)
+    row = only_row(compare_nights(study, make_values(study, effect=30.0)))
     assert row["smallest_p"] > study.alpha
     assert row["p"] >= row["smallest_p"]
     assert row["verdict"] == "inconclusive"
@@ -484,22 +426,22 @@ def test_a_model_finds_nothing_that_the_lots_drawn_could_not_show(kind, n_sleepe
 def test_first_nights_of_a_phase_are_left_out_for_one_sleeper_and_for_several(names):
     """What is left over from the phase before must not water the difference down, nor the means beside it."""
     mechanism = {"min_phase": 4, "wash_out_nights": 2}
-    study = _study("phases", 24, names, mechanism=mechanism)
-    values = _values(study, effect=3.0, sd=0.1)
+    study = make_study("phases", 24, names, mechanism=mechanism)
+    values = make_values(study, effect=3.0, sd=0.1)
     codes = study.nights["condition"].to_numpy()
     begins = np.r_[True, codes[1:] != codes[:-1]] & (codes != "")
     late = begins | np.r_[False, begins[:-1]] & (codes != "")
     values.loc[late & (codes == "B"), "value"] -= 3.0  # the compound takes two nights to work
     values.loc[late & (codes == "A"), "value"] += 3.0
-    row = _only(compare_nights(study, values, n_draws=499))
+    row = only_row(compare_nights(study, values, n_draws=499))
     assert row["difference"] == pytest.approx(3, abs=0.3)
     assert row["compound_mean"] - row["control_mean"] == pytest.approx(3, abs=0.3)
     assert row["n_control"] + row["n_compound"] == (24 - 8) * len(names)
 
 
 def test_every_table_is_as_declared_and_can_be_written():
-    study = _study()
-    comparison = compare_nights(study, _values(study))
+    study = make_study()
+    comparison = compare_nights(study, make_values(study))
     assert isinstance(comparison, Comparison)
     for frame, table in (
         (comparison.markers, tables.COMPARISON),
@@ -513,9 +455,9 @@ def test_every_table_is_as_declared_and_can_be_written():
 
 
 def test_sixty_nights_and_eighty_markers_share_their_redraws():
-    study = _study("max-run", 60, mechanism={"max_run": 3})
+    study = make_study("max-run", 60, mechanism={"max_run": 3})
     rng = np.random.default_rng(0)
-    parts = [_values(study, marker=f"m{i}", unit="/min" if i % 2 else "min", mean=10, seed=i) for i in range(80)]
+    parts = [make_values(study, marker=f"m{i}", unit="/min" if i % 2 else "min", mean=10, seed=i) for i in range(80)]
     values = pd.concat(parts, ignore_index=True)
     values.loc[rng.random(len(values)) < 0.03, "value"] = np.nan  # a pattern of missing nights of its own each
     comparison = compare_nights(study, values, n_draws=9_999)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from study.comparison.test_compare import _study
+from made_studies import make_study
 
 from eegsleep.study.comparison.compare import compare_nights
 
@@ -65,8 +65,13 @@ def _values(study, rng):
 def test_whatever_the_values_the_numbers_fit_together(design):
     rng = np.random.default_rng(list(DESIGNS).index(design))
     for trial in range(6):
-        study = _study(design.split()[0], seed=trial, **DESIGNS[design], primary=("tst_min||", "rem_min||"))
-        study.active = (None, "A", "B")[trial % 3]
+        study = make_study(
+            design.split()[0],
+            seed=trial,
+            **DESIGNS[design],
+            primary=("tst_min||", "rem_min||"),
+            active=(None, "A", "B")[trial % 3],
+        )
         if trial > 3:
             study.nights["excluded"] = rng.random(len(study.nights)) < 0.4
         for row in compare_nights(study, _values(study, rng), n_draws=199).markers.itertuples():

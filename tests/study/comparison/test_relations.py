@@ -1,59 +1,29 @@
 """Next-day scores and the nights before them: joined to the right night, within persons, associations only."""
 
-from types import SimpleNamespace
+import dataclasses
 
 import numpy as np
 import pandas as pd
 import pytest
+from made_studies import FAST, make_study, marker_rows
 
 from eegsleep.study.comparison.compare import compare_nights
-from eegsleep.study.comparison.relations import MIN_NIGHTS, relate_next_day
-from eegsleep.study.schedules.mechanisms import Mechanism, is_weekend
-from eegsleep.study.schedules.schedule import draw_schedule
+from eegsleep.study.comparison.relations import MIN_RELATED_NIGHTS, relate_next_day
+from eegsleep.study.schedules.mechanisms import is_weekend
 from eegsleep.tables import RELATIONS, encode_table
 
-FAST, WAVE = "fast_spindle_density_per_min", "swa_power_uv2"
+WAVE = "swa_power_uv2"
 UNITS = {FAST: "/min", WAVE: "µV²", "coupling_phase_rad": "rad"}
 
 
 def _study(kind="complete", n_nights=24, subjects=("S01",), **changes):
-    mechanism = Mechanism("complete" if kind == "observational" else kind, **changes.pop("mechanism", {}))
-    nights = draw_schedule(mechanism, n_nights, 5, subjects)
-    nights = nights.assign(file="x", device="one", lights_off="23:00", lights_on="07:00", guess="", excluded=False)
-    made = {
-        "conditions": ("A", "B"),
-        "active": "B",
-        "primary": (f"{FAST}|NREM|C3",),
-        "smallest_effects": {},
-        "families": ("D", "B", "A", "C", "E"),
-        "alpha": 0.05,
-        "seed": 1,
-        "compound": "c",
-        "nights": nights,
-        "mechanism": Mechanism("observational") if kind == "observational" else mechanism,
-    }
-    return SimpleNamespace(**(made | changes))
+    return make_study(kind, n_nights, subjects, seed=5, **({"primary": (f"{FAST}|NREM|C3",)} | changes))
 
 
 def _values(study, **columns):
     """Return the long table of markers from one array of values a marker."""
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "night": study.nights["night"],
-                    "marker": name,
-                    "stage": "NREM",
-                    "channel": "C3",
-                    "value": value,
-                    "unit": UNITS.get(name, "min"),
-                    "clean_min": 200.0,
-                }
-            )
-            for name, value in columns.items()
-        ],
-        ignore_index=True,
-    )
+    parts = [marker_rows(study, name, value, UNITS.get(name, "min")) for name, value in columns.items()]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _autoregressive(rng, n, phi):
@@ -82,7 +52,7 @@ def test_a_score_belongs_to_the_night_in_its_row_and_lag_one_to_the_night_before
     assert _row(table, lag=1, score="day_late")["partial_r"] == pytest.approx(1)
     assert abs(_row(table, lag=1)["partial_r"]) < 0.6
     shuffled = study.nights.sample(frac=1, random_state=1).reset_index(drop=True)
-    again = relate_next_day(SimpleNamespace(**(vars(study) | {"nights": shuffled})), _values(study, **{FAST: density}))
+    again = relate_next_day(dataclasses.replace(study, nights=shuffled), _values(study, **{FAST: density}))
     pd.testing.assert_frame_equal(again, table)
 
 
@@ -135,12 +105,12 @@ def test_nothing_is_found_where_there_is_nothing(n_nights, phi):
     scores = {
         name: _autoregressive(rng, len(time), phi) + second + 2 * np.log(time + 1) / np.log(n_nights) for name in names
     }
-    study.nights = pd.concat([study.nights, pd.DataFrame(scores)], axis=1)
+    study = dataclasses.replace(study, nights=pd.concat([study.nights, pd.DataFrame(scores)], axis=1))
     found = []
     for start in range(0, 300, 30):  # a new marker for every thirty scores
         part = study.nights.drop(columns=[n for n in names if n not in names[start : start + 30]])
         marker = _autoregressive(rng, len(time), phi) + second + time / n_nights
-        table = relate_next_day(SimpleNamespace(**(vars(study) | {"nights": part})), _values(study, **{FAST: marker}))
+        table = relate_next_day(dataclasses.replace(study, nights=part), _values(study, **{FAST: marker}))
         found += (table.loc[table["lag_nights"] == 0, "p"] <= 0.05).tolist()
     assert len(found) == 300
     assert 0.01 <= np.mean(found) <= 0.09
@@ -193,7 +163,7 @@ def test_few_nights_and_angles_are_told_and_not_related():
     table = relate_next_day(study, _values(study, **{FAST: density, "coupling_phase_rad": density}))
     row = _row(table)
     assert np.isnan(row[["estimate", "low", "p", "p_adjusted"]].astype(float)).all()
-    assert row["reason"] == f"only {row['n_nights']} nights with both, {MIN_NIGHTS} needed"
+    assert row["reason"] == f"only {row['n_nights']} nights with both, {MIN_RELATED_NIGHTS} needed"
     assert _row(table, "coupling_phase_rad")["reason"] == "a phase has no more and no less"
     study.nights["day_pvt_speed"] = 4.0
     assert _row(relate_next_day(study, _values(study, **{FAST: density})))["reason"] == "every night has the same value"

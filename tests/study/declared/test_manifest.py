@@ -207,7 +207,7 @@ def folder_mechanism(folder):
         ('"pairs"', '"phases"\nmin_phase = 0', "min_phase is out of range"),
         ('["A", "B"]', '["A"]', "two conditions"),
         ("tst_min||", "tst||", "found tst||"),
-        ("|NREM|", "|N4|", "names no endpoint"),
+        ("|NREM|", "|N4|", "has an unknown endpoint"),
         (', "tst_min||"]', ', "tst_min||", "n3_min||", "rem_min||"]', "one to three"),
         ("tst_min = [15", "tst = [15", "unknown marker"),
         ('[15, "min"]', '[15, "h"]', "allowed: [number above 0, SD or min]"),
@@ -216,11 +216,11 @@ def folder_mechanism(folder):
         ("seed = 7", 'seed = 7\ncompound_class = "tea"', "study.compound_class is unknown"),
         ("seed = 7", "seed = -7", "study.seed is negative"),
         ("seed = 7", "seed = 7\nhalf_life_h = -1.0", "study.half_life_h is out of range"),
-        ('["A", "B"]', '["placebo", "B"]', "tell which is the compound, and masking is lost; found placebo"),
+        ('["A", "B"]', '["placebo", "B"]', "reveal which is the compound, and masking is lost; found placebo"),
         ('["A", "B"]', '["A", "Glycine3"]', "masking is lost; found Glycine3"),
-        ("nights = 12", 'strata = ["a,b"]', "plan.strata is no list of words"),
+        ("nights = 12", 'strata = ["a,b"]', "plan.strata has a value that is not a word"),
         ("nights = 12", "nights = 0", "nights planned are out of range"),
-        ("nights = 12", 'subjects = ["../S01"]', "cannot name folders"),
+        ("nights = 12", 'subjects = ["../S01"]', "cannot be names of folders"),
     ],
 )
 def test_a_wrong_study_file_is_refused_by_key(folder, old, new, word):

@@ -3,23 +3,28 @@
 import copy
 import dataclasses
 import json
-from datetime import UTC, datetime
 
 import pytest
 
 from eegsleep.errors import EegSleepError, SettingsError
+from eegsleep.study.masking import lock as lock_module
 from eegsleep.study.masking.lock import (
     Change,
-    agree_provenance,
     read_lock,
-    read_provenances,
     unmask,
     verify_lock,
     write_lock,
 )
 from eegsleep.study.masking.sealed_key import seal_key
+from eegsleep.study.night_folders import check_made_alike, read_provenances
 
-MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MOMENT = "2026-03-01T12:00:00+00:00"
+
+
+@pytest.fixture
+def at_a_moment(monkeypatch):
+    """Stop the clock of the lock."""
+    monkeypatch.setattr(lock_module, "_now", lambda: MOMENT)
 
 
 def provenance(**changes):
@@ -45,12 +50,12 @@ def sealed(folder, tmp_path):
     return folder.read(), key
 
 
-def test_a_lock_holds_everything_a_result_depends_on(study, made_alike):
-    lock = write_lock(study, made_alike, {"n_draws": 9999}, now=MOMENT)
+def test_a_lock_holds_everything_a_result_depends_on(study, made_alike, at_a_moment):
+    lock = write_lock(study, made_alike, {"n_draws": 9999})
     assert (
         lock == json.loads((study.path.parent / "lock.json").read_text()) == read_lock(study.path.parent / "lock.json")
     )
-    assert lock["locked_at"] == "2026-03-01T12:00:00+00:00"
+    assert lock["locked_at"] == MOMENT
     assert lock["protocol"]["primary"] == list(study.primary)
     assert lock["protocol"]["mechanism"]["kind"] == "pairs"
     assert lock["nights"]["S01-003"]["condition"] == "A"
@@ -80,9 +85,10 @@ def test_one_recording_under_two_names_is_refused(study, made_alike):
         write_lock(study, made_alike)
 
 
-def test_a_lock_is_the_same_for_the_same_study(study, made_alike, tmp_path):
-    one = write_lock(study, made_alike, path=tmp_path / "one.json", now=MOMENT)
-    two = write_lock(study, made_alike, path=tmp_path / "two.json", now=MOMENT)
+def test_a_lock_is_the_same_for_the_same_study(study, made_alike, at_a_moment):
+    one = write_lock(study, made_alike)
+    (study.path.parent / "lock.json").unlink()
+    two = write_lock(study, made_alike)
     assert one["sha256"] == two["sha256"]
 
 
@@ -142,15 +148,15 @@ def test_a_unit_stated_for_some_nights_only_is_refused(study, made_alike):
     """A file's units that were set right on one night and taken as they stand on another are a change of scale."""
     for made in made_alike.values():
         made |= {"device": "zmax", "roles": {"C3-M2": "eeg"}, "units": {"C3": "uV"}}
-    assert agree_provenance(made_alike, dict.fromkeys(made_alike, "S01"))["versions"]["yasa"] == "0.8.1"
+    assert check_made_alike(made_alike, dict.fromkeys(made_alike, "S01"))["versions"]["yasa"] == "0.8.1"
     made_alike["S01-007"]["units"] = {}
     with pytest.raises(EegSleepError, match="the unit stated of C3 in nights of S01 differs") as error:
         write_lock(study, made_alike)
     assert '"not stated": 1 night (S01-007)' in str(error.value)
     other = made_alike | {"S01-007": made_alike["S01-007"] | {"device": "openbci", "roles": {"C4": "eeg"}}}
-    assert agree_provenance(other, dict.fromkeys(other, "S01")), "another device has channels of its own"
+    assert check_made_alike(other, dict.fromkeys(other, "S01")), "another device has channels of its own"
     sleepers = {night: "S02" if night == "S01-007" else "S01" for night in made_alike}
-    assert agree_provenance(made_alike, sleepers), "each sleeper has their own files"
+    assert check_made_alike(made_alike, sleepers), "each sleeper has their own files"
 
 
 def test_one_sleeper_has_one_calibration(study, made_alike):
@@ -159,12 +165,12 @@ def test_one_sleeper_has_one_calibration(study, made_alike):
     with pytest.raises(EegSleepError, match="calibration of S01 differs"):
         write_lock(study, made_alike)
     sleepers = {night: "S02" if night == "S01-007" else "S01" for night in made_alike}
-    assert agree_provenance(made_alike, sleepers)["versions"]["yasa"] == "0.8.1", "each sleeper has their own"
+    assert check_made_alike(made_alike, sleepers)["versions"]["yasa"] == "0.8.1", "each sleeper has their own"
 
 
 def test_a_study_without_a_scored_night_is_not_locked():
     with pytest.raises(EegSleepError, match="no night"):
-        agree_provenance({})
+        check_made_alike({})
 
 
 def test_every_night_that_enters_must_have_been_scored(study, made_alike):
@@ -193,14 +199,14 @@ def test_codes_are_not_opened_without_a_lock(sealed):
     assert not (study.path.parent / "unmasked.json").exists()
 
 
-def test_codes_are_opened_once_locked_and_that_is_written_down(sealed, made_alike):
+def test_codes_are_opened_once_locked_and_that_is_written_down(sealed, made_alike, at_a_moment):
     study, key = sealed
-    lock = write_lock(study, made_alike, now=MOMENT)
+    lock = write_lock(study, made_alike)
     assert lock["key_sha256"] == study.key_sha256
-    opened = unmask(study, key, now=MOMENT)
+    opened = unmask(study, key)
     assert opened.active == "B"
     record = json.loads((study.path.parent / "unmasked.json").read_text())
-    assert record == {"unmasked_at": "2026-03-01T12:00:00+00:00", "lock_sha256": lock["sha256"], "active": "B"}
+    assert record == {"unmasked_at": MOMENT, "lock_sha256": lock["sha256"], "active": "B"}
     unmask(study, key)
     assert json.loads((study.path.parent / "unmasked.json").read_text()) == record
 

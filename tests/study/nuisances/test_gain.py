@@ -1,14 +1,11 @@
 """A looser electrode makes every wave smaller: what the gain check says of that stands beside the result."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
+from made_studies import make_study
 
 from eegsleep.study.comparison.compare import compare_nights
-from eegsleep.study.schedules.mechanisms import Mechanism
-from eegsleep.study.schedules.schedule import draw_schedule
 
 POWER, AMPLITUDE, COUNT = "swa_power_uv2", "slow_oscillation_ptp_uv", "spindle_density_per_min"
 UNITS = {POWER: "µV²", AMPLITUDE: "µV", COUNT: "/min", "gain_reference_uv": "µV"}
@@ -16,22 +13,8 @@ UNITS = {POWER: "µV²", AMPLITUDE: "µV", COUNT: "/min", "gain_reference_uv": "
 
 def _compare(gain):
     """Compare nights that differ by the electrodes alone, whose gain was `gain` with the compound."""
-    nights = draw_schedule(Mechanism("complete"), 20, 0)
-    nights = nights.assign(
-        file="night.edf", device="one", lights_off="23:00", lights_on="07:00", guess="", excluded=False
-    )
-    study = SimpleNamespace(
-        conditions=("A", "B"),
-        active="B",
-        primary=(),
-        smallest_effects={},
-        seed=1,
-        alpha=0.05,
-        families=("B",),
-        compound="c",
-        nights=nights,
-        mechanism=Mechanism("complete"),
-    )
+    study = make_study("complete", families=("B",))
+    nights = study.nights
     rng = np.random.default_rng(3)
     passed = np.where(nights["condition"] == "B", gain, 1.0)
     columns = {

@@ -6,7 +6,7 @@ import pytest
 
 from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.study.arrangement import arrange_nights
-from eegsleep.study.nuisances.nuisance import Arms, explain_away
+from eegsleep.study.nuisances.nuisance import Arms, measure_nuisances
 from eegsleep.study.nuisances.recall import compare_recall, counted_kind, recall_of_nights
 from eegsleep.tables import AUDIT, check_table
 
@@ -55,7 +55,7 @@ def _doubts(study, density, audit, **more):
             "unit": "/min",
         }
     )
-    found = explain_away(arrange_nights(study, values), None, audit=audit, **more)
+    found = measure_nuisances(arrange_nights(study, values), None, audit=audit, **more)
     found = found[found["kind"] == "recall"]
     return found[found["marker"] == ""], found[found["marker"] == DENSITY]
 
@@ -149,8 +149,8 @@ def test_masked_sentences_name_codes(nights):
         }
     )
     arranged = arrange_nights(nights, values)
-    masked = " ".join(explain_away(arranged, None, audit=audit, arms=Arms("A", "B"))["sentence"])
-    named = " ".join(explain_away(arranged, None, audit=audit)["sentence"])
+    masked = " ".join(measure_nuisances(arranged, None, audit=audit, arms=Arms("A", "B"))["sentence"])
+    named = " ".join(measure_nuisances(arranged, None, audit=audit)["sentence"])
     assert "compound" not in masked
     assert "control" not in masked
     assert "with B" in masked

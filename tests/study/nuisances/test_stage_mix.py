@@ -1,49 +1,18 @@
 """A compound that only lengthens N3 is told apart from one that changes the waves within it."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
+from made_studies import make_study, marker_rows
 
 from eegsleep.study.comparison.compare import compare_nights
-from eegsleep.study.schedules.mechanisms import Mechanism
-from eegsleep.study.schedules.schedule import draw_schedule
 
 WAVES = "slow_oscillation_density_per_min"
 
 
-def _study():
-    nights = draw_schedule(Mechanism("complete"), 20, 0)
-    nights = nights.assign(
-        file="night.edf", device="one", lights_off="23:00", lights_on="07:00", guess="", excluded=False
-    )
-    return SimpleNamespace(
-        conditions=("A", "B"),
-        active="B",
-        primary=(),
-        smallest_effects={},
-        seed=1,
-        alpha=0.05,
-        families=("B",),
-        compound="c",
-        nights=nights,
-        mechanism=Mechanism("complete"),
-    )
-
-
 def _values(study, mean, sd, stage, seed):
     value = mean + sd * np.random.default_rng(seed).standard_normal(len(study.nights))
-    return pd.DataFrame(
-        {
-            "night": study.nights["night"],
-            "marker": WAVES,
-            "stage": stage,
-            "channel": "C3",
-            "value": value,
-            "unit": "/min",
-        }
-    )
+    return marker_rows(study, WAVES, value, "/min", stage)
 
 
 def _stages(study, within):
@@ -61,7 +30,7 @@ def _stages(study, within):
 
 @pytest.mark.parametrize("within", [0.0, 2.0])
 def test_what_is_left_at_an_unchanged_mix_is_what_changed_within_the_stages(within):
-    study = _study()
+    study = make_study("complete", families=("B",))
     found = compare_nights(study, _stages(study, within))
     whole = found.markers.set_index("stage").loc["NREM", "difference"]
     assert whole == pytest.approx(1.5 + within, abs=0.2)
@@ -75,6 +44,6 @@ def test_what_is_left_at_an_unchanged_mix_is_what_changed_within_the_stages(with
 
 
 def test_what_is_no_average_over_minutes_has_no_mix():
-    study = _study()
+    study = make_study("complete", families=("B",))
     values = _stages(study, 0.0).assign(unit="µV/s")
     assert "stage mix" not in set(compare_nights(study, values).nuisance["kind"])

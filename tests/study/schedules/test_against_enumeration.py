@@ -7,10 +7,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from redrawing import redrawn_p
 
 from eegsleep.statistics import circular, multiplicity, resampling
 from eegsleep.study.schedules.mechanisms import Mechanism, enumerate_all
-from eegsleep.study.schedules.schedule import lay_out_nights
+from eegsleep.study.schedules.schedule import plan_nights
 
 
 def _runs(schedule):
@@ -117,17 +118,17 @@ def _awkward_values(n, rng):
 def test_p_is_that_of_every_schedule_written_out(kind):
     mechanism, n, adjusted = DESIGNS[kind]
     time = np.arange(n) if adjusted else None
-    draws = enumerate_all(mechanism, lay_out_nights(mechanism, n, adaptation_nights=0))
+    draws = enumerate_all(mechanism, plan_nights(mechanism, n, adaptation_nights=0))
     schedules = _written_out(kind, n)
     assert {tuple(row) for row in draws.astype(int)} == set(schedules)
     rng = np.random.default_rng(1)
     for y in _awkward_values(n, rng):
         followed = draws[rng.integers(len(draws))]
-        found = resampling.randomization_p(
+        found = redrawn_p(
             y,
             followed,
             draws,
-            "phase means" if kind == "phases" else "difference",
+            statistic="phase means" if kind == "phases" else "difference",
             complete=True,
             covariates=None if time is None else time[:, np.newaxis],
         )[0]
@@ -138,7 +139,7 @@ def test_p_is_that_of_every_schedule_written_out(kind):
 def test_a_marker_that_never_changes_has_p_one(kind):
     """Also where its constant is not exact in binary, and where nights are missing."""
     mechanism, n, adjusted = DESIGNS[kind]
-    draws = enumerate_all(mechanism, lay_out_nights(mechanism, n, adaptation_nights=0))
+    draws = enumerate_all(mechanism, plan_nights(mechanism, n, adaptation_nights=0))
     values = np.full((4, n), 0.1) * np.array([[1.0], [3e8], [-1e-12], [0.0]])
     values[:, [1, 6]] = np.nan
     schedule = resampling.Schedule(
@@ -149,7 +150,7 @@ def test_a_marker_that_never_changes_has_p_one(kind):
         statistic="phase means" if kind == "phases" else "difference",
     )
     found = resampling.shift_statistics(values, schedule)
-    assert resampling.p_of_shift(found).tolist() == [1.0] * 4
+    assert resampling.p_of_no_shift(found).tolist() == [1.0] * 4
     np.testing.assert_allclose(found.estimate, 0.0, atol=1e-7)
     scores, seen = resampling.extremeness(found)
     assert multiplicity.max_t(scores, seen)[np.isfinite(seen)].tolist() == [1.0] * int(np.isfinite(seen).sum())
@@ -158,7 +159,7 @@ def test_a_marker_that_never_changes_has_p_one(kind):
 @pytest.mark.parametrize("kind", DESIGNS)
 def test_nothing_but_nan_comes_from_a_condition_without_nights(kind):
     mechanism, n, _ = DESIGNS[kind]
-    draws = enumerate_all(mechanism, lay_out_nights(mechanism, n, adaptation_nights=0))
+    draws = enumerate_all(mechanism, plan_nights(mechanism, n, adaptation_nights=0))
     followed = draws[7]
     values = np.tile(np.arange(float(n)), (3, 1))
     values[0, followed] = np.nan  # no night of the second condition
@@ -168,8 +169,8 @@ def test_nothing_but_nan_comes_from_a_condition_without_nights(kind):
         followed, draws, complete=True, statistic="phase means" if kind == "phases" else "difference"
     )
     found = resampling.shift_statistics(values, schedule)
-    low, high = resampling.interval_of_shift(found)
-    for array in (resampling.p_of_shift(found), found.estimate, low, high, resampling.extremeness(found)[1]):
+    low, high = resampling.interval_of_shift(found, 0.05)
+    for array in (resampling.p_of_no_shift(found), found.estimate, low, high, resampling.extremeness(found)[1]):
         assert np.isnan(array).all()
     assert found.n_second.tolist() == [0, 1, 0]
 
@@ -179,7 +180,7 @@ def test_both_ends_of_the_interval_are_where_p_crosses_alpha(kind):
     """Found here by p at many shifts, each worked out from every schedule written out."""
     mechanism, n, adjusted = DESIGNS[kind]
     time = np.arange(n) if adjusted else None
-    draws = enumerate_all(mechanism, lay_out_nights(mechanism, n, adaptation_nights=0))
+    draws = enumerate_all(mechanism, plan_nights(mechanism, n, adaptation_nights=0))
     schedules = _written_out(kind, n)
     rng = np.random.default_rng(2)
     for trial in range(4):
@@ -188,15 +189,14 @@ def test_both_ends_of_the_interval_are_where_p_crosses_alpha(kind):
         if trial == 3:
             y[[2, 9 % n]] = np.nan
         alpha = 0.1
-        _, low, high = resampling.interval_by_inversion(
-            y,
+        schedule = resampling.Schedule(
             followed,
             draws,
-            "phase means" if kind == "phases" else "difference",
-            alpha=alpha,
+            statistic="phase means" if kind == "phases" else "difference",
             complete=True,
             covariates=None if time is None else time[:, np.newaxis],
         )
+        low, high = resampling.interval_of_shift(resampling.shift_statistics(y, schedule), alpha)
         seen = tuple(followed.astype(int))
         for end, outwards in ((low[0], -1), (high[0], 1)):
             if np.isinf(end):
@@ -211,7 +211,7 @@ def test_both_ends_of_the_interval_are_where_p_crosses_alpha(kind):
 
 
 def test_angles_are_compared_by_every_schedule_written_out():
-    draws = enumerate_all(Mechanism("complete"), lay_out_nights(Mechanism("complete"), 8, adaptation_nights=0))
+    draws = enumerate_all(Mechanism("complete"), plan_nights(Mechanism("complete"), 8, adaptation_nights=0))
     schedules = _written_out("complete", 8)
     rng = np.random.default_rng(3)
     for trial in range(6):
@@ -233,7 +233,7 @@ def test_angles_are_compared_by_every_schedule_written_out():
 
 def test_several_markers_are_adjusted_as_by_hand():
     """Step-down min-P: at each step the share of schedules in which any marker left is as extreme."""
-    draws = enumerate_all(Mechanism("complete"), lay_out_nights(Mechanism("complete"), 10, adaptation_nights=0))
+    draws = enumerate_all(Mechanism("complete"), plan_nights(Mechanism("complete"), 10, adaptation_nights=0))
     rng = np.random.default_rng(4)
     followed = draws[40]
     values = rng.standard_normal((4, 10)) + np.array([[2.0], [1.0], [0.0], [0.0]]) * followed

@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 
 from eegsleep.errors import SettingsError
 from eegsleep.study.schedules.mechanisms import Mechanism, enumerate_all, is_weekend, keep_nights, redraw, support_size
-from eegsleep.study.schedules.schedule import could_have_drawn, draw_schedule, find_violation, lay_out_nights
+from eegsleep.study.schedules.schedule import draw_schedule, find_violation, plan_nights
 
 SMALL = {
     "pairs": (Mechanism("pairs"), 8, ("S01",)),
@@ -65,13 +65,13 @@ def with_codes(nights, draw):
 @pytest.mark.parametrize("name", SMALL)
 def test_enumeration_is_what_trying_every_assignment_finds(name):
     mechanism, n, subjects = SMALL[name]
-    nights = lay_out_nights(mechanism, n, subjects)
+    nights = plan_nights(mechanism, n, subjects)
     if mechanism.kind == "pairs" and n == 14:
         nights_of_pairs = itertools.product((0, 1), repeat=7)
         candidates = (np.array([False, False, *np.ravel([(bool(s), not s) for s in c])]) for c in nights_of_pairs)
     else:
         candidates = brute_force(mechanism, nights)
-    expected = {tuple(draw) for draw in candidates if could_have_drawn(mechanism, with_codes(nights, draw))}
+    expected = {tuple(draw) for draw in candidates if find_violation(mechanism, with_codes(nights, draw)) is None}
     listed = enumerate_all(mechanism, nights)
     assert len(listed) == support_size(mechanism, nights) == len(expected)
     assert {tuple(draw) for draw in listed} == expected
@@ -80,7 +80,7 @@ def test_enumeration_is_what_trying_every_assignment_finds(name):
 @pytest.mark.parametrize("name", SMALL)
 def test_every_schedule_is_drawn_equally_often(name):
     mechanism, n, subjects = SMALL[name]
-    nights = lay_out_nights(mechanism, n, subjects)
+    nights = plan_nights(mechanism, n, subjects)
     listed = {tuple(draw): i for i, draw in enumerate(enumerate_all(mechanism, nights))}
     draws = redraw(mechanism, nights, 100 * len(listed), seed=20260105)
     counts = np.bincount([listed[tuple(draw)] for draw in draws], minlength=len(listed))
@@ -98,15 +98,15 @@ def test_every_schedule_is_drawn_equally_often(name):
     ],
 )
 def test_supports_have_their_published_size(mechanism, n, size):
-    assert support_size(mechanism, lay_out_nights(mechanism, n)) == size
+    assert support_size(mechanism, plan_nights(mechanism, n)) == size
 
 
 def test_a_long_restricted_sequence_is_drawn_at_once_and_obeys_every_restriction():
     mechanism = Mechanism("max-run", max_run=2, weekend_balance=True)
-    nights = lay_out_nights(mechanism, 70)
+    nights = plan_nights(mechanism, 70)
     draws = redraw(mechanism, nights, 500, seed=1)
     assert len(np.unique(draws, axis=0)) == 500
-    assert all(could_have_drawn(mechanism, with_codes(nights, draw)) for draw in draws[:100])
+    assert all(find_violation(mechanism, with_codes(nights, draw)) is None for draw in draws[:100])
     weekend = is_weekend(nights["date"]) & (nights["condition"] != "").to_numpy()
     assert np.ptp(draws[:, weekend].sum(axis=1)) <= 1
 
@@ -148,7 +148,7 @@ def test_draws_follow_dates_and_not_the_order_of_rows():
 
 def test_strata_are_balanced_in_every_draw():
     mechanism = Mechanism("parallel", strata="cov_site")
-    nights = lay_out_nights(mechanism, 1, [f"S{i}" for i in range(8)], adaptation_nights=0)
+    nights = plan_nights(mechanism, 1, [f"S{i}" for i in range(8)], adaptation_nights=0)
     nights["cov_site"] = ["x", "x", "y", "y", "x", "x", "y", "y"]
     draws = redraw(mechanism, nights, 100, seed=1)
     assert (draws[:, nights["cov_site"] == "x"].sum(axis=1) == 2).all()
@@ -157,7 +157,7 @@ def test_strata_are_balanced_in_every_draw():
 
 def test_the_wash_out_of_phases_is_that_of_the_phases_as_redrawn():
     mechanism = Mechanism("phases", n_phases=2, min_phase=3, wash_out_nights=2)
-    nights = lay_out_nights(mechanism, 8, adaptation_nights=0)
+    nights = plan_nights(mechanism, 8, adaptation_nights=0)
     draw = np.array([[0, 0, 0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 0, 0, 0]], dtype=bool)
     expected = np.array([[0, 0, 1, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 0, 0, 1]], dtype=bool)
     assert np.array_equal(keep_nights(mechanism, nights, draw), expected)
@@ -167,14 +167,14 @@ def test_wash_out_nights_space_the_schedule_and_are_asked_of_it():
     mechanism = Mechanism("pairs", wash_out_nights=1)
     nights = draw_schedule(mechanism, 12, 1)
     assert (np.diff(pd.to_datetime(nights["date"])[2:]) == np.timedelta64(2, "D")).all()
-    assert could_have_drawn(mechanism, nights)
+    assert find_violation(mechanism, nights) is None
     close = nights.assign(date=draw_schedule(Mechanism("pairs"), 12, 1)["date"])
     assert find_violation(mechanism, close).column == "date"
 
 
 def test_an_observational_study_has_nothing_to_redraw():
     with pytest.raises(SettingsError, match="no p-value"):
-        redraw(Mechanism("observational"), lay_out_nights(Mechanism("pairs"), 4), 10, 1)
+        redraw(Mechanism("observational"), plan_nights(Mechanism("pairs"), 4), 10, 1)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,6 @@ def test_a_mechanism_that_makes_no_sense_is_refused(wrong):
     ],
 )
 def test_an_impossible_schedule_is_told_by_the_night_that_makes_it_so(mechanism, codes, row, found):
-    nights = lay_out_nights(Mechanism("complete"), len(codes), adaptation_nights=0).assign(condition=list(codes))
+    nights = plan_nights(Mechanism("complete"), len(codes), adaptation_nights=0).assign(condition=list(codes))
     violation = find_violation(mechanism, nights)
     assert (violation.row, violation.found) == (row, found)
-    assert not could_have_drawn(mechanism, nights)

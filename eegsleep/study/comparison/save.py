@@ -1,0 +1,84 @@
+"""Write the tables of a comparison, each with its description, and what they rest on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eegsleep.errors import EegSleepError
+from eegsleep.provenance import encode_json, hash_bytes, package_versions, write_file
+from eegsleep.tables import (
+    CHECKS,
+    COMPARISON,
+    COMPARISON_MODELS,
+    COMPARISON_NIGHTS,
+    FAMILY_VERDICTS,
+    NUISANCE,
+    RELATIONS,
+    encode_sidecar,
+    encode_table,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from eegsleep.study.comparison.compare import Comparison
+
+
+def save_comparison(
+    comparison: Comparison,
+    output: str | Path,
+    pages: Mapping[str, bytes] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write the tables of a comparison with their sidecars, and return the folder.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    output : path
+        The folder of the study, or another.
+    pages : mapping of str to bytes, optional
+        More files, such as report.html.
+    provenance : mapping, optional
+        What the comparison rests on; kept with versions and the hash of every file in comparison_provenance.json,
+        which comes last.
+
+    Raises
+    ------
+    EegSleepError
+        If it cannot be written.
+    """
+    tables = {
+        COMPARISON: comparison.markers,
+        FAMILY_VERDICTS: comparison.families,
+        NUISANCE: comparison.nuisance,
+        RELATIONS: comparison.relations,
+        COMPARISON_NIGHTS: comparison.nights,
+        COMPARISON_MODELS: comparison.models,
+        CHECKS: comparison.checks,
+    }
+    files: dict[str, bytes] = {}
+    for table, frame in tables.items():
+        if table is CHECKS and frame.empty:
+            continue
+        files[f"{table.name}.csv"] = encode_table(frame, table)
+        files[f"{table.name}.json"] = encode_sidecar(table)
+    files.update(pages or {})
+    trace = {
+        **(provenance or {}),
+        "n_schedules": comparison.n_schedules,
+        "all_schedules": comparison.complete,
+        "seed": comparison.seed,
+        "versions": package_versions(),
+        "outputs": {name: hash_bytes(content) for name, content in sorted(files.items())},
+    }
+    folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            write_file(folder / name, content)
+        write_file(folder / "comparison_provenance.json", encode_json(trace))
+    except OSError as error:
+        raise EegSleepError(f"{folder} cannot be written", found=str(error)) from error
+    return folder
