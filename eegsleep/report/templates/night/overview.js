@@ -160,7 +160,6 @@
         model.cycles.forEach(([first, stop, complete], i) => {
           const [a, b, y] = [x(first * EPOCH_S), x(stop * EPOCH_S), panel.y + panel.height + 2];
           pen.line([a + 1, y - 4, a + 1, y, b - 1, y, ...(complete ? [b - 1, y - 4] : [])], colours.muted);
-          if (b - a > 22) pen.text(String(i + 1), (a + b) / 2, y - 4, colours.muted, { size: 9, align: "center" });
         });
       }
       // before lights off and after lights on nothing is counted
@@ -170,6 +169,12 @@
     }
     stageLines(pen, scene, panel, model.letters, inside, true);
     if (!inside) return;
+    if (!model.blind) model.cycles.forEach(([first, stop], i) => {
+      const [at, y] = [(x(first * EPOCH_S) + x(stop * EPOCH_S)) / 2, panel.y + panel.height];
+      if (x(stop * EPOCH_S) - x(first * EPOCH_S) < 22) return;
+      pen.rect(at - 6, y - 5, 12, 9, colours.paper);
+      pen.text(String(i + 1), at, y, colours.ink, { size: 9.5, align: "center", bold: true });
+    });
     if (model.edited.size) {
       const before = model.letters.map((letter, epoch) => (model.edited.has(epoch) ? model.shown[epoch] : "X"));
       if (!model.blind) {
