@@ -54,6 +54,10 @@ SCRIPTS = (
     "night/eventlist.js",
     "night/export.js",
     "night/markers.js",
+    "night/state.js",
+    "night/told.js",
+    "night/pointer.js",
+    "night/keys.js",
     "night/page.js",
 )
 

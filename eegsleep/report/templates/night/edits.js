@@ -46,7 +46,7 @@
         Object.assign(state.rejected, kept.rejected);
         state.scorer = String(kept.scorer || "");
         saved = kept.saved || saved;
-      } catch (error) {
+      } catch {
         storage = "This browser keeps no storage for pages from a disk: save before you leave.";
       }
     }
@@ -55,14 +55,14 @@
       try {
         window.localStorage.setItem(key, JSON.stringify({ ...state, saved }));
         storage = "";
-      } catch (error) {
+      } catch {
         storage = "The browser's storage took no more: save before you leave.";
       }
     }
 
     function tell() {
       keep();
-      listeners.forEach((listener) => listener());
+      for (const listener of listeners) listener();
     }
 
     function put({ part, name }, value) {
@@ -74,7 +74,7 @@
     function change(patch) {
       const real = patch.filter((p) => p.part !== "stages" || (p.before && p.before[0]) !== (p.after && p.after[0]));
       if (!real.length) return;
-      real.forEach((p) => put(p, p.after));
+      for (const p of real) put(p, p.after);
       done.push(real);
       undone.length = 0;
       tell();
@@ -133,7 +133,7 @@
       undo() {
         const patch = done.pop();
         if (!patch) return null;
-        patch.forEach((p) => put(p, p.before));
+        for (const p of patch) put(p, p.before);
         undone.push(patch);
         tell();
         return patch[0];
@@ -141,7 +141,7 @@
       redo() {
         const patch = undone.pop();
         if (!patch) return null;
-        patch.forEach((p) => put(p, p.after));
+        for (const p of patch) put(p, p.after);
         done.push(patch);
         tell();
         return patch[0];
@@ -150,7 +150,7 @@
         const patch = ["stages", "arousals", "rejected"].flatMap((part) =>
           Object.entries(state[part]).map(([name, before]) => ({ part, name, before, after: undefined })));
         if (!patch.length) return;
-        patch.forEach((p) => put(p, undefined));
+        for (const p of patch) put(p, undefined);
         done.push(patch);
         undone.length = 0;
         tell();

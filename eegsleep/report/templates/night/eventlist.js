@@ -7,17 +7,19 @@
   eegsleep.readEvents = function (night) {
     const events = [];
     for (const [mark, table] of [["spindles", night.spindles], ["waves", night.waves]]) {
-      table.onset_s.forEach((onset_s, i) => events.push({
-        mark: table.kind[i] === "K-complex" ? "complexes" : mark,
-        kind: table.kind[i],
-        channel: table.channel[i],
-        onset_s,
-        duration_s: table.duration_s[i],
-        peak_s: table.peak_s[i],
-        frequency_hz: table.frequency_hz[i],
-        amplitude_uv: table.amplitude_uv[i],
-        name: table.kind[i] + " " + table.channel[i] + " " + table.peak_s[i]
-      }));
+      for (let i = 0; i < table.onset_s.length; i += 1) {
+        events.push({
+          mark: table.kind[i] === "K-complex" ? "complexes" : mark,
+          kind: table.kind[i],
+          channel: table.channel[i],
+          onset_s: table.onset_s[i],
+          duration_s: table.duration_s[i],
+          peak_s: table.peak_s[i],
+          frequency_hz: table.frequency_hz[i],
+          amplitude_uv: table.amplitude_uv[i],
+          name: `${table.kind[i]} ${table.channel[i]} ${table.peak_s[i]}`
+        });
+      }
     }
     return events.sort((a, b) => a.onset_s - b.onset_s);
   };

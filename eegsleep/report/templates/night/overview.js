@@ -126,12 +126,12 @@
     return found;
   };
 
-  function stageLines(pen, { colours, x }, panel, letters, inside, strong) {
+  function stageLines(pen, { colours, x, layout }, panel, letters, inside, strong) {
     const rowHeight = panel.height / 5;
     const level = (letter) => panel.y + (LEVELS[letter] + 0.5) * rowHeight;
     if (!inside) {
       for (const stage of ORDER) {
-        pen.text({ W: "W", R: "R", 1: "N1", 2: "N2", 3: "N3" }[stage], x.left - 5, level(stage), colours.muted, { size: Math.min(10.5, rowHeight + 1), align: "right", bold: stage === "R" });
+        pen.text({ W: "W", R: "R", 1: "N1", 2: "N2", 3: "N3" }[stage], layout.left - 5, level(stage), colours.muted, { size: Math.min(10.5, rowHeight + 1), align: "right", bold: stage === "R" });
       }
       return;
     }
@@ -150,17 +150,16 @@
 
   function drawHypnogram(pen, scene, panel, inside) {
     const { model, night, colours, x, layout } = scene;
-    x.left = layout.left;
     if (inside) {
       pen.rect(layout.left, panel.y, layout.inner, panel.height, colours.ground);
       if (!model.blind) {
         for (const [first, stop] of model.unsure) {
           pen.rect(x(first * EPOCH_S), panel.y, Math.max(1, x(stop * EPOCH_S) - x(first * EPOCH_S)), panel.height, colours.unsure, { alpha: 0.35 });
         }
-        model.cycles.forEach(([first, stop, complete], i) => {
+        for (const [first, stop, complete] of model.cycles) {
           const [a, b, y] = [x(first * EPOCH_S), x(stop * EPOCH_S), panel.y + panel.height + 2];
           pen.line([a + 1, y - 4, a + 1, y, b - 1, y, ...(complete ? [b - 1, y - 4] : [])], colours.muted);
-        });
+        }
       }
       // before lights off and after lights on nothing is counted
       const { off_s, on_s } = night.lights;
@@ -176,7 +175,7 @@
       pen.text(String(i + 1), at, y, colours.ink, { size: 9.5, align: "center", bold: true });
     });
     if (model.edited.size) {
-      const before = model.letters.map((letter, epoch) => (model.edited.has(epoch) ? model.shown[epoch] : "X"));
+      const before = model.shown.map((letter, epoch) => (model.edited.has(epoch) ? letter : "X"));
       if (!model.blind) {
         for (const [first, stop, letter] of bouts(before)) {
           if (letter in LEVELS) pen.rect(x(first * EPOCH_S), panel.y + (LEVELS[letter] + 0.5) * panel.height / 5 - 1, Math.max(2, x(stop * EPOCH_S) - x(first * EPOCH_S)), 2, colours.muted, { alpha: 0.7 });

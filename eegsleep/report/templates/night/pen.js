@@ -3,7 +3,7 @@
   "use strict";
 
   const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
-  const escape = (text) => String(text).replace(/[<>&"']/g, (c) => "&#" + c.charCodeAt(0) + ";");
+  const escapeXml = (text) => String(text).replace(/[<>&"']/g, (c) => "&#" + c.charCodeAt(0) + ";");
   const round = (number) => Math.round(number * 100) / 100;
 
   // A canvas as wide as its place, at the resolution of the screen.
@@ -114,7 +114,7 @@
         const anchor = { left: "start", center: "middle", right: "end" }[align];
         const shift = { middle: 0.35, top: 0.85, bottom: -0.2, alphabetic: 0 }[base] * size;
         const shown = fit ? shorten(words, fit, (t) => t.length * size * 0.55) : words;
-        parts.push(`<text x="${round(x)}" y="${round(y + shift)}" font-size="${size}" text-anchor="${anchor}" fill="${fill}"${bold ? ' font-weight="600"' : ""}>${escape(shown)}</text>`);
+        parts.push(`<text x="${round(x)}" y="${round(y + shift)}" font-size="${size}" text-anchor="${anchor}" fill="${fill}"${bold ? ' font-weight="600"' : ""}>${escapeXml(shown)}</text>`);
       },
       image(source, x, y, w, h) {
         parts.push(`<image x="${round(x)}" y="${round(y)}" width="${round(w)}" height="${round(h)}" preserveAspectRatio="none" style="image-rendering:pixelated" href="${source.toDataURL("image/png")}"/>`);
@@ -127,7 +127,7 @@
         parts.push("</g>");
       },
       finish: () =>
-        `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${round(width)} ${round(height)}" width="${round(width)}" height="${round(height)}" font-family="${escape(FONT)}"><rect width="100%" height="100%" fill="${ground}"/>${parts.join("\n")}</svg>\n`
+        `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${round(width)} ${round(height)}" width="${round(width)}" height="${round(height)}" font-family="${escapeXml(FONT)}"><rect width="100%" height="100%" fill="${ground}"/>${parts.join("\n")}</svg>\n`
     };
   };
 

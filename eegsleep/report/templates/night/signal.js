@@ -133,8 +133,8 @@
       while (stop < samples.length && samples[stop] === samples[stop]) stop += 1;
       if (stop - start > 10) {
         const values = Float64Array.from(samples.subarray(start, stop));
-        cascade.forEach((section) => run(values, section, false));
-        cascade.forEach((section) => run(values, section, true));
+        for (const section of cascade) run(values, section, false);
+        for (const section of cascade) run(values, section, true);
         found.set(values, start);
       }
       start = stop;

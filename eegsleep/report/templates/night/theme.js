@@ -12,12 +12,12 @@
     root.dataset.shade = theme === "dark" || (theme === "auto" && dark.matches) ? "dark" : "light";
   };
   eegsleep.chooseTheme = function (theme) {
-    try { window.localStorage.setItem(KEY, theme); } catch (error) { /* it holds for this visit */ }
+    try { window.localStorage.setItem(KEY, theme); } catch { /* it holds for this visit */ }
     root.dataset.theme = theme;
     eegsleep.applyTheme();
   };
   let kept = null;
-  try { kept = window.localStorage.getItem(KEY); } catch (error) { /* the default */ }
+  try { kept = window.localStorage.getItem(KEY); } catch { /* the default */ }
   root.dataset.theme = eegsleep.THEMES.includes(kept) ? kept : "auto";
   eegsleep.applyTheme();
   dark.addEventListener("change", eegsleep.applyTheme);
