@@ -10,5 +10,6 @@ PROVENANCE_FILE = "provenance.json"  # written last, so that a night folder with
 REFERENCE_FILE = "reference.csv"  # an expert's stages, kept beside ours
 REPORT_FILE = "report.html"
 TRACE_FILE = "trace.js"  # the signal of a night, beside its report in a folder of many nights
+USUAL_FILE = "usual.js"  # beside the night folders: each sleeper's own ranges, for the reports
 BEFORE_FILE = "hypnogram-before.csv"  # the stages before they were edited by hand
 EVENTS_FILE = "events-edited.csv"  # events rejected by hand, and arousals

@@ -29,7 +29,7 @@ def compose_page(
     script: str = "",
     own: Sequence[str] = (),
     early: Sequence[str] = (),
-    sidecar: str = "",
+    sidecar: bool = False,
     **parts: Any,  # noqa: ANN401 - whatever the template shows
 ) -> bytes:
     """Fill one of our templates and return the page in UTF-8.
@@ -46,8 +46,8 @@ def compose_page(
         File names of scripts in the place of plotly.js and `draw.js`: the page draws by itself.
     early : sequence of str
         File names of scripts that run before the page is shown.
-    sidecar : str
-        A script beside the page that the template names.
+    sidecar : bool
+        Whether the template names scripts beside the page.
     **parts
         What the template shows.
     """
@@ -66,7 +66,6 @@ def compose_page(
         "plotly_js": Markup(plotly_js),  # noqa: S704 - the wheel's own file, held by the hash in the policy
         "early": [Markup(text) for text in first],  # noqa: S704 - our own files
         "scripts": [Markup(text) for text in scripts],  # noqa: S704 - our own files
-        "sidecar": sidecar,
     }
     inline = [*first, *([plotly_js] if plotly_js else []), *scripts]
     if not (plotly or sidecar):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from eegsleep.file_names import TRACE_FILE
+from eegsleep.file_names import TRACE_FILE, USUAL_FILE
 from eegsleep.report.compose import compose_page, encode_figure, read_template
 from eegsleep.report.looks import main_channel
 from eegsleep.report.night_data import UNSURE_BELOW, collect_night_data
@@ -97,7 +97,8 @@ def render_night(
         How fine the signal is in the page: steps of 1 µV (about 9 MB for 8 h of four channels), steps of 0.5 µV, or no
         signal.
     sidecar : bool
-        Whether the signal lies in `trace.js` beside the page (`render_trace`), as in a folder of many nights.
+        Whether the page lies in a folder of many nights: its signal is then in `trace.js` beside it (`render_trace`),
+        and the range of the same person's other nights in `usual.js` above it.
 
     Returns
     -------
@@ -120,9 +121,11 @@ def render_night(
         "night.html",
         own=SCRIPTS,
         early=("night/theme.js",),
-        sidecar=TRACE_FILE if has_trace and sidecar else "",
+        sidecar=sidecar,
+        trace_file=TRACE_FILE if has_trace and sidecar else "",
         night_css=Markup(read_template("night/night.css")),  # noqa: S704 - our own file
         home="../index.html" if sidecar else "",
+        usual=f"../{USUAL_FILE}" if sidecar else "",
         night=night,
         data=data,
         data_json=Markup(encode_figure(data)),  # noqa: S704 - no character of HTML is left in it
@@ -262,7 +265,9 @@ def _card(
     markers: pd.DataFrame, channel: str | None, marker: str, label: str, stage: str, decimals: int
 ) -> dict[str, Any]:
     rows = markers[markers["marker"] == marker]
-    card = {"marker": marker, "label": label, "live": not stage}  # sleep statistics follow corrections of the stages
+    column = f"{marker}|{stage}|{channel if stage else ''}"
+    # sleep statistics follow corrections of the stages
+    card = {"marker": marker, "label": label, "live": not stage, "column": column, "decimals": decimals}
     note = ""
     if stage:
         rows = rows[(rows["stage"] == stage) & (rows["channel"] == channel)]

@@ -453,13 +453,18 @@ def test_hostile_labels_stay_text(open_page, sample_night, sample_recording, tmp
 
 
 def test_the_signal_of_a_batch_is_read_from_beside_the_page(open_page, sample_night, sample_recording, tmp_path):
-    page = tmp_path / "report.html"
+    page = tmp_path / "night" / "report.html"
+    page.parent.mkdir()
     page.write_bytes(es.render_night(sample_night, sample_recording, sidecar=True))
-    (tmp_path / "trace.js").write_bytes(es.render_trace(sample_recording))
+    page.with_name("trace.js").write_bytes(es.render_trace(sample_recording))
+    ranges = {"sample-night": {"tst_min||": [380.04, 450.1, 6], "fast_spindle_density_per_min|NREM|C4-M1": [1, 3, 6]}}
+    (tmp_path / "usual.js").write_text(f"(window.eegsleep = window.eegsleep || {{}}).usual = {json.dumps(ranges)};")
     shown = open_page(page)
     assert shown.complaints == []
     assert shown.number_of_colours("base-trace") > 5
-    (tmp_path / "trace.js").unlink()
+    assert "own nights 380.0 to 450.1 (6)" in shown.page.locator(".card[data-marker='tst_min']").inner_text()
+    assert "own nights" not in shown.page.locator(".card[data-marker='sol_min']").inner_text()
+    page.with_name("trace.js").unlink()
     alone = open_page(page, wait_for="document.readyState === 'complete'")
     assert "it is not there" in alone.page.locator("#trace-waiting").inner_text()
     assert alone.number_of_colours("base-top") > 5

@@ -433,7 +433,9 @@ def test_the_signal_of_a_batch_lies_beside_the_page(sample_night, sample_recordi
     page = render_night(sample_night, sample_recording, sidecar=True).decode()
     assert len(page) < 800_000
     nonce = re.search(r"'nonce-([0-9a-f]{32})'", _policy(page)).group(1)
-    assert re.findall(r"<script[^>]*src=[^>]*>", page) == [f'<script nonce="{nonce}" src="trace.js" defer>']
+    files = ("../usual.js", "trace.js")
+    expected = [f'<script nonce="{nonce}" src="{file}" defer>' for file in files]
+    assert re.findall(r"<script[^>]*src=[^>]*>", page) == expected
     assert "the signal is in the file trace.js beside this page" in page
     sidecar = render_trace(sample_recording).decode()
     whole = render_night(sample_night, sample_recording).decode()

@@ -391,6 +391,7 @@
 
   // The signal comes last in the page, or in a file beside it, so that all else is there before it is read.
   function findTrace() {
+    eegsleep.tellUsual(bench);
     const inline = $("trace-data");
     if (inline) openTrace(JSON.parse(inline.textContent));
     else if (eegsleep.traceData) openTrace(eegsleep.traceData);

@@ -124,6 +124,16 @@
     card.querySelector(".delta").textContent = moved ? `${difference} by edits` : "";
   }
 
+  // The range of the same person's other nights, which a batch leaves beside its folders.
+  eegsleep.tellUsual = function ({ night }) {
+    for (const [column, [low, high, n]] of Object.entries(eegsleep.usual?.[night.id] || {})) {
+      const card = document.querySelector(`.card[data-column="${column.replace(/["\\]/g, "\\$&")}"]`);
+      if (!card) continue;
+      const write = (value) => minus(value.toFixed(Number(card.dataset.decimals)));
+      card.querySelector(".usual").textContent = `own nights ${write(low)} to ${write(high)} (${n})`;
+    }
+  };
+
   function tellBlindAgreement({ edits, state }) {
     const scored = edits.shown.map((_, epoch) => (edits.isScored(epoch) ? edits.stageAt(epoch) : "X"));
     const { n, share, kappa } = eegsleep.measureAgreement(scored, edits.shown);
