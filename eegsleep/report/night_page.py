@@ -148,7 +148,7 @@ def render_night(
         omitted=describe_omitted(night, data),
         key=list_colours(data),
         marks=MARKS,
-        spans=[*SPANS_S, (max(float(night.duration_s), 30.0), "whole night")],
+        spans=SPANS_S,
         stage_buttons=STAGE_BUTTONS,
         keys=KEYS,
         reading=READING,

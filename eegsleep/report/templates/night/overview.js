@@ -104,7 +104,7 @@
       const at = x(seconds);
       pen.line([at, layout.top, at, layout.bottom], colours.accent, { dash: [2, 3] });
       const end = at > pen.width - 70;
-      if (hypnogram) {
+      if (hypnogram && !layout.narrow) {
         pen.text(name, at + (end ? -4 : 4), hypnogram.y + hypnogram.height - 6, colours.accent, { size: 9.5, align: end ? "right" : "left" });
       }
     }

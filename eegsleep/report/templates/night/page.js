@@ -441,6 +441,7 @@
     }).observe($("overview"));
     state.from_s = state.epoch * EPOCH_S;
     showWindow();
+    $("span").querySelector("[data-whole]").value = String(whole_s);
     eegsleep.tellTools(bench);
     eegsleep.tellEdits(bench);
     showTheme();

@@ -137,8 +137,9 @@
   function tellBlindAgreement({ edits, state }) {
     const scored = edits.shown.map((_, epoch) => (edits.isScored(epoch) ? edits.stageAt(epoch) : "X"));
     const { n, share, kappa } = eegsleep.measureAgreement(scored, edits.shown);
+    const blindly = edits.countScored() > edits.countStages(); // only blind scoring keeps a stage that is the same
     const tail = n >= 20 && !Number.isNaN(kappa) ? ` (kappa ${kappa.toFixed(2)}).` : ".";
-    $("blind-agreement").textContent = n && !state.blind
+    $("blind-agreement").textContent = blindly && !state.blind
       ? `Of the ${n} epochs you scored, ${Math.round(100 * share)} % have the stage this page came with${tail}`
       : "";
   }

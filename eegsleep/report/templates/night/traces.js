@@ -11,7 +11,7 @@
 
   eegsleep.layoutTraces = function (trace, width, hidden) {
     const narrow = width < 640;
-    const left = narrow ? 50 : 112;
+    const left = narrow ? 34 : 112;
     const right = narrow ? 6 : 14;
     let y = TOP;
     const lanes = trace.channels.map((channel, row) => ({ ...channel, row })).filter((channel) => !hidden.has(channel.label)).map((channel) => {
@@ -55,7 +55,13 @@
     drawGrid(pen, scene);
     for (const lane of layout.lanes) {
       drawScale(pen, scene, lane);
-      pen.clip(layout.left, layout.top, layout.inner, layout.bottom - layout.top, () => drawLane(pen, scene, lane));
+      // Within a page a large wave may run into the next lane, as on paper; over hours that would hide the lane.
+      const room = scene.span_s > 300 ? [lane.y, lane.height] : [layout.top, layout.bottom - layout.top];
+      pen.clip(layout.left, room[0], layout.inner, room[1], () => drawLane(pen, scene, lane));
+      if (layout.narrow) {
+        pen.rect(layout.left + 2, lane.y + 2, lane.label.length * 6 + 6, 13, colours.paper, { alpha: 0.8 });
+        pen.text(lane.label, layout.left + 5, lane.y + 9, colours.ink, { size: 10, bold: true });
+      }
     }
     pen.clip(layout.left, 0, layout.inner, layout.bottom, () => drawNotes(pen, scene));
     drawStages(pen, scene);
@@ -100,7 +106,7 @@
         const letter = letters[epoch] || "X";
         const a = Math.max(layout.left, x(epoch * EPOCH_S));
         const b = Math.min(layout.left + layout.inner, x((epoch + 1) * EPOCH_S));
-        pen.rect(a, y, b - a - (span_s < 3600 ? 1 : 0), 16, colours["stage-" + letter]);
+        pen.rect(a, y, b - a + (span_s < 3600 ? -1 : 0.5), 16, colours["stage-" + letter]);
         const edited = main && model.edited.has(epoch);
         if (edited) pen.rect(a, y - 3, b - a - 1, 3, colours.accent);
         if (b - a > 26) {
@@ -173,9 +179,9 @@
       pen.line([layout.left - 4, y, layout.left, y], colours.muted);
       pen.text((uv > 0 ? "+" : uv < 0 ? "−" : "") + Math.abs(uv), layout.left - 6, y, colours.muted, { size: 9.5, align: "right" });
     }
-    const size = layout.narrow ? 9.5 : 11.5;
-    pen.text(lane.label, 0, layout.narrow ? lane.y + 7 : middle - 5, colours.ink, { size, bold: true, fit: layout.narrow ? layout.left - 2 : 74 });
-    if (!layout.narrow) pen.text(lane.role.toUpperCase() + " · µV", 0, middle + 10, colours.muted, { size: 10 });
+    if (layout.narrow) return;
+    pen.text(lane.label, 0, middle - 5, colours.ink, { size: 11.5, bold: true, fit: 74 });
+    pen.text(lane.role.toUpperCase() + " · µV", 0, middle + 10, colours.muted, { size: 10 });
   }
 
   function medianOf(layer, rate_hz, from_s, to_s) {
