@@ -39,7 +39,7 @@ class ScoringOptions:
     lights_on
         Clock time at which they went on: 07:00.
     coding
-        What integers in a hypnogram mean: rk, aasm, nsrr, ucddb and others.
+        Meaning of integers in a hypnogram: rk, aasm, nsrr, ucddb and others.
     calibration
         The person's own thresholds, as `eegsleep calibrate` writes them.
     config
@@ -83,12 +83,12 @@ class ScoringOptions:
 
 
 def parse_units(units: list[str] | None) -> dict[str, str]:
-    """Return units by label from what was written as LABEL=uV.
+    """Return units by label, from texts such as C4-M1=uV.
 
     Raises
     ------
     SettingsError
-        If one is written in another way.
+        If a text has another form.
     """
     pairs = {}
     for pair in units or []:

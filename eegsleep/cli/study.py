@@ -1,18 +1,11 @@
-"""The commands of a study: init, plan, lock and compare; each returns the lines it has to say.
+"""The commands of a study: init, plan, lock and compare; each returns the lines to print.
 
 Nothing heavy is imported before a command runs. `eegsleep.cli.main` registers them.
 """
 
 from __future__ import annotations
 
-import math
 from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from typing import NamedTuple
-
-    from eegsleep.workflows.study import ComparedStudy
 
 
 def init(folder: Path) -> list[str]:
@@ -37,20 +30,20 @@ def plan(
     active: str = "",
     dry_run: bool = False,
 ) -> list[str]:
-    """Draw the schedule of a study, seal its key, and say what the design can and cannot show.
+    """Draw the schedule of a study, seal its key, and describe what the design can and cannot show.
 
     Parameters
     ----------
     study
         The study file.
     nights
-        Nights scored earlier, whose spread the power is worked out from; by default the catalogue's.
+        Nights scored earlier, from whose spread the power is computed; by default from the catalogue's.
     key
         Where the sealed key is written; by default beside the folder of the study, never in it.
     active
         Code of the compound, where the capsules are coded already; by default a coin decides.
     dry_run
-        Say what the design can show, and write nothing: a schedule is drawn once.
+        Describe what the design can show, and write nothing: a schedule is drawn once.
     """
     from eegsleep.workflows.study import plan_study
 
@@ -83,8 +76,7 @@ def lock(study: Path, *, nights: Path | None = None, again: bool = False) -> lis
     from eegsleep.workflows.study import lock_study
 
     locked = lock_study(study, nights=nights, again=again)
-    rows = locked.checks.itertuples(index=False)
-    return [*(f"{row.code:<3} {row.status:<4} {row.name}: {row.message}" for row in rows), str(locked.file)]
+    return [*locked.sentences, str(locked.file)]
 
 
 def compare(
@@ -106,28 +98,4 @@ def compare(
     from eegsleep.workflows.study import compare_study
 
     compared = compare_study(study, key=key, nights=nights, output=output)
-    return [*describe_comparison(compared), str(compared.report)]
-
-
-def describe_comparison(compared: ComparedStudy) -> list[str]:
-    """Return what a comparison found: what changed since the lock, the primary endpoints, the families."""
-    markers, families = compared.comparison.markers, compared.comparison.families
-    n = len(compared.changes)
-    lines = []
-    if n:
-        things, them = ("things", "them") if n > 1 else ("thing", "it")
-        lines = [f"Post hoc: {n} {things} changed since the lock; the report lists {them}."]
-    endpoints = markers[["marker", "stage", "channel"]].agg("|".join, axis=1)
-    primary = markers[endpoints.isin(compared.study.primary)]
-    lines += [f"Primary endpoint: {_describe_difference(row)}" for row in primary.itertuples(index=False)]
-    return lines + [f"{row.family}  {row.verdict:<12} {row.sentence}" for row in families.itertuples(index=False)]
-
-
-def _describe_difference(row: NamedTuple) -> str:
-    """Return what was found of one endpoint, with its numbers where there are any."""
-    if not math.isfinite(row.difference):
-        return row.sentence
-    found = f"{row.sentence} Difference {row.difference:+.3g} {row.unit}".rstrip()
-    if math.isfinite(row.low):
-        found += f", 95 % interval {row.low:.3g} to {row.high:.3g}"
-    return found + (f", adjusted p {row.p_adjusted:.2g}." if math.isfinite(row.p_adjusted) else ".")
+    return [*compared.sentences, str(compared.report)]

@@ -1,4 +1,4 @@
-"""Every event of a night in one go: spindles, slow oscillations, how they couple, and how well they were seen."""
+"""All events of a night: spindles, slow oscillations, their coupling, and the audit of the detectors."""
 
 from __future__ import annotations
 
@@ -36,14 +36,15 @@ class Events:
     Attributes
     ----------
     spindles, slow_oscillations : pandas.DataFrame
-        By the settings. `slow_oscillations` holds those of both views, told apart by `found_absolute` and
-        `found_relative`; the main definition is absolute.
+        As the settings define them. `slow_oscillations` holds those of both views, marked in the columns
+        `found_absolute` and `found_relative`; the main definition is absolute.
     spindle_candidates, slow_oscillation_candidates : pandas.DataFrame
-        All that could be called one, with their measures: other limits need no second pass over the signal.
+        Every event that could be called one, with its measures, so that other limits can be tried without the
+        signal.
     coupling, coupling_summary, audit : pandas.DataFrame
     both_views : pandas.DataFrame or None
-        Table `SPINDLES` of spindles by either view. This and the two below are not kept on disk: they are in the
-        markers.
+        Table `SPINDLES` of spindles by either view. This and the two below are not kept on disk; what they give
+        is in the markers.
     by_yasa : mapping of str to pandas.DataFrame
         `spindles` and `slow_oscillations` by YASA's detectors with their own defaults, for comparison.
     gain_reference_uv : mapping of str to float

@@ -1,4 +1,4 @@
-"""Our hypnogram out, in the formats other programs read; every one is read back by `read_hypnogram` as it was."""
+"""Writing a hypnogram in the formats that other programs read; `read_hypnogram` reads each back unchanged."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _MEANINGS = {
     "N2": "NREM stage 2",
     "N3": "NREM stage 3",
     "R": "REM sleep",
-    "UNS": "Unscored: nobody scored the epoch, or it could not be scored",
+    "UNS": "Unscored: the epoch was not, or could not be, scored",
 }
 
 
 def write_hypnogram(
     stages: pd.DataFrame, path: Path | str, *, start: datetime | None = None, kind: str | None = None
 ) -> Path:
-    """Write a hypnogram for another program, whole or not at all.
+    """Write a hypnogram for another program; the file is complete, or not written.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def _describe_bids() -> dict[str, dict[str, object]]:
 
 
 def _encode_yasa(stages: pd.DataFrame, start: datetime | None) -> bytes:
-    """Return what `yasa.Hypnogram.to_json` would write, made by YASA itself so that it follows its version."""
+    """Return what `yasa.Hypnogram.to_json` would write, made by YASA itself, so that it fits the installed version."""
     import yasa
 
     freq = f"{EPOCH_S:g}s"

@@ -1,4 +1,4 @@
-"""One night, worked out: the table of contents of the method."""
+"""The analysis of one night, from signals to markers: each step of the method in order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from eegsleep.hypnograms.scoring import Scoring, align_scoring, place_lights
 from eegsleep.hypnograms.table import make_stages
 from eegsleep.markers import measure_markers
 from eegsleep.night.request import request_of_night
-from eegsleep.night.words import collect_warnings, describe_methods, tell_uncalibrated, tell_views_apart
+from eegsleep.night.words import collect_warnings, describe_differing_views, describe_methods, describe_uncalibrated
 from eegsleep.provenance import fingerprint, hash_bytes, package_versions
 from eegsleep.quality import Verdict, judge_night, measure_quality
 from eegsleep.spectrum import Spectrogram, measure_spectrum
@@ -40,11 +40,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Night:
-    """Everything one night gave; each table is declared in `eegsleep.tables`.
+    """The results of one night; each table is declared in `eegsleep.tables`.
 
-    `spectrogram`, `averages` and part of `events` are there for the report and are not kept on disk. `reference`
-    holds an expert's stages on the same epochs, where they were given; `before` the stages as they were before they
-    were edited by hand; `event_edits` what was said by hand of its events.
+    Attributes
+    ----------
+    id : str
+        Name of the night folder.
+    start : datetime or None
+        Local time of the first sample, None if not known.
+    duration_s : float
+    device : str
+        Name of the device preset.
+    roles : dict of str to str
+        Channel label to `eeg`, `eog` or `emg`.
+    lights : Lights
+    stages, quality, spectrum, markers : pandas.DataFrame
+        Tables `HYPNOGRAM`, `QUALITY`, `SPECTRUM` and `MARKERS`.
+    events : Events
+    verdict : Verdict
+    warnings, methods : tuple of str
+        Sentences for the reader.
+    provenance : dict
+        What the results depend on, as stored in provenance.json.
+    reference : pandas.DataFrame or None
+        An expert's stages on the same epochs (table `HYPNOGRAM`), where they were given.
+    before : pandas.DataFrame or None
+        The stages before they were edited by hand, where they were.
+    event_edits : EventEdits or None
+        Events that were rejected by hand, and arousals.
+    spectrogram : Spectrogram or None
+    averages : pandas.DataFrame or None
+        As `average_events` returns them. Spectrogram, averages and part of `events` are made for the report and are
+        not kept on disk.
     """
 
     id: str
@@ -108,9 +135,9 @@ def analyze_night(
     reference: Scoring | None = None,
     event_edits: EventEdits | None = None,
 ) -> Night:
-    """Work out one night, from signals to markers.
+    """Analyse one night, from signals to markers.
 
-    Sums are made in one thread, so that every machine gives the same digits.
+    All computation runs in one thread, so that every machine gives the same digits.
 
     Parameters
     ----------
@@ -119,12 +146,12 @@ def analyze_night(
     hypnogram : pandas.DataFrame or Scoring, optional
         Stages to use in place of automatic ones: table `HYPNOGRAM` of this recording, or what `read_hypnogram` read.
     lights : Lights, optional
-        When the night began and ended (`find_lights`); by default what annotations in the file say, else what the
-        hypnogram says, else the whole recording, else, in one of more than 14 h, what its stages say.
+        When the night began and ended (`find_lights`). By default they are taken from annotations in the file, else
+        from the hypnogram, else they are the whole recording; in one of more than 14 h they are found from its stages.
     calibration : Calibration, optional
         The person's own thresholds, learned from all their nights (`calibrate`).
     reference : Scoring, optional
-        An expert's scoring to keep beside our stages, as `read_hypnogram` read it.
+        An expert's scoring to keep beside the night's own stages, as `read_hypnogram` read it.
     event_edits : EventEdits, optional
         Events that were rejected by hand, as `read_event_edits` read them.
 
@@ -148,13 +175,13 @@ def analyze_night(
     if event_edits:
         check_belongs(event_edits.input_sha256, recording.sha256, "edited events")
     expert, notes = _align(reference, recording) if reference is not None else (None, [])
-    given, lights, more = take_hypnogram(hypnogram, recording, lights or find_lights(recording))
+    given, lights, more = _place_hypnogram(hypnogram, recording, lights or find_lights(recording))
     with threadpool_limits(limits=1):
         quality = measure_quality(recording, settings.quality)
         staged = (
             score_night(recording, quality, settings.staging, lights)
             if given is None
-            else adopt_stages(given, recording, quality, lights)
+            else _use_given_stages(given, recording, quality, lights)
         )
         events = detect_events(recording, staged.stages, quality, settings, calibration, event_edits)
         spectrum, spectrogram = measure_spectrum(recording, staged.stages, quality, settings.spectrum)
@@ -177,8 +204,8 @@ def analyze_night(
         verdict=judge_night(quality, settings.quality),
         warnings=(
             *collect_warnings(recording, staged.stages, staged.lights, staged.channels),
-            *tell_uncalibrated(recording, calibration),
-            *tell_views_apart(markers),
+            *describe_uncalibrated(recording, calibration),
+            *describe_differing_views(markers),
             *notes,
             *more,
             *(describe_not_found(events, event_edits) if event_edits else []),
@@ -193,23 +220,24 @@ def analyze_night(
     )
 
 
-def take_hypnogram(
+def _place_hypnogram(
     hypnogram: pd.DataFrame | Scoring | None, recording: Recording, lights: Lights | None
 ) -> tuple[pd.DataFrame | None, Lights | None, list[str]]:
-    """Return given stages on the epochs of the recording, the lights, and what did not fit.
+    """Return given stages on the epochs of the recording, the lights, and sentences about what did not fit.
 
-    Lights that a hypnogram names count where neither the user nor the recording does.
+    Lights of a hypnogram are used where neither the user nor the recording gives any.
     """
     if hypnogram is None or not isinstance(hypnogram, Scoring):
         return hypnogram, lights, []
     stages, notes = _align(hypnogram, recording)
     moments = place_lights(hypnogram, recording.start, recording.n_epochs)
-    said = lights_from_hypnogram(*moments, recording.n_epochs)
-    return stages, said if said and (lights is None or lights.source == "whole recording") else lights, notes
+    found = lights_from_hypnogram(*moments, recording.n_epochs)
+    is_open = lights is None or lights.source == "whole recording"
+    return stages, found if found and is_open else lights, notes
 
 
 def _align(scoring: Scoring, recording: Recording) -> tuple[pd.DataFrame, list[str]]:
-    """Return a scoring as stages of the recording, and what did not fit, under the name of its file."""
+    """Return a scoring as stages of the recording, and sentences about what did not fit, with the name of its file."""
     stages, notes = align_scoring(scoring, recording.start, recording.n_epochs)
     return stages, [f"{scoring.file}: {note}" if scoring.file else note for note in notes]
 
@@ -234,10 +262,10 @@ def describe_not_found(events: Events, edits: EventEdits) -> list[str]:
     return [f"{n} of {len(edits.rejected)} events rejected by hand are not found in this run, so nothing was rejected."]
 
 
-def adopt_stages(
+def _use_given_stages(
     stages: pd.DataFrame, recording: Recording, quality: pd.DataFrame, lights: Lights | None = None
 ) -> Staged:
-    """Return stages that were given, after checking that they fit, with our own word on what is usable."""
+    """Return stages that were given, after checking their number, with the usable epochs of the signals."""
     if len(stages) != recording.n_epochs:
         raise TableError(
             "the hypnogram is not that of this recording",

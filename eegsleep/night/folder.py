@@ -1,4 +1,4 @@
-"""The folder a night is kept in: every file whole and vouched for, or absent."""
+"""The folder of a night: every file is complete and its hash is kept, or it is absent."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from eegsleep.file_names import BEFORE_FILE, EVENTS_FILE, PROVENANCE_FILE, REFER
 from eegsleep.night.analyze import Night
 from eegsleep.provenance import encode_json, hash_bytes, hash_file, read_provenance, write_file
 from eegsleep.quality import Verdict
+from eegsleep.recording.limits import is_plausible_start
+from eegsleep.signals.epochs import EPOCH_S, SCORED_STAGES
 from eegsleep.staging.lights import Lights
 from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, encode_sidecar, encode_table, read_table
 
@@ -34,13 +36,18 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
     pages : dict of str to bytes, optional
         More files to keep in it, such as `report.html`.
 
+    Returns
+    -------
+    pathlib.Path
+        The night folder.
+
     Raises
     ------
     EegSleepError
         If it cannot be written, or the folder holds the night of another recording of the same name.
     """
     folder = Path(output) / night.id
-    _refuse_other_night(folder, night)
+    _check_same_recording(folder, night)
     files: dict[str, bytes] = {}
     for table in NIGHT_TABLES:
         files[f"{table.name}.csv"] = encode_table(night.tables()[table.name], table)
@@ -78,8 +85,8 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
     return folder
 
 
-def _refuse_other_night(folder: Path, night: Night) -> None:
-    """Raise if a folder holds another recording's night: two files may have one name in two places."""
+def _check_same_recording(folder: Path, night: Night) -> None:
+    """Raise if a folder holds the night of another recording, whose file has the same name in another place."""
     try:
         kept = json.loads((folder / PROVENANCE_FILE).read_bytes())["input"]["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -93,12 +100,22 @@ def _refuse_other_night(folder: Path, night: Night) -> None:
 
 
 def load_night(folder: str | Path) -> Night:
-    """Read a night folder back, after checking that its tables are the ones its provenance vouches for.
+    """Read a night folder back, after checking its tables against the hashes in its provenance.
+
+    Parameters
+    ----------
+    folder : path
+        A night folder, as `save_night` writes it.
+
+    Returns
+    -------
+    Night
+        Without what is not kept on disk: `methods`, `spectrogram`, `averages`, and the parts of `events` that say so.
 
     Raises
     ------
     EegSleepError
-        If the folder is unfinished, or a table was changed since it was written.
+        If the folder is unfinished, was written by an earlier version, or a table was changed since.
     """
     from datetime import datetime
 
@@ -108,7 +125,7 @@ def load_night(folder: str | Path) -> Night:
         outputs = provenance["outputs"]
     except (OSError, ValueError, KeyError) as error:
         raise EegSleepError(f"{folder} is not a finished night folder", found=str(error)) from error
-    # A default would be a verdict nobody came to, and the tables of that time lack what it rests on.
+    # Old folders hold no verdict, and lack the columns to compute it: they are refused.
     if "quality" not in provenance:
         raise EegSleepError(
             f"{folder} was written by an earlier version of eegsleep",
@@ -149,14 +166,14 @@ def load_night(folder: str | Path) -> Night:
 
 
 def encode_events(night: Night) -> bytes:
-    """Return stages, spindles and slow oscillations as EDF+ annotations without a signal."""
+    """Return stages, spindles and slow oscillations of a night as an EDF+ file of annotations without a signal."""
     from io import BytesIO
 
     import edfio
 
-    names = dict.fromkeys(("W", "N1", "N2", "N3", "R"), "") | {"UNS": "?"}
+    names = {**{stage: stage for stage in SCORED_STAGES}, "UNS": "?"}
     annotations = [
-        edfio.EdfAnnotation(row.onset_s, 30.0, f"Sleep stage {names[row.stage] or row.stage}")
+        edfio.EdfAnnotation(row.onset_s, EPOCH_S, f"Sleep stage {names[row.stage]}")
         for row in night.stages.itertuples()
     ]
     for kind, events in (
@@ -178,7 +195,7 @@ def encode_events(night: Night) -> bytes:
         ]
     annotations.sort(key=lambda annotation: annotation.onset)
     # the header of an EDF has two digits for the year
-    start = night.start if night.start and 1985 <= night.start.year <= 2084 else None
+    start = night.start if night.start and is_plausible_start(night.start) else None
     file = edfio.Edf(
         [],
         starttime=night.start.time() if night.start else None,

@@ -1,4 +1,4 @@
-"""A page from a template: figures, scripts, and the policy that lets only these scripts run."""
+"""Fill a template: figures, scripts, and the content security policy that allows only these scripts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def compose_page(
     plotly : str, optional
         Where plotly.js lies, relative to the page; by default the page carries it within itself.
     script : str
-        File name of one more script of ours that the page runs.
+        File name of one more script in `templates` that the page runs.
     own : sequence of str
         File names of scripts in the place of plotly.js and `draw.js`: the page draws by itself.
     early : sequence of str
@@ -49,7 +49,11 @@ def compose_page(
     sidecar : bool
         Whether the template names scripts beside the page.
     **parts
-        What the template shows.
+        Values for the template.
+
+    Returns
+    -------
+    bytes
     """
     import jinja2
 
@@ -70,8 +74,8 @@ def compose_page(
     inline = [*first, *([plotly_js] if plotly_js else []), *scripts]
     if not (plotly or sidecar):
         return filled.render(**parts, nonce="", policy=_policy(inline)).encode("utf-8")
-    # The nonce is a hash of all that the page shows: whoever wrote a part of it, such as the header of a
-    # recording, cannot know it beforehand, and equal pages still have equal bytes.
+    # The nonce is a hash of the whole page. The author of a part of it, such as the header of a recording, cannot
+    # know it beforehand, and equal pages still have equal bytes.
     nonce = hash_bytes(filled.render(**parts, nonce="", policy="").encode("utf-8"))[:32]
     return filled.render(**parts, nonce=nonce, policy=_policy(inline, nonce)).encode("utf-8")
 
@@ -106,16 +110,16 @@ def share_plotly(folder: str | Path) -> str:
     path = Path(folder) / f"plotly-{get_plotlyjs_version()}.min.js"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not _holds(path, content):
+        if not _has_content(path, content):
             write_file(path, content)
     except OSError as error:
         # two computers of one cluster may have written it at the same moment, under the same process number
-        if not _holds(path, content):
+        if not _has_content(path, content):
             raise EegSleepError(f"{path} cannot be written", found=str(error)) from error
     return f"../{path.name}"
 
 
-def _holds(path: Path, content: bytes) -> bool:
+def _has_content(path: Path, content: bytes) -> bool:
     return path.is_file() and hash_file(path) == hash_bytes(content)
 
 
@@ -126,7 +130,17 @@ def _plotly_js() -> str:
 
 
 def encode_figure(spec: Mapping[str, Any]) -> str:
-    """Return a figure as JSON that cannot end the script element it stands in."""
+    """Return a figure as JSON that cannot end the script element it stands in.
+
+    Parameters
+    ----------
+    spec : mapping
+        Plotly's data and layout; numbers must be finite.
+
+    Returns
+    -------
+    str
+    """
     text = json.dumps(spec, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain_number)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -138,8 +152,17 @@ def _plain_number(value: Any) -> Any:  # noqa: ANN401 - numpy scalars
 
 
 def with_json(figure: Figure) -> dict[str, Any]:
-    """Return a figure's fields for a template, its spec also as JSON that is safe inside a script element."""
-    # Safe as markup because `encode_figure` leaves no character in it that HTML knows.
+    """Return a figure's fields for a template, its spec also as JSON that is safe inside a script element.
+
+    Parameters
+    ----------
+    figure : Figure
+
+    Returns
+    -------
+    dict
+    """
+    # Safe as markup because `encode_figure` escapes every character that has a meaning in HTML.
     text = Markup(encode_figure(figure.spec)) if figure.spec else ""  # noqa: S704
     return {name: getattr(figure, name) for name in figure.__dataclass_fields__} | {"json": text}
 

@@ -239,7 +239,7 @@ def _facts(night: Night) -> list[tuple[str, str]]:
         facts += [("From", first), ("to", f"{end:%H:%M}" if night.start.date() == end.date() else last)]
     facts += [
         ("Duration", f"{hours} h {minutes} min"),
-        ("Lights", _lights(night)),
+        ("Lights", _describe_lights(night)),
         ("Device", night.device or "not known"),
     ]
     names = {"eeg": "EEG", "eog": "EOG", "emg": "EMG"}
@@ -250,7 +250,7 @@ def _facts(night: Night) -> list[tuple[str, str]]:
     return facts
 
 
-def _lights(night: Night) -> str:
+def _describe_lights(night: Night) -> str:
     lights = night.lights
     if lights.source == "whole recording":
         return "off throughout (not stated)"

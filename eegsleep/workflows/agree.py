@@ -1,4 +1,4 @@
-"""Two scorings compared, and the page about it: what `eegsleep agree` does."""
+"""Compare two scorings of the same nights: the work of `eegsleep agree`."""
 
 from __future__ import annotations
 

@@ -1,15 +1,18 @@
-"""A study from its declaration to its answer: planned, locked, compared; what the commands of these names do."""
+"""Plan, lock and compare a study: the work of the commands of these names."""
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE, SCHEDULE_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from eegsleep.study.comparison.compare import Comparison
@@ -28,7 +31,7 @@ class PlannedStudy(NamedTuple):
     study : Study
         As declared.
     plan : Plan
-        The schedule and what it can show; `plan.sentences` says it in words.
+        The schedule, and the power of the design; `plan.sentences` describes both.
     schedule, key : Path or None
         The files written; None if none was.
     """
@@ -40,7 +43,7 @@ class PlannedStudy(NamedTuple):
 
 
 class LockedStudy(NamedTuple):
-    """A lock, and what the checks before it found.
+    """A lock, and the result of the checks before it.
 
     Attributes
     ----------
@@ -53,6 +56,12 @@ class LockedStudy(NamedTuple):
     file: Path
     checks: pd.DataFrame
 
+    @property
+    def sentences(self) -> list[str]:
+        """One line for each check: code, status, name and what was found."""
+        rows = self.checks.itertuples(index=False)
+        return [f"{row.code:<3} {row.status:<4} {row.name}: {row.message}" for row in rows]
+
 
 class ComparedStudy(NamedTuple):
     """A comparison, and where it was saved.
@@ -63,7 +72,7 @@ class ComparedStudy(NamedTuple):
         With its codes opened.
     comparison : Comparison
     changes : tuple of Change
-        What is not as it was locked.
+        What has changed since the lock.
     report : Path
         The page; the tables lie beside it.
     """
@@ -72,6 +81,29 @@ class ComparedStudy(NamedTuple):
     comparison: Comparison
     changes: tuple[Change, ...]
     report: Path
+
+    @property
+    def sentences(self) -> list[str]:
+        """The result in lines: changes since the lock, primary endpoints, families."""
+        markers, families = self.comparison.markers, self.comparison.families
+        lines = []
+        if n := len(self.changes):
+            things, them = ("things", "them") if n > 1 else ("thing", "it")
+            lines.append(f"Post hoc: {n} {things} changed since the lock; the report lists {them}.")
+        endpoints = markers[["marker", "stage", "channel"]].agg("|".join, axis=1)
+        primary = markers[endpoints.isin(self.study.primary)]
+        lines += [f"Primary endpoint: {_describe_difference(row)}" for row in primary.to_dict("records")]
+        return lines + [f"{row.family}  {row.verdict:<12} {row.sentence}" for row in families.itertuples(index=False)]
+
+
+def _describe_difference(row: Mapping[str, Any]) -> str:
+    """Return the result of one endpoint, with its numbers where there are any."""
+    if not math.isfinite(row["difference"]):
+        return row["sentence"]
+    found = f"{row['sentence']} Difference {row['difference']:+.3g} {row['unit']}".rstrip()
+    if math.isfinite(row["low"]):
+        found += f", 95 % interval {row['low']:.3g} to {row['high']:.3g}"
+    return found + (f", adjusted p {row['p_adjusted']:.2g}." if math.isfinite(row["p_adjusted"]) else ".")
 
 
 def plan_study(
@@ -82,14 +114,14 @@ def plan_study(
     active: str = "",
     dry_run: bool = False,
 ) -> PlannedStudy:
-    """Draw the schedule of a study, seal its key, and work out what the design can show.
+    """Draw the schedule of a study, seal its key, and compute the power of the design.
 
     Parameters
     ----------
     file : path
         study.toml.
     nights : path, optional
-        A folder of nights scored earlier, whose spread the power is worked out from; by default the catalogue's.
+        A folder of nights scored earlier, from whose spread the power is computed; by default from the catalogue's.
     key : path, optional
         Where the sealed key is written; by default beside the folder of the study, never in it.
     active : str, optional

@@ -129,7 +129,7 @@ def test_a_cluster_tells_a_crash_from_a_night_that_is_too_slow(make_jobs, schedu
 
 def test_workers_that_would_count_in_another_way_are_refused(make_jobs, scheduler, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "package_versions", lambda: {"yasa": "9.9"})
-    with pytest.raises(EegSleepError, match=r"other versions than this command; found yasa 0.*allowed: yasa 9\.9"):
+    with pytest.raises(EegSleepError, match=r"other versions than this command\. Found: yasa 0.*Allowed: yasa 9\.9"):
         run_batch(make_jobs("a", "b"), tmp_path / "out", resources=Resources(scheduler=scheduler))
 
 
@@ -157,8 +157,10 @@ def test_a_scheduler_that_goes_away_ends_the_run_and_loses_nothing(make_jobs, tm
             if standing.n_done == 2:
                 process.kill()
 
-        with pytest.raises(EegSleepError, match="connection to the scheduler was lost; run the same command again"):
-            run_batch(jobs, tmp_path / "out", resources=Resources(scheduler=file), tell=kill, work=stand_in.pretend)
+        with pytest.raises(EegSleepError, match=r"connection to the scheduler was lost\. Run the same command again"):
+            run_batch(
+                jobs, tmp_path / "out", resources=Resources(scheduler=file), on_progress=kill, work=stand_in.pretend
+            )
     finished = [job for job in jobs if read_rows(tmp_path / "out").get(job.night, {}).get("status") == "done"]
     assert len(finished) >= 2
     again = run_batch(finished, tmp_path / "out", resources=Resources(workers=0), work=stand_in.pretend)

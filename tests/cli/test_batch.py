@@ -136,7 +136,7 @@ def test_an_interrupt_ends_the_workers_too_and_leaves_nothing_half_written(numbe
     said = running.communicate(timeout=60)[1]  # comes back when no process is left that could say something
     assert running.returncode == 130
     assert said.splitlines()[1:] == [
-        "eegsleep: interrupted; what is finished is kept, and the same command goes on from there."
+        "eegsleep: interrupted; what is finished is kept, and the same command continues from there."
     ], "after the line of progress, one sentence"
     assert not list(tmp_path.rglob(".*.partial")) + list(tmp_path.rglob("*.tmp"))
     assert all((night / "provenance.json").is_file() for night in tmp_path.glob("n*")), "whole, or not there"

@@ -4,13 +4,11 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 
 import pytest
 
 from eegsleep.cli.fetch import fetch
 from eegsleep.cli.main import main
-from eegsleep.datasets import transfer
 
 
 def run(*arguments, cwd):
@@ -44,7 +42,7 @@ def test_some_missing_is_exit_1_and_says_which_and_why(server, tmp_path):
 def test_what_a_mirror_of_other_files_needs_is_said_before_and_after(server, tmp_path):
     done = run("sleep-edf-st", "--mirror", server.url, cwd=tmp_path)
     assert done.returncode == 2
-    assert "--checksums server takes its own word" in done.stderr
+    assert "--checksums server checks them against its own list" in done.stderr
     done = run("sleep-edf-st", "--mirror", server.url, "--checksums", "server", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "not against the checksums in the package: these need not be the published recordings" in done.stdout
@@ -79,9 +77,8 @@ def test_ctrl_c_is_one_sentence_and_keeps_what_arrived(server, tmp_path):
         (["hmc", "--output", "taken"], "taken"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence_and_exit_2(arguments, words, tmp_path, monkeypatch, capsys):
+def test_what_cannot_be_done_is_one_sentence_and_exit_2(arguments, words, tmp_path, monkeypatch, capsys, quick):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(transfer, "Patience", partial(transfer.Patience, pause_s=0.01))
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(SystemExit, match="2"):
         main(["fetch", *arguments])

@@ -70,7 +70,7 @@ def test_stages_of_the_challenge_hold_until_they_change(tmp_path):
     found = stages(path, 16)
     assert found == ["UNS", "W", "W", "N1", *["N2"] * 6, "N3", "N3", "UNS", "R", "UNS", "UNS"]
     notes = read_hypnogram(path).notes
-    assert any("where its last stage ends" in note for note in notes)
+    assert any("end of its last stage" in note for note in notes)
     assert any("2 events that are no stages" in note for note in notes)
 
 

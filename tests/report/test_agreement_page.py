@@ -104,7 +104,7 @@ def test_the_page_runs_only_its_own_scripts_and_fetches_nothing(many):
 
 def test_hostile_names_stay_text():
     evil = "</script><img src=x onerror=alert(1)>{{ 7*7 }}<b>"
-    page = render_agreement(_agreement(5, name=evil), title=evil, reference=evil, observed=evil, notes=[evil]).decode()
+    page = render_agreement(_agreement(5, name=evil), reference=evil, observed=evil, notes=[evil]).decode()
     assert "<img src=x" not in page
     assert "&lt;img src=x" in page
     assert "{{ 7*7 }}" in page
