@@ -35,7 +35,8 @@ PHASE_BINS = 18
 MAX_FREQUENCIES, MAX_COLUMNS = 120, 1200
 LOW_HZ, HIGH_HZ = 0.5, 30.0
 BANDS_HZ = {"swa": (0.5, 4.0), "sigma": (11.0, 16.0)}
-# An epoch is unsure where no stage has a larger probability than this, as the stager gives it.
+# An epoch is unsure where no stage has a larger probability than this. Of the real segment with an expert's stages 6 of
+# 13 such epochs are staged otherwise by the expert, and 13 of the 153 others.
 UNSURE_BELOW = 0.6
 PROBABILITIES = ("p_wake", "p_n1", "p_n2", "p_n3", "p_rem")  # in this order in the page, too
 NO_PROBABILITY = 255  # else 0 to 250, four thousandths each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from eegsleep.night.analyze import Night
     from eegsleep.recording.recording import Recording
 
+# A note on a hypnogram that was given begins with the name of its file.
+_ABOUT_FILE = re.compile(r"[^:]{1,80}\.(csv|tsv|txt|edf|bdf|xml|json|hyp|st|ann): ", re.IGNORECASE)
 # Notes on a recording that change what its numbers mean; all others are about how its file was written.
 _WEIGHTY = ("unit", "scale", "clock", "date", "start", "cut-off", "dc-offset", "contact", "coarse-step", "gap", "lost")
 STAGE_BUTTONS = (("W", "Wake"), ("1", "N1"), ("2", "N2"), ("3", "N3"), ("R", "REM"), ("X", "Unscored"))
@@ -165,7 +168,10 @@ def sort_notes(night: Night, recording: Recording | None) -> tuple[list[str], li
         for fault in (recording.faults if recording is not None else ())
         if fault.severity == "repaired" and not any(word in fault.code for word in _WEIGHTY)
     }
-    return [w for w in night.warnings if w not in light], [w for w in night.warnings if w in light]
+    weighty = [warning for warning in night.warnings if warning not in light]
+    # what was odd in a hypnogram that was given comes after what was odd in the night
+    weighty.sort(key=lambda warning: bool(_ABOUT_FILE.match(warning)))
+    return weighty, [warning for warning in night.warnings if warning in light]
 
 
 def describe_agreement(night: Night) -> str:

@@ -78,14 +78,6 @@ def locate_eye_movements(
     stages, quality : pandas.DataFrame
         Tables `HYPNOGRAM` and `QUALITY` of that recording.
     min_slope_uv_per_s : float
-        See `find_eye_movements`.
-
-    Parameters
-    ----------
-    recording : Recording
-    stages, quality : pandas.DataFrame
-        Tables `HYPNOGRAM` and `QUALITY` of that recording.
-    min_slope_uv_per_s : float
         As for `find_eye_movements`.
 
     Returns
