@@ -119,6 +119,9 @@ def test_keys_move_by_epoch_and_window(shown):
     assert (start["epoch"], start["span_s"], start["gain"]) == (0, 30, 1)
     shown.press("ArrowRight", "ArrowRight", "ArrowLeft")
     assert shown.look()["epoch"] == 1
+    shown.press("ArrowUp", "PageDown")  # the trace is out of sight, and these keys scroll the page
+    assert (shown.look()["epoch"], shown.look()["gain"]) == (1, 1)
+    shown.page.locator("#traces").scroll_into_view_if_needed()
     shown.press("End")
     assert shown.look()["epoch"] == 179
     shown.press("Home", "-", "-")
@@ -443,7 +446,7 @@ def test_hostile_labels_stay_text(open_page, sample_night, sample_recording, tmp
     dialogs = []
     shown = open_page(path)
     shown.page.on("dialog", lambda dialog: dialogs.append(dialog.message))
-    shown.press("]", "Delete", "a", "PageDown")
+    shown.press("]", "Delete", "a", "ArrowRight")
     assert shown.page.locator("h1").inner_text() == evil
     assert (shown.complaints, dialogs) == ([], [])
     assert shown.requests == [path.as_uri()]
@@ -511,3 +514,29 @@ def test_what_the_page_took(shown, night_file, record_property):
     }
     record_property("night_page", json.dumps({name: round(float(value), 1) for name, value in taken.items()}))
     assert redraws.size >= 60
+
+
+def test_the_clock_is_the_recorders_and_never_ambiguous(shown):
+    """Days are named across midnight, whatever the reader's time zone; half seconds of the start are kept."""
+    clock = "eegsleep.makeClock('2026-03-28T22:51:30.500000')"  # the night in which Europe's clocks go forward
+    full = shown.page.evaluate(f"[0, 4109.4, 4109.5, 36000].map((s) => {clock}.full(s))")
+    assert full == ["Sat 28 Mar 22:51:30", "Sat 28 Mar 23:59:59", "Sun 29 Mar 00:00:00", "Sun 29 Mar 08:51:30"]
+    ticks = shown.page.evaluate(f"{clock}.ticks(0, 36000, 12).ticks.map((t) => [t.at, t.label, t.day])")
+    assert ticks[:3] == [[509.5, "23:00", "Sat 28 Mar"], [4109.5, "00:00", "Sun 29 Mar"], [7709.5, "01:00", ""]]
+    hours = shown.page.evaluate("eegsleep.makeClock(null).full(3723)")
+    assert hours == "1:02:03 h"
+
+
+def test_the_readout_says_why_an_epoch_was_set_aside(open_page, sample_night, sample_recording, tmp_path):
+    import dataclasses
+
+    quality = sample_night.quality.copy()
+    bad = (quality["channel"] == "F3-M2") & quality["epoch"].between(2, 3)
+    quality.loc[bad, ["usable", "reason"]] = [False, "swings over 1000 µV"]
+    path = tmp_path / "report.html"
+    path.write_bytes(es.render_night(dataclasses.replace(sample_night, quality=quality), sample_recording))
+    shown = open_page(path)
+    shown.press("ArrowRight")
+    assert "set aside" not in shown.page.locator("#readout").inner_text()
+    shown.press("ArrowRight")
+    assert "F3-M2 set aside: swings over 1000 µV" in shown.page.locator("#readout").inner_text()

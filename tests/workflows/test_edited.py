@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 import eegsleep as es
+from eegsleep.provenance import hash_file
 
 
 def _edited_csv(night, changes, digest=None):
@@ -118,3 +119,18 @@ def test_a_night_asked_for_without_edits_has_the_request_it_always_had(short):
     request = hash_request(night.provenance["input"]["sha256"], words, files, es.Settings(), package_versions())
     assert night.provenance["request"] == request
     assert replace(es.Job("x"), trace="full").trace == "full"
+
+
+def test_in_a_folder_of_nights_the_signal_lies_beside_the_report(short, tmp_path):
+    """Whole and vouched for like every file of the night, or left out where it was not asked for."""
+    file, _ = short
+    many = es.score_file(es.Job(file), output=tmp_path / "many", share=True).folder
+    provenance = json.loads((many / "provenance.json").read_text())
+    assert provenance["outputs"]["trace.js"] == hash_file(many / "trace.js")
+    assert (many / "report.html").stat().st_size < 800_000
+    none = es.score_file(es.Job(file, trace="none"), output=tmp_path / "many", share=True).folder
+    assert none == many
+    assert not (none / "trace.js").exists()
+    assert "made with --trace none" in (none / "report.html").read_text()
+    with pytest.raises(es.SettingsError, match="trace"):
+        es.score_file(es.Job(file, trace="fine"), output=tmp_path)

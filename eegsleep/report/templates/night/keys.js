@@ -3,6 +3,7 @@
   "use strict";
 
   const FILTERS = ["recorded", "wide", "sigma"];
+  const SCROLLING = /^(ArrowUp|ArrowDown|PageUp|PageDown)$/;
   // Where keys belong to the control that has the focus.
   const OWN_KEYS = "input, select, textarea, summary, [contenteditable]";
 
@@ -44,14 +45,21 @@
     };
   };
 
+  function isTraceInSight() {
+    const { top, bottom } = document.getElementById("traces").getBoundingClientRect();
+    const shown = Math.min(bottom, window.innerHeight) - Math.max(top, 0);
+    return shown > 0.5 * Math.min(bottom - top, window.innerHeight);
+  }
+
   eegsleep.followKeys = function (keys) {
     document.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
       if (event.target.closest(OWN_KEYS)) return;
       const action = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
       if (!action) return;
-      // a table that scrolls keeps the keys that scroll
+      // A table that scrolls keeps the keys that scroll, and so does the page while the trace is out of sight.
       if (event.target.closest(".scroll") && /^(Arrow|Page|Home|End)/.test(event.key)) return;
+      if (SCROLLING.test(event.key) && !isTraceInSight()) return;
       event.preventDefault();
       action(event);
     });

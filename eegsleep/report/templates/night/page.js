@@ -58,7 +58,7 @@
 
   function drawTrace() {
     const width = $("traces").clientWidth;
-    layouts.trace = eegsleep.layoutTraces(bench.trace, width, state.hidden);
+    layouts.trace = eegsleep.layoutTraces(bench.trace, width);
     const pen = eegsleep.canvasPen($("base-trace"), width, layouts.trace.height);
     eegsleep.drawTraces(pen, night, bench.trace, bench.current, layouts.trace, bench.colours);
   }
@@ -272,7 +272,7 @@
   }
 
   function saveTrace(write) {
-    const layout = eegsleep.layoutTraces(bench.trace, 1200, state.hidden);
+    const layout = eegsleep.layoutTraces(bench.trace, 1200);
     const paint = (pen) => eegsleep.drawTraces(pen, night, bench.trace, model(), layout, bench.colours);
     write(`${night.id}-trace`, layout.width, layout.height, paint, bench.colours.paper);
   }

@@ -46,7 +46,7 @@
     // `anchor` is where a range of epochs began; `cursor_s` where the pointer is, if it is on a figure.
     const state = {
       epoch: Math.max(0, Math.min(lights[0], n_epochs - 1)), anchor: null, from_s: 0, span_s: EPOCH_S, gain: 1,
-      filter: "recorded", blind: false, cursor_s: null, event: "", hidden: new Set(), range: nightRange(),
+      filter: "recorded", blind: false, cursor_s: null, event: "", range: nightRange(),
       marks: { spindles: true, waves: true, complexes: true, eyes: true, annotations: true }
     };
 

@@ -39,12 +39,19 @@
       const level = night.power?.[name][epoch];
       if (Number.isFinite(level)) parts.push(`${label} ${minus(level.toFixed(1))} dB`);
     }
-    $("readout").replaceChildren(...[...parts, ...microvolts(bench)].map((part, i) => {
+    $("readout").replaceChildren(...[...parts, ...microvolts(bench), ...setAside(night, epoch)].map((part, i) => {
       const span = document.createElement(i === 3 ? "b" : "span");
       span.textContent = part;
       return span;
     }));
   };
+
+  function setAside(night, epoch) {
+    return Object.entries(night.quality).flatMap(([label, stretches]) => {
+      const here = stretches.find(([first, n]) => epoch >= first && epoch < first + n);
+      return here ? [`${label} set aside: ${here[3]}`] : [];
+    });
+  }
 
   function microvolts({ trace, state, layouts }) {
     const at = state.cursor_s;

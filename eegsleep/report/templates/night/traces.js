@@ -9,14 +9,14 @@
   const TOP = 58;
   const points = new Float64Array(400_000);
 
-  eegsleep.layoutTraces = function (trace, width, hidden) {
+  eegsleep.layoutTraces = function (trace, width) {
     const narrow = width < 640;
     const left = narrow ? 34 : 112;
     const right = narrow ? 6 : 14;
     let y = TOP;
-    const lanes = trace.channels.map((channel, row) => ({ ...channel, row })).filter((channel) => !hidden.has(channel.label)).map((channel) => {
+    const lanes = trace.channels.map((channel, row) => {
       const base = LANES[channel.role] || LANES.eeg;
-      const lane = { row: channel.row, label: channel.label, role: channel.role, y, height: base.height, half_uv: base.half_uv };
+      const lane = { row, label: channel.label, role: channel.role, y, height: base.height, half_uv: base.half_uv };
       y += base.height + 4;
       return lane;
     });
