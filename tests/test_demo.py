@@ -28,6 +28,7 @@ def test_demo_is_a_whole_study_and_four_nights_find_nothing(tmp_path):
     """Planned, simulated, scored, locked, compared, reported; and no verdict from four nights."""
     planned, compared = run_demo(tmp_path / "study", n_nights=4)
     assert "smallest p-value" in planned.plan.sentences[0]
+    assert compared.sentences[0].startswith("Primary endpoint: Fast spindle density")
     assert compared.report == tmp_path / "study" / "report.html"
     folder = tmp_path / "study"
     for name in ("lock.json", "unmasked.json", "comparison.csv", "report.html", "schedule.csv"):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from eegsleep.errors import TableError
 from eegsleep.hypnograms.codings import CODINGS, check_coding, is_marked, read_labels
+from eegsleep.hypnograms.edited import is_edited, read_edited
 from eegsleep.hypnograms.scoring import EPOCH_RANGE_S, Scoring, ScoringStart, align_scoring, build_scoring, is_invented
 from eegsleep.hypnograms.text import read_domino, read_remlogic, read_table_text
 from eegsleep.hypnograms.wfdb import is_wfdb_annotations, read_wfdb
@@ -97,6 +98,8 @@ def _read(content: bytes, coding: str | None, epoch_s: float | None) -> Scoring:
     for mark, read in _TEXTS:
         if re.match(rf"[\ufeff\s]*{mark}", text, re.DOTALL):
             return read(text, epoch_s)
+    if is_edited(text):
+        return read_edited(text)
     return read_table_text(text, coding, epoch_s)
 
 
