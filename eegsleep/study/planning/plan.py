@@ -20,23 +20,22 @@ from eegsleep.study.night_values import check_markers
 from eegsleep.study.planning.plan_words import (
     MOST_NIGHTS,
     MOST_SLEEPERS,
+    counts_sleepers,
     describe_assumption,
+    describe_few_sleepers,
     describe_power,
     describe_smallest_p,
     describe_what_does_not_suit,
 )
 from eegsleep.study.planning.power import (
-    TARGET_POWER,
-    Noise,
-    SimulatedStudies,
     Spread,
     catalogue_spread,
     estimate_spread,
     relative_spread,
-    simulate_studies,
     smallest_p,
 )
-from eegsleep.study.schedules.mechanisms import SUBJECT_KINDS, support_size
+from eegsleep.study.planning.simulated_studies import TARGET_POWER, Noise, Simulated, simulate_studies
+from eegsleep.study.schedules.mechanisms import support_size
 from eegsleep.study.schedules.schedule import draw_schedule, plan_nights
 from eegsleep.tables import POWER, SCHEDULE, STUDY_NIGHTS, check_table, encode_sidecar, encode_table
 
@@ -67,8 +66,8 @@ class Plan:
     detectable_sd : float
         Smallest effect found in 80 % of studies, in SD between nights; infinite if none is.
     needed : mapping of str to int
-        Nights (sleepers, in a crossover or in parallel groups) that would find the smallest effect of each
-        primary endpoint in 80 % of studies; 0 where 400 nights (200 sleepers) are not enough.
+        Nights (sleepers, where there are several) that would find the smallest effect of each primary endpoint in
+        80 % of studies; 0 where 400 nights (200 sleepers) are not enough.
     can_answer : bool
         Whether the smallest p lies at or below alpha.
     sentences : tuple of str
@@ -121,7 +120,7 @@ def draw_plan(study: Study, spreads: Mapping[str, Spread] | None = None, n_studi
     noise = Noise(min((s.autocorrelation for s in spreads.values()), default=0.0))
     schedule = _draw(study)
     known = _with_strata(study, schedule)
-    simulated = simulate_studies(m, known, noise, n_studies, seed=study.seed)
+    simulated = simulate_studies(m, known, noise, n_studies, seed=study.seed, n_primary=len(study.primary))
     least, n_schedules = smallest_p(m, known), support_size(m, known)
     study = replace(study, mechanism=replace(m, strata=""))  # the strata of further sleepers are not known
     effects = {e: _effect_in_sd(study, e, spreads) for e in study.primary}
@@ -132,6 +131,7 @@ def draw_plan(study: Study, spreads: Mapping[str, Spread] | None = None, n_studi
     sentences = (
         *describe_smallest_p(study, schedule, n_schedules, least),
         *describe_power(study, simulated, effects, detectable, needed, can_answer=can_answer),
+        *describe_few_sleepers(study, simulated, noise, _N_STUDIES_SEARCHED),
         describe_assumption(study, noise),
         *describe_what_does_not_suit(study, schedule),
     )
@@ -221,7 +221,7 @@ def _effect_in_sd(study: Study, endpoint: str, spreads: Mapping[str, Spread]) ->
 def _power_rows(
     study: Study,
     schedule: pd.DataFrame,
-    simulated: SimulatedStudies,
+    simulated: Simulated,
     effects: Mapping[str, tuple[float, Spread | None]],
     least: float,
 ) -> list[dict]:
@@ -244,10 +244,11 @@ def _power_rows(
 
 
 def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None) -> int:
-    """Return the fewest nights of each sleeper that find `effect_sd` in 80 % of simulated studies.
+    """Return the fewest nights that find `effect_sd` in 80 % of simulated studies.
 
-    In a crossover or in parallel groups, the fewest sleepers with the nights planned. Only even numbers are tried,
-    because half of them belong to each condition.
+    Where several sleepers are planned, the fewest sleepers with the nights planned, because more nights do not show
+    how much the effect differs between sleepers. Only even numbers are tried, because half of them belong to each
+    condition.
 
     Parameters
     ----------
@@ -261,7 +262,7 @@ def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None) ->
     int
         0 if 400 nights or 200 sleepers are not enough.
     """
-    by_sleepers = study.mechanism.kind in SUBJECT_KINDS
+    by_sleepers = counts_sleepers(study)
     most = MOST_SLEEPERS if by_sleepers else MOST_NIGHTS
 
     def enough(n: int) -> bool:
@@ -270,7 +271,9 @@ def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None) ->
             nights = plan_nights(
                 study.mechanism, study.planned.nights if by_sleepers else n, names, study.planned.first_drawn, 0
             )
-            simulated = simulate_studies(study.mechanism, nights, noise, _N_STUDIES_SEARCHED, 499, study.seed)
+            simulated = simulate_studies(
+                study.mechanism, nights, noise, _N_STUDIES_SEARCHED, 499, study.seed, len(study.primary)
+            )
         except SettingsError:  # fewer nights than the mechanism takes
             return False
         return simulated.power(effect_sd, study.alpha) >= TARGET_POWER
