@@ -69,7 +69,7 @@ CHECKS = Table(
     "checks",
     "one check of the study",
     (
-        Column("code", "str", "C1 to C12."),
+        Column("code", "str", "C1 to C14."),
         Column("name", "str", "What is checked."),
         Column("status", "str", "pass, warn or fail."),
         Column("value", "float", "The number it rests on; missing where there is none."),

@@ -151,7 +151,12 @@ def lock_study(file: str | Path, *, nights: str | Path | None = None, again: boo
     from eegsleep.study.checks import run_checks
     from eegsleep.study.declared.manifest import read_study
     from eegsleep.study.masking.lock import LOCK_FILE, write_lock
-    from eegsleep.study.night_folders import collect_markers, describe_analysis, read_provenances
+    from eegsleep.study.night_folders import (
+        collect_markers,
+        describe_analysis,
+        read_left_out,
+        read_provenances,
+    )
     from eegsleep.study.night_values import check_endpoints
     from eegsleep.study.schedules.mechanisms import N_DRAWS
 
@@ -162,7 +167,7 @@ def lock_study(file: str | Path, *, nights: str | Path | None = None, again: boo
     provenances = read_provenances(study, folder)
     values = collect_markers(folder, provenances)
     check_endpoints(study, values)
-    checks = run_checks(study, values, provenances)
+    checks = run_checks(study, values, provenances, read_left_out(study, folder))
     write_lock(study, provenances, describe_analysis(provenances, N_DRAWS), again=again)
     return LockedStudy(file.parent / LOCK_FILE, checks)
 
@@ -204,7 +209,13 @@ def compare_study(
     from eegsleep.study.comparison.save import save_comparison
     from eegsleep.study.declared.manifest import read_study
     from eegsleep.study.masking.lock import LOCK_FILE, UNMASK_FILE, read_lock, unmask, verify_lock
-    from eegsleep.study.night_folders import collect_audits, collect_markers, describe_analysis, read_provenances
+    from eegsleep.study.night_folders import (
+        collect_audits,
+        collect_markers,
+        describe_analysis,
+        read_left_out,
+        read_provenances,
+    )
     from eegsleep.study.schedules.mechanisms import N_DRAWS
 
     file = Path(file)
@@ -217,7 +228,7 @@ def compare_study(
     values, audit = collect_markers(folder, provenances), collect_audits(folder, provenances)
     opened = unmask(study, Path(key) if key else None)
     logger.info("redrawing schedules")
-    checks = run_checks(opened, values, provenances)
+    checks = run_checks(opened, values, provenances, read_left_out(study, folder))
     comparison = compare_nights(opened, values, checks=checks, audit=audit, n_draws=N_DRAWS)
     logger.info("writing the report")
     unmasked_at = json.loads((file.parent / UNMASK_FILE).read_bytes())["unmasked_at"]

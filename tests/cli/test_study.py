@@ -159,7 +159,7 @@ def test_a_study_goes_from_template_to_report(planned, capsys):
     home = study.parent
     code, out, _ = run(capsys, "lock", study)
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()[:12]] == [f"C{i}" for i in range(1, 13)]
+    assert [line.split()[0] for line in out.splitlines()[:14]] == [f"C{i}" for i in range(1, 15)]
     assert (home / "lock.json").exists()
     code, out, _ = run(capsys, "compare", study, "--key", key)
     assert code == 0
