@@ -27,7 +27,8 @@ for _command in (simulate.simulate, simulate.demo):
 for _lines in (fetch.fetch, study.plan, study.lock, study.compare):
     app.command(with_steps(_lines))
 _study = App(name="study", help="A study of many nights, compound against control.")
-_study.command(with_steps(study.init))
+for _lines in (study.init, study.look, study.key):
+    _study.command(with_steps(_lines))
 app.command(_study)
 
 

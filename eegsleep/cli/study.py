@@ -10,7 +10,8 @@ from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import NamedTuple
+    from collections.abc import Hashable, Mapping
+    from typing import Any
 
     from eegsleep.workflows.study import ComparedStudy
 
@@ -35,9 +36,12 @@ def plan(
     nights: Path | None = None,
     key: Path | None = None,
     active: str = "",
+    passphrase: str = "",
     dry_run: bool = False,
+    replace: bool = False,
+    anyway: bool = False,
 ) -> list[str]:
-    """Draw the schedule of a study, seal its key, and say what the design can and cannot show.
+    """Draw the schedule of a study, seal its key, register its protocol, and say what the design can show.
 
     Parameters
     ----------
@@ -46,15 +50,30 @@ def plan(
     nights
         Nights scored earlier, whose spread the power is worked out from; by default the catalogue's.
     key
-        Where the sealed key is written; by default beside the folder of the study, never in it.
+        Where the sealed key is written; by default beside the folder of the study.
     active
         Code of the compound, where the capsules are coded already; by default a coin decides.
+    passphrase
+        Of the key, which is then encrypted; one is made and shown where the key lies in or beside the study.
     dry_run
         Say what the design can show, and write nothing: a schedule is drawn once.
+    replace
+        Replace an earlier plan, or that of which the study file is a copy; only before any night is recorded.
+    anyway
+        Write a design that can never give a finding.
     """
     from eegsleep.workflows.study import plan_study
 
-    planned = plan_study(study, nights=nights, key=key, active=active, dry_run=dry_run)
+    planned = plan_study(
+        study,
+        nights=nights,
+        key=key,
+        active=active,
+        passphrase=passphrase,
+        dry_run=dry_run,
+        replace=replace,
+        anyway=anyway,
+    )
     lines = list(planned.plan.sentences)
     if dry_run:
         return [*lines, "Nothing was written."]
@@ -63,8 +82,18 @@ def plan(
             *lines,
             f"Nothing was drawn or written: enter the nights into {planned.study.nights_file} as they come.",
         ]
-    if planned.key:
+    if planned.key and planned.passphrase:
+        lines += [
+            f"The key {planned.key} opens with the passphrase {planned.passphrase}",
+            "Give both to whoever prepares the capsules (`eegsleep study key` shows them the codes), and keep no copy "
+            "of the passphrase: it is stored nowhere.",
+        ]
+    elif planned.key:
         lines.append(f"Give {planned.key} to whoever prepares the capsules, and keep no copy.")
+    lines += [
+        f"Registered with the hash {planned.protocol_sha256}",
+        "Send that hash to somebody today, so that its date is theirs and not yours.",
+    ]
     return [*lines, str(planned.schedule)]
 
 
@@ -88,7 +117,12 @@ def lock(study: Path, *, nights: Path | None = None, again: bool = False) -> lis
 
 
 def compare(
-    study: Path, *, key: Path | None = None, nights: Path | None = None, output: Path | None = None
+    study: Path,
+    *,
+    key: Path | None = None,
+    passphrase: str = "",
+    nights: Path | None = None,
+    output: Path | None = None,
 ) -> list[str]:
     """Open the codes of a locked study and compare compound with control, marker by marker.
 
@@ -98,6 +132,8 @@ def compare(
         The study file.
     key
         The sealed key; not needed in an open study that names the compound.
+    passphrase
+        Of the key, if it is encrypted.
     nights
         The scored nights; by default eegsleep-nights beside the study file.
     output
@@ -105,29 +141,57 @@ def compare(
     """
     from eegsleep.workflows.study import compare_study
 
-    compared = compare_study(study, key=key, nights=nights, output=output)
+    compared = compare_study(study, key=key, passphrase=passphrase, nights=nights, output=output)
     return [*describe_comparison(compared), str(compared.report)]
+
+
+def look(study: Path, *, nights: Path | None = None) -> list[str]:
+    """Take an interim look that study.toml declared: whether the study may stop. The codes stay masked.
+
+    Parameters
+    ----------
+    study
+        The study file.
+    nights
+        The scored nights; by default eegsleep-nights beside the study file.
+    """
+    from eegsleep.workflows.study import look_at_study
+
+    return [look_at_study(study, nights=nights).sentence]
+
+
+def key(file: Path, *, passphrase: str = "") -> list[str]:
+    """Show which code is the compound: for whoever prepares the capsules, not for the sleeper.
+
+    Parameters
+    ----------
+    file
+        The sealed key.
+    passphrase
+        As printed when the study was planned.
+    """
+    from eegsleep.study.masking.sealed_key import read_key
+
+    codes, _ = read_key(file, passphrase)
+    return [f"{code}: {role}" for code, role in sorted(codes.items())]
 
 
 def describe_comparison(compared: ComparedStudy) -> list[str]:
     """Return what a comparison found: what changed since the lock, the primary endpoints, the families."""
     markers, families = compared.comparison.markers, compared.comparison.families
-    n = len(compared.changes)
-    lines = []
-    if n:
-        things, them = ("things", "them") if n > 1 else ("thing", "it")
-        lines = [f"Post hoc: {n} {things} changed since the lock; the report lists {them}."]
+    lines = [f"Post hoc: {change.what} was {change.was}, is now {change.now}." for change in compared.changes]
+    lines += [step.sentence for step in compared.timeline if step.grade == "serious"]
     endpoints = markers[["marker", "stage", "channel"]].agg("|".join, axis=1)
     primary = markers[endpoints.isin(compared.study.primary)]
-    lines += [f"Primary endpoint: {_describe_difference(row)}" for row in primary.itertuples(index=False)]
+    lines += [f"Primary endpoint: {_describe_difference(row)}" for row in primary.to_dict("records")]
     return lines + [f"{row.family}  {row.verdict:<12} {row.sentence}" for row in families.itertuples(index=False)]
 
 
-def _describe_difference(row: NamedTuple) -> str:
+def _describe_difference(row: Mapping[Hashable, Any]) -> str:
     """Return what was found of one endpoint, with its numbers where there are any."""
-    if not math.isfinite(row.difference):
-        return row.sentence
-    found = f"{row.sentence} Difference {row.difference:+.3g} {row.unit}".rstrip()
-    if math.isfinite(row.low):
-        found += f", 95 % interval {row.low:.3g} to {row.high:.3g}"
-    return found + (f", adjusted p {row.p_adjusted:.2g}." if math.isfinite(row.p_adjusted) else ".")
+    if not math.isfinite(row["difference"]):
+        return row["sentence"]
+    found = f"{row['sentence']} Difference {row['difference']:+.3g} {row['unit']}".rstrip()
+    if math.isfinite(row["low"]):
+        found += f", 95 % interval {row['low']:.3g} to {row['high']:.3g}"
+    return found + (f", adjusted p {row['p_adjusted']:.2g}." if math.isfinite(row["p_adjusted"]) else ".")

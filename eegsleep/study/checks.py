@@ -13,8 +13,8 @@ from eegsleep.markers import MarkerSettings
 from eegsleep.study.night_values import Line, check_markers, endpoint_values, fit_line, previous_night
 from eegsleep.study.planning.power import lag_one_autocorrelation, smallest_p
 from eegsleep.study.recording_checks import find_misplaced, find_verdict_conflicts
+from eegsleep.study.regularity import chance_of_regular_order, was_drawn_by_plan
 from eegsleep.study.schedules.mechanisms import is_weekend, subject_rows
-from eegsleep.study.schedules.regularity import chance_of_regular_order, was_drawn_by_plan
 from eegsleep.study.schedules.schedule import find_violation
 from eegsleep.tables import CHECKS, check_table
 

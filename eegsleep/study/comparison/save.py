@@ -12,6 +12,7 @@ from eegsleep.tables import (
     COMPARISON,
     COMPARISON_MODELS,
     COMPARISON_NIGHTS,
+    COMPARISON_SLEEPERS,
     FAMILY_VERDICTS,
     NUISANCE,
     RELATIONS,
@@ -56,11 +57,12 @@ def save_comparison(
         RELATIONS: comparison.relations,
         COMPARISON_NIGHTS: comparison.nights,
         COMPARISON_MODELS: comparison.models,
+        COMPARISON_SLEEPERS: comparison.sleepers,
         CHECKS: comparison.checks,
     }
     files: dict[str, bytes] = {}
     for table, frame in tables.items():
-        if table is CHECKS and frame.empty:
+        if table in {CHECKS, COMPARISON_SLEEPERS} and frame.empty:
             continue
         files[f"{table.name}.csv"] = encode_table(frame, table)
         files[f"{table.name}.json"] = encode_sidecar(table)

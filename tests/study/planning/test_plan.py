@@ -12,8 +12,9 @@ from redrawing import redrawn_p
 from eegsleep.errors import SettingsError
 from eegsleep.statistics.groups import compare_groups
 from eegsleep.study.declared.manifest import read_protocol, read_study, write_template
+from eegsleep.study.masking.registration import compare_with_protocol
 from eegsleep.study.masking.sealed_key import hash_key, open_key, seal_key
-from eegsleep.study.planning.plan import draw_plan, measure_spreads, nights_needed, write_plan
+from eegsleep.study.planning.plan import draw_plan, measure_spreads, nights_needed
 from eegsleep.study.planning.power import (
     Spread,
     estimate_spread,
@@ -25,9 +26,12 @@ from eegsleep.study.planning.simulated_studies import (
     difference_weights,
     simulate_studies,
 )
+from eegsleep.study.planning.written_plan import write_plan
 from eegsleep.study.schedules.mechanisms import Mechanism, enumerate_all, redraw
 from eegsleep.study.schedules.schedule import draw_schedule, find_violation, plan_nights
 from eegsleep.tables import POWER, SCHEDULE, check_table
+
+WORDS = "three small words"
 
 
 def planned(study, kind="pairs", nights=12, subjects=("S01",), **parameters):
@@ -93,7 +97,7 @@ def test_sleepers_are_drawn_within_their_strata_and_nights_csv_says_which(study,
     assert plan.schedule["subject"].drop_duplicates().tolist() == list(names)
     nights = made.path.parent / made.nights_file
     nights.unlink()
-    write_plan(made, plan, tmp_path / "key.json")
+    write_plan(made, plan, tmp_path / "key.json", anyway=True)
     written = pd.read_csv(nights)
     assert written.groupby("cov_site")["subject"].unique().map(list).to_dict() == {
         "north": list(names[::2]),
@@ -402,3 +406,85 @@ def test_a_plan_that_cannot_answer_does_not_ask_for_as_many_nights_as_it_has(tmp
     planned = draw_plan(read_protocol(path), n_studies=20)
     assert not planned.can_answer
     assert "At least 14 nights are needed." in planned.sentences
+
+
+@pytest.fixture
+def template(tmp_path):
+    """Return the study file of a template in a folder of its own."""
+    return write_template(tmp_path / "study")[0]
+
+
+def test_a_plan_registers_a_protocol_with_one_hash(template, tmp_path):
+    study = read_protocol(template)
+    hashes = write_plan(study, draw_plan(study, n_studies=20), tmp_path / "elsewhere" / "key.json")
+    registered = json.loads((template.parent / "protocol.json").read_text())
+    assert registered["sha256"] == hashes["protocol_sha256"]
+    assert registered["protocol"]["primary"] == list(study.primary)
+    assert registered["protocol"]["planned"]["nights"] == 28
+    assert registered["schedule_sha256"] == hashes["schedule_sha256"]
+    assert registered["key_sha256"] == hashes["key_sha256"]
+    assert compare_with_protocol(read_study(template), registered) == ()
+
+
+def test_a_copied_study_file_is_told_from_a_planned_one_and_planned_anew(template, tmp_path):
+    """Its key hash is that of another study: the codes could not be opened at the end."""
+    first = read_protocol(template)
+    write_plan(first, draw_plan(first, n_studies=20), tmp_path / "elsewhere" / "key.json")
+    copied = tmp_path / "copy" / "study.toml"
+    copied.parent.mkdir()
+    copied.write_bytes(template.read_bytes())
+    study = read_protocol(copied)
+    plan = draw_plan(study, n_studies=20)
+    with pytest.raises(SettingsError, match=r"of another plan.*eegsleep plan --replace"):
+        write_plan(study, plan, tmp_path / "other.json")
+    hashes = write_plan(study, plan, tmp_path / "other.json", replace=True)
+    ready = read_study(copied)
+    assert ready.key_sha256 == hashes["key_sha256"] != first.key_sha256
+    assert open_key(tmp_path / "other.json", ("A", "B"), ready.key_sha256) in {"A", "B"}
+
+
+def test_a_plan_is_drawn_again_after_a_correction_but_not_after_a_night(template, tmp_path):
+    study = read_protocol(template)
+    key = tmp_path / "elsewhere" / "key.json"
+    before = write_plan(study, draw_plan(study, n_studies=20), key)
+    template.write_text(template.read_text().replace("nights = 28", "nights = 20"))
+    corrected = read_protocol(template)
+    plan = draw_plan(corrected, n_studies=20)
+    with pytest.raises(SettingsError, match="--replace"):
+        write_plan(corrected, plan, key)
+    write_plan(corrected, plan, key, replace=True)
+    ready = read_study(template)
+    assert len(ready.nights) == 22
+    registered = json.loads((template.parent / "protocol.json").read_text())
+    assert [one["sha256"] for one in registered["replaces"]] == [before["protocol_sha256"]]
+    nights = template.parent / "nights.csv"
+    nights.write_text(nights.read_text().replace("S01-003,2026-01-07,", "S01-003,2026-01-07,n.edf", 1))
+    with pytest.raises(SettingsError, match="nights were recorded by it; found S01-003"):
+        write_plan(ready, plan, key, replace=True)
+
+
+def test_a_design_that_cannot_answer_is_not_written_unasked(template, tmp_path):
+    template.write_text(template.read_text().replace("nights = 28", "nights = 8"))
+    study = read_protocol(template)
+    plan = draw_plan(study, n_studies=20)
+    with pytest.raises(SettingsError, match=r"write nights = 1[24] in \[plan\], or write it all the same"):
+        write_plan(study, plan, tmp_path / "elsewhere" / "key.json")
+    assert not (template.parent / "schedule.csv").exists()
+    write_plan(study, plan, tmp_path / "elsewhere" / "key.json", anyway=True)
+    assert (template.parent / "schedule.csv").exists()
+
+
+def test_an_encrypted_key_is_read_with_its_passphrase_only(tmp_path):
+    """It lies beside the study, where the sleeper comes upon it."""
+    sha = seal_key(("A", "B"), tmp_path / "key.json", active="B", passphrase=WORDS)
+    text = (tmp_path / "key.json").read_text()
+    assert not any(word in text for word in ("compound", "control", "codes"))
+    assert open_key(tmp_path / "key.json", ("A", "B"), sha, WORDS) == "B"
+    assert open_key(tmp_path / "key.json", ("A", "B"), sha, " Three small words ") == "B", "as typed by hand"
+    with pytest.raises(SettingsError, match="does not open"):
+        open_key(tmp_path / "key.json", ("A", "B"), sha, "another")
+    with pytest.raises(SettingsError, match="no passphrase"):
+        open_key(tmp_path / "key.json", ("A", "B"), sha)
+    other = seal_key(("A", "B"), tmp_path / "two.json", active="A", passphrase=WORDS)
+    assert other != sha
+    assert len((tmp_path / "two.json").read_text()) == len(text), "the length tells nothing"
