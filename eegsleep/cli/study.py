@@ -6,8 +6,11 @@ Nothing heavy is imported before a command runs. `eegsleep.cli.main` registers t
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
 from typing import TYPE_CHECKING
+
+from eegsleep.cli.console import say
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -16,18 +19,36 @@ if TYPE_CHECKING:
     from eegsleep.workflows.study import ComparedStudy
 
 
-def init(folder: Path) -> list[str]:
+def init(folder: Path, *, aim: str = "", recorded: bool = False) -> list[str]:
     """Write a commented study.toml and nights.csv, to be filled in.
 
     Parameters
     ----------
     folder
         The folder of the study; it is made if need be.
+    aim
+        What the compound is for, which sets the endpoints: falling-asleep, longer-sleep, deep-sleep, rem-sleep,
+        spindles or next-day. At a terminal it is asked for.
+    recorded
+        The nights are there already, scored into eegsleep-nights of this folder: nights.csv lists them, and yes or no
+        is filled in. They are described, not tested.
     """
     from eegsleep.study.declared.manifest import write_template
 
-    study, nights = write_template(folder)
+    if not aim and not recorded and sys.stdin is not None and sys.stdin.isatty():
+        aim = _ask_aim()
+    study, nights = write_template(folder, aim=aim, recorded=recorded)
     return [str(study), str(nights)]
+
+
+def _ask_aim() -> str:
+    """Ask what the compound is for; an empty answer leaves the endpoints of the template."""
+    from eegsleep.study.declared.aims import AIMS
+
+    say("What is the compound meant to do?")
+    for name, aim in AIMS.items():
+        say(f"  {name}: {aim.words}")
+    return input("Its name, or Enter to leave that open: ").strip()
 
 
 def plan(

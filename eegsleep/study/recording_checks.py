@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from eegsleep.provenance import evening_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,25 +18,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 4  # nights named in a message
 _RULE = "unusable"  # the word by which a rule or a reason means the verdict on the signals
-
-
-def evening_of(start: str) -> date | None:
-    """Return the evening that a recording belongs to: one that began after midnight is of the evening before.
-
-    Parameters
-    ----------
-    start : str
-        When it began, ISO 8601.
-
-    Returns
-    -------
-    date or None
-        None if `start` is no time.
-    """
-    try:
-        return (datetime.fromisoformat(start) - timedelta(hours=12)).date()
-    except ValueError:
-        return None
 
 
 def find_misplaced(study: Study, provenances: Provenances) -> tuple[list[str], str]:

@@ -228,7 +228,8 @@ def compare_study(
     Raises
     ------
     EegSleepError
-        If the study was not locked, a night is not the one that was locked, or the key does not open it.
+        If the study was not locked (one whose nights were not drawn need not be), a night is not the one that was
+        locked, or the key does not open it.
     """
     from eegsleep.report.study_page import render_study
     from eegsleep.study.checks import run_checks
@@ -241,6 +242,7 @@ def compare_study(
     from eegsleep.study.masking.registration import find_earlier_openings, read_protocol_file
     from eegsleep.study.masking.timeline import trace_timeline
     from eegsleep.study.night_folders import (
+        check_made_alike,
         collect_audits,
         collect_markers,
         describe_analysis,
@@ -251,30 +253,37 @@ def compare_study(
 
     file = Path(file)
     study = read_study(file)
-    lock = read_lock(file.parent / LOCK_FILE)
+    observed = study.mechanism.kind == "observational"
+    lock = None if observed and not (file.parent / LOCK_FILE).exists() else read_lock(file.parent / LOCK_FILE)
     folder = Path(nights) if nights else file.parent / NIGHTS_FOLDER
     logger.info("reading nights")
     provenances = read_provenances(study, folder)
     registered = read_protocol_file(file.parent)
-    changes = (
-        *(Change(*change) for change in lock.get("since_registered", [])),
-        *find_earlier_openings(file.parent, lock, registered),
-        *verify_lock(study, lock, provenances, describe_analysis(provenances, N_DRAWS)),
-    )
+    changes: tuple[Change, ...] = ()
+    if lock is not None:
+        changes = (
+            *(Change(*change) for change in lock.get("since_registered", [])),
+            *find_earlier_openings(file.parent, lock, registered),
+            *verify_lock(study, lock, provenances, describe_analysis(provenances, N_DRAWS)),
+        )
     values, audit = collect_markers(folder, provenances), collect_audits(folder, provenances)
-    opened = spend_at_stage(unmask(study, Path(key) if key else None, passphrase))
+    opened = study
+    if lock is not None:
+        opened = spend_at_stage(unmask(study, Path(key) if key else None, passphrase))
+    else:
+        check_made_alike(provenances, dict(zip(study.nights["night"], study.nights["subject"], strict=True)))
     logger.info("redrawing schedules")
     checks = run_checks(opened, values, provenances, read_left_out(study, folder))
     comparison = compare_nights(opened, values, checks=checks, audit=audit, n_draws=N_DRAWS)
     logger.info("writing the report")
-    unmasked_at = json.loads((file.parent / UNMASK_FILE).read_bytes())["unmasked_at"]
+    unmasked_at = json.loads((file.parent / UNMASK_FILE).read_bytes())["unmasked_at"] if lock is not None else ""
     timeline = trace_timeline(
         opened, registered=registered, lock=lock, unmasked_at=unmasked_at, changes=changes, checks=checks
     )
     page = render_study(opened, comparison, lock=lock, changes=changes, unmasked_at=unmasked_at, timeline=timeline)
     trace = {
         "study": study.title,
-        "lock_sha256": lock["sha256"],
+        "lock_sha256": lock["sha256"] if lock is not None else "",
         "unmasked_at": unmasked_at,
         "protocol_sha256": registered["sha256"] if registered else "",
         "timeline": [step._asdict() for step in timeline],

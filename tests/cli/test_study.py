@@ -487,3 +487,38 @@ def test_the_commands_import_nothing_heavy():
         check=True,
     ).stdout
     assert seen.split() == ["False", "plan"]
+
+
+def test_nights_recorded_already_need_four_lines(tmp_path, capsys):
+    """Scored, listed, marked with yes and no, compared: no plan, no lock, no key."""
+    home = tmp_path / "mine"
+    nights = [{"night": f"night-{i:03d}", "condition": "yes" if i % 3 == 0 else "no"} for i in range(1, 21)]
+    make_nights(home / "eegsleep-nights", nights, "yes")
+    for i, row in enumerate(nights):
+        path = home / "eegsleep-nights" / row["night"] / "provenance.json"
+        path.write_bytes(encode_json(json.loads(path.read_bytes()) | {"start": f"2026-02-{i + 1:02d}T23:00:00"}))
+    assert run(capsys, "study", "init", home, "--recorded")[0] == 0
+    table = home / "nights.csv"
+    lines = table.read_text().splitlines()
+    assert "S01,night-003,2026-02-03,eegsleep-nights/night-003,,,,," in lines
+    taken = {row["night"]: row["condition"] for row in nights}
+    table.write_text(
+        "\n".join(re.sub(r"^(S01,([^,]+),[^,]+,[^,]+),", lambda m: f"{m[1]},{taken[m[2]]}", line) for line in lines)
+    )
+    code, out, aside = run(capsys, "compare", home / "study.toml")
+    assert (code, aside) == (0, "")
+    assert "is adjusted for time" in out
+    assert (home / "report.html").exists()
+    table.write_text(table.read_text().replace(",yes,", ",no,"))
+    assert run(capsys, "compare", home / "study.toml", "--output", tmp_path / "control")[0] == 0
+
+
+def test_what_the_compound_is_for_sets_the_endpoints(tmp_path, capsys):
+    assert run(capsys, "study", "init", tmp_path / "mine", "--aim", "deep-sleep")[0] == 0
+    study = read_protocol(tmp_path / "mine" / "study.toml")
+    assert study.primary == ("swa_power_uv2|NREM|C3",)
+    assert study.families[0] == "B"
+    assert study.smallest_effect("swa_power_uv2|NREM|C3") == (0.5, "SD")
+    code, _, aside = run(capsys, "study", "init", tmp_path / "other", "--aim", "bliss")
+    assert code == 2
+    assert "allowed: falling-asleep" in aside

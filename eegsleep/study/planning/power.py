@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,22 +31,6 @@ if TYPE_CHECKING:
 
 _MIN_SPREAD_NIGHTS = 5
 _MOST_NIGHTS = 240
-
-_MESSMAN = "Messman et al. 2022: EEG at home, 8 data sets, 2404 sleepers"
-_EGGERT = "Eggert et al. 2015: {}, 32 sleepers, 9 nights"
-# Standard deviation between nights of one sleeper: value, unit, source. The unit "%" means of the sleeper's mean,
-# unless the marker is a percentage itself. Published values only; for other markers only reliabilities are published.
-WITHIN_PERSON_SD: dict[str, tuple[float, str, str]] = {
-    "tst_min": (67.0, "min", _MESSMAN),
-    "sleep_efficiency_percent": (6.46, "%", _MESSMAN),
-    "spindle_frequency_hz": (0.13, "Hz", _EGGERT.format("about 1 % of 13 Hz")),
-    "fast_spindle_frequency_hz": (0.13, "Hz", _EGGERT.format("about 1 % of 13 Hz")),
-    "slow_spindle_frequency_hz": (0.11, "Hz", _EGGERT.format("about 1 % of 11 Hz")),
-    "spindle_density_per_min": (24.0, "%", _EGGERT.format("1 to 24 %, densities at the upper end")),
-    "fast_spindle_density_per_min": (24.0, "%", _EGGERT.format("1 to 24 %, densities at the upper end")),
-    "slow_spindle_density_per_min": (24.0, "%", _EGGERT.format("1 to 24 %, densities at the upper end")),
-}
-WITHIN_PERSON_PERCENT: dict[str, tuple[float, str]] = {"tst_min": (18.6, _MESSMAN)}  # of the sleeper's mean
 
 
 @dataclass(frozen=True)
@@ -74,10 +61,26 @@ class Spread:
     mean: float = math.nan
 
 
+@cache
+def published_spreads() -> dict[tuple[str, bool], Spread]:
+    """Return the published spreads between nights of one sleeper, by marker and whether in % of the sleeper's mean.
+
+    Published values only; for other markers only reliabilities are published. Own nights take over as soon as there
+    are five (`estimate_spread`).
+    """
+    text = resources.files("eegsleep.study.planning").joinpath("within_person_sd.csv").read_text(encoding="utf-8")
+    found = {}
+    for row in csv.DictReader(text.splitlines()):
+        relative = row["unit"] == "% of mean"
+        sd, unit = float(row["sd"]), "%" if relative else row["unit"]
+        found[row["marker"], relative] = Spread(sd, sd, unit, source=row["source"])
+    return found
+
+
 def catalogue_spread(marker: str) -> Spread | None:
-    """Return the published spread of a marker between nights of one sleeper, or None."""
-    known = WITHIN_PERSON_SD.get(marker)
-    return Spread(known[0], known[0], known[1], source=known[2]) if known else None
+    """Return the published spread of a marker, in its unit where that is known, else in % of the mean; or None."""
+    known = published_spreads()
+    return known.get((marker, False)) or known.get((marker, True))
 
 
 def relative_spread(marker: str, spread: Spread | None) -> Spread | None:
@@ -88,8 +91,7 @@ def relative_spread(marker: str, spread: Spread | None) -> Spread | None:
         scale = 100 / abs(spread.mean)
         if math.isfinite(scale):
             return replace(spread, sd=scale * spread.sd, sd_upper=scale * spread.sd_upper, unit="%")
-    known = WITHIN_PERSON_PERCENT.get(marker)
-    return Spread(known[0], known[0], "%", source=known[1]) if known else None
+    return published_spreads().get((marker, True))
 
 
 def lag_one_autocorrelation(values: ArrayLike) -> float:

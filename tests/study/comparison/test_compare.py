@@ -352,6 +352,7 @@ def test_what_could_explain_it_away_is_told():
         "device",
         "one night",
         "blinding",
+        "covariate",
     }
     assert kinds.loc["clean minutes", "value"] == pytest.approx(-100)
     assert kinds.loc["clean minutes", "conspicuous"]
@@ -548,14 +549,14 @@ def test_none_the_other_way_is_not_said_beside_a_marker_that_is_worse():
     values = slow_wave_markers(study, {"swa_power_uv2": 0.5, "slow_oscillation_density_per_min": -0.5})
     family = compare_nights(study, values).families.set_index("family").loc["B"]
     assert "none the other way" not in family["sentence"]
-    assert "although one more marker is worse" in family["sentence"]
+    assert "although another marker of them is worse" in family["sentence"]
 
 
 def test_an_effect_off_the_declared_path_is_an_exploratory_signal():
     """With spindles as the primary endpoint, more sleep by 2.5 SD was never seen: the gate stayed closed."""
     study = make_study("complete", 30, primary=(f"{FAST}|NREM|C4-M1",))
     spindles = make_values(study, seed=4)
-    tst = make_values(study, effect=2.5, marker="tst_min", stage="", channel="", unit="min", mean=420, sd=1.0, seed=5)
+    tst = make_values(study, effect=50, marker="tst_min", stage="", channel="", unit="min", mean=420, sd=20, seed=5)
     rem = make_values(study, marker="rem_min", stage="", channel="", unit="min", mean=90, seed=6)
     comparison = compare_nights(study, pd.concat([spindles, tst, rem]))
     row = comparison.markers.set_index("marker").loc["tst_min"]

@@ -10,6 +10,7 @@ import pytest
 from redrawing import redrawn_p
 
 from eegsleep.errors import SettingsError
+from eegsleep.markers import CATALOGUE
 from eegsleep.statistics.groups import compare_groups
 from eegsleep.study.declared.manifest import read_protocol, read_study, write_template
 from eegsleep.study.masking.registration import compare_with_protocol
@@ -17,8 +18,10 @@ from eegsleep.study.masking.sealed_key import hash_key, open_key, seal_key
 from eegsleep.study.planning.plan import draw_plan, measure_spreads, nights_needed
 from eegsleep.study.planning.power import (
     Spread,
+    catalogue_spread,
     estimate_spread,
     nights_to_reach,
+    published_spreads,
     smallest_p,
 )
 from eegsleep.study.planning.simulated_studies import (
@@ -488,3 +491,18 @@ def test_an_encrypted_key_is_read_with_its_passphrase_only(tmp_path):
     other = seal_key(("A", "B"), tmp_path / "two.json", active="A", passphrase=WORDS)
     assert other != sha
     assert len((tmp_path / "two.json").read_text()) == len(text), "the length tells nothing"
+
+
+def test_published_spreads_are_sourced_and_give_way_to_own_nights(study):
+    measured = {"waso_min": 36, "n2_min": 28, "rem_min": 21, "n3_min": 9, "n1_min": 7.5}
+    assert {marker: catalogue_spread(marker).sd for marker in measured} == measured
+    assert all(spread.source for spread in published_spreads().values())
+    assert all(marker in CATALOGUE for marker, _ in published_spreads())
+    nights = [f"n{i}" for i in range(5)]
+    own = pd.DataFrame({"night": nights, "marker": "rem_min", "stage": "", "channel": "", "clean_min": np.nan})
+    effects = {"rem_min": (10, "min")}
+    made = dataclasses.replace(planned(study, nights=28), primary=("rem_min||",), smallest_effects=effects)
+    four, five = (measure_spreads(made, own.assign(value=[80.0, 90, 100, 85, 95]).iloc[:n]) for n in (4, 5))
+    assert four == {}
+    assert "BOAS" in draw_plan(made, four, n_studies=20).power.iloc[-1]["source"]
+    assert "own nights" in draw_plan(made, five, n_studies=20).power.iloc[-1]["source"]
