@@ -13,6 +13,7 @@ import pandas as pd
 from eegsleep.errors import TableError
 from eegsleep.markers import CATALOGUE
 from eegsleep.statistics.circular import circular_sd
+from eegsleep.study.declared.expectations import GABAERGIC
 from eegsleep.study.schedules.mechanisms import is_weekend
 
 if TYPE_CHECKING:
@@ -244,6 +245,8 @@ def _describe_marker(study: Study, key: tuple[str, str, str], unit: str) -> dict
         directions = [sign for start, sign in _DAY_DIRECTIONS.items() if name.startswith(start)]
         label, direction = _spell_score(name), directions[0] if directions else "0"
         family = "E" if name.startswith("day_") else "context"
+    if study.compound_class in GABAERGIC and "spindle" in name:
+        direction = "0"
     endpoint = "|".join(key)
     effect, effect_unit = study.smallest_effect(endpoint)
     return {

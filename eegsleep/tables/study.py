@@ -266,6 +266,23 @@ COMPARISON_SLEEPERS = Table(
     ),
 )
 
+PATTERN = Table(
+    "pattern",
+    "the study: which pattern the differences make together, a description",
+    (
+        Column(
+            "pattern",
+            "str",
+            "selective, sedation-like, restorative-like, stimulant-like, not claimed (selective, but without a "
+            "next-day outcome), none or masked.",
+        ),
+        Column("sentence", "str", "What it says, in words."),
+        Column("found", "str", "The aspects that differ at a false discovery rate of .05, joined by semicolons."),
+        Column("n_aspects", "int", "How many aspects were tested."),
+        Column("n_next_day", "int", "Next-day outcomes that were compared."),
+    ),
+)
+
 RELATIONS = Table(
     "relations",
     "one next-day score and one marker of a night before it, within persons: an association, not an effect",

@@ -19,6 +19,7 @@ from eegsleep.study.comparison import verdicts
 from eegsleep.study.comparison.many_sleepers import fill_group
 from eegsleep.study.comparison.observed import Adjustment, adjust_observed, nights_to_settle
 from eegsleep.study.comparison.one_sleeper import fill_randomization, fill_single
+from eegsleep.study.comparison.pattern import describe_pattern
 from eegsleep.study.comparison.relations import relate_arranged
 from eegsleep.study.comparison.sleepers import describe_sleepers
 from eegsleep.study.nuisances.gain import find_suspect_channels, follows_gain
@@ -30,6 +31,7 @@ from eegsleep.tables import (
     COMPARISON_MODELS,
     COMPARISON_NIGHTS,
     COMPARISON_SLEEPERS,
+    PATTERN,
     check_table,
     empty_table,
 )
@@ -63,6 +65,8 @@ class Comparison:
         Seed of the redraws.
     sleepers : DataFrame
         Table COMPARISON_SLEEPERS: each sleeper by themselves, where there are several.
+    pattern : DataFrame
+        Table PATTERN: support, sedation or none, one row.
     """
 
     markers: pd.DataFrame
@@ -76,6 +80,7 @@ class Comparison:
     complete: bool
     seed: int
     sleepers: pd.DataFrame = field(default_factory=lambda: empty_table(COMPARISON_SLEEPERS))
+    pattern: pd.DataFrame = field(default_factory=lambda: empty_table(PATTERN))
 
 
 def compare_nights(
@@ -201,6 +206,7 @@ def _compare(
         complete,
         int(study.seed),
         describe_sleepers(study, entering, rows, draws, complete=complete),
+        describe_pattern(study, markers),
     )
 
 

@@ -197,6 +197,7 @@ def _model_rows(row: dict, found: groups.GroupResult, *, tested: bool) -> list[d
             float(spread[1]) if len(spread) > 1 else math.nan,
             math.sqrt(found.model.residual_variance),
         ]
+    by_logs = "p in the comparison is that of the logarithms" if row["scale"] == "logarithm" else ""
     ways: list[tuple[str, Estimate | None]] = [
         ("Kenward-Roger", found.kenward_roger),
         ("Satterthwaite", found.satterthwaite),
@@ -215,7 +216,7 @@ def _model_rows(row: dict, found: groups.GroupResult, *, tested: bool) -> list[d
             "low": way.low,
             "high": way.high,
             **dict(zip(("sd_subject", "sd_effect", "sd_night"), sds, strict=True)),
-            "reason": found.note,
+            "reason": "; ".join(part for part in (found.note, by_logs) if part),
         }
         for name, way in ways
         if way is not None

@@ -15,6 +15,7 @@ from eegsleep.tables import (
     COMPARISON_SLEEPERS,
     FAMILY_VERDICTS,
     NUISANCE,
+    PATTERN,
     RELATIONS,
     encode_sidecar,
     encode_table,
@@ -55,6 +56,7 @@ def save_comparison(
         FAMILY_VERDICTS: comparison.families,
         NUISANCE: comparison.nuisance,
         RELATIONS: comparison.relations,
+        PATTERN: comparison.pattern,
         COMPARISON_NIGHTS: comparison.nights,
         COMPARISON_MODELS: comparison.models,
         COMPARISON_SLEEPERS: comparison.sleepers,
@@ -62,7 +64,7 @@ def save_comparison(
     }
     files: dict[str, bytes] = {}
     for table, frame in tables.items():
-        if table in {CHECKS, COMPARISON_SLEEPERS} and frame.empty:
+        if table in {CHECKS, COMPARISON_SLEEPERS, PATTERN} and frame.empty:
             continue
         files[f"{table.name}.csv"] = encode_table(frame, table)
         files[f"{table.name}.json"] = encode_sidecar(table)

@@ -297,9 +297,7 @@ def _family_verdict(n: dict[str, int], counted: int, beside: dict[str, int]) -> 
         if n[word]:
             words = f"{n[word]} of {of_all} {'is' if n[word] == 1 else 'are'} {word}"
             if beside[other]:
-                more = (
-                    "another marker of them is" if beside[other] == 1 else f"{beside[other]} more markers of them are"
-                )
+                more = "another marker is" if beside[other] == 1 else f"{beside[other]} other markers are"
                 return word, f"{words}, although {more} {other}"
             return word, f"{words}, none the other way"
     if n["changed"]:

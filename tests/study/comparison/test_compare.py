@@ -549,7 +549,7 @@ def test_none_the_other_way_is_not_said_beside_a_marker_that_is_worse():
     values = slow_wave_markers(study, {"swa_power_uv2": 0.5, "slow_oscillation_density_per_min": -0.5})
     family = compare_nights(study, values).families.set_index("family").loc["B"]
     assert "none the other way" not in family["sentence"]
-    assert "although another marker of them is worse" in family["sentence"]
+    assert "although another marker is worse" in family["sentence"]
 
 
 def test_an_effect_off_the_declared_path_is_an_exploratory_signal():
