@@ -114,6 +114,7 @@ COMPARISON = Table(
         Column("g_av", "float", "Hedges' g: difference of means in mean standard deviations, small-sample corrected."),
         Column("nap", "float", "Share of pairs of nights in which the compound night is larger, ties as half."),
         Column("p", "float", "Two-sided p-value by the method; missing where no mechanism allocated the nights."),
+        Column("sides", "int", "2, or 1 for a primary endpoint registered as one-sided: only the better side counts."),
         Column("scale", "str", "logarithm where p is that of the logarithms (powers and densities above 0), or empty."),
         Column("p_ranks", "float", "The same of the ranks of the nights, which one odd night moves little; secondary."),
         Column("method", "str", "re-randomisation, mixed model (Kenward-Roger), subject means, or descriptive."),

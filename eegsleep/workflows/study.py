@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 from pathlib import Path
@@ -272,6 +273,9 @@ def compare_study(
         opened = spend_at_stage(unmask(study, Path(key) if key else None, passphrase))
     else:
         check_made_alike(provenances, dict(zip(study.nights["night"], study.nights["subject"], strict=True)))
+    if opened.one_sided and not (registered and registered["protocol"].get("one_sided")):
+        opened = dataclasses.replace(opened, one_sided=False)
+        changes += (Change("protocol.one_sided", "not registered", "tested on both sides", "minor"),)
     logger.info("redrawing schedules")
     checks = run_checks(opened, values, provenances, read_left_out(study, folder))
     comparison = compare_nights(opened, values, checks=checks, audit=audit, n_draws=N_DRAWS)

@@ -154,14 +154,13 @@ def observed_null(repeats, rng, *, adjusted):
         n = len(study.nights)
         weekend = is_weekend(study.nights["date"])
         alcohol = rng.poisson(0.3 + 1.2 * weekend)
-        tired = np.zeros(n)
-        noise = rng.standard_normal(n)
-        for i in range(1, n):
-            noise[i] = 0.3 * noise[i - 1] + math.sqrt(1 - 0.09) * noise[i]
+        noise, tired = rng.standard_normal(n), np.zeros(n)
+        for i in range(1, n):  # the night after a bad one is longer, and the compound is taken on it
             tired[i] = noise[i - 1] < -0.7
-        chance = 1 / (1 + np.exp(-(-1 + 1.5 * weekend + 0.4 * alcohol + 1.0 * tired + np.linspace(-0.7, 0.7, n))))
-        taken = rng.random(n) < chance
-        tst = 420 + 45 * (noise + 0.9 * weekend - 0.2 * alcohol + np.linspace(-0.3, 0.3, n))
+            noise[i] += 0.4 * tired[i]
+        wish = -1 + 1.8 * weekend + 0.3 * alcohol + 0.8 * tired + np.linspace(-0.7, 0.7, n)
+        taken = rng.random(n) < 1 / (1 + np.exp(-wish))
+        tst = 420 + 45 * (noise + 1.0 * weekend + 0.1 * alcohol + np.linspace(-0.3, 0.3, n))
         nights = study.nights.assign(condition=np.where(taken, "B", "A"), adaptation=False)
         if adjusted:
             nights = nights.assign(cov_alcohol_units=alcohol.astype(float))

@@ -370,12 +370,19 @@ def _describe_marker(arranged: Arrangement, index: int, study: Study) -> dict:
         "bound": arrangement.bound_in_unit(entry, spread, mean(first)),
         "prior_sd": spread,
         "scale": "",
+        "sides": 1 if _is_one_sided(study, role, entry) else 2,
         "signal": False,
         "n_signal": 0,
         "gain_apart": 0.0,
         "adjusted_for": "",
         "nights_to_settle": 0,
     }
+
+
+def _is_one_sided(study: Study, role: str, entry: pd.Series) -> bool:
+    """Return whether only a change for the better counts: declared, of a primary endpoint, its direction known."""
+    known = study.active is not None and entry["direction"] in {"+", "-"}
+    return study.one_sided and role == "primary" and known and not arrangement.is_circular(entry["unit"])
 
 
 def _freedom(arranged: Arrangement, kept: Bools, study: Study) -> float:

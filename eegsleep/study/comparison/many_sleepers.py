@@ -93,6 +93,10 @@ def fill_group(
     else:
         row["reason"] = "no mechanism allocated the nights: described, not tested"
     _fill_ratio(row, arranged, values, before, study, (design, fixed), tested=tested)
+    if tested and row["sides"] == 1 and math.isfinite(row["p"]):
+        upwards = (row["ratio"] > 1) if row["scale"] == "logarithm" else row["difference"] > 0
+        expected = upwards == (row["direction"] == "+")
+        row["p"] = row["p"] / 2 if expected else 1 - row["p"] / 2
     return _model_rows(row, found, tested=tested)
 
 

@@ -78,7 +78,8 @@ def _fill_linear(
     logs = {i: line for i in chunk if (line := arrangement.logarithms(pd.Series(rows[i]), values[i])) is not None}
     ranks = stats.rankdata(values[chunk], axis=1, nan_policy="omit")
     tested = np.vstack([values[chunk], *logs.values(), ranks])
-    statistics = resampling.shift_statistics(tested, schedule)
+    sides = [_side(rows[i]) for i in [*chunk, *logs, *chunk]]
+    statistics = resampling.shift_statistics(tested, schedule, sides)
     numbers = _numbers(statistics)
     first_rank = len(chunk) + len(logs)
     decides = {i: place for place, i in enumerate(chunk)}
@@ -98,6 +99,11 @@ def _fill_linear(
         scores, seen = resampling.extremeness(statistics, [decides[i] for i in asked])
         return {i: (own, float(one)) for i, own, one in zip(asked, scores, seen, strict=True)}
     return {}
+
+
+def _side(row: dict) -> int:
+    """Return 1 or -1 for the only side of a row that is tested, 0 for both."""
+    return 0 if row["sides"] == 2 else 1 if row["direction"] == "+" else -1
 
 
 def exponential(end: float) -> float:
@@ -134,9 +140,10 @@ def describe_probabilities(found: effects.Estimate, row: dict) -> dict[str, floa
 def _numbers(statistics: resampling.ShiftStatistics) -> dict[str, Floats]:
     low, high = resampling.interval_of_shift(statistics, 0.05)
     low_90, high_90 = resampling.interval_of_shift(statistics, 0.10)
-    sizes = np.where(statistics.extreme, np.inf, np.abs(statistics.a))
+    drawn, _ = statistics.sizes
+    sizes = np.where(statistics.extreme, np.inf, drawn)
     with np.errstate(invalid="ignore"):
-        largest = np.max(np.where(statistics.extreme, 0.0, np.abs(statistics.a)), axis=1, keepdims=True)
+        largest = np.max(np.where(statistics.extreme, 0.0, drawn), axis=1, keepdims=True)
         smallest = (sizes >= largest * (1 - 1e-10)).mean(axis=1)
     return {
         "difference": statistics.estimate,

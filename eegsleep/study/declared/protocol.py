@@ -107,6 +107,8 @@ class Study:
         The code of the compound; None while masked.
     primary : tuple of str
         One to three endpoints, `marker|stage|channel`.
+    one_sided : bool
+        Whether only a change for the better of a primary endpoint counts; valid only if it was registered.
     smallest_effects : mapping of str to (float, str)
         Smallest effect of interest and its unit, by marker or by endpoint.
     families : tuple of str
@@ -150,6 +152,7 @@ class Study:
     key_sha256: str = ""
     concealed_by: str = ""
     question: str = ""
+    one_sided: bool = False
 
     @property
     def usable(self) -> pd.Series:
@@ -205,7 +208,7 @@ _SECTIONS: dict[str, Kinds] = {
         "concealed_by": str,
     },
     "plan": get_type_hints(Planned),
-    "endpoints": {"primary": tuple[str, ...], "families": tuple[str, ...]},
+    "endpoints": {"primary": tuple[str, ...], "families": tuple[str, ...], "one_sided": bool},
     "exclusion": {"rules": tuple[str, ...]},
     "smallest_effects": {ANY_KEY: tuple[float, str]},
 }
@@ -247,6 +250,7 @@ def read_protocol(path: str | Path) -> Study:
         mechanism=_make_mechanism(path.name, allocation, declared["conditions"]),
         primary=content["endpoints"]["primary"],
         families=content["endpoints"].get("families", _TESTED_FAMILIES),
+        one_sided=content["endpoints"].get("one_sided", False),
         smallest_effects=content.get("smallest_effects", {}),
         nights=empty_table(STUDY_NIGHTS),
         path=path,

@@ -28,6 +28,7 @@ _FROZEN = (
     "design",
     "conditions",
     "primary",
+    "one_sided",
     "smallest_effects",
     "families",
     "alpha",

@@ -32,6 +32,7 @@ _DECLARED = (
     "design",
     "conditions",
     "primary",
+    "one_sided",
     "smallest_effects",
     "families",
     "alpha",

@@ -625,3 +625,30 @@ def test_each_sleeper_has_a_row_of_their_own():
     assert rows.loc["b", "probability_higher"] > 0.99
     assert (rows.loc[["a", "c"], "p"] > 0.05).all()
     assert compare_nights(make_study("pairs", 16), make_values(make_study("pairs", 16))).sleepers.empty
+
+
+@pytest.mark.parametrize(("effect", "better"), [(0.3, True), (-2.5, False)])
+def test_one_side_is_tested_only_where_it_was_declared(effect, better):
+    """It halves p on the side that counts, and never finds the other."""
+    study = make_study("complete", 24, primary=("tst_min||",))
+    make = {"marker": "tst_min", "stage": "", "channel": "", "unit": "min", "mean": 420, "sd": 20.0, "seed": 3}
+    values = make_values(study, effect=20 * effect, **make)
+    both = only_row(compare_nights(study, values))
+    one = only_row(compare_nights(dataclasses.replace(study, one_sided=True), values))
+    assert (both["sides"], one["sides"]) == (2, 1)
+    assert one["difference"] == both["difference"]
+    assert (one["low"], one["high"]) == (both["low"], both["high"])
+    if better:
+        assert one["p"] == pytest.approx(both["p"] / 2, rel=0.35)
+    else:
+        assert one["p"] > 0.9
+    masked = only_row(compare_nights(dataclasses.replace(study, one_sided=True, active=None), values))
+    assert masked["sides"] == 2
+
+
+def test_one_side_of_several_sleepers():
+    study = make_study("pairs", 12, subjects=("a", "b", "c", "d", "e"), primary=("tst_min||",))
+    make = {"marker": "tst_min", "stage": "", "channel": "", "unit": "min", "mean": 420, "sd": 20.0, "seed": 3}
+    values = make_values(study, effect=14, **make)
+    both, one = (only_row(compare_nights(dataclasses.replace(study, one_sided=o), values)) for o in (False, True))
+    assert one["p"] == pytest.approx(both["p"] / 2)

@@ -93,6 +93,7 @@ def test_a_primary_endpoint_chosen_by_the_masked_difference_is_told(folder, open
         ("alpha", "alpha = 0.09"),
         ("seed", "seed = 9"),
         ("exclusion_rules", "rules"),
+        ("one_sided", "one side"),
         ("smallest_effects.tst_min", "effect"),
         ("smallest_effects.waso_min", "another effect"),
     ],
@@ -101,6 +102,7 @@ def test_what_decides_a_result_cannot_change_unseen(folder, open_study, register
     folder.toml = {
         "alpha": folder.toml.replace("seed = 7", "seed = 7\nalpha = 0.09"),
         "seed": folder.toml.replace("seed = 7", "seed = 9"),
+        "one_sided": folder.toml.replace("[endpoints]", "[endpoints]\none_sided = true"),
         "exclusion_rules": folder.toml.replace("judged unusable", "odd"),
         "smallest_effects.tst_min": folder.toml.replace("[15,", "[5,"),
         "smallest_effects.waso_min": folder.toml.replace("tst_min = [15", 'waso_min = [9, "min"]\ntst_min = [15'),
