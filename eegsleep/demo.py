@@ -1,14 +1,16 @@
-"""A whole study in two minutes: simulated nights of one sleeper, planned, scored, locked and compared."""
+"""A demonstration: a simulated study of one sleeper, planned, scored, locked and compared in a few minutes."""
 
 from __future__ import annotations
 
 import csv
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from eegsleep.file_names import NIGHTS_FILE, NIGHTS_FOLDER, STUDY_FILE
 from eegsleep.provenance import write_file
+from eegsleep.simulation.settings import SimulationSettings
 
 if TYPE_CHECKING:
     from datetime import date
@@ -23,10 +25,10 @@ logger = logging.getLogger(__name__)
 N_NIGHTS = 16
 # Short nights keep the demonstration short; a real study has whole ones.
 HOURS = 2.0
-# What the simulated compound does: more fast spindles, and deeper slow waves, which would seem to destroy
-# them if a detector judged spindles against slow waves.
-COMPOUND = {"fast_spindle_density_per_min": 3.4, "delta_background": 1.25}
-CONTROL = {"fast_spindle_density_per_min": 2.4, "delta_background": 1.0}
+CONTROL = SimulationSettings(duration_h=HOURS, rate_hz=128, eeg=("C4-M1",), fast_spindle_density_per_min=2.4)
+# The simulated compound adds fast spindles, and also strengthens slow activity. A detector that compares spindles
+# with slow activity would then miss some of the added spindles.
+COMPOUND = replace(CONTROL, fast_spindle_density_per_min=3.4, delta_background=1.25)
 _STUDY = """\
 # A simulated study, to look at; `eegsleep study init` writes a commented one to fill in.
 [study]
@@ -59,7 +61,7 @@ rules = ["the night is judged unusable"]
 
 
 class DemoStudy(NamedTuple):
-    """The demonstration: what was planned, and what came out."""
+    """The demonstration: the plan and the comparison."""
 
     planned: PlannedStudy
     compared: ComparedStudy
@@ -71,9 +73,13 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> DemoStudy:
     Parameters
     ----------
     folder : Path
-        Where the study is made; it must not hold one yet.
+        Where the study is made; it must not hold a study yet.
     n_nights : int
         How many nights, in randomised pairs.
+
+    Returns
+    -------
+    DemoStudy
     """
     from functools import partial
 
@@ -99,7 +105,7 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> DemoStudy:
     table = run_batch(
         jobs,
         folder / NIGHTS_FOLDER,
-        tell=lambda standing: logger.info("scored night %d of %d", standing.n_done, n_nights),
+        on_progress=lambda standing: logger.info("scored night %d of %d", standing.n_done, n_nights),
         work=partial(_make_night, compound=compound, numbers=tuple(night for night, _ in nights), begins=begins),
     )
     failed = table[table["status"] == "failed"]
@@ -131,12 +137,11 @@ def _make_night(
     job: Job, settings: Settings, output: Path, *, compound: frozenset[str], numbers: tuple[str, ...], begins: date
 ) -> None:
     """Simulate and score one night; `numbers` are the nights in order, and `compound` those of the compound."""
-    from eegsleep.simulation.night import SimulationSettings, simulate_night, write_simulated_night
+    from eegsleep.simulation.night import simulate_night, write_simulated_night
     from eegsleep.workflows.score import score_job
 
     number = numbers.index(job.night) + 1
     start = datetime.combine(begins + timedelta(days=number - 1), time(23))
-    knobs = COMPOUND if job.night in compound else CONTROL
-    simulated = SimulationSettings(duration_h=HOURS, rate_hz=128, eeg=("C4-M1",), start=start, **knobs)
+    simulated = replace(COMPOUND if job.night in compound else CONTROL, start=start)
     write_simulated_night(simulate_night(simulated, seed=number), job.file.parent, job.night)
     score_job(job, settings, output)

@@ -1,10 +1,15 @@
-"""The one family of errors: what was asked, what was found, what is allowed, how to mend it."""
+"""The errors eegsleep raises: what was asked, what was found, what is allowed, and what to do about it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class EegSleepError(Exception):
-    """Base of every error eegsleep raises on purpose; the command line shows it without a traceback.
+    """Base of every error that eegsleep raises on purpose; the command line shows it without a traceback.
+
+    As text, it reads: `the number of streams is out of range. Found: 99. Allowed: 1 to 8. Use fewer.` The first
+    word keeps its form, for it is often the name of a file.
 
     Parameters
     ----------
@@ -15,7 +20,12 @@ class EegSleepError(Exception):
     allowed : str, optional
         What would have been accepted.
     remedy : str, optional
-        What the user can do about it.
+        What the user can do about it, as a sentence without a full stop; its first letter may be small.
+
+    Attributes
+    ----------
+    problem, found, allowed, remedy : str
+        As given; empty where not given.
     """
 
     def __init__(self, problem: str, *, found: str = "", allowed: str = "", remedy: str = "") -> None:
@@ -26,17 +36,17 @@ class EegSleepError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        """One sentence: the problem, then what was found, what is allowed and the remedy."""
-        parts = [self.problem]
-        if self.found:
-            parts.append(f"found {self.found}")
-        if self.allowed:
-            parts.append(f"allowed: {self.allowed}")
-        if self.remedy:
-            parts.append(self.remedy)
-        return "; ".join(parts) + "."
+        """Return the problem, what was found, what is allowed and the remedy, each as a sentence."""
+        parts = [
+            self.problem,
+            f"Found: {self.found}" if self.found else "",
+            f"Allowed: {self.allowed}" if self.allowed else "",
+            self.remedy[:1].upper() + self.remedy[1:],
+        ]
+        return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts if part)
 
-    def __reduce__(self) -> tuple:  # a keyword-only constructor does not survive pickling between processes
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to rebuild the error in another process: pickle does not know keyword-only arguments."""
         return _rebuild, (type(self), self.problem, self.found, self.allowed, self.remedy)
 
 
@@ -47,10 +57,13 @@ def _rebuild(kind: type[EegSleepError], problem: str, found: str, allowed: str, 
 class RecordingError(EegSleepError):
     """A recording that cannot be read without the risk of reading it wrongly.
 
-    `faults` holds every `eegsleep.recording.faults.Fault` found until it was refused, where there are any.
+    Attributes
+    ----------
+    faults : tuple of eegsleep.recording.faults.Fault
+        Every fault found until the recording was refused; empty where it was refused for another reason.
     """
 
-    faults: tuple = ()
+    faults: tuple[Any, ...] = ()
 
 
 class SettingsError(EegSleepError):
@@ -58,4 +71,4 @@ class SettingsError(EegSleepError):
 
 
 class TableError(EegSleepError):
-    """A table whose columns or values are not those it was declared with."""
+    """A table whose columns or values are not the declared ones."""

@@ -1,4 +1,4 @@
-"""Where numbers come from: versions, hashes, fingerprints, and files that are whole or absent."""
+"""What numbers rest on (versions, hashes, fingerprints), and files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,22 +20,45 @@ TRACKED_PACKAGES = ("eegsleep", "yasa", "mne", "numpy", "scipy", "pandas", "ligh
 
 
 def package_versions() -> dict[str, str]:
-    """Return the installed versions of the packages that can change a result."""
+    """Return the installed versions of the packages that can change a result.
+
+    Returns
+    -------
+    dict of str to str
+        By the name of the package.
+    """
     from importlib.metadata import version
 
     return {name: version(name) for name in TRACKED_PACKAGES}
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits, read in pieces."""
+    """Return the SHA-256 of a file as hexadecimal digits, read in pieces.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_files(paths: Sequence[Path]) -> str:
-    """Return the hash of a recording: of its one file, or of the names and hashes of several.
+    """Return the hash of a recording.
 
-    Empty for a recording that was not read from a file.
+    Parameters
+    ----------
+    paths : sequence of Path
+        The files it was read from.
+
+    Returns
+    -------
+    str
+        The SHA-256 of the one file; of the names and hashes of several; empty where there is no file.
     """
     if not paths:
         return ""
@@ -45,17 +68,52 @@ def hash_files(paths: Sequence[Path]) -> str:
 
 
 def hash_bytes(content: bytes) -> str:
-    """Return the SHA-256 of `content` as hexadecimal digits."""
+    """Return the SHA-256 of `content` as hexadecimal digits.
+
+    Parameters
+    ----------
+    content : bytes
+
+    Returns
+    -------
+    str
+    """
     return hashlib.sha256(content).hexdigest()
 
 
 def encode_json(value: object) -> bytes:
-    """Return `value` as readable JSON with a fixed layout, so that equal values give equal bytes."""
+    """Return `value` as readable JSON with a fixed layout, so that equal values give equal bytes.
+
+    Parameters
+    ----------
+    value
+        Anything JSON can hold.
+
+    Returns
+    -------
+    bytes
+        In UTF-8, with a line feed at the end.
+
+    Raises
+    ------
+    ValueError
+        If a number in it is not finite: JSON has no word for that.
+    """
     return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
-    """Return provenance.json of a night folder, empty where there is none that can be read."""
+    """Return provenance.json of a night folder.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    dict
+        Empty where there is no such file, or none that can be read.
+    """
     try:
         found = json.loads((folder / PROVENANCE_FILE).read_bytes())
     except (OSError, ValueError):
@@ -86,6 +144,16 @@ def fingerprint(*parts: object) -> str:
     """Return one hash for everything a result depends on (input hash, settings, versions).
 
     Two results may be compared only when their fingerprints, without the input, agree.
+
+    Parameters
+    ----------
+    *parts
+        Values that JSON can hold, in a fixed order.
+
+    Returns
+    -------
+    str
+        A SHA-256 as hexadecimal digits.
     """
     return hash_bytes(json.dumps(parts, sort_keys=True, allow_nan=False).encode())
 
@@ -94,6 +162,17 @@ def write_file(path: Path, content: bytes) -> None:
     """Write `content` under a temporary name beside `path`, flush it, then put it in place.
 
     A reader, or the next run after a crash, sees the old file or the new one, never a part.
+
+    Parameters
+    ----------
+    path : Path
+        In a folder that exists.
+    content : bytes
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; then the old file is still there.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

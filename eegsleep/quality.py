@@ -1,4 +1,4 @@
-"""Which epochs of which channel can be believed, and whether a night as a whole can."""
+"""Signal quality: which epochs of which channel are usable, and whether a whole night is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import RecordingError
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_MIN, EPOCH_S, cut_epochs
 from eegsleep.tables import QUALITY, check_table
 
 if TYPE_CHECKING:
@@ -18,28 +18,31 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-EPOCH_S = 30
+_SECONDS = int(EPOCH_S)
 MAINS_HZ = (50.0, 60.0)
-# Where gain is compared between derivations. Slow waves grow fivefold with depth, alpha and spindles
-# move between front and back; at 20–30 Hz two derivations stay within 3 % of their usual ratio.
+# The band in which gain is compared between derivations. Slow waves grow fivefold with depth of sleep, and alpha
+# and spindles move between front and back; at 20–30 Hz two derivations stay within 3 % of their usual ratio.
 GAIN_BAND_HZ = (20.0, 30.0)
-GAIN_EPOCHS, BURST_EPOCHS = 21, 11  # ten minutes, longer than a turn in bed; five, to stand out against
+# Ten minutes, so that a turn in bed does not look like a change of gain.
+GAIN_EPOCHS = 21
+# A movement is compared with the five minutes around it.
+BURST_EPOCHS = 11
 
 
 @dataclass(frozen=True)
 class QualitySettings:
-    """Limits beyond which an epoch of a channel, or a night, is not believed.
+    """Limits beyond which an epoch of a channel, or a night, is not used.
 
-    The limits on epochs are set wide, to catch what no scalp gives (a dead, railed or swinging
-    electrode) and never an unusual night. All but those on flat and clipped signals hold for EEG
-    only: an eye or chin channel may swing and burst.
+    The limits on epochs are wide: they catch signals that no scalp gives (a dead, railed or swinging
+    electrode) and never an unusual night. All but those on flat and clipped signals apply to EEG
+    only, because an eye or chin channel may swing and burst.
 
-    Measured on 12 clean simulated nights of 2 h × 2 EEG at 256 Hz: none of 5760 epochs is blamed, mains
+    Measured on 12 clean simulated nights of 2 h × 2 EEG at 256 Hz: none of 5760 epochs is set aside, mains
     stay under 1.4 µV, gain within 0.94 and 1.06 (also with slow waves of 300 µV or 60 arousals an hour). Of
     84 min of real sleep one epoch of 167 is set aside, for a swing of 1023 µV. On the same nights with
     artefacts on for half of an epoch or more, all of 144 flat, 120 clipped, 24 moving and 144 contactless
-    epochs are set aside, mains of 20–40 µV are marked in all of 672 epochs, and a gain that drifts to
-    between a third and a half in 68 % of 384: from where it has lost a quarter. Of epochs touched for 6 to
+    epochs are set aside, mains of 20–40 µV are found in all of 672 epochs, and a gain that drifts to
+    between a third and a half is found in 68 % of 384, once it has lost a quarter. Of epochs touched for 6 to
     15 s, 30 of 33 are set aside (tests/benchmarks/quality_on_simulated_nights.py).
 
     Parameters
@@ -62,33 +65,35 @@ class QualitySettings:
         A second is moving when its range is over `burst_uv` µV and over `burst_ratio` times that of the
         five minutes around. The largest K-complexes reach both, for one second.
     max_lost_fraction : float
-        Share of an epoch that may be flat, moving or without contact. AASM scores an epoch with up to half
-        of it obscured; waves cannot be counted in so much.
+        Share of an epoch that may be flat, moving or without contact. The AASM manual scores an epoch of which
+        up to half is obscured, but waves cannot be counted in such an epoch.
     contact_mains_uv, contact_mains_ratio : float
-        An open input is an aerial: contact is lost where mains are over `contact_mains_uv` µV for a share of
-        `max_lost_fraction`, and over `contact_mains_ratio` times what the channel usually shows.
+        An open input picks up mains as an aerial does: contact is lost where mains are over `contact_mains_uv`
+        µV for a share of `max_lost_fraction`, and over `contact_mains_ratio` times what the channel usually shows.
     contact_drift_uv, contact_rms_ratio : float
         Contact is also lost where the level drifts by over `contact_drift_uv` µV, as an electrode in air
-        does, while the signal within seconds is under `contact_rms_ratio` of its usual size. Sweat drifts
-        as much and leaves the signal.
+        does, while the signal within seconds is under `contact_rms_ratio` of its usual size. Sweat makes the
+        level drift as much, but leaves the signal its size.
     max_mains_uv : float
-        Mains amplitude in µV that calls for caution: half of a spindle's, though filtered out before use.
+        Mains amplitude in µV above which a night is taken with caution: half of a spindle's amplitude, though
+        mains are filtered out before use.
     max_gain_ratio : float
-        Change of a derivation against the others that calls for caution. Slow oscillations are counted over
-        fixed µV: a gain of 0.8 or 1.25 changed their number on the real recording by about 40 %.
+        Change of a derivation against the others above which a night is taken with caution. Slow oscillations
+        are counted over fixed µV: a gain of 0.8 or 1.25 changed their number on the real recording by about 40 %.
     max_fault_fraction : float
-        Share of a night that mains or gain may be off without a word.
+        Share of a night in which mains or gain may be beyond their limits without a caution.
     min_usable_fraction, good_usable_fraction : float
-        Share of usable epochs on the best derivation below which a night is rejected, since more of it is
-        unknown than known; and on any EEG below which it is taken with caution, since minutes of a stage
-        are off by as much. An EOG or EMG below `min_usable_fraction` is not staged with.
+        A night is rejected where the share of usable epochs on its best derivation is below the first: more of
+        it is unknown than known. It is taken with caution where the share on any EEG is below the second:
+        minutes of a stage may be wrong by as much. An EOG or EMG below `min_usable_fraction` is not staged with.
     min_night_h, min_usable_h : float
         Shorter recordings are excerpts. A longer one is rejected with fewer usable hours than two sleep
         cycles take.
     max_gap_min : float
-        Minutes missing in all channels: what passes for an effect on latency or wake.
+        Minutes that may be missing in all channels. More of them could be mistaken for an effect on latency or
+        wake.
     plausible_rms_uv : tuple of float
-        Median RMS of an EEG's usable epochs; outside, gain or unit is the first suspect.
+        Limits of the median RMS of an EEG's usable epochs, in µV; outside them gain or unit is probably wrong.
     """
 
     flat_uv: float = 0.1
@@ -124,7 +129,7 @@ class Verdict:
 
 
 def measure_quality(recording: Recording, settings: QualitySettings | None = None) -> pd.DataFrame:
-    """Measure every channel in every 30 s epoch and say which can be believed, and why not.
+    """Measure every channel in every 30 s epoch, and find which are usable, and why others are not.
 
     Parameters
     ----------
@@ -134,8 +139,8 @@ def measure_quality(recording: Recording, settings: QualitySettings | None = Non
     Returns
     -------
     pandas.DataFrame
-        Table `QUALITY`, one row an epoch and channel. What cannot be measured is missing, not zero: mains
-        where the recorded rate does not reach them, everything where no sample is there.
+        Table `QUALITY`, one row an epoch and channel. Values that cannot be measured are missing, not zero:
+        mains where the recorded rate is too low for them, all values where the epoch has no sample.
 
     Raises
     ------
@@ -156,12 +161,34 @@ def measure_quality(recording: Recording, settings: QualitySettings | None = Non
 
 
 def usable_epochs(quality: pd.DataFrame, channel: str) -> np.ndarray:
-    """Return for each epoch whether `channel` is believed, bool of shape (n_epochs,)."""
+    """Return which epochs of a channel are usable.
+
+    Parameters
+    ----------
+    quality : pandas.DataFrame
+        Table `QUALITY`.
+    channel : str
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_epochs,)
+    """
     return quality.loc[quality["channel"] == channel, "usable"].to_numpy()
 
 
 def reason_kind(reason: str) -> str:
-    """Return the kind of a reason of table `QUALITY`: missing, dead, movement or noise; empty for none."""
+    """Return to which kind a reason of table `QUALITY` belongs.
+
+    Parameters
+    ----------
+    reason : str
+        Column `reason`; empty for a usable epoch.
+
+    Returns
+    -------
+    str
+        `missing`, `dead`, `movement` or `noise`; empty for an empty reason.
+    """
     words = {
         "missing": "missing",
         "flat": "dead",
@@ -175,10 +202,10 @@ def reason_kind(reason: str) -> str:
 
 
 def judge_night(quality: pd.DataFrame, settings: QualitySettings | None = None) -> Verdict:
-    """Say whether a night can be used.
+    """Judge whether a night can be used.
 
-    Only the table is looked at: a saved night gives the same verdict again, and no name, date or condition
-    can enter.
+    The verdict depends on the table alone. A saved night gives the same verdict again, and no name, date or
+    condition can influence it.
 
     Parameters
     ----------
@@ -192,7 +219,7 @@ def judge_night(quality: pd.DataFrame, settings: QualitySettings | None = None) 
         Reject if the best EEG derivation is usable in under `min_usable_fraction` of the epochs, or for
         less than `min_usable_h` of a recording of `min_night_h` or more. Caution for an excerpt, much set
         aside, gaps, mains, implausible amplitude, disagreement in gain, and a lost EOG or EMG. The reason
-        of a usable night says what it rests on.
+        of a usable night names its best derivation and how much of it is usable.
     """
     s = settings or QualitySettings()
     channels = dict(tuple(quality.groupby("channel", sort=False)))
@@ -207,71 +234,75 @@ def judge_night(quality: pd.DataFrame, settings: QualitySettings | None = None) 
         fatal.append(f"The best EEG derivation, {best}, is usable in only {100 * share:.3g} % of the epochs.")
     elif recorded_h >= s.min_night_h and usable_h < s.min_usable_h:
         fatal.append(f"Only {usable_h:.1f} h are usable; a night needs {s.min_usable_h:g} h, two cycles of sleep.")
-    doubts = []
+    cautions = []
     if recorded_h < s.min_night_h:
-        doubts.append(
+        cautions.append(
             f"An excerpt of {recorded_h:.1f} h; automatic stages were trained on whole nights and are less sure."
         )
-    missing_min = quality.groupby("epoch")["nonfinite_fraction"].min().sum() * EPOCH_S / 60
+    missing_min = quality.groupby("epoch")["nonfinite_fraction"].min().sum() * EPOCH_MIN
     if missing_min > s.max_gap_min:
-        doubts.append(f"{missing_min:.0f} min are missing in all channels; latencies and wake may be off by as much.")
+        cautions.append(
+            f"{missing_min:.0f} min are missing in all channels; latencies and wake may be wrong by as much."
+        )
     for label, rows in channels.items():
-        doubts += _doubt_channel(label, rows, s)
-    doubts += _doubt_gain(eeg, s)
-    if fatal or doubts:
-        return Verdict("reject" if fatal else "caution", (*fatal, *doubts))
+        cautions += _describe_channel_faults(label, rows, s)
+    cautions += _describe_gain_changes(eeg, s)
+    if fatal or cautions:
+        return Verdict("reject" if fatal else "caution", (*fatal, *cautions))
     return Verdict("usable", (f"{best} is usable in {100 * share:.3g} % of {recorded_h:.1f} h.",))
 
 
-def _doubt_channel(label: str, rows: pd.DataFrame, s: QualitySettings) -> list[str]:
-    """Return what is wrong with one channel of a night, in sentences."""
+def _describe_channel_faults(label: str, rows: pd.DataFrame, s: QualitySettings) -> list[str]:
+    """Return a sentence for each fault of one channel over the night."""
     role, bad, good = rows["role"].iloc[0], rows[~rows["usable"]], rows[rows["usable"]]
-    doubts = []
+    cautions = []
     limit = s.good_usable_fraction if role == "eeg" else s.min_usable_fraction
     if len(good) < limit * len(rows):
         why = ", ".join(f"{reason} ({n})" for reason, n in bad["reason"].value_counts().items())
         lost = "" if role == "eeg" else f"; the {role.upper()} is as good as lost"
-        doubts.append(f"{label}: {100 * len(bad) / len(rows):.3g} % of the epochs were set aside{lost}: {why}.")
+        cautions.append(f"{label}: {100 * len(bad) / len(rows):.3g} % of the epochs were set aside{lost}: {why}.")
     if role != "eeg" or good.empty:
-        return doubts
+        return cautions
     humming = (good["mains_uv"] > s.max_mains_uv).mean()
     if humming > s.max_fault_fraction:
         size_uv = good.loc[good["mains_uv"] > s.max_mains_uv, "mains_uv"].median()
-        doubts.append(
+        cautions.append(
             f"{label}: mains hum of {size_uv:.0f} µV in {100 * humming:.3g} % of the usable epochs; it is filtered "
-            "out, but tells of a poor contact."
+            "out, but is a sign of a poor contact."
         )
     rms_uv = good["rms_uv"].median()
     if not s.plausible_rms_uv[0] <= rms_uv <= s.plausible_rms_uv[1]:
-        doubts.append(f"{label}: a usual size of {rms_uv:.3g} µV is unlike an EEG; check unit and gain.")
-    return doubts
+        cautions.append(f"{label}: a usual size of {rms_uv:.3g} µV is unlike an EEG; check unit and gain.")
+    return cautions
 
 
-def _doubt_gain(eeg: dict[str, pd.DataFrame], s: QualitySettings) -> list[str]:
-    """Return a sentence for each derivation whose gain moved against the others; of two, one for both."""
-    doubts = []
+def _describe_gain_changes(eeg: dict[str, pd.DataFrame], s: QualitySettings) -> list[str]:
+    """Return a sentence for each derivation whose gain changed against the others; two share one sentence."""
+    cautions = []
     for label, rows in list(eeg.items())[: 1 if len(eeg) == 2 else None]:
         change = np.exp(np.abs(np.log(rows["relative_gain"])))
         off = (change > s.max_gain_ratio).mean()
         if off > s.max_fault_fraction:
             others = [other for other in eeg if other != label]
             against = others[0] if len(others) == 1 else "the other derivations"
-            doubts.append(
+            cautions.append(
                 f"The size of {label} against {against} changes up to {change.max():.1f}-fold and is off for "
-                f"{off * len(rows) / 2:.0f} min: a contact or gain changed, and slow-wave counts with it."
+                f"{off * len(rows) * EPOCH_MIN:.0f} min: a contact or gain changed, and slow-wave counts with it."
             )
-    return doubts
+    return cautions
 
 
 def _measure_channel(recording: Recording, label: str, settings: QualitySettings) -> pd.DataFrame:
+    """Return the rows of table `QUALITY` of one channel, and the columns from which gain is compared."""
     n_epochs, role = recording.n_epochs, recording.roles[label]
-    epochs = recording.signal(label)[: n_epochs * int(EPOCH_S * ANALYSIS_RATE_HZ)].reshape(n_epochs, -1)
+    epochs = cut_epochs(recording.signal(label), n_epochs)
     present = np.isfinite(epochs)
     share = present.mean(axis=1)
-    # The mean of what is there stands for what is not; the epoch is set aside, and must not look moved too.
+    # Missing samples are replaced by the mean of the epoch. It is set aside because samples are missing, and should
+    # not look like movement as well.
     mean = np.where(present, epochs, 0.0).sum(axis=1) / np.maximum(present.sum(axis=1), 1)
     centred = np.where(present, epochs - mean[:, None], 0.0)
-    seconds = centred.reshape(n_epochs, EPOCH_S, -1)
+    seconds = centred.reshape(n_epochs, _SECONDS, -1)
     bands_uv = _band_rms(centred, (25.0, 45.0), GAIN_BAND_HZ, (0.5, 30.0))
     frame = pd.DataFrame(
         {
@@ -287,14 +318,14 @@ def _measure_channel(recording: Recording, label: str, settings: QualitySettings
     )
     frame.loc[share == 0, frame.columns.drop("nonfinite_fraction")] = np.nan
     epoch = np.arange(n_epochs)
-    frame = frame.assign(epoch=epoch, onset_s=float(EPOCH_S) * epoch, channel=label, role=role)
+    frame = frame.assign(epoch=epoch, onset_s=EPOCH_S * epoch, channel=label, role=role)
     frame["reason"] = _reasons(frame, settings, is_eeg=role == "eeg")
     frame["usable"] = frame["reason"] == ""
     return frame.drop(columns=["second_rms_uv", "eeg_band_uv", "humming"])
 
 
 def _movement_fraction(second_ptp: np.ndarray, share: np.ndarray, settings: QualitySettings) -> np.ndarray:
-    """Return the share of seconds whose range is far above what the minutes around show."""
+    """Return the share of seconds whose range is far above that of the minutes around."""
     usual = pd.Series(np.median(second_ptp, axis=1)).where(share == 1)
     usual = usual.rolling(BURST_EPOCHS, center=True, min_periods=1).median().to_numpy()
     return (second_ptp > np.fmax(settings.burst_uv, settings.burst_ratio * usual)[:, None]).mean(axis=1)
@@ -312,9 +343,9 @@ def _band_rms(epochs: np.ndarray, *bands_hz: tuple[float, float]) -> list[np.nda
 
 
 def _at_recorded_rate(recording: Recording, label: str, s: QualitySettings) -> dict[str, np.ndarray]:
-    """Return what stands still or is held at a rail, and mains, at the recorded rate.
+    """Return flat and clipped shares and mains of each epoch, measured at the recorded rate.
 
-    Resampling rounds plateaus off, and leaves a trace of mains all over the night: nothing would look dead.
+    Resampling rounds plateaus off and leaves a trace of mains everywhere, so that no signal would look dead.
     """
     samples = recording.raw.get_data(picks=[label])[0]
     rate_hz, n_epochs = float(recording.raw.info["sfreq"]), recording.n_epochs
@@ -323,13 +354,13 @@ def _at_recorded_rate(recording: Recording, label: str, s: QualitySettings) -> d
     counts = np.concatenate([[0], np.cumsum(_held(samples, s.railed_uv * 1e-6), dtype=np.int64)])
     held = (counts[edges[1:]] - counts[edges[:-1]]) / np.maximum(np.diff(edges), 1)
     second = int(rate_hz)
-    starts = np.minimum(edges[:-1], samples.size - EPOCH_S * second)
-    epochs = np.lib.stride_tricks.sliding_window_view(samples, EPOCH_S * second)[starts]
-    pieces = (1e6 * epochs).astype(np.float32).reshape(n_epochs, EPOCH_S, second)
+    starts = np.minimum(edges[:-1], samples.size - _SECONDS * second)
+    epochs = np.lib.stride_tricks.sliding_window_view(samples, _SECONDS * second)[starts]
+    pieces = (1e6 * epochs).astype(np.float32).reshape(n_epochs, _SECONDS, second)
     with np.errstate(invalid="ignore"):  # a missing sample
         still = pieces.std(axis=2) < s.flat_uv
         railed = still & (np.abs(pieces[:, :, 0]) >= s.railed_uv)
-    mains_uv, humming = _mains_uv(pieces.reshape(n_epochs, EPOCH_S // 2, -1), rate_hz, s.contact_mains_uv)
+    mains_uv, humming = _mains_uv(pieces.reshape(n_epochs, _SECONDS // 2, -1), rate_hz, s.contact_mains_uv)
     clipped = np.maximum(held, railed.mean(axis=1))
     return {"flat_fraction": still.mean(axis=1), "clipped_fraction": clipped, "mains_uv": mains_uv, "humming": humming}
 
@@ -337,10 +368,10 @@ def _at_recorded_rate(recording: Recording, label: str, s: QualitySettings) -> d
 def _held(samples: np.ndarray, railed_v: float) -> np.ndarray:
     """Return which samples repeat the channel's largest or smallest value."""
     held = np.zeros(samples.size, dtype=bool)
-    # fmin and fmax pass over missing samples, and say nothing where all are missing.
+    # fmin and fmax ignore missing samples, and return NaN where all are missing.
     rails = {np.fmin.reduce(samples), np.fmax.reduce(samples)}
     if len(rails) == 1 and not max(abs(rail) for rail in rails) >= railed_v:
-        return held  # one value all night, near zero: shorted or unplugged, which is flat
+        return held  # one value near zero all night: shorted or unplugged, which counts as flat, not clipped
     for rail in rails:
         at_rail = samples == rail
         held[1:] |= at_rail[1:] & at_rail[:-1]
@@ -350,10 +381,8 @@ def _held(samples: np.ndarray, railed_v: float) -> np.ndarray:
 def _mains_uv(windows: np.ndarray, rate_hz: float, limit_uv: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the amplitude in µV of the stronger mains line in each epoch, and the share of it over a limit.
 
-    NaN where the rate cannot show it.
-
-    Windows of 2 s, shape (n_epochs, 15, n_samples), keep a line or clock that is off by 0.1 % in one bin.
-    The level 4 Hz to either side, which is muscle, is taken off.
+    Both are NaN or 0 where the sampling rate is too low. In windows of 2 s, shape (n_epochs, 15, n_samples), a line
+    whose frequency differs by 0.1 % stays in one bin. The level 4 Hz to either side, which is muscle, is subtracted.
     """
     powers = []
     for line_hz in (line_hz for line_hz in MAINS_HZ if line_hz < rate_hz / 2 - 1):
@@ -372,16 +401,16 @@ def _line_power(windows: np.ndarray, lines_hz: list[float], rate_hz: float) -> n
     time_s = np.arange(windows.shape[-1]) / rate_hz
     taper = np.hanning(time_s.size + 1)[:-1]
     waves = np.exp(-2j * np.pi * np.outer(time_s, lines_hz)) * (2 * taper / taper.sum())[:, None]
-    waves -= waves.mean(axis=0)  # blind to the offset, which may be a thousand times the EEG
+    waves -= waves.mean(axis=0)  # takes out the offset, which may be a thousand times the EEG
     with np.errstate(invalid="ignore"):
         return (windows @ waves.real.astype(np.float32)) ** 2 + (windows @ waves.imag.astype(np.float32)) ** 2
 
 
 def _relative_gain(table: pd.DataFrame) -> np.ndarray:
-    """Return how large each EEG is against the others, over ten minutes, 1 being its usual; NaN for one alone.
+    """Return the size of each EEG against the others over ten minutes, divided by its usual value.
 
-    Sleep changes all derivations together, a drying electrode one. The change is kept as a number and the
-    epochs stay usable: frequencies and times do not follow gain, and no epoch is where a drift begins.
+    It is NaN where there is only one EEG. Sleep changes all derivations together, a drying electrode only one. The
+    epochs stay usable, because frequencies and times do not depend on gain and a drift has no first epoch.
     """
     labels = list(dict.fromkeys(table["channel"]))
     eeg = list(dict.fromkeys(table.loc[table["role"] == "eeg", "channel"]))
@@ -389,7 +418,7 @@ def _relative_gain(table: pd.DataFrame) -> np.ndarray:
         return np.full(len(table), np.nan)
     size = np.log(table["gain_band_uv"].where(table["usable"] & (table["gain_band_uv"] > 0)))
     size = pd.DataFrame(size.to_numpy().reshape(len(labels), -1).T, columns=labels)[eeg]
-    # Of two, each is measured by the other; of more, by the median, which one bad electrode cannot move.
+    # Of two, each is compared with the other; of more, with the median, which one bad electrode cannot move.
     others = size[eeg[::-1]].to_numpy() if len(eeg) == 2 else size.median(axis=1).to_numpy()[:, None]
     ratio = size - others
     smooth = ratio.rolling(GAIN_EPOCHS, center=True, min_periods=GAIN_EPOCHS // 4).median()
@@ -397,7 +426,7 @@ def _relative_gain(table: pd.DataFrame) -> np.ndarray:
 
 
 def _reasons(frame: pd.DataFrame, s: QualitySettings, *, is_eeg: bool) -> np.ndarray:
-    """Return the first reason why each epoch is not believed, or an empty string."""
+    """Return the first reason why each epoch is not usable, or an empty string."""
     rules = [
         (frame["nonfinite_fraction"] > 0, "samples missing"),
         (frame["clipped_fraction"] > s.max_clipped_fraction, "clipped at the end of range"),
@@ -405,8 +434,10 @@ def _reasons(frame: pd.DataFrame, s: QualitySettings, *, is_eeg: bool) -> np.nda
     ]
     if is_eeg:
         mains, rms = frame["mains_uv"], frame["second_rms_uv"]
-        aerial = (frame["humming"] > s.max_lost_fraction) & (mains > s.contact_mains_ratio * mains.median())
-        adrift = (frame["drift_uv"] > s.contact_drift_uv) & (rms < s.contact_rms_ratio * rms.median())
+        # pandas before 3 warns of a median of nothing
+        usual_mains, usual_rms = (x.median() if x.notna().any() else np.nan for x in (mains, rms))
+        aerial = (frame["humming"] > s.max_lost_fraction) & (mains > s.contact_mains_ratio * usual_mains)
+        adrift = (frame["drift_uv"] > s.contact_drift_uv) & (rms < s.contact_rms_ratio * usual_rms)
         rules += [
             (frame["eeg_band_uv"] < s.min_rms_uv, "no signal above an amplifier's noise"),
             (aerial | adrift, "contact lost"),

@@ -21,7 +21,7 @@ def limits_of_agreement(differences: NDArray, units: NDArray) -> dict[str, float
     differences : array, shape (n_nights,)
         Observed minus reference.
     units : array, shape (n_nights,)
-        Subject of each night; nights of one subject are allowed to be alike.
+        Subject of each night; nights of one subject may be alike.
 
     Returns
     -------
@@ -72,10 +72,21 @@ def limits_of_agreement(differences: NDArray, units: NDArray) -> dict[str, float
 
 
 def proportional_bias(differences: NDArray, means: NDArray, units: NDArray) -> dict[str, float]:
-    """Return slope, slope_low and slope_high of the difference on the mean of both scorings.
+    """Return the slope of the difference on the mean of both scorings, with a 95 % interval.
 
-    A unit's nights are averaged to one point, so that the points of the regression are independent.
-    All three are NaN where the means do not differ.
+    The nights of a unit are averaged to one point, so that the points of the regression are independent.
+
+    Parameters
+    ----------
+    differences, means : array, shape (n_nights,)
+        Observed minus reference, and the mean of both.
+    units : array, shape (n_nights,)
+        Subject of each night.
+
+    Returns
+    -------
+    dict of str to float
+        slope, slope_low and slope_high; NaN where the means do not differ.
     """
     from scipy import stats
 

@@ -1,7 +1,7 @@
-"""How far two scorings of the same nights agree: epoch by epoch, and in the minutes they lead to.
+"""How far two scorings of the same nights agree: epoch by epoch, and in the minutes of sleep statistics.
 
-An epoch counts only where both scored it. What is left out is counted beside the measures, for leaving
-out flatters: the epochs a scorer declines are the hard ones.
+Only epochs that both scored count. The number of the others is reported beside the measures, because leaving them out
+raises agreement: epochs that a scorer leaves out are the difficult ones.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from eegsleep import tables
 from eegsleep.agreement.limits import limits_of_agreement, proportional_bias
 from eegsleep.errors import EegSleepError, TableError
 from eegsleep.provenance import write_file
+from eegsleep.signals import epochs
 from eegsleep.staging.statistics import measure_sleep
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-STAGES = ("W", "N1", "N2", "N3", "R")
+STAGES = tuple(stage for stage in epochs.STAGES if stage != "UNS")
 SCORES = ("accuracy", "kappa", "macro_f1", "f1_w", "f1_n1", "f1_n2", "f1_n3", "f1_r")
 STATISTICS = {
     "tst_min": "min",
@@ -41,15 +42,15 @@ STATISTICS = {
     "stage_transitions_per_h": "per_h",
 }
 SEED, RESAMPLES, CONFIDENCE = 31, 2000, 0.95
-# Resampling three or four of anything gives a handful of distinct samples and an interval that is a fiction.
+# With three or four units there are too few distinct resamples for an interval.
 MIN_RESAMPLED = 5
-# The 95 % interval of a standard deviation of two values ends 32 times above it, of three 6 times.
+# The 95 % interval of a standard deviation ends at 32 times its value for two values, at 6 times for three.
 MIN_FOR_LIMITS = 3
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """What two scorings of the same nights agree on, as tables declared in `eegsleep.tables`.
+    """The agreement of two scorings of the same nights, in tables declared in `eegsleep.tables`.
 
     `nights` (a row a night), `pooled` (measures over all nights with intervals), `confusion` (stage by
     stage), `statistics` (each night's sleep statistics from both) and `minutes` (their bias and limits).
@@ -63,7 +64,7 @@ class Agreement:
 
 
 class _Units(NamedTuple):
-    """What is resampled: the unit of each night, and what to say of it."""
+    """The units of resampling: that of each night, their name, and a note on them."""
 
     of_night: NDArray[np.int64]  # shape (n_nights,)
     name: str  # "subjects" or "nights"
@@ -79,7 +80,7 @@ def measure_agreement(pairs: Sequence[tuple[str, str, pd.DataFrame, pd.DataFrame
         Names of the night and its sleeper (the night's own name where the sleeper is unknown), and two
         tables `HYPNOGRAM` with the same epochs.
     seed : int
-        Of the bootstrap, 31 unless told; `pooled` holds it.
+        Of the bootstrap, by default 31; `pooled` holds it.
 
     Returns
     -------
@@ -95,18 +96,18 @@ def measure_agreement(pairs: Sequence[tuple[str, str, pd.DataFrame, pd.DataFrame
     -----
     **Undefined is missing.** F1 of a stage that neither scored is missing, not 0 and not 1; of a stage
     that only one scored it is 0. Macro-F1 is over the stages the reference has. Kappa (Cohen 1960,
-    doi:10.1177/001316446002000104) of a night whose reference has a single stage is missing: no scorer
-    could agree beyond chance there. Where only the observed scoring is constant it is 0, as it should be.
+    doi:10.1177/001316446002000104) of a night whose reference has a single stage is missing, because no scorer can
+    agree beyond chance there. Where only the observed scoring is constant, it is 0.
 
     **Intervals** (95 %) come from 2,000 seeded resamples of subjects with all their nights, never of epochs,
-    which follow one another too closely to be a sample. Nights of a single subject are resampled
-    themselves; the interval then speaks for that sleeper only. A bootstrap of few units is too narrow,
-    so its percentiles are moved outward as Hesterberg 2015 gives (doi:10.1080/00031305.2015.1089789): on
-    1,500 simulated sets of skewed scores the interval held the truth in 91, 94 and 95 % of sets of 5, 8 and
-    20 nights; plain percentiles in 84, 89 and 93 %.
+    because these are not independent. If all nights are of one subject, nights are resampled, and the interval
+    holds for that sleeper only. Bootstrap intervals of few units are too narrow, so the percentiles are moved
+    outward by Hesterberg 2015 (doi:10.1080/00031305.2015.1089789): on 1,500 simulated sets of skewed scores the
+    interval contained the true value in 91, 94 and 95 % of sets of 5, 8 and 20 nights; plain percentiles in 84, 89
+    and 93 %.
 
-    **Sleep statistics** are those of `measure_sleep`, of both scorings with every epoch unscored that either
-    left unscored, so that a gap in one is not a bias of the other. Bias and limits of agreement follow
+    **Sleep statistics** are those of `measure_sleep`. Epochs that one scoring left unscored are unscored in both, so
+    that a gap in one is no bias of the other. Bias and limits of agreement follow
     Bland & Altman 1986 (doi:10.1016/S0140-6736(86)90837-8), with several nights of one subject
     their 2007 analysis (doi:10.1080/10543400701329422), the limits' intervals Zou 2013
     (doi:10.1177/0962280211402548). YASA 0.8.1 does the same for repeated nights (with statsmodels), but
@@ -129,15 +130,20 @@ def measure_agreement(pairs: Sequence[tuple[str, str, pd.DataFrame, pd.DataFrame
 
 
 def save_agreement(agreement: Agreement, folder: str | Path, pages: Mapping[str, bytes] | None = None) -> Path:
-    """Write every table as `agreement_<name>.csv` with its JSON sidecar, and return the folder.
+    """Write every table as `agreement_<name>.csv` with its JSON sidecar.
 
     Parameters
     ----------
     agreement : Agreement
     folder : path
-        Made if it is not there.
+        Created if it does not exist.
     pages : mapping of str to bytes, optional
-        More files to keep beside the tables, such as `agreement.html`.
+        More files to write beside the tables, such as `agreement.html`.
+
+    Returns
+    -------
+    Path
+        The folder.
 
     Raises
     ------
@@ -197,7 +203,7 @@ def _table(part: str) -> tables.Table:
 
 
 def _read_pairs(pairs: Sequence) -> tuple[list[str], list[str], list[tuple[NDArray, NDArray]]]:
-    """Return nights, subjects and both scorings' stages, after the checks that need all of them."""
+    """Return nights, subjects and the stages of both scorings; raise if they do not fit together."""
     if not len(pairs):
         raise TableError("there is no night to compare", remedy="give at least one night scored twice")
     nights = [str(night) for night, _, _, _ in pairs]
@@ -216,7 +222,7 @@ def _read_pairs(pairs: Sequence) -> tuple[list[str], list[str], list[tuple[NDArr
         except TableError as error:
             raise TableError(f"night {night} is not scored as a hypnogram", found=str(error)) from error
         onsets = [frame["onset_s"].to_numpy() for frame in both]
-        if onsets[0].shape != onsets[1].shape or not np.allclose(*onsets, rtol=0, atol=0.5):
+        if onsets[0].shape != onsets[1].shape or not np.allclose(onsets[0], onsets[1], rtol=0, atol=0.5):
             raise TableError(
                 f"the two scorings of night {night} do not fit epoch by epoch",
                 found=f"{len(onsets[0])} and {len(onsets[1])} epochs",
@@ -281,7 +287,7 @@ def _confusion_rows(confusion: NDArray) -> pd.DataFrame:
 
 
 def _pooled_rows(confusions: NDArray, subjects: Sequence[str], units: _Units, seed: int) -> pd.DataFrame:
-    """Pool every score in up to three ways; all are resampled with the same draws."""
+    """Return every score pooled in up to three ways; all use the same resamples."""
     n_units = int(units.of_night.max()) + 1
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=RESAMPLES)
@@ -401,8 +407,9 @@ def _limits_row(statistics: pd.DataFrame, name: str, units: _Units) -> dict[str,
     if n_units >= MIN_FOR_LIMITS:
         row |= limits_of_agreement(used["difference"].to_numpy(), of_night)
         means = (used["reference"] + used["observed"]).to_numpy() / 2
-        row |= proportional_bias(used["difference"].to_numpy(), means, of_night)
-        reasons += ["no slope: the same every night"] if np.isnan(row["slope"]) else []
+        slopes = proportional_bias(used["difference"].to_numpy(), means, of_night)
+        row |= slopes
+        reasons += ["no slope: the same every night"] if np.isnan(slopes["slope"]) else []
         reasons += [units.note] if units.note else []
     elif n_units:
         found = f"{n_units} {units.name}" if n_units > 1 else f"one {units.name.removesuffix('s')}"

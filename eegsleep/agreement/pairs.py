@@ -1,4 +1,4 @@
-"""Two scorings of one night, laid on the same epochs: files, night folders, and folders of night folders."""
+"""Two scorings of one night on the same epochs, from files, night folders, or a folder of night folders."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from eegsleep.errors import TableError
 from eegsleep.file_names import PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.hypnograms.read import read_hypnogram
 from eegsleep.hypnograms.scoring import align_scoring
+from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.tables import HYPNOGRAM, JOBS, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from eegsleep.hypnograms.scoring import Scoring
 
 
 Pair = tuple[str, str, "pd.DataFrame", "pd.DataFrame"]
 
 
 def pair_scorings(reference: str | Path, observed: str | Path, *, coding: str | None = None) -> Pair:
-    """Lay two scorings of one night on the epochs of the second.
+    """Read two scorings of one night and align the first with the epochs of the second.
 
     Parameters
     ----------
@@ -34,12 +37,12 @@ def pair_scorings(reference: str | Path, observed: str | Path, *, coding: str | 
     Returns
     -------
     tuple of night, subject, reference, observed
-        As `measure_agreement` takes them.
+        One element of the argument `pairs` of `measure_agreement`.
 
     Raises
     ------
     TableError
-        If one of them cannot be read, or they do not lie in the same night.
+        If one of them cannot be read, or they are not of the same night.
     """
     observed = Path(observed)
     stages, start = _read_observed(observed, coding)
@@ -51,13 +54,22 @@ def pair_scorings(reference: str | Path, observed: str | Path, *, coding: str | 
 def collect_pairs(folder: str | Path) -> list[Pair]:
     """Return the pairs of all night folders in a folder that hold an expert's stages (`reference.csv`).
 
-    Whose a night is comes from `jobs.csv`, which a batch leaves in the folder, or from the night's provenance; a
-    night that neither knows is its own sleeper. `find_unpaired` names the nights that are left out.
+    The sleeper of a night is that in `jobs.csv`, which a batch leaves in the folder, or in the night's provenance. A
+    night without a known sleeper counts as a sleeper of its own. `find_unpaired` returns the nights that are left out.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    list of (night, subject, reference, observed)
+        As `measure_agreement` takes it.
 
     Raises
     ------
     TableError
-        If there is none.
+        If no night has an expert's stages.
     """
     folder = Path(folder)
     candidates = _find_folders(folder)
@@ -84,15 +96,24 @@ def collect_pairs(folder: str | Path) -> list[Pair]:
 def find_unpaired(folder: str | Path) -> dict[str, str]:
     """Return the nights of a folder that `collect_pairs` leaves out, each with the reason.
 
-    They are nights without an expert's stages, and those that a batch could not make (`jobs.csv`): what is measured
-    on the others says nothing of them.
+    They are nights without an expert's stages, and nights that a batch could not score (`jobs.csv`). The agreement of
+    the others does not describe them.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    dict of str to str
+        Reason by night.
     """
     folder = Path(folder)
     nights = [path for path in _find_folders(folder) if path != folder and (path / PROVENANCE_FILE).is_file()]
     found = {path.name: _why_unpaired(path) for path in nights}
     made = set(found)
     failed = {
-        row["night"]: f"it was not made: {row['reason'] or row['error']}"
+        row["night"]: f"it could not be scored: {row['reason'] or row['error']}"
         for row in _read_jobs(folder)
         if row["status"] == "failed" and row["night"] not in made
     }
@@ -100,7 +121,7 @@ def find_unpaired(folder: str | Path) -> dict[str, str]:
 
 
 def _find_folders(folder: Path) -> list[Path]:
-    """Return the folder itself, which may be a night, and those in it but the hidden ones, which are unfinished."""
+    """Return the folder itself, which may be a night, and the folders in it; hidden ones are unfinished nights."""
     if not folder.is_dir():
         return []
     return [folder, *sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))]
@@ -108,7 +129,7 @@ def _find_folders(folder: Path) -> list[Path]:
 
 def _why_unpaired(night: Path) -> str:
     missing = [name for name in (REFERENCE_FILE, "hypnogram.csv") if not (night / name).is_file()]
-    words = {REFERENCE_FILE: "no expert's stages came with it", "hypnogram.csv": "it holds no stages of ours"}
+    words = {REFERENCE_FILE: "it has no expert's stages", "hypnogram.csv": "it has no hypnogram.csv"}
     return words[missing[0]] if missing else ""
 
 
@@ -125,18 +146,19 @@ def _subject_of(night: Path) -> str:
 
 
 def _read_observed(path: Path, coding: str | None) -> tuple[pd.DataFrame, datetime | None]:
-    """Return stages on their own epochs, and the clock time of the first."""
+    """Return the stages on their own epochs, and the local time of the first."""
     if path.is_dir():
         return read_table(path / "hypnogram.csv", HYPNOGRAM), _start_of(path)
     scoring, start = _read_scoring(path, coding)
     end_s = float((scoring.onsets_s + scoring.durations_s).max())
-    return align_scoring(scoring, start, max(1, int(end_s // 30)))[0], start
+    return align_scoring(scoring, start, max(1, int(end_s // EPOCH_S)))[0], start
 
 
-def _read_scoring(path: Path, coding: str | None):  # noqa: ANN202 - Scoring and a time
+def _read_scoring(path: Path, coding: str | None) -> tuple[Scoring, datetime | None]:
+    """Return a scoring, and the local time of its first epoch."""
     if path.is_dir():
         scoring, start = read_hypnogram(path / "hypnogram.csv"), _start_of(path)
-        # by the clock, so that it finds its place in a scoring that begins elsewhere
+        # with its time, so that it can be aligned with a scoring that begins at another time
         return (replace(scoring, relative=False, start=start) if start else scoring), start
     scoring = read_hypnogram(path, coding=coding)
     return scoring, None if scoring.relative else scoring.start

@@ -1,6 +1,6 @@
-"""Many nights: which there are, which are still fresh, and the rest worked out on Dask.
+"""Many nights: find them, leave those alone that are up to date, and score the others on Dask.
 
-`sources` finds the nights, `freshness` tells those that need no work, `job` is the work on one, `task` is what a worker
-does around it, `cluster` is where workers come from, `on_dask` gives them nights, `run` puts it together and
-`jobs_file` keeps the account; `gather` makes the summary.
+`sources` finds the nights. `freshness` finds those that need no work. `run` runs a batch: `on_dask` hands nights to
+the workers that `cluster` starts, and `task` runs in a worker, around `workflows.score`. `jobs_file` keeps jobs.csv,
+and `gather` writes the summary.
 """

@@ -1,4 +1,4 @@
-"""Where workers come from: a cluster on this machine, or one that is there already; the same client either way."""
+"""Dask workers: a cluster started on this machine, or one that runs already."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# What a long night takes at its peak, with the libraries: ten hours of four channels at 512 Hz took 3.2 GB.
+# Peak memory of a long night, libraries included: ten hours of four channels at 512 Hz took 3.2 GB.
 NIGHT_BYTES = 3_300_000_000
-# Less than the libraries take before the night.
+# The libraries alone take more than this.
 _LEAST_BYTES = 100_000_000
-# A queue of a cluster may take its time; who waits longer starts the workers first.
+# A cluster may start workers from a queue; where that takes longer, start them before the batch.
 _WAIT_S = 600.0
 _CONNECT_S = 20.0
 # One thread does all of a night's arithmetic; these are read before numpy is imported.
 _THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 _CONFIG = {
     "distributed.nanny.pre-spawn-environ": _THREADS,
-    # a night that took its process along is tried once more, alone, which is for `run` to decide
+    # `on_dask` decides whether a night whose process died is tried again
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.worker-saturation": 1.0,
-    # native code may keep the interpreter for long; the nanny sees whether the process lives
+    # native code may block the interpreter for long; the nanny watches the process itself
     "distributed.scheduler.worker-ttl": None,
-    # Dask holds no data of ours: nothing to spill, and a pause would never end
+    # Dask keeps no data of the nights: nothing can be spilled, and a paused worker would never go on
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": 0.95,
     "distributed.worker.profile.enabled": False,
-    # they cannot be turned off, but need not serve more than a sign of life
+    # the web servers cannot be turned off; they serve only the health check
     "distributed.scheduler.http.routes": ["distributed.http.health"],
     "distributed.worker.http.routes": ["distributed.http.health"],
     "distributed.worker.preload": ["eegsleep.batch.task"],
@@ -49,16 +49,16 @@ _CONFIG = {
 
 
 class Resources(NamedTuple):
-    """What a run may use; None for what this machine has.
+    """Workers and memory that a run may use; None for all that this machine has.
 
     Attributes
     ----------
     workers : int, optional
-        Processes on this machine; 0 works in this process, one night after the other, without Dask.
+        Processes on this machine; with 0, nights are scored in this process, one after the other, without Dask.
     memory_limit : str, optional
         Memory of one worker, such as 2GB; one that goes over it is stopped.
     scheduler : str, optional
-        Address or file of a Dask scheduler that is there already.
+        Address or file of a Dask scheduler that runs already.
     """
 
     workers: int | None = None
@@ -68,7 +68,7 @@ class Resources(NamedTuple):
 
 @contextmanager
 def open_client(resources: Resources, n_nights: int) -> Iterator[tuple[Client, int]]:
-    """Yield a client, and the memory limit of its workers in bytes, 0 if it is not ours to know.
+    """Yield a client, and the memory limit of its workers in bytes; 0 for workers that were started elsewhere.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def open_client(resources: Resources, n_nights: int) -> Iterator[tuple[Client, i
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what Dask logs to itself for a while: what matters is said in a row, or in an error."""
+    """Silence the loggers of Dask: failures are reported in jobs.csv or as an error."""
     import distributed  # noqa: F401 - makes its loggers
 
     loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith("distributed")]
@@ -101,12 +101,12 @@ def _quiet() -> Iterator[None]:
 
 
 def check_resources(resources: Resources) -> None:
-    """Refuse resources that make no sense, before anything is begun.
+    """Refuse resources that cannot be used, before anything is started.
 
     Raises
     ------
     SettingsError
-        If one of them does not.
+        If one of them cannot be used.
     """
     if resources.workers is not None and resources.workers < 0:
         raise SettingsError("there is no such number of workers", found=str(resources.workers), allowed="0 and more")
@@ -117,7 +117,7 @@ def check_resources(resources: Resources) -> None:
 
 
 def _find_address(scheduler: str) -> str:
-    """Return the address of a scheduler; what is in its file is read here, for Dask waits long for a damaged one."""
+    """Return the address of a scheduler. A scheduler file is read here: with a damaged one, Dask would wait long."""
     address = scheduler
     if Path(scheduler).is_file():
         try:
@@ -148,7 +148,18 @@ def _parse_memory(limit: str) -> int:
 
 
 def share_machine(resources: Resources, n_nights: int) -> tuple[int, int]:
-    """Return how many workers this machine takes, and the memory of each in bytes."""
+    """Return how many workers this machine takes, and the memory of each in bytes.
+
+    Parameters
+    ----------
+    resources : Resources
+    n_nights : int
+        No more workers are started than that.
+
+    Returns
+    -------
+    n_workers, memory_bytes : int
+    """
     from dask.system import CPU_COUNT
     from distributed.system import MEMORY_LIMIT
 
@@ -174,7 +185,7 @@ def _start_cluster(n_workers: int, memory_bytes: int) -> Iterator[Client]:
                 memory_limit=memory_bytes,
                 host="127.0.0.1",
                 dashboard_address=None,
-                # the port of its own choice may be that of another cluster, which it would say
+                # its default port may be in use by another cluster, and Dask would warn of it
                 scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 silence_logs=logging.CRITICAL,
             )
@@ -196,7 +207,7 @@ def _connect(scheduler: str) -> Iterator[Client]:
     logger.info("connecting to the scheduler")
     address = _find_address(scheduler)
     try:
-        host, port = get_address_host_port(address)  # a client that was given no address takes long to go away
+        host, port = get_address_host_port(address)  # a client with a wrong address takes long to close
         if address.partition("://")[0] in {"tcp", address}:
             _await_greeting(host, port)
         client = Client(address, timeout=_CONNECT_S, set_as_default=False)
@@ -211,21 +222,21 @@ def _connect(scheduler: str) -> Iterator[Client]:
 
 
 def _await_greeting(host: str, port: int) -> None:
-    """Raise where no Dask scheduler is: it speaks first, and a client waits for ever on a server that does not."""
+    """Raise if the server is not a Dask scheduler, which sends first; a client would wait for ever for another one."""
     import socket
 
     with socket.create_connection((host, port), timeout=_CONNECT_S) as connection:
         if not connection.recv(1):
-            raise OSError("it hangs up without a word")
+            raise OSError("it closes the connection at once")
 
 
 def check_workers(client: Client, output: Path) -> None:
-    """Refuse workers that cannot see the folder for the nights, or would count in another way.
+    """Refuse workers that do not see the folder for the nights, or have other versions of the packages.
 
     Raises
     ------
     EegSleepError
-        If there is no worker, or one of them does not fit.
+        If there is no worker, or one of them cannot be used.
     """
     try:
         client.wait_for_workers(1, timeout=_WAIT_S)
@@ -266,6 +277,6 @@ def describe_worker(output: Path) -> tuple[dict[str, str], bool]:
 
 
 def went_over(client: Client, worker: str) -> bool:
-    """Return whether a worker was stopped for going over its memory limit; False where that is not written down."""
+    """Return whether a worker was stopped for exceeding its memory limit; False if Dask did not record it."""
     events = client.get_events("worker-restart-memory") or ()
     return any(event.get("worker") == worker for _, event in events if isinstance(event, dict))

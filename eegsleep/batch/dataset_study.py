@@ -1,4 +1,4 @@
-"""A public data set with a compound and a control becomes a study: study.toml and nights.csv."""
+"""Make a study, study.toml and nights.csv, of a public data set with a compound and a control."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _COLUMNS = (
     "cov_age",
     "cov_sex",
 )
-# Where headers have no date that can be used, nights stand so far apart that none is taken for the one before.
+# Where headers have no usable date, made-up dates are so far apart that no night is taken for the night before another.
 _MADE_UP_APART = timedelta(days=7)
 
 
@@ -69,7 +69,7 @@ def has_study(dataset: str) -> bool:
 def write_dataset_study(dataset: str, nights: Sequence[DatasetNight], folder: str | Path) -> Path:
     """Write study.toml and nights.csv for a data set with a compound and a control.
 
-    What is there already stays as it is: it may have been edited, or locked. Sleepers who were not recorded in both
+    Files that are there already are left alone: they may have been edited, or locked. Sleepers not recorded in both
     conditions are left out; nights.csv and the log name them.
 
     Parameters
@@ -112,7 +112,7 @@ def write_dataset_study(dataset: str, nights: Sequence[DatasetNight], folder: st
         if not study.exists():
             write_file(study, _read_template(declared.template))
         if listed.exists():
-            _tell_unlisted(listed, subjects)
+            _warn_of_unlisted(listed, subjects)
         else:
             write_file(listed, _encode_nights(declared, subjects, left_out, folder))
             for line in left_out:
@@ -148,9 +148,10 @@ def _find_evenings(nights: Sequence[DatasetNight], first: date) -> tuple[tuple[d
     from eegsleep.hypnograms.scoring import is_invented
     from eegsleep.recording.read import open_source
 
-    starts = [open_source(night.file).start for night in nights]
-    if all(start is not None and not is_invented(start) for start in starts):
-        # who goes to bed after midnight does so on the evening before
+    found = [open_source(night.file).start for night in nights]
+    starts = [start for start in found if start is not None and not is_invented(start)]
+    if len(starts) == len(nights):
+        # a recording that begins after midnight belongs to the evening before
         evenings = tuple((start - timedelta(hours=12)).date() for start in starts)
         if all(later > earlier for earlier, later in pairwise(evenings)):
             return evenings, False
@@ -158,7 +159,7 @@ def _find_evenings(nights: Sequence[DatasetNight], first: date) -> tuple[tuple[d
 
 
 def _encode_nights(declared: _Declared, subjects: Sequence[_Subject], left_out: Sequence[str], folder: Path) -> bytes:
-    """Return nights.csv, with what the reader must know in comments above the table."""
+    """Return nights.csv, with comments above the table for its reader."""
     codes = ", ".join(f"{code} {name}" for name, code in declared.codes.items())
     comments = [f"condition: {codes}; period: the sleeper's first or second night", *left_out]
     nights = [night for subject in subjects for night in subject.nights]
@@ -202,13 +203,13 @@ def _relative(file: Path, folder: Path) -> str:
         return file.absolute().as_posix()
 
 
-def _tell_unlisted(listed: Path, subjects: Sequence[_Subject]) -> None:
+def _warn_of_unlisted(listed: Path, subjects: Sequence[_Subject]) -> None:
     """Log which complete sleepers an earlier nights.csv lacks; it is the user's, and stays as it is."""
     from eegsleep.study.declared.nights_file import read_nights
 
     try:
         known = set(read_nights(listed)[0]["subject"])
-    except TableError:  # who reads the study will hear of it
+    except TableError:  # raised again when the study is read
         return
     lacking = [subject.name for subject in subjects if subject.name not in known]
     if lacking:

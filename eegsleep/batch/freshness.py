@@ -1,6 +1,6 @@
-"""Whether a night needs no work: what it was asked for is what is asked now, and its files are those it wrote.
+"""Find the nights that need no work: asked for as before, and with all their files unchanged.
 
-Nothing that computes is imported here: asking again for a thousand finished nights is a matter of reading them.
+No scientific library is imported here, so that checking a thousand finished nights takes only the time to read them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,20 @@ if TYPE_CHECKING:
     from eegsleep.config import Settings
     from eegsleep.workflows.score import Job
 
-# Reading waits for the disk, and hashing lets go of the interpreter.
+# Threads help: reading waits for the disk, and hashing releases the interpreter.
 _READERS = 4
 
 
 def list_inputs(file: Path) -> list[Path]:
     """Return the files that a recording is read from.
+
+    Parameters
+    ----------
+    file : Path
+
+    Returns
+    -------
+    list of Path
 
     Raises
     ------
@@ -46,7 +54,21 @@ def list_inputs(file: Path) -> list[Path]:
 
 
 def is_fresh(job: Job, output: Path, settings: Settings, versions: Mapping[str, str]) -> bool:
-    """Return whether a night is there as it would be made now, every file of it whole."""
+    """Return whether a night folder is what the job would give now, with every file unchanged.
+
+    Parameters
+    ----------
+    job : Job
+    output : Path
+        Folder of the night folders.
+    settings : Settings
+    versions : mapping of str to str
+        As `package_versions` gives them.
+
+    Returns
+    -------
+    bool
+    """
     folder = output / job.night
     provenance = read_provenance(folder)
     outputs = provenance.get("outputs")
@@ -55,7 +77,7 @@ def is_fresh(job: Job, output: Path, settings: Settings, versions: Mapping[str, 
     asked = provenance["request"]
     try:
         paths = list_inputs(job.file)
-        # what takes long comes last: of a recording that is the same, another question needs no hour of reading
+        # Cheapest test first: if the request differs for the stored hash already, the recording need not be hashed.
         known = _recorded_hash(provenance) if len(paths) == 1 else ""
         return (
             (not known or asked == describe_request(job, known, settings, versions))
@@ -67,13 +89,25 @@ def is_fresh(job: Job, output: Path, settings: Settings, versions: Mapping[str, 
 
 
 def _recorded_hash(provenance: Mapping[str, Any]) -> str:
-    """Return the hash of the one file a night was made from, as it was then; empty if it was not written down."""
+    """Return the hash of the one file that a night was made from, as stored; empty if none is stored."""
     recorded = provenance.get("input")
     return str(recorded.get("sha256") or "") if isinstance(recorded, dict) else ""
 
 
 def find_fresh(jobs: Sequence[Job], output: Path, settings: Settings) -> set[str]:
-    """Return the names of the nights that need no work."""
+    """Return the names of the nights that need no work.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    output : Path
+        Folder of the night folders.
+    settings : Settings
+
+    Returns
+    -------
+    set of str
+    """
     versions = package_versions()
     with ThreadPoolExecutor(_READERS) as readers:
         fresh = readers.map(lambda job: is_fresh(job, output, settings, versions), jobs)

@@ -1,23 +1,23 @@
-"""What a batch leaves to look at: the markers of all nights in one table, and a page over them."""
+"""The summary of a batch: the markers of all nights in one table, and a page over all nights."""
 
 from __future__ import annotations
 
 import csv
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import EegSleepError
-from eegsleep.file_names import NIGHTS_FILE, PROVENANCE_FILE
+from eegsleep.file_names import INDEX_FILE, NIGHTS_FILE, PROVENANCE_FILE, REPORT_FILE, USUAL_FILE
 from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.markers.rows import SPECTRUM_STAGES
-from eegsleep.provenance import hash_file, write_file
+from eegsleep.provenance import hash_file, read_provenance, write_file
 from eegsleep.report.compose import share_plotly
 from eegsleep.report.hypnogram_strip import LETTERS
 from eegsleep.report.index_page import Glance, render_index
 from eegsleep.report.looks import main_channel
+from eegsleep.report.usual import render_usual
 from eegsleep.study.night_folders import check_made_alike
 from eegsleep.tables import (
     HYPNOGRAM,
@@ -25,7 +25,6 @@ from eegsleep.tables import (
     MARKERS,
     Column,
     Table,
-    check_table,
     encode_sidecar,
     encode_table,
     read_table,
@@ -36,9 +35,15 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-NIGHTS_SIDECAR, INDEX_FILE = "nights.json", "index.html"
+NIGHTS_SIDECAR = "nights.json"
 _OWN_HEADER = b"night,subject,start,duration_s,"
 _OWN_PAGE = b'<meta name="generator" content="eegsleep">'
+_VERDICTS = {
+    "usable": "no reservations",
+    "caution": "usable with reservations",
+    "reject": "not to be used",
+    "": "the night has no values",
+}
 _STAGE_ORDER = ("", *SPECTRUM_STAGES)
 _FIXED = (
     Column("night", "str", "Name of the night folder."),
@@ -46,8 +51,13 @@ _FIXED = (
     Column("start", "str", "Local time of the first sample, as the header says; empty if not known."),
     Column("duration_s", "float", "Length of the recording.", "s"),
     Column("device", "str", "Device preset; empty if not recognised."),
-    Column("lights", "str", "Where lights off and on come from: user, annotations, hypnogram, whole recording, sleep."),
-    Column("verdict", "str", "usable, caution or reject: whether the signals of the night can be believed."),
+    Column(
+        "lights",
+        "str",
+        "Where lights off and on come from: user, annotations, hypnogram, whole recording, sleep, or off given, on "
+        "from sleep.",
+    ),
+    Column("verdict", "str", "Whether the signals of the night can be relied on.", levels=_VERDICTS),
     Column("verdict_reasons", "str", "What the verdict rests on."),
     Column("reason", "str", "Why the night has no values, or empty; why one value is missing stands in its folder."),
 )
@@ -55,7 +65,7 @@ _FIXED = (
 
 @dataclass(frozen=True)
 class _Kept:
-    """A night folder as it was found; `measured` is by column, and empty, with a reason, where it is not as written."""
+    """A night folder as found; `measured`, by column, is empty if the folder cannot be read or its files changed."""
 
     fixed: Mapping[str, Any]
     measured: Mapping[str, float]
@@ -73,8 +83,8 @@ def gather_nights(output: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     output : path
-        The folder that holds the night folders. What is no night folder is passed over. Whose the nights are
-        is taken from its `jobs.csv`, or else from the nights themselves.
+        The folder that holds the night folders; anything else in it is ignored. The names of the sleepers are
+        taken from its `jobs.csv`, or else from the nights themselves.
 
     Returns
     -------
@@ -82,46 +92,64 @@ def gather_nights(output: str | Path) -> pd.DataFrame:
         Columns `night`, `subject`, `start`, `duration_s`, `device`, `lights`, `verdict`, `verdict_reasons`,
         `reason`, then the markers, each named `marker|stage|channel` as an endpoint of a study is; `stage` and
         `channel` are empty where a marker has none (`tst_min||`). Sorted by sleeper, start and name. A marker that
-        a night lacks is NaN; a night whose folder is not as it was written has no marker, and `reason` says why.
+        a night lacks is NaN; a night whose files were changed has no marker, and `reason` says why.
     """
     return _widen(_find_nights(Path(output), _read_jobs(Path(output))))
 
 
 def describe_nights(nights: pd.DataFrame) -> Table:
-    """Return the declaration of the table of `gather_nights`: what each column means, and its unit."""
+    """Return the declaration of the table of `gather_nights`: what each column means, and its unit.
+
+    Parameters
+    ----------
+    nights : pandas.DataFrame
+        As `gather_nights` returns it.
+
+    Returns
+    -------
+    Table
+    """
     markers = [name for name in nights.columns if "|" in name]
     return Table("nights", "one night", (*_FIXED, *(_describe_column(name) for name in markers)))
 
 
-def write_summary(output: str | Path, jobs: pd.DataFrame | None = None) -> Path:
+def write_summary(output: str | Path) -> Path:
     """Write `nights.csv` with its sidecar and `index.html`, a page over all nights, and return the page.
+
+    `usual.js` beside them gives each report the range of the same person's other nights.
 
     Equal night folders give an equal `nights.csv`, byte for byte, in whatever order they were made.
 
     Parameters
     ----------
     output : path
-        The folder that holds the night folders.
-    jobs : pandas.DataFrame, optional
-        Table `JOBS`, which knows the nights that failed; by default `jobs.csv` of the folder, if there is one.
+        The folder that holds the night folders; its `jobs.csv`, if there is one, lists the nights that failed.
+
+    Returns
+    -------
+    Path
+        index.html.
 
     Raises
     ------
     EegSleepError
-        If a file of one of these names is not ours, or they cannot be written.
+        If a file of one of these names was not written by eegsleep, or they cannot be written.
     """
     output = Path(output)
     check_output(output)
     plotly = share_plotly(output).removeprefix("../")
-    jobs = _read_jobs(output) if jobs is None else check_table(jobs, JOBS)
+    jobs = _read_jobs(output)
     kept = _find_nights(output, jobs)
     nights = _widen(kept)
     table = describe_nights(nights)
+    unlike = _describe_differences(kept)
     glances = {night.name: night.glance for night in kept}
     files = {
         NIGHTS_FILE: encode_table(nights, table),
         NIGHTS_SIDECAR: encode_sidecar(table),
-        INDEX_FILE: render_index(nights, jobs, glances=glances, notes=_tell_unlike(kept), plotly=plotly),
+        INDEX_FILE: render_index(nights, jobs, glances=glances, notes=unlike, plotly=plotly),
+        # nights that were made in different ways have no range in common
+        USUAL_FILE: render_usual(nights.iloc[:0] if unlike else nights),
     }
     try:
         for name, content in files.items():
@@ -132,7 +160,11 @@ def write_summary(output: str | Path, jobs: pd.DataFrame | None = None) -> Path:
 
 
 def check_output(output: str | Path) -> None:
-    """Refuse a folder in which the summary would write over a file that is not ours; better before than after a batch.
+    """Refuse a folder in which the summary would overwrite a file of another origin; best called before a batch.
+
+    Parameters
+    ----------
+    output : path
 
     Raises
     ------
@@ -146,7 +178,7 @@ def check_output(output: str | Path) -> None:
                 head = file.read(4096)
             if own not in head:
                 raise EegSleepError(
-                    f"{path} is not the summary of a batch, and is not written over",
+                    f"{path} is not the summary of a batch, and is not overwritten",
                     found="the nights of a study" if b"condition" in head else "another file",
                     remedy="rename it, or give another folder with --output; beside a study file, eegsleep-nights",
                 )
@@ -161,16 +193,18 @@ def _find_nights(output: Path, jobs: pd.DataFrame | None) -> list[_Kept]:
     if not output.is_dir():
         return []
     subjects = {} if jobs is None else dict(zip(jobs["night"], jobs["subject"], strict=True))
-    # a hidden folder is one that is being written, or was when the computer stopped
+    # a hidden folder is being written, or was when the computer stopped
     folders = [path for path in output.iterdir() if not path.name.startswith(".")]
     kept = [_read_folder(path, subjects.get(path.name, "")) for path in folders if (path / PROVENANCE_FILE).is_file()]
     return sorted(kept, key=lambda night: (night.fixed["subject"], night.fixed["start"] or "~", night.name))
 
 
 def _read_folder(folder: Path, subject: str) -> _Kept:
-    """Return what the table and the page need of a night; one that was changed costs its own row and no other."""
+    """Return what the table and the page need of a night; a damaged folder affects only its own row."""
+    provenance = read_provenance(folder)
+    if not provenance:
+        return _unreadable(folder, subject, f"The folder cannot be read as a night: {PROVENANCE_FILE} is damaged.")
     try:
-        provenance = json.loads((folder / PROVENANCE_FILE).read_bytes())
         fixed = _fixed_values(folder.name, subject, provenance)
         for table in (MARKERS, HYPNOGRAM):
             name = f"{table.name}.csv"
@@ -187,7 +221,7 @@ def _read_folder(folder: Path, subject: str) -> _Kept:
         channel=channel,
         stages="".join(LETTERS.get(stage, "U") for stage in stages),
         reasons=dict(zip(missing["column"], missing["reason"], strict=True)),
-        has_report=(folder / "report.html").is_file(),
+        has_report=(folder / REPORT_FILE).is_file(),
     )
     return _Kept(fixed, dict(zip(markers["column"], markers["value"], strict=True)), glance, provenance)
 
@@ -200,9 +234,12 @@ def _unreadable(folder: Path, subject: str, reason: str) -> _Kept:
 def _fixed_values(name: str, subject: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
     from datetime import datetime
 
-    start = str(provenance["start"] or "")
+    # A value that is not valid is found here, where it affects one row only.
+    start, verdict = str(provenance["start"] or ""), str(provenance["quality"]["verdict"])
     if start:
-        datetime.fromisoformat(start)  # what is no time is found here, where it costs one row
+        datetime.fromisoformat(start)
+    if verdict not in _VERDICTS:
+        raise ValueError(f"verdict {verdict!r}")
     return {
         "night": name,
         "subject": subject or str(provenance.get("subject") or ""),
@@ -210,7 +247,7 @@ def _fixed_values(name: str, subject: str, provenance: Mapping[str, Any]) -> dic
         "duration_s": float(provenance["input"]["duration_s"]),
         "device": str(provenance["device"] or ""),
         "lights": str(provenance["lights"]["source"]),
-        "verdict": str(provenance["quality"]["verdict"]),
+        "verdict": verdict,
         "verdict_reasons": " ".join(map(str, provenance["quality"]["reasons"])),
         "reason": "",
     }
@@ -241,7 +278,7 @@ def _widen(kept: Sequence[_Kept]) -> pd.DataFrame:
 
 
 def _place(column: str) -> tuple:
-    """Return where a column stands: in the order of the catalogue, then of the stages, then by channel."""
+    """Return the place of a column: in the order of the catalogue, then of the stages, then by channel."""
     marker, stage, channel = column.split("|", 2)
     order, stages = list(CATALOGUE), _STAGE_ORDER
     return (
@@ -261,8 +298,8 @@ def _describe_column(name: str) -> Column:
     return Column(name, "float", f"{label}: {known.meaning}" if known else label, known.unit if known else "")
 
 
-def _tell_unlike(kept: Sequence[_Kept]) -> list[str]:
-    """Return a sentence if the nights were not made alike: then they may differ where the sleep did not."""
+def _describe_differences(kept: Sequence[_Kept]) -> list[str]:
+    """Return a sentence if the nights were made in different ways: they may then differ although the sleep did not."""
     made = [night for night in kept if night.provenance]
     subjects = {night.name: night.fixed["subject"] for night in made if night.fixed["subject"]}
     try:

@@ -1,4 +1,4 @@
-"""The account of a batch, `jobs.csv`, and the lock that keeps two runs apart."""
+"""The table `jobs.csv` of a batch, and the lock that lets one run at a time into a folder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import EegSleepError, TableError
+from eegsleep.file_names import JOBS_FILE
 from eegsleep.provenance import write_file
 from eegsleep.tables import JOBS, encode_sidecar, encode_table, read_table
 
@@ -19,19 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from eegsleep.workflows.score import Job
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from eegsleep.config import Settings
-    from eegsleep.workflows.score import Job
-
-    Work = Callable[[Job, Settings, Path], object]
 
 JOBS_FOLDER = ".jobs"
-
-JOBS_FILE = f"{JOBS.name}.csv"
 _OWN_HEADER = b"night,subject,file,status,"
 _NAN = float("nan")
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # as `write_file` calls them
@@ -39,12 +29,12 @@ _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # as `write_file` calls them
 
 @contextmanager
 def lock_output(output: Path) -> Iterator[None]:
-    """Hold a folder of nights for one run.
+    """Lock a folder of nights for one run.
 
     Raises
     ------
     EegSleepError
-        If another run holds it, or it cannot be written.
+        If another run has locked it, or it cannot be written.
     """
     from filelock import FileLock, Timeout
 
@@ -70,6 +60,15 @@ def lock_output(output: Path) -> Iterator[None]:
 def read_rows(output: Path) -> dict[str, dict[str, Any]]:
     """Return the rows of `jobs.csv` by night; none if there is no such table, or it was damaged.
 
+    Parameters
+    ----------
+    output : Path
+        Folder of the night folders.
+
+    Returns
+    -------
+    dict of str to dict
+
     Raises
     ------
     EegSleepError
@@ -85,7 +84,7 @@ def read_rows(output: Path) -> dict[str, dict[str, Any]]:
         raise EegSleepError(f"{path} cannot be read", found=str(error.strerror)) from error
     if head and head != _OWN_HEADER:
         raise EegSleepError(
-            f"{path} is not the account of a batch, and is not written over",
+            f"{path} was not written by a batch, and is not overwritten",
             remedy="rename it, or give another folder with --output",
         )
     try:
@@ -97,7 +96,7 @@ def read_rows(output: Path) -> dict[str, dict[str, Any]]:
 
 def make_row(job: Job, output: Path, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - as the table declares
     """Return a row of table `JOBS`."""
-    row = {
+    row: dict[str, Any] = {
         "night": job.night,
         "subject": job.subject,
         "file": name_file(job.file, output),
@@ -120,7 +119,7 @@ def name_file(file: Path, output: Path) -> str:
 
 
 def _as_text(name: str) -> str:
-    """Return a text that a file can hold: names from other systems may have bytes that are no letters here."""
+    """Return a text that UTF-8 can encode: file names from other systems may hold bytes that are not valid here."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -144,15 +143,15 @@ def write_rows(output: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def remove_leftovers(output: Path, night: str) -> None:
-    """Remove what a killed run left of a night; the caller holds the lock of the night."""
+    """Remove the unfinished files that a killed run left of a night; the caller must have locked the night."""
     shutil.rmtree(output / f".{night}.partial", ignore_errors=True)
     _remove_temporary(output / night)
 
 
 def clean_output(output: Path) -> None:
-    """Remove what killed runs left, but for nights that a process of such a run may still be writing.
+    """Remove unfinished files of killed runs, except for nights that a process of such a run still has locked.
 
-    Each night that a batch began has a lock, so nothing is removed that `eegsleep score` is writing just now.
+    Only nights that a batch began have a lock, so the files that `eegsleep score` is writing are left alone.
     """
     from filelock import FileLock, Timeout
 

@@ -1,4 +1,4 @@
-"""Nights on Dask: a few under way at a time, so that a worker that dies is known by its night."""
+"""Nights on Dask: no more submitted than workers can take, so that the death of a worker is blamed on its own night."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eegsleep.batch.task import KILLED, TIME_LIMIT, Death, attempt, fail_row, re
 from eegsleep.errors import EegSleepError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from distributed import Client, Future
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A night that had not begun on a worker that died is no suspect; more often than this it is no accident.
+# A night that had not begun when its worker died did not kill it, and is submitted again, up to so many times.
 _MAX_UNBEGUN = 5
-# More nights than workers are under way where workers may still come: an adaptive cluster grows by what waits.
+# So many more nights than workers are submitted to a cluster elsewhere: an adaptive one grows if nights wait.
 _SPARE = 4
 
 
 def work_on_dask(
     left: Mapping[str, Job], settings: Settings, order: Order, work: Work, resources: Resources
-) -> Iterator[dict[str, Any]]:
-    """Yield the rows of nights worked out by Dask, as they end.
+) -> Generator[dict[str, Any]]:
+    """Score nights on Dask; yield their rows of jobs.csv as they end.
 
-    No more nights are under way than there are workers to take them, or a few more where workers may still come.
-    A night whose process died is tried once more when all others are through, alone.
+    No more nights are submitted than there are workers, or a few more where workers may still join. A night whose
+    process died is tried once more, alone, after all others.
 
     Raises
     ------
     EegSleepError
-        If no worker can be had, or the scheduler is gone.
+        If there is no worker, or the connection to the scheduler is lost.
     """
     from distributed import CancelledError
 
@@ -58,11 +58,13 @@ def work_on_dask(
 
 
 def _take_turns(
-    client: Client, left: Mapping[str, Job], told: tuple[Settings, Order, Work], spare: int, memory_bytes: int
+    client: Client, left: Mapping[str, Job], common: tuple[Settings, Order, Work], spare: int, memory_bytes: int
 ) -> Iterator[dict[str, Any]]:
     from distributed import as_completed
 
-    waiting, again, running = deque(left.values()), deque(), {}
+    waiting: deque[Job] = deque(left.values())
+    again: deque[Job] = deque()
+    running: dict[str, Job] = {}
     unbegun: Counter[str] = Counter()
     ended = as_completed(loop=client.loop)
     while waiting or again or running:
@@ -73,10 +75,10 @@ def _take_turns(
         for job in batch:
             key = f"{job.night}-{uuid.uuid4().hex}"
             running[key] = job
-            ended.add(client.submit(attempt, job, *told, key=key, pure=False))
+            ended.add(client.submit(attempt, job, *common, key=key, pure=False))
         future = next(ended)
         job = running.pop(future.key)
-        end = _read_end(future, job, told[1], client, memory_bytes)
+        end = _read_end(future, job, common[1], client, memory_bytes)
         if isinstance(end, Death) and end.attempts == 0 and unbegun[job.night] < _MAX_UNBEGUN:
             unbegun[job.night] += 1
             waiting.appendleft(job)
@@ -91,7 +93,7 @@ def _read_end(future: Future, job: Job, order: Order, client: Client, memory_byt
     from distributed import CancelledError, KilledWorker
 
     try:
-        # the worker may have died since, with the row: then this waits until another has looked the night up
+        # the worker may have died since, with the row; then another worker looks the night up, and this waits for it
         return future.result()
     except KilledWorker as error:
         death = read_death(order, job.night)
@@ -102,7 +104,7 @@ def _read_end(future: Future, job: Job, order: Order, client: Client, memory_byt
                 "with --memory-limit, or fewer workers with --workers."
             )
         return death if death.attempts else Death(0, KILLED, "its worker died before the night began.")
-    except (CancelledError, OSError):  # the scheduler is gone; a worker gives an OSError of its own as a row
+    except (CancelledError, OSError):  # the scheduler is gone; an OSError of a worker arrives as a row
         raise
-    except Exception as error:  # noqa: BLE001 - what Dask says of a night costs this night alone
+    except Exception as error:  # noqa: BLE001 - an error of Dask about a night fails this night only
         return fail_row(job, type(error).__name__, str(error))

@@ -1,4 +1,4 @@
-"""Many nights: the fresh ones left alone, the others worked out, each for itself, and all of it written down."""
+"""Run a batch: leave fresh nights alone, score the others one by one, and keep jobs.csv up to date."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from eegsleep.provenance import package_versions
 from eegsleep.workflows.score import score_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     import pandas as pd
 
@@ -28,12 +28,22 @@ if TYPE_CHECKING:
     from eegsleep.workflows.score import Job
 
 TIME_LIMIT_S, _MAX_TIME_S = 1800.0, 1e6
-# What a job names of files; a worker stands in another folder than the command.
-_PATHS = ("file", "hypnogram", "reference", "calibration")
+# Fields of a job that are paths; they are made absolute, because a worker runs in another folder.
+_PATHS = ("file", "hypnogram", "reference", "calibration", "events")
 
 
 class Standing(NamedTuple):
-    """How far a batch is: nights asked for, those of them fresh, done and failed, and the last row."""
+    """How far a batch is.
+
+    Attributes
+    ----------
+    n_nights : int
+        Nights of the batch.
+    n_fresh, n_done, n_failed : int
+        Nights that were up to date, that were scored, and that failed, so far.
+    last : dict, optional
+        The row of jobs.csv of the night that ended last; None before the first.
+    """
 
     n_nights: int
     n_fresh: int
@@ -49,14 +59,14 @@ def run_batch(
     *,
     resources: Resources | None = None,
     time_limit_s: float = TIME_LIMIT_S,
-    tell: Callable[[Standing], object] | None = None,
+    on_progress: Callable[[Standing], object] | None = None,
     work: Work = score_job,
 ) -> pd.DataFrame:
-    """Work out many nights, and keep each in its own folder.
+    """Score many nights, each into its own folder.
 
-    A night that is there as it would be made now is left alone. Whatever happens to a night - a broken file, a
-    crash of its process, too little memory, too much time - costs that night alone. Killed at any moment, the same
-    call goes on where it was. In a script, call it under `if __name__ == "__main__":`, for workers import it.
+    A night whose folder is up to date is left alone. A broken file, a crash of a process, too little memory or too much
+    time fails one night and no other. After a kill at any moment, the same call continues where the last one stopped.
+    In a script, call it under `if __name__ == "__main__":`, because workers import the script.
 
     Parameters
     ----------
@@ -68,11 +78,11 @@ def run_batch(
     resources : Resources, optional
         By default as many workers as this machine has cores and memory for.
     time_limit_s : float
-        A night that takes longer is stopped. It does not hold for work in this process.
-    tell : callable, optional
+        A night that takes longer is stopped, unless nights are scored in this process.
+    on_progress : callable, optional
         Called with a `Standing` at the beginning and after every night.
     work : callable, optional
-        What is done for a night, given job, settings and output; an importable function.
+        The function that scores a night, given job, settings and output; workers must be able to import it.
 
     Returns
     -------
@@ -93,14 +103,14 @@ def run_batch(
     with lock_output(output):
         clean_output(output)
         earlier = read_rows(output)
-        jobs = [_settle(job, output, earlier) for job in jobs]
+        jobs = [_prepare(job, output, earlier) for job in jobs]
         fresh = find_fresh(jobs, output, settings)
         rows = {job.night: make_row(job, output, status="fresh") for job in jobs if job.night in fresh}
         write_rows(output, {**earlier, **rows})
         left = {job.night: job for job in jobs if job.night not in fresh}
         standing = Standing(len(jobs), len(fresh), 0, 0)
-        if tell:
-            tell(standing)
+        if on_progress:
+            on_progress(standing)
         order = Order(output, time_limit_s, uuid.uuid4().hex, package_versions())
         here = resources.workers == 0 or (len(jobs) == 1 and not resources.scheduler)
         made = _work_here if here else work_on_dask
@@ -108,15 +118,15 @@ def run_batch(
             for row in finished if left else ():
                 rows[row["night"]] = make_row(left[row["night"]], output, **row)
                 standing = _count(standing, rows[row["night"]])
-                is_kept = _keep(output, {**earlier, **rows})
-                if tell:
-                    tell(standing)
+                is_kept = _write_if_room(output, {**earlier, **rows})
+                if on_progress:
+                    on_progress(standing)
                 if row["error"] == FULL or not is_kept:
                     break
         for job in left.values():
             if job.night not in rows:
                 rows[job.night] = make_row(job, output, **fail_row(job, FULL, "the disk was full before its turn."))
-        _keep(output, {**earlier, **rows})
+        _write_if_room(output, {**earlier, **rows})
         clean_output(output)
     return make_table(rows)
 
@@ -130,7 +140,7 @@ def _check_asked(jobs: Sequence[Job], time_limit_s: float) -> None:
         )
     if not jobs:
         raise SettingsError("there is no night to work out", allowed="one and more")
-    # some systems tell no small letter from a capital
+    # some file systems do not distinguish small letters from capitals
     names = Counter(job.night.casefold() for job in jobs)
     twice = [job for job in jobs if names[job.night.casefold()] > 1]
     if twice:
@@ -143,10 +153,10 @@ def _check_asked(jobs: Sequence[Job], time_limit_s: float) -> None:
         raise SettingsError("a night has no name", allowed="a name for every job of a batch")
 
 
-def _settle(job: Job, output: Path, earlier: Mapping[str, Mapping[str, Any]]) -> Job:
-    """Return a job as it travels: paths that hold anywhere, and whether its night may replace one that is there.
+def _prepare(job: Job, output: Path, earlier: Mapping[str, Mapping[str, Any]]) -> Job:
+    """Return a job with absolute paths, and with whether its night may replace the one of the same name.
 
-    It may if the recording at the same place was that night before.
+    It may if jobs.csv lists a recording at the same path for that night.
     """
     paths = {name: path.absolute() for name in _PATHS if (path := getattr(job, name))}
     known = earlier.get(job.night, {}).get("file") == name_file(paths["file"], output)
@@ -158,8 +168,8 @@ def _count(standing: Standing, row: dict[str, Any]) -> Standing:
     return standing._replace(n_done=standing.n_done + (not failed), n_failed=standing.n_failed + failed, last=row)
 
 
-def _keep(output: Path, rows: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Write the account down; return whether there was room for it."""
+def _write_if_room(output: Path, rows: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Write jobs.csv; return whether the disk had room for it."""
     try:
         write_rows(output, rows)
     except OSError as error:
@@ -171,7 +181,7 @@ def _keep(output: Path, rows: Mapping[str, Mapping[str, Any]]) -> bool:
 
 def _work_here(
     left: Mapping[str, Job], settings: Settings, order: Order, work: Work, _: Resources
-) -> Iterator[dict[str, Any]]:
-    """Yield the rows of nights worked out in this process."""
+) -> Generator[dict[str, Any]]:
+    """Score nights in this process; yield their rows of jobs.csv."""
     for job in left.values():
         yield attempt_here(job, settings, order, work)

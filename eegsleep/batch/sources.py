@@ -1,9 +1,8 @@
-"""Which nights there are: of a study, in a folder, among files, in a data set."""
+"""Find the nights of a batch: of a study, in a folder, among files, in a data set."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -18,17 +17,15 @@ if TYPE_CHECKING:
 
     from eegsleep.workflows.score import Job
 
-# By its name a recording, whatever is in it: one that cannot be read is told, not passed over.
+# Files with these endings are recordings, whatever they hold: one that cannot be read fails and is not skipped.
 _RECORDINGS = (".edf", ".bdf", ".rec", ".edf.gz", ".bdf.gz")
-# Text may be a recording, and is one if its head says so.
+# Text files are recordings if their first lines look like one.
 _TEXTS = (".csv", ".txt")
-_OTHERS = (".fif", ".vhdr", ".ahdr", ".set", ".cnt", ".gdf", ".nedf", ".hea")
-# A long recording of MNE goes on in files that belong to the first.
-_PART = re.compile(r"(?:_split-(?!01)\d+\w*|-\d+)\.fif$", re.IGNORECASE)
+_OTHERS = (".vhdr", ".ahdr", ".set", ".cnt", ".gdf", ".nedf", ".hea")
 
 
 class Found(NamedTuple):
-    """The nights a batch is about, the folder they go to, and what is to be said of them."""
+    """The nights of a batch, the folder they go to, and sentences that the user should read about them."""
 
     jobs: list[Job]
     output: Path
@@ -36,14 +33,14 @@ class Found(NamedTuple):
 
 
 def find_jobs(sources: Sequence[str | Path], asked: Job | None = None, output: Path | None = None) -> Found:
-    """Return the nights that a batch is about, and the folder they go to.
+    """Find the nights of a batch, and the folder they go to.
 
     Parameters
     ----------
     sources : sequence of str or path
         One study file or folder of a study, one data set, or any number of recordings and folders of them.
     asked : Job, optional
-        What holds for every night; its file is not used.
+        Options for every night; its file is not used.
     output : Path, optional
         Folder of the night folders; by default `eegsleep-nights`, beside the study file if it is a study, within
         the set if it is a data set.
@@ -90,7 +87,18 @@ def _find_study(path: Path) -> Path | None:
 def jobs_of_study(file: Path, asked: Job) -> list[Job]:
     """Return the recorded nights of a study that are not excluded, named as in nights.csv.
 
-    A recording that is not there costs its own night, so it is not looked for here.
+    Whether the recordings are there is not checked here: a missing one fails its own night only.
+
+    Parameters
+    ----------
+    file : Path
+        study.toml.
+    asked : Job
+        Options for every night; lights of nights.csv come first.
+
+    Returns
+    -------
+    list of Job
     """
     from eegsleep.recording.channels.presets import load_devices
     from eegsleep.study.declared.manifest import read_study
@@ -107,7 +115,7 @@ def jobs_of_study(file: Path, asked: Job) -> list[Job]:
                     file=home / row["file"],
                     night=row["night"],
                     subject=row["subject"],
-                    # in nights.csv it may be any words on the recorder
+                    # in nights.csv the device may be described in any words
                     device=asked.device or (device if device in load_devices() else None),
                     lights_off=row["lights_off"] or asked.lights_off,
                     lights_on=row["lights_on"] or asked.lights_on,
@@ -119,10 +127,24 @@ def jobs_of_study(file: Path, asked: Job) -> list[Job]:
 
 
 def jobs_of_dataset(name: str, asked: Job, output: Path | None = None) -> Found:
-    """Return the nights of a public data set that were fetched; a set with a compound becomes a study as well."""
+    """Return the nights of a public data set that were fetched; a set with a compound becomes a study as well.
+
+    Parameters
+    ----------
+    name : str
+        A name in `DATASETS`.
+    asked : Job
+        Options for every night.
+    output : Path, optional
+        Folder of the night folders; by default below the folder of the set.
+
+    Returns
+    -------
+    Found
+    """
     from eegsleep.batch.dataset_study import has_study, write_dataset_study
-    from eegsleep.datasets.fetch import data_folder
     from eegsleep.datasets.physionet import list_nights
+    from eegsleep.datasets.registry import data_folder
 
     home, notes = data_folder(name), []
     nights = list_nights(name)
@@ -164,7 +186,7 @@ def _with_expert(job: Job) -> Job:
 
 def _jobs_of_path(path: Path, asked: Job, output: Path) -> list[Job]:
     """Return the nights of one recording or one folder."""
-    from eegsleep.recording.read import make_id
+    from eegsleep.recording.recording import make_id
 
     if not path.exists():
         raise SettingsError(
@@ -203,13 +225,13 @@ def _is_twin(name: str, names: set[str]) -> bool:
 
 
 def _is_recording(path: Path) -> bool:
-    """Return whether a file is to be worked out: annotations alone are not, a broken recording is."""
+    """Return whether a file is a recording: one with annotations only is not, a broken one is."""
     from eegsleep.recording.edf.header import is_edf
     from eegsleep.recording.text.open import sniff_text
 
     name = path.name.lower()
     if name.endswith(_OTHERS):
-        return not _PART.search(path.name)
+        return True
     if name.endswith(".gz"):
         return name.endswith(_RECORDINGS)
     if not name.endswith(_RECORDINGS + _TEXTS):
@@ -238,7 +260,7 @@ def _only_annotations(path: Path) -> bool:
 
 
 def _is_one_night(folder: Path) -> bool:
-    """Return whether a folder is what the ZMax converter writes: files of one signal, each named by it."""
+    """Return whether the files of a folder are one night, one signal a file, as the ZMax converter writes them."""
     from eegsleep.recording.channels.labels import guess_role
     from eegsleep.recording.edf.header import HeaderRefusedError, inspect_header
 
@@ -250,7 +272,7 @@ def _is_one_night(folder: Path) -> bool:
             with path.open("rb") as file:
                 n_signals = sum(not s.is_annotation for s in inspect_header(file, path.stat().st_size).signals)
         except (HeaderRefusedError, OSError):
-            continue  # costs its own channel
+            continue  # a file that cannot be read costs only its own channel
         if n_signals != 1:
             return False
     return True
@@ -266,18 +288,18 @@ def _find_parts(file: Path, roots: Sequence[Path]) -> tuple[str, ...]:
 
 
 def _name_apart(jobs: list[Job], roots: Sequence[Path], output: Path) -> list[Job]:
-    """Return jobs with names of their own: recordings of one name in several folders are named by their folders too.
+    """Return jobs with different names: recordings of the same name in several folders get their folders' names, too.
 
-    A recording that is in the account of an earlier batch keeps the name it has there, or it would be there twice
-    once another of its name has come.
+    A recording that is listed in jobs.csv keeps the name it has there. Otherwise it would be scored again under
+    another name as soon as a second recording of the same name is added.
 
     Raises
     ------
     SettingsError
-        If that does not tell two apart.
+        If two still have the same name.
     """
     from eegsleep.batch.jobs_file import name_file, read_rows
-    from eegsleep.recording.read import make_id
+    from eegsleep.recording.recording import make_id
 
     jobs = list({os.path.abspath(job.file): job for job in jobs}.values())  # noqa: PTH100 - `..` is to go, links stay
     n_of = Counter(job.night.casefold() for job in jobs)

@@ -1,8 +1,8 @@
-"""What a worker does around one night: a watch over it, a log that outlives it, and one row at the end.
+"""One night in a worker: a time limit, a log that survives the process, and one row of jobs.csv at the end.
 
-A night that crashes in native code or is killed takes its process along, and nobody is left to say why. So each
-night has a small log in `<output>/.jobs/`, written by `faulthandler`, whose watch runs without the interpreter:
-it also ends a night that hangs in native code.
+A crash in native code, or a kill, ends the whole process, which then cannot report a reason. So each night has a small
+log in `<output>/.jobs/`, written by `faulthandler`. Its timer does not need the interpreter, and also ends a night that
+hangs in native code.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 
     Work = Callable[[Job, Settings, Path], object]
 
-# What the column `error` calls ends that no exception tells.
+# Values of the column `error` for ends without an exception of their own.
 TIME_LIMIT, CRASHED, KILLED, FULL = "TimeLimitError", "NativeCrashError", "WorkerKilledError", "DiskFullError"
-# A process that a killed run left behind ends within seconds.
+# A process that a killed run left running ends within seconds.
 _ORPHAN_S = 120.0
-# Options of glibc's mallopt and where its own adaptation ends: arrays are kept for the next ones, not given back and
-# fetched again each time, which Dask asks for (MALLOC_TRIM_THRESHOLD_) and which makes a night take half as long again.
+# Options of glibc's mallopt, at the largest values of its own adaptation: freed arrays stay with the process and are
+# used again. Dask sets MALLOC_TRIM_THRESHOLD_ to give them back at once; a night then takes 1.5 times as long.
 _MALLOPT = {-3: 32 * 1024 * 1024, -1: 64 * 1024 * 1024}  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-# The watch and the log belong to the process; a worker of several threads takes its nights in turn.
+# The timer and the log belong to the process, so a worker with several threads takes one night at a time.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 class Order(NamedTuple):
-    """What holds for all nights of a run: where they go, how long one may take, who asked, with which versions."""
+    """The same for all nights of a run: output folder, time limit, id of the run, and versions of the packages."""
 
     output: Path
     time_limit_s: float
@@ -53,7 +53,7 @@ class Order(NamedTuple):
 
 
 class Death(NamedTuple):
-    """How a process ended that worked on a night, as far as its log tells."""
+    """How processes that worked on a night ended, according to the log of the night."""
 
     attempts: int
     kind: str
@@ -61,17 +61,17 @@ class Death(NamedTuple):
 
 
 def dask_setup(_: object) -> None:
-    """Leave an interrupt from the keyboard, which all processes of a terminal get, to the command; Dask calls this."""
+    """Ignore an interrupt from the keyboard: it reaches all processes, and the command handles it. Dask calls this."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def attempt(job: Job, settings: Settings, order: Order, work: Work) -> dict[str, Any]:
-    """Work out one night in a worker, whatever happens; return its row.
+    """Score one night in a worker, whatever happens, and return its row of jobs.csv.
 
     Raises
     ------
     EegSleepError
-        If the worker does not see the folder that the nights go to, or would count in another way.
+        If the worker does not see the output folder, or has other versions of the packages.
     """
     folder = order.output / JOBS_FOLDER
     if not folder.is_dir():
@@ -82,7 +82,7 @@ def attempt(job: Job, settings: Settings, order: Order, work: Work) -> dict[str,
         )
     if package_versions() != order.versions:
         raise EegSleepError("a worker has other versions than the command", remedy="install the same")
-    # what a night has to say is in its folder, and a worker has nobody to say it to
+    # warnings are stored with the night; a worker prints nothing
     if not (logger := logging.getLogger("eegsleep")).handlers:
         logger.addHandler(logging.NullHandler())
     for option, n_bytes in _MALLOPT.items():
@@ -95,11 +95,11 @@ def attempt(job: Job, settings: Settings, order: Order, work: Work) -> dict[str,
             with _watched(folder / f"{job.night}.log", order):
                 return attempt_here(job, settings, order, work)
         except OSError as error:
-            return fail_row(job, *_tell(error))
+            return fail_row(job, *_describe_error(error))
 
 
 def attempt_here(job: Job, settings: Settings, order: Order, work: Work) -> dict[str, Any]:
-    """Work out one night in this process, unless it is there by now, and return its row."""
+    """Score one night in this process, unless it is there by now, and return its row of jobs.csv."""
     from filelock import FileLock, Timeout
 
     from eegsleep.batch.freshness import is_fresh
@@ -108,17 +108,17 @@ def attempt_here(job: Job, settings: Settings, order: Order, work: Work) -> dict
     output = order.output
     row = {"night": job.night, "status": "done", "error": "", "reason": ""}
     try:
-        # a worker that a killed run left behind may still be writing this night
+        # a worker of a killed run may still be writing this night
         with FileLock(output / JOBS_FOLDER / f"{job.night}.lock", timeout=_ORPHAN_S):
             remove_leftovers(output, job.night)
-            if is_fresh(job, output, settings, order.versions):  # by a worker that died before it could say so
+            if is_fresh(job, output, settings, order.versions):  # by a worker that died before it returned the row
                 return row
             started_s = time.monotonic()
             try:
                 work(job, settings, output)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it costs this night alone
-                kind, reason = _tell(error)
-                # an account that is passed on should not tell where somebody keeps things
+            except Exception as error:  # noqa: BLE001 - any error fails this night only
+                kind, reason = _describe_error(error)
+                # jobs.csv may be shared: no absolute paths in it
                 for path in (job.file, output):
                     reason = reason.replace(str(path), path.name) if path.name else reason
                 row = fail_row(job, kind, reason)
@@ -126,7 +126,7 @@ def attempt_here(job: Job, settings: Settings, order: Order, work: Work) -> dict
     except Timeout:
         return fail_row(job, KILLED, "a process that an earlier run left behind still works on it; try again later.")
     except OSError as error:
-        return fail_row(job, *_tell(error))
+        return fail_row(job, *_describe_error(error))
     return row | {"seconds": seconds, "memory_mb": _free_memory()}
 
 
@@ -136,7 +136,7 @@ def fail_row(job: Job, kind: str, reason: str) -> dict[str, Any]:
 
 
 def read_death(order: Order, night: str) -> Death:
-    """Return what the log of a night says of the processes that began it in this run and did not end it."""
+    """Return how the processes ended that began a night in this run and did not finish it, as its log shows."""
     try:
         text = (order.output / JOBS_FOLDER / f"{night}.log").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -167,7 +167,7 @@ def read_death(order: Order, night: str) -> Death:
 
 @contextmanager
 def _watched(path: Path, order: Order) -> Iterator[None]:
-    """Write down that a night began, and how its process ended if it does not come back."""
+    """Log that a night began, set the time limit, and remove the log if the process survives the night."""
     with path.open("a", encoding="utf-8") as log:
         log.write(f"began {order.run}\n")
         log.flush()
@@ -186,8 +186,8 @@ def _watch(log: TextIO, time_limit_s: float) -> None:
     faulthandler.dump_traceback_later(time_limit_s, exit=True, file=log)
 
 
-def _tell(error: BaseException) -> tuple[str, str]:
-    """Return the kind of an error and what it says, in one line."""
+def _describe_error(error: BaseException) -> tuple[str, str]:
+    """Return the kind of an error and its message, in one line."""
     if is_full(error):
         return FULL, "the disk is full."
     if isinstance(error, EegSleepError):
@@ -199,11 +199,11 @@ def _tell(error: BaseException) -> tuple[str, str]:
     while at and at.tb_next:
         at = at.tb_next
     where = f" ({Path(at.tb_frame.f_code.co_filename).name}, line {at.tb_lineno})" if at else ""
-    return type(error).__name__, f"{said or 'no more is known'}{where}."
+    return type(error).__name__, f"{said or 'no message'}{where}."
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Return whether an error, or what led to it, is a disk without room."""
+    """Return whether an error, or one of its causes, is a full disk."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:
             return True
@@ -212,7 +212,7 @@ def is_full(error: BaseException | None) -> bool:
 
 
 def _free_memory() -> float:
-    """Give memory that is not used back to the system, and return what the process still has, in MB."""
+    """Give unused memory back to the system, and return the memory the process still has, in MB."""
     import psutil
 
     gc.collect()
@@ -221,7 +221,7 @@ def _free_memory() -> float:
 
 
 def _ask_glibc(name: str, *arguments: int) -> None:
-    """Call a function on memory that only glibc has; elsewhere, do nothing."""
+    """Call a memory function of glibc; with another C library, do nothing."""
     import ctypes
 
     with suppress(OSError, AttributeError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 import time
@@ -10,13 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eegsleep.cli.console import printable, say, show
+from eegsleep.cli.console import print_note, print_result, printable
 from eegsleep.cli.options import ScoringOptions
-from eegsleep.errors import SettingsError
+from eegsleep.file_names import JOBS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import pandas as pd
     from rich.console import Console
 
     from eegsleep.batch.cluster import Resources
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from eegsleep.config import Settings
     from eegsleep.workflows.score import Job
 
-logger = logging.getLogger(__name__)
-
-# Where nobody watches, a line of progress every so often is enough for a log.
-_SILENCE_S = 30.0
+# Without a terminal, a line of progress is written this often.
+_LINE_EVERY_S = 30.0
 
 
 def batch(
@@ -39,11 +37,11 @@ def batch(
     time_limit: float = 1800.0,
     options: ScoringOptions | None = None,
 ) -> int:
-    """Score many nights, each into its own folder; run it again to go on, or after anything has changed.
+    """Score many nights, each into its own folder; run it again to continue, or after anything has changed.
 
-    A night that is there as it would be made now is left alone. A night that fails costs no other. An expert's
-    stages beside a recording, named as the public data sets do, are kept with the night for `eegsleep agree`.
-    Exit code 0: all are there. 1: some failed, and jobs.csv says why. 2: nothing could be begun.
+    A night whose folder is up to date is left alone. A night that fails does not stop the others. An expert's
+    stages beside a recording, named as in the public data sets, are kept with the night for `eegsleep agree`.
+    Exit code 0: all nights are there. 1: some failed, and jobs.csv says why. 2: nothing could be started.
 
     Parameters
     ----------
@@ -55,7 +53,7 @@ def batch(
         folder of a data set, or here.
     workers
         How many nights at a time on this machine; by default as its cores and memory allow. With 0, one after the
-        other in this process, without a watch over time and memory.
+        other in this process, with no limit on time and memory.
     memory_limit
         Memory of one worker, such as 2GB; a night that needs more is stopped.
     scheduler
@@ -65,157 +63,128 @@ def batch(
     """
     from eegsleep.batch.cluster import Resources
     from eegsleep.batch.sources import find_jobs
-    from eegsleep.workflows.score import Job
+    from eegsleep.workflows.score import Job, check_job
 
     options = options or ScoringOptions()
     asked = Job(Path(), **options.for_job())
-    _check_asked(asked)
+    check_job(asked)
     settings = options.settings()
     jobs, folder, notes = find_jobs(sources, asked, output)
     for note in notes:
-        say(note)
-    return run_and_tell(jobs, folder, settings, Resources(workers, memory_limit, scheduler), time_limit)
+        print_note(note)
+    return score_jobs(jobs, folder, settings, Resources(workers, memory_limit, scheduler), time_limit)
 
 
-def run_and_tell(jobs: list[Job], folder: Path, settings: Settings, resources: Resources, time_limit_s: float) -> int:
-    """Work the nights out, show how far it is, sum up at the end, and return the exit code."""
+def score_jobs(jobs: list[Job], folder: Path, settings: Settings, resources: Resources, time_limit_s: float) -> int:
+    """Score the nights, show the progress, print the summary, and return the exit code."""
     from eegsleep.batch.gather import check_output
     from eegsleep.batch.run import run_batch
-    from eegsleep.batch.task import FULL
 
     check_output(folder)
     try:
-        with _interrupted_once(), show_standing() as tell:
-            table = run_batch(jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, tell=tell)
+        with _interrupt_once(), show_progress() as show_standing:
+            table = run_batch(
+                jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, on_progress=show_standing
+            )
     except KeyboardInterrupt:
-        say("eegsleep: interrupted; what is finished is kept, and the same command goes on from there.")
+        print_note("eegsleep: interrupted; what is finished is kept, and the same command continues from there.")
         return 130
+    return _sum_up(table, folder)
+
+
+def _sum_up(table: pd.DataFrame, folder: Path) -> int:
+    """Print how the nights ended, write the summary page, and return the exit code."""
+    from eegsleep.batch.gather import write_summary
+    from eegsleep.batch.task import FULL
+
     failed = table[table["status"] == "failed"]
     n_of = table["status"].value_counts()
-    counts = [f"{n_of.get(status, 0)} {status}" for status in ("done", "fresh", "failed") if n_of.get(status, 0)]
-    say(f"{len(table)} night{'s' if len(table) > 1 else ''}: {', '.join(counts)}.")
+    counts = [f"{n_of[status]} {status}" for status in ("done", "fresh", "failed") if status in n_of]
+    print_note(f"{len(table)} night{'s' if len(table) > 1 else ''}: {', '.join(counts)}.")
     if len(failed):
-        say(f"{folder / 'jobs.csv'} says why.")
+        print_note(f"{folder / JOBS_FILE} says why.")
     if (failed["error"] == FULL).any():
-        say("The disk is full. Make room and run the same command again; what is finished is kept.")
+        print_note("The disk is full. Make room and run the same command again; what is finished is kept.")
         return 1
-    page = _write_summary(folder)
+    page = write_summary(folder)
     if sys.stdout:
-        show([page])
+        print_result([page])
     return 1 if len(failed) else 0
 
 
-def _write_summary(folder: Path) -> Path:
-    from eegsleep.batch.gather import write_summary
-
-    logger.info("writing the summary")
-    return write_summary(folder)
-
-
-def _check_asked(asked: Job) -> None:
-    """Refuse before the first night what would fail in every one."""
-    from eegsleep.hypnograms.codings import check_coding
-    from eegsleep.recording.channels.presets import find_device
-    from eegsleep.recording.units import parse_unit
-
-    if asked.device:
-        find_device(asked.device)
-    for label, unit in asked.units:
-        if parse_unit(unit) is None:
-            raise SettingsError(f"there is no unit for {label!r}", found=repr(unit), allowed="V, mV, uV and nV")
-    for clock in (asked.lights_off, asked.lights_on):
-        _check_clock(clock)
-    check_coding(asked.coding)
-    if asked.calibration and not asked.calibration.is_file():
-        raise SettingsError(
-            "there is no such calibration", found=str(asked.calibration), remedy="`eegsleep calibrate` writes one"
-        )
-
-
-def _check_clock(clock: str | None) -> None:
-    from datetime import time
-
-    try:
-        time.fromisoformat(clock or "00:00")
-    except ValueError as error:
-        raise SettingsError("a clock time is not understood", found=clock or "", allowed="such as 23:15") from error
-
-
 @contextmanager
-def _interrupted_once() -> Iterator[None]:
-    """Let the first interrupt, of a keyboard, a queue or a terminal that goes, end the run, and pass over more of them.
-
-    The workers are being stopped then: who breaks that off has to wait for them all the same.
-    """
+def _interrupt_once() -> Iterator[None]:
+    """Let the first SIGINT, SIGTERM or SIGHUP end the run, and ignore further ones while workers shut down."""
     known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    names = [name for name in known if signal.getsignal(name) not in {signal.SIG_IGN, None}]
+    numbers = [number for number in known if signal.getsignal(number) not in {signal.SIG_IGN, None}]
 
     def interrupt(*_: object) -> None:
-        for name in names:
-            signal.signal(name, signal.SIG_IGN)
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {name: signal.signal(name, interrupt) for name in names}
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
-        for name, handler in before.items():
-            if signal.getsignal(name) is interrupt:  # else all that is left to do is to end
-                signal.signal(name, handler)
+        for number, handler in before.items():
+            if signal.getsignal(number) is interrupt:  # after an interrupt, the process only has to end
+                signal.signal(number, handler)
 
 
 @contextmanager
-def show_standing() -> Iterator[Callable[[Standing], None]]:
-    """Yield what is told how far a batch is: a bar on a terminal, a line every so often elsewhere."""
+def show_progress() -> Iterator[Callable[[Standing], None]]:
+    """Yield a function that shows how far a batch is: a bar on a terminal, a line every 30 s elsewhere."""
     from rich.console import Console
 
     console = Console(stderr=True)
     if console.is_terminal:
-        with _bar(console) as tell:
-            yield tell
+        with _show_bar(console) as show_standing:
+            yield show_standing
         return
-    started_s = said_s = time.monotonic()
+    started_s = shown_s = time.monotonic()
 
-    def tell(standing: Standing) -> None:
-        nonlocal started_s, said_s
+    def print_standing(standing: Standing) -> None:
+        nonlocal started_s, shown_s
         now_s = time.monotonic()
-        if standing.last is None:  # to look for fresh nights is no part of the rate
+        if standing.last is None:  # the search for fresh nights does not count towards the rate
             started_s = now_s
-        if standing.last and standing.last["status"] == "failed":
-            say(f"{standing.last['night']} failed: {standing.last['reason']}")
-        if standing.last is None or now_s - said_s >= _SILENCE_S:
-            said_s = now_s
-            say(describe_standing(standing, now_s - started_s))
+        if failure := _describe_failure(standing):
+            print_note(failure)
+        if standing.last is None or now_s - shown_s >= _LINE_EVERY_S:
+            shown_s = now_s
+            print_note(describe_standing(standing, now_s - started_s))
 
-    yield tell
+    yield print_standing
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[Callable[[Standing], None]]:
+def _show_bar(console: Console) -> Iterator[Callable[[Standing], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.text import Text
 
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=True,
-    ) as progress:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("looking for nights that are fresh", total=None)
         started_s = time.monotonic()
 
-        def tell(standing: Standing) -> None:
+        def update_bar(standing: Standing) -> None:
             nonlocal started_s
             if standing.last is None:
                 started_s = time.monotonic()
-            if standing.last and standing.last["status"] == "failed":
-                console.print(Text(printable(f"{standing.last['night']} failed: {standing.last['reason']}")))
+            if failure := _describe_failure(standing):
+                console.print(Text(printable(failure)))
             ended = standing.n_fresh + standing.n_done + standing.n_failed
-            said = describe_standing(standing, time.monotonic() - started_s)
-            progress.update(bar, description=said, completed=ended, total=standing.n_nights)
+            words = describe_standing(standing, time.monotonic() - started_s)
+            progress.update(bar, description=words, completed=ended, total=standing.n_nights)
 
-        yield tell
+        yield update_bar
+
+
+def _describe_failure(standing: Standing) -> str:
+    """Return why the last night failed, or nothing."""
+    last = standing.last
+    return f"{last['night']} failed: {last['reason']}" if last and last["status"] == "failed" else ""
 
 
 def describe_standing(standing: Standing, elapsed_s: float) -> str:

@@ -1,4 +1,4 @@
-"""What every command does on the terminal: lines for a reader, and progress while it works."""
+"""Output of all commands: lines, and on a terminal the step that is running."""
 
 from __future__ import annotations
 
@@ -17,18 +17,29 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def say(text: str) -> None:
-    """Write a line to stderr; if stderr is closed, the work goes on without it."""
+def print_note(text: str) -> None:
+    """Write a line to stderr, or nothing if stderr is closed."""
     if sys.stderr:
         with suppress(OSError, ValueError):
             sys.stderr.write(f"{printable(text)}\n")
             sys.stderr.flush()
 
 
-def show(lines: Iterable[object]) -> None:
+def print_result(lines: Iterable[object]) -> None:
     """Print the result of a command, a line each."""
     for line in lines:
         print(printable(str(line)))
+
+
+class _StepHandler(logging.Handler):
+    """Hands every message of level INFO and above to a function."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._show(record.getMessage())
 
 
 @contextmanager
@@ -42,16 +53,15 @@ def show_steps() -> Iterator[Callable[[str], None]]:
         return
     with console.status("starting") as status:
 
-        def tell(step: str) -> None:
+        def show_step(step: str) -> None:
             status.update(f"{step[0].upper()}{step[1:]} …")
 
-        handler = logging.Handler(logging.INFO)
-        handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]
+        handler = _StepHandler(show_step)
         logger = logging.getLogger("eegsleep")
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         try:
-            yield tell
+            yield show_step
         finally:
             logger.removeHandler(handler)
 
@@ -62,9 +72,9 @@ def with_steps(command: Callable[..., list[str] | tuple[list[str], int]]) -> Cal
     @wraps(command)
     def run(*arguments: object, **options: object) -> int:
         with show_steps():
-            said = command(*arguments, **options)
-        lines, code = said if isinstance(said, tuple) else (said, 0)
-        show(lines)
+            result = command(*arguments, **options)
+        lines, code = result if isinstance(result, tuple) else (result, 0)
+        print_result(lines)
         return code
 
     return run

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PHYSIONET = "https://physionet.org/files/"
-# So many failures are told one by one.
+# So many failures are shown one by one.
 _SHOWN = 5
 
 
@@ -30,7 +29,7 @@ def fetch(
     output: Path | None = None,
     list_records: Annotated[bool, Parameter(name="--list", negative="")] = False,
     about: Annotated[bool, Parameter(negative="")] = False,
-    base_url: Annotated[str, Parameter(name=["--base-url", "--mirror"])] = PHYSIONET,
+    base_url: Annotated[str | None, Parameter(name=["--base-url", "--mirror"])] = None,
     streams: int = 4,
     checksums: Literal["package", "server"] = "package",
 ) -> tuple[list[str], int]:
@@ -53,15 +52,15 @@ def fetch(
     about
         Show the card of the set: layout, channels, labels, known faults, licence, whom to cite; uses no network.
     base_url
-        Address of a mirror of PhysioNet's files, such as https://physionet-open.s3.amazonaws.com/.
+        Address of a mirror of PhysioNet's files, such as https://physionet-open.s3.amazonaws.com/; by default
+        PhysioNet itself.
     streams
         How many files are fetched at once, 1 to 8.
     checksums
-        Whose word counts on what the files hold: the package's, and the server's own list only for sets whose
-        checksums the package does not know; or the server's list in any case, for a mirror of other files.
+        What the files are checked against. package: the checksums in the package, or the server's own list where the
+        package has none. server: the server's list in any case, for a mirror of other files.
     """
-    from eegsleep.datasets.fetch import data_folder
-    from eegsleep.datasets.registry import DATASETS, find_dataset
+    from eegsleep.datasets.registry import DATASETS, data_folder, find_dataset
 
     if not dataset:
         if records or output or about:
@@ -72,7 +71,8 @@ def fetch(
         return _describe_card(dataset), 0
     if list_records:
         return _list_records(spec, words, folder), 0
-    return _fetch(spec, words, folder, {"base_url": base_url, "checksums": checksums}, streams)
+    options: FetchOptions = {"checksums": checksums, "streams": streams}
+    return _fetch(spec, words, folder, options | {"base_url": base_url} if base_url else options)
 
 
 def _split(records: list[str] | None) -> list[str]:
@@ -89,7 +89,7 @@ def _describe_card(dataset: str) -> list[str]:
 
 
 def _list_records(spec: DataSet, words: Sequence[str], folder: Path) -> list[str]:
-    from eegsleep.datasets.checksums import PACKAGE, list_files, tell_source
+    from eegsleep.datasets.checksums import PACKAGE, find_source, list_files
     from eegsleep.datasets.registry import select_records
 
     files = list_files(spec.name, folder)
@@ -105,7 +105,7 @@ def _list_records(spec: DataSet, words: Sequence[str], folder: Path) -> list[str
         nights.setdefault(file.record, []).append(file)
     lines = [_describe_record(record, own, folder) for record, own in nights.items()]
     n_there = sum(all((folder / file.name).is_file() for file in own) for own in nights.values())
-    is_packaged = tell_source(spec.name, folder) == PACKAGE
+    is_packaged = find_source(spec.name, folder) == PACKAGE
     known = "in the package" if is_packaged else "the server's, fetched with the first record"
     return [
         *lines,
@@ -125,36 +125,33 @@ def _describe_record(record: str, files: Sequence[DataFile], folder: Path) -> st
         " + ".join(file.name for file in files),
     ]
     if all(path.is_file() for path in there):
-        facts.append(f"here, {_tell_size(sum(path.stat().st_size for path in there))}")
+        facts.append(f"here, {_describe_size(sum(path.stat().st_size for path in there))}")
     return ", ".join(fact for fact in facts if fact)
 
 
-def _fetch(
-    spec: DataSet, words: Sequence[str], folder: Path, options: FetchOptions, streams: int
-) -> tuple[list[str], int]:
+def _fetch(spec: DataSet, words: Sequence[str], folder: Path, options: FetchOptions) -> tuple[list[str], int]:
     from eegsleep.datasets.physionet import FETCHERS
-    from eegsleep.datasets.transfer import Patience
 
     logger.info("fetching %s into %s", spec.name, folder)
-    report = FETCHERS[spec.name](words, folder, patience=Patience(streams=streams), **options)
+    report = FETCHERS[spec.name](words, folder, **options)
     n_there = len(report.fetched) + len(report.kept)
     if report.failed and not n_there:
-        raise _sum_up(report)
+        raise _make_one_error(report)
     lines = [
-        f"{spec.name}: {_count(len(report.fetched), 'file')} fetched ({_tell_size(report.n_bytes)}), "
+        f"{spec.name}: {_count(len(report.fetched), 'file')} fetched ({_describe_size(report.n_bytes)}), "
         f"{len(report.kept)} there already and whole, {len(report.failed)} missing."
     ]
-    lines += _tell_failures(report)
+    lines += _describe_failures(report)
     if not words:
         lines.append(
             f"This is {report.n_records} of {spec.n_records} records; name others with --records, or all ({spec.size})."
         )
-    lines += _tell_list(spec, report, options["checksums"]) + _tell_needs(spec)
+    lines += _describe_list(spec, report, options["checksums"]) + _describe_needs(spec)
     lines.append(f"Licence and whom to cite: eegsleep fetch {spec.name} --about")
     return [*lines, str(folder)], 1 if report.failed else 0
 
 
-def _sum_up(report: FetchReport) -> EegSleepError:
+def _make_one_error(report: FetchReport) -> EegSleepError:
     """Return one error for a fetch that brought nothing."""
     from eegsleep.datasets.transfer import UnreachableError
 
@@ -170,7 +167,7 @@ def _sum_up(report: FetchReport) -> EegSleepError:
     )
 
 
-def _tell_failures(report: FetchReport) -> list[str]:
+def _describe_failures(report: FetchReport) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for name, error in report.failed.items():
         reasons.setdefault(str(error), []).append(name)
@@ -183,7 +180,7 @@ def _tell_failures(report: FetchReport) -> list[str]:
     return lines
 
 
-def _tell_list(spec: DataSet, report: FetchReport, checksums: str) -> list[str]:
+def _describe_list(spec: DataSet, report: FetchReport, checksums: str) -> list[str]:
     """Return what must be known of the server's own list: that it was believed, and that it lacks records."""
     from eegsleep.datasets.checksums import SERVER, is_in_package
 
@@ -198,7 +195,7 @@ def _tell_list(spec: DataSet, report: FetchReport, checksums: str) -> list[str]:
     return lines
 
 
-def _tell_needs(spec: DataSet) -> list[str]:
+def _describe_needs(spec: DataSet) -> list[str]:
     from importlib.util import find_spec
 
     if "signals" not in spec.patterns or find_spec("wfdb"):
@@ -210,5 +207,5 @@ def _count(n: int, what: str) -> str:
     return f"{n} {what}{'' if n == 1 else 's'}"
 
 
-def _tell_size(n_bytes: int) -> str:
+def _describe_size(n_bytes: int) -> str:
     return f"{n_bytes / 1e6:.1f} MB" if n_bytes < 1e9 else f"{n_bytes / 1e9:.2f} GB"

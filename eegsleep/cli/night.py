@@ -6,7 +6,7 @@ from datetime import datetime  # noqa: TC003 - cyclopts reads the annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eegsleep.cli.console import printable, say, show, show_steps
+from eegsleep.cli.console import print_note, print_result, printable, show_steps
 from eegsleep.cli.options import Labels, ScoringOptions, parse_units
 from eegsleep.errors import SettingsError
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE
@@ -21,6 +21,7 @@ def score(
     output: Path = Path(NIGHTS_FOLDER),
     hypnogram: Path | None = None,
     reference: Path | None = None,
+    events: Path | None = None,
     start: datetime | None = None,
     options: ScoringOptions | None = None,
 ) -> None:
@@ -33,29 +34,32 @@ def score(
     output
         Folder in which the night folder is made.
     hypnogram
-        Stages to use in place of automatic ones: EDF+, CSV, XML or text of the common programs.
+        Stages to use in place of automatic ones: EDF+, CSV, XML or text of the common programs, or
+        hypnogram-edited.csv as this night's report saves it.
     reference
         An expert's hypnogram to keep beside ours, for `eegsleep agree`.
+    events
+        events-edited.csv as this night's report saves it: events that were rejected by hand are not counted.
     start
         Local time of the first sample, where the file's clock is wrong: 2026-01-31T23:15.
     """
     options = options or ScoringOptions()
-    with show_steps() as tell:
-        tell("loading libraries")
+    with show_steps() as show_step:
+        show_step("loading libraries")
         from eegsleep.workflows.score import Job, score_file
 
-        job = Job(file, hypnogram=hypnogram, reference=reference, start=start, **options.for_job())
+        job = Job(file, hypnogram=hypnogram, reference=reference, events=events, start=start, **options.for_job())
         night, folder = score_file(job, options.settings(), output)
-    say(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
+    print_note(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
     for warning in night.warnings:
-        say(f"Note: {warning}")
-    show([folder / REPORT_FILE])
+        print_note(f"Note: {warning}")
+    print_result([folder / REPORT_FILE])
 
 
 def calibrate(folder: Path, *, output: Path = Path("calibration.json")) -> None:
     """Learn one person's own thresholds from all their scored nights, conditions unknown.
 
-    Score the nights again with --calibration to count with them.
+    Score the nights again with --calibration to use them.
 
     Parameters
     ----------
@@ -64,16 +68,16 @@ def calibrate(folder: Path, *, output: Path = Path("calibration.json")) -> None:
     output
         Where the calibration is written.
     """
-    with show_steps() as tell:
-        tell("reading nights")
+    with show_steps() as show_step:
+        show_step("reading nights")
         from eegsleep.events.calibrate import calibrate_nights
         from eegsleep.events.calibration import save_calibration
 
         learned = calibrate_nights(folder)
         save_calibration(learned, output)
     limits = ", ".join(f"{label} {value:.3g} µV" for label, value in learned.sigma_amplitude_uv.items())
-    say(f"{learned.n_nights} nights; spindles from {limits}")
-    show([output])
+    print_note(f"{learned.n_nights} nights; spindles from {limits}")
+    print_result([output])
 
 
 def agree(
@@ -96,19 +100,19 @@ def agree(
     coding
         What integers in a hypnogram mean: rk, aasm, nsrr, ucddb and others.
     """
-    with show_steps() as tell:
-        tell("comparing stages")
-        from eegsleep.report.agreement_page import tell_left_out
+    with show_steps() as show_step:
+        show_step("comparing stages")
+        from eegsleep.report.agreement_page import describe_left_out
         from eegsleep.workflows.agree import agree_scorings
 
         agreement, left_out, page = agree_scorings(reference, observed, output=output, coding=coding)
     pooled = agreement.pooled.set_index(["measure", "pooling"])["value"]
     kappa, accuracy = pooled["kappa", "all epochs"], pooled["accuracy", "all epochs"]
     n = len(agreement.nights)
-    say(f"{n} night{'s' if n > 1 else ''}: kappa {kappa:.2f}, accuracy {100 * accuracy:.1f} %")
-    for sentence in tell_left_out(left_out):
-        say(f"Note: {sentence}")
-    show([page])
+    print_note(f"{n} night{'s' if n > 1 else ''}: kappa {kappa:.2f}, accuracy {100 * accuracy:.1f} %")
+    for sentence in describe_left_out(left_out):
+        print_note(f"Note: {sentence}")
+    print_result([page])
 
 
 def inspect(*files: Path, device: str | None = None, units: Labels = None, json: bool = False) -> int:
@@ -129,12 +133,12 @@ def inspect(*files: Path, device: str | None = None, units: Labels = None, json:
     """
     if not files:
         raise SettingsError("nothing to inspect", allowed="one or more files")
-    with show_steps() as tell:
+    with show_steps() as show_step:
         from eegsleep.recording.inspect import inspect_recording
 
         inspections = []
         for number, file in enumerate(files, start=1):
-            tell(f"inspecting {number} of {len(files)}")
+            show_step(f"inspecting {number} of {len(files)}")
             inspections.append(inspect_recording(file, device=device, units=parse_units(units)))
     if json:
         from eegsleep.provenance import encode_json
@@ -178,7 +182,7 @@ def anonymize(
 ) -> None:
     """Write a copy of an EDF or BDF without names, dates and free text; every sample stays as it is.
 
-    The EEG itself may still tell who slept, and so may the name you give the copy.
+    The EEG itself may still identify the sleeper, and so may the name you give the copy.
 
     Parameters
     ----------
@@ -195,5 +199,5 @@ def anonymize(
 
     day = date.date() if date else None
     for removed in anonymize_recording(file, output, keep_annotations=keep or (), shift_to=day):
-        say(removed)
-    show([output])
+        print_note(removed)
+    print_result([output])

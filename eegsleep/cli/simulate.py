@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from eegsleep.cli.console import show, show_steps
+from eegsleep.cli.console import print_result, show_steps
 from eegsleep.cli.options import Labels  # noqa: TC001 - cyclopts reads the annotations
-from eegsleep.cli.study import describe_comparison
 from eegsleep.errors import SettingsError
 
 
@@ -55,7 +56,9 @@ def simulate(
 
     if nights < 1:
         raise SettingsError("nothing to simulate", found=f"{nights} nights", allowed="1 and more")
-    asked = {
+    asked: dict[str, Any] = {
+        "duration_h": hours,
+        "rate_hz": rate_hz,
         "eeg": tuple(eeg) if eeg else None,
         "artefacts": tuple(artefacts) if artefacts else None,
         "fast_spindle_density_per_min": spindle_density,
@@ -63,16 +66,12 @@ def simulate(
         "delta_background": delta_background,
         "electrode_gain": gain,
     }
-    settings = SimulationSettings(
-        duration_h=hours,
-        rate_hz=rate_hz,
-        **{name: value for name, value in asked.items() if value is not None},
-    )
-    with show_steps() as tell:
+    settings = replace(SimulationSettings(), **{name: value for name, value in asked.items() if value is not None})
+    with show_steps() as show_step:
         for number in range(seed, seed + nights):
-            tell(f"simulating night {number - seed + 1} of {nights}")
+            show_step(f"simulating night {number - seed + 1} of {nights}")
             path = write_simulated_night(simulate_night(settings, number), folder, f"sim-{number:04d}")
-    show([path if nights == 1 else folder])
+    print_result([path if nights == 1 else folder])
 
 
 def demo(*, output: Path = Path("eegsleep-demo")) -> None:
@@ -83,10 +82,10 @@ def demo(*, output: Path = Path("eegsleep-demo")) -> None:
     output
         Folder for the study: recordings, night folders and reports.
     """
-    with show_steps() as tell:
-        tell("planning a study")
+    with show_steps() as show_step:
+        show_step("planning a study")
         from eegsleep.demo import run_demo
 
         planned, compared = run_demo(output)
-    show([planned.plan.sentences[0], *describe_comparison(compared)])
-    show([f"A simulated study of one sleeper, worked out. Open {compared.report.resolve()}"])
+    print_result([planned.plan.sentences[0], *compared.sentences])
+    print_result([f"A simulated study of one sleeper, worked out. Open {compared.report.resolve()}"])

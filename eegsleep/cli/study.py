@@ -1,22 +1,14 @@
-"""The commands of a study: init, plan, lock and compare; each returns the lines it has to say.
+"""The commands of a study: init, plan, lock and compare; each returns the lines to print.
 
 Nothing heavy is imported before a command runs. `eegsleep.cli.main` registers them.
 """
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
-from typing import TYPE_CHECKING
 
-from eegsleep.cli.console import say
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
-    from typing import Any
-
-    from eegsleep.workflows.study import ComparedStudy
+from eegsleep.cli.console import print_note
 
 
 def init(folder: Path, *, aim: str = "", recorded: bool = False) -> list[str]:
@@ -45,9 +37,9 @@ def _ask_aim() -> str:
     """Ask what the compound is for; an empty answer leaves the endpoints of the template."""
     from eegsleep.study.declared.aims import AIMS
 
-    say("What is the compound meant to do?")
+    print_note("What is the compound meant to do?")
     for name, aim in AIMS.items():
-        say(f"  {name}: {aim.words}")
+        print_note(f"  {name}: {aim.words}")
     return input("Its name, or Enter to leave that open: ").strip()
 
 
@@ -62,14 +54,14 @@ def plan(
     replace: bool = False,
     anyway: bool = False,
 ) -> list[str]:
-    """Draw the schedule of a study, seal its key, register its protocol, and say what the design can show.
+    """Draw the schedule of a study, seal its key, register its protocol, and describe what the design can show.
 
     Parameters
     ----------
     study
         The study file.
     nights
-        Nights scored earlier, whose spread the power is worked out from; by default the catalogue's.
+        Nights scored earlier, from whose spread the power is computed; by default from the catalogue's.
     key
         Where the sealed key is written; by default beside the folder of the study.
     active
@@ -77,7 +69,7 @@ def plan(
     passphrase
         Of the key, which is then encrypted; one is made and shown where the key lies in or beside the study.
     dry_run
-        Say what the design can show, and write nothing: a schedule is drawn once.
+        Describe what the design can show, and write nothing: a schedule is drawn once.
     replace
         Replace an earlier plan, or that of which the study file is a copy; only before any night is recorded.
     anyway
@@ -133,8 +125,7 @@ def lock(study: Path, *, nights: Path | None = None, again: bool = False) -> lis
     from eegsleep.workflows.study import lock_study
 
     locked = lock_study(study, nights=nights, again=again)
-    rows = locked.checks.itertuples(index=False)
-    return [*(f"{row.code:<3} {row.status:<4} {row.name}: {row.message}" for row in rows), str(locked.file)]
+    return [*locked.sentences, str(locked.file)]
 
 
 def compare(
@@ -163,7 +154,7 @@ def compare(
     from eegsleep.workflows.study import compare_study
 
     compared = compare_study(study, key=key, passphrase=passphrase, nights=nights, output=output)
-    return [*describe_comparison(compared), str(compared.report)]
+    return [*compared.sentences, str(compared.report)]
 
 
 def look(study: Path, *, nights: Path | None = None) -> list[str]:
@@ -195,24 +186,3 @@ def key(file: Path, *, passphrase: str = "") -> list[str]:
 
     codes, _ = read_key(file, passphrase)
     return [f"{code}: {role}" for code, role in sorted(codes.items())]
-
-
-def describe_comparison(compared: ComparedStudy) -> list[str]:
-    """Return what a comparison found: what changed since the lock, the primary endpoints, the families."""
-    markers, families = compared.comparison.markers, compared.comparison.families
-    lines = [f"Post hoc: {change.what} was {change.was}, is now {change.now}." for change in compared.changes]
-    lines += [step.sentence for step in compared.timeline if step.grade == "serious"]
-    endpoints = markers[["marker", "stage", "channel"]].agg("|".join, axis=1)
-    primary = markers[endpoints.isin(compared.study.primary)]
-    lines += [f"Primary endpoint: {_describe_difference(row)}" for row in primary.to_dict("records")]
-    return lines + [f"{row.family}  {row.verdict:<12} {row.sentence}" for row in families.itertuples(index=False)]
-
-
-def _describe_difference(row: Mapping[Hashable, Any]) -> str:
-    """Return what was found of one endpoint, with its numbers where there are any."""
-    if not math.isfinite(row["difference"]):
-        return row["sentence"]
-    found = f"{row['sentence']} Difference {row['difference']:+.3g} {row['unit']}".rstrip()
-    if math.isfinite(row["low"]):
-        found += f", 95 % interval {row['low']:.3g} to {row['high']:.3g}"
-    return found + (f", adjusted p {row['p_adjusted']:.2g}." if math.isfinite(row["p_adjusted"]) else ".")

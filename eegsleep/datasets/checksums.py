@@ -1,7 +1,7 @@
-"""Whose word counts on what a file should hold: the package's, or the list the server keeps beside its files.
+"""Which checksums a file is checked against: those in the package, or the list that the server keeps with its files.
 
-What the package knows does not change with the server, so it comes first. The server's list is taken where the
-package knows no checksums, or where it is asked for: a mirror of other files under the same names has no other.
+A change on the server does not change the checksums in the package, so they come first. The server's list is used where
+the package has none, or on request, for a mirror that holds other files under the same names.
 """
 
 from __future__ import annotations
@@ -34,19 +34,46 @@ def is_in_package(dataset: str) -> bool:
     return are_complete(read_registry(dataset))
 
 
-def tell_source(dataset: str, folder: Path) -> str:
-    """Return by whose checksums the files in a folder are judged, `package` or `server`."""
+def find_source(dataset: str, folder: Path) -> str:
+    """Return what the files in a folder are checked against, `package` or `server`.
+
+    Parameters
+    ----------
+    dataset : str
+    folder : Path
+
+    Returns
+    -------
+    str
+    """
     return PACKAGE if is_in_package(dataset) and not (folder / SUMS_FILE).is_file() else SERVER
 
 
 def list_files(dataset: str, folder: Path) -> list[DataFile]:
-    """Return what is known of a set's files without a network: from the list kept in the folder, or the package."""
+    """Return the files of a set with their checksums, from the list kept in the folder or from the package.
+
+    Parameters
+    ----------
+    dataset : str
+    folder : Path
+
+    Returns
+    -------
+    list of DataFile
+    """
     kept = folder / SUMS_FILE
     return _read_kept(find_dataset(dataset), kept) if kept.is_file() else read_registry(dataset)
 
 
 def check_source(dataset: str, folder: Path, asked: str) -> None:
-    """Refuse to judge the files of one folder now by the server's list and now by the package.
+    """Refuse to check the files of one folder against the server's list once and against the package another time.
+
+    Parameters
+    ----------
+    dataset : str
+    folder : Path
+    asked : str
+        `package` or `server`.
 
     Raises
     ------
@@ -55,7 +82,7 @@ def check_source(dataset: str, folder: Path, asked: str) -> None:
         files that were checked by the package where the server's are.
     """
     if asked not in {PACKAGE, SERVER}:
-        raise SettingsError("it is not known whose checksums are meant", found=asked, allowed=f"{PACKAGE} or {SERVER}")
+        raise SettingsError("there are no such checksums", found=asked, allowed=f"{PACKAGE} or {SERVER}")
     if not is_in_package(dataset):
         return
     has_list = (folder / SUMS_FILE).is_file()
@@ -67,13 +94,25 @@ def check_source(dataset: str, folder: Path, asked: str) -> None:
         )
     if asked == SERVER and not has_list and any((folder / file.name).is_file() for file in read_registry(dataset)):
         raise SettingsError(
-            f"{folder} holds files that go by the package's checksums, not by a server's own list",
+            f"{folder} holds files that were checked against the package's checksums, not against a server's own list",
             remedy="take another folder with --output",
         )
 
 
-def keep_list(spec: DataSet, folder: Path, fetch_text: Callable[[], str]) -> list[DataFile]:
-    """Return the set's own list of checksums: the one kept beside the data, else the server's, which is kept."""
+def read_or_fetch_list(spec: DataSet, folder: Path, fetch_text: Callable[[], str]) -> list[DataFile]:
+    """Return the set's own list of checksums: the one kept beside the data, else the server's, which is kept.
+
+    Parameters
+    ----------
+    spec : DataSet
+    folder : Path
+    fetch_text : callable
+        Returns the text of the server's list.
+
+    Returns
+    -------
+    list of DataFile
+    """
     kept = folder / SUMS_FILE
     if kept.is_file():
         return _read_kept(spec, kept)

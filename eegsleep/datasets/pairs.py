@@ -1,4 +1,4 @@
-"""Which expert's scoring lies beside a recording, by the naming rules of the public sets."""
+"""Find the expert's scoring beside a recording, by the naming rules of the public sets."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from eegsleep.errors import RecordingError
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Name of the recording, pattern of its scoring, and what integers in it mean. `{}` is the recording's own part:
-# in Sleep-EDF the letters behind SC4001 name the recorder in one file and the scorer in the other.
+# Name of the recording, pattern of its scoring, and the coding of integers in it. `{}` is the part in parentheses:
+# in Sleep-EDF the letters after SC4001 name the recorder in one file and the scorer in the other.
 _RULES: tuple[tuple[str, str, str | None], ...] = (
     (r"(S[CT]\d{4})\w\d-PSG\.edf", r"{}\w{{2}}-Hypnogram\.edf", None),
     (r"(SN\d{3})\.edf", r"{}_sleepscoring\.edf", None),
@@ -25,7 +25,7 @@ _RULES: tuple[tuple[str, str, str | None], ...] = (
 def find_expert(recording: Path) -> tuple[Path, str | None] | None:
     """Return the expert's scoring that lies beside a recording, with the coding of its integers, or None.
 
-    Known are the names of Sleep-EDF (`SC4001E0-PSG.edf`, `SC4001EC-Hypnogram.edf`), HMC (`SN001.edf`,
+    It knows the names of Sleep-EDF (`SC4001E0-PSG.edf`, `SC4001EC-Hypnogram.edf`), HMC (`SN001.edf`,
     `SN001_sleepscoring.edf`), CAP (`n1.edf`, `n1.txt`), UCDDB (`ucddb002.rec`, `ucddb002_stage.txt`), SLPDB
     (`slp01a.hea`, `slp01a.st`) and CinC 2018 (`tr03-0005.hea`, `tr03-0005.arousal`).
 

@@ -1,8 +1,8 @@
-"""The public sleep sets of PhysioNet: a function fetches each, and its docstring is the set's data card.
+"""The public sleep sets of PhysioNet: one function fetches each, and its docstring is the set's data card.
 
-`list_nights` says which nights of a set lie whole in a folder, with their expert scoring and what is known of
-the sleeper. What a card calls the stages is what the expert's file says; eegsleep reads S3 and S4 as N3, and
-movement and unknown as unscored, never as wake.
+`list_nights` lists the nights of a set that are whole in a folder, with the expert's scoring and what the set tells
+about the sleeper. A card names the stages as the expert's file does; eegsleep reads S3 and S4 as N3, and movement and
+unknown as unscored, never as wake.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from eegsleep.datasets.checksums import list_files, tell_source
-from eegsleep.datasets.fetch import FetchOptions, FetchReport, data_folder, fetch_files
-from eegsleep.datasets.registry import find_dataset
+from eegsleep.datasets.checksums import find_source, list_files
+from eegsleep.datasets.fetch import FetchOptions, FetchReport, fetch_files
+from eegsleep.datasets.registry import data_folder, find_dataset
 from eegsleep.datasets.verified import find_whole
 
 if TYPE_CHECKING:
@@ -22,11 +22,29 @@ if TYPE_CHECKING:
 
 
 class DatasetNight(NamedTuple):
-    """One night of a public set that lies whole in a folder.
+    """One night of a public set that is whole in a folder; an empty text or None where something is not known.
 
-    `condition` is what was taken or what the sleeper suffers from, `device` a preset's name or empty, `coding`
-    what integers in the scoring mean; lights are clock times; what is not known is empty or None. `checked_by` is
-    `package` or `server`: by whose checksums the file is what it should be.
+    Attributes
+    ----------
+    id, subject : str
+    night : int
+        Number of the night of the subject, from 1.
+    condition : str
+        What was taken, or the diagnosis.
+    file : Path
+        The recording.
+    scoring : Path or None
+        The expert's stages.
+    coding : str or None
+        Meaning of integers in the scoring, a name in `CODINGS`.
+    device : str
+        Name of a device preset.
+    lights_off, lights_on : str
+        Clock times.
+    age, sex : str
+        Age in years.
+    checked_by : str
+        `package` or `server`: the checksums that the file was checked against.
     """
 
     id: str
@@ -61,13 +79,13 @@ def list_nights(
     Returns
     -------
     list of DatasetNight
-        In the order of the set. A night whose recording is missing or has not its checksum is left out; one
-        whose scoring is has None for it.
+        In the order of the set. A night whose recording is missing or has a wrong checksum is left out; where only
+        the scoring is, it is None.
     """
     spec = find_dataset(dataset)
     folder = Path(folder) if folder else data_folder(dataset)
     files = list(registry) if registry is not None else list_files(dataset, folder)
-    whole, source = find_whole(folder, files), tell_source(dataset, folder)
+    whole, source = find_whole(folder, files), find_source(dataset, folder)
     scorings = {file.record: file for file in files if file.kind == "hypnogram" and file.name in whole}
     has_signals = {file.record for file in files if file.kind == "signals" and file.name not in whole}
     nights = []
@@ -138,7 +156,7 @@ def fetch_sleep_edf_st(
     Labels: EDF+ annotations after Rechtschaffen and Kales: Sleep stage W, 1, 2, 3, 4, R and ?, Movement time.
 
     Known faults: some hypnograms have gaps, which count as unscored. MNE's own fetcher brings only the placebo
-    nights. Who trains on this set must not test on it.
+    nights. A model that was trained on this set must not be tested on it.
 
     Checksums: SHA-1 of every file, in the package. A mirror of other files is only taken with --checksums server.
 

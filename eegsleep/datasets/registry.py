@@ -1,18 +1,19 @@
-"""What the package knows of each public data set without a network: files, nights, checksums.
+"""The public data sets as the package knows them, without a network: files, nights, checksums.
 
-One row of a registry is one file. Where a set's checksums are known they are in the package; where they are
-not, the set's own `SHA256SUMS.txt` is the list, which guards against a broken transfer but not against a
-changed server.
+One row of a registry is one file. Some sets have their checksums in the package. For the others, the set's own
+`SHA256SUMS.txt` is used, which finds a broken transfer but not a file that was changed on the server.
 """
 
 from __future__ import annotations
 
 import csv
+import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import SettingsError, TableError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 SUMS_FILE = "SHA256SUMS.txt"
 ALL = "all"
+FOLDER_VARIABLE = "EEGSLEEP_DATA"
+_DEFAULT_FOLDER = "eegsleep-data"
 _KINDS = ("psg", "hypnogram", "signals")
 
 
@@ -29,9 +32,19 @@ _KINDS = ("psg", "hypnogram", "signals")
 class DataFile:
     """One file of a data set, and the night it belongs to.
 
-    `name` is its path below the set's folder. `kind` is psg, hypnogram or signals (what a header file points
-    to). `digest` is hexadecimal, by `algorithm`, and empty where the package does not know it. `lights_off`
-    is a clock time; `age` (years), `sex`, `condition` and `lights_off` are empty where the set does not say.
+    Attributes
+    ----------
+    name : str
+        Path below the folder of the set.
+    record, subject : str
+    night : int
+        Number of the night of the subject, from 1.
+    kind : str
+        `psg`, `hypnogram`, or `signals`: a file that a header file points to.
+    condition, age, sex, lights_off : str
+        Age in years, lights off as a clock time; empty where the set does not give them.
+    algorithm, digest : str
+        The checksum in hexadecimal digits, and how it is made; empty where it is not known.
     """
 
     name: str
@@ -49,12 +62,25 @@ class DataFile:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A public data set: where it lies on the server, which of its files are fetched, what it is.
+    """A public data set: its place on the server, which of its files are fetched, and how they are read.
 
-    `project` and `subfolder` are the path below the server's base address; `patterns` tells the kind of a file
-    by its name below the subfolder, whose group `record` is the record; it is empty where the package knows every
-    file with its checksum. `starter` are the records fetched when
-    none are named. `device` is the preset its recordings are read with and `coding` what its integers mean.
+    Attributes
+    ----------
+    name, title : str
+    project, subfolder : str
+        Path below the base address of the server.
+    patterns : dict of str to str
+        For each kind of file a pattern of its name below the subfolder, with the record as group `record`; empty where
+        the package lists every file with its checksum.
+    starter : tuple of str
+        The records that are fetched by default.
+    size : str
+        In words.
+    n_records : int
+    device : str
+        Preset with which its recordings are read; empty for none.
+    coding : str
+        Meaning of integers in its hypnograms, a name in `CODINGS`; empty for none.
     """
 
     name: str
@@ -70,7 +96,7 @@ class DataSet:
 
     @property
     def extent(self) -> str:
-        """How many records there are, and what is known of their size."""
+        """The number of records and their size, in words."""
         return f"{self.n_records} records, {self.size}"
 
 
@@ -166,28 +192,75 @@ DATASETS: dict[str, DataSet] = {dataset.name: dataset for dataset in _SETS}
 
 
 def find_dataset(name: str) -> DataSet:
-    """Return a data set by its name, or say which there are."""
+    """Return a data set by its name.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    DataSet
+
+    Raises
+    ------
+    SettingsError
+        If there is no such data set.
+    """
     if name not in DATASETS:
         raise SettingsError(f"there is no data set {name!r}", allowed=", ".join(DATASETS))
     return DATASETS[name]
 
 
+def data_folder(dataset: str) -> Path:
+    """Return where a set is kept by default: below the folder that EEGSLEEP_DATA names, or below eegsleep-data here.
+
+    Parameters
+    ----------
+    dataset : str
+
+    Returns
+    -------
+    Path
+    """
+    return Path(os.environ.get(FOLDER_VARIABLE) or _DEFAULT_FOLDER).expanduser() / find_dataset(dataset).name
+
+
 def read_registry(name: str) -> list[DataFile]:
-    """Return what the package knows of the files of a set; empty where only the server knows their names."""
+    """Return the files of a set that the package lists; none where only the server has their names.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    list of DataFile
+    """
     packaged = resources.files(__package__) / "registries" / f"{find_dataset(name).name}.csv"
     if not packaged.is_file():
         return []
     rows = csv.DictReader(packaged.read_text(encoding="utf-8").splitlines())
-    return [DataFile(**{**row, "night": int(row["night"])}) for row in rows]
+    return [DataFile(night=int(row.pop("night")), **row) for row in rows]
 
 
 def read_sums(dataset: DataSet, text: str) -> list[DataFile]:
     """Return the files of a set with the checksums that its `SHA256SUMS.txt` gives.
 
+    Parameters
+    ----------
+    dataset : DataSet
+    text : str
+        The content of the list.
+
+    Returns
+    -------
+    list of DataFile
+
     Raises
     ------
     TableError
-        If a line is no checksum, a name leads out of the folder, or no file of the set is listed.
+        If a line is not a checksum, a name leads out of the folder, or no file of the set is listed.
     """
     known = {file.name: file for file in read_registry(dataset.name)}
     files: dict[str, DataFile] = {}  # a name that is listed twice is one file, and its last line counts
@@ -197,7 +270,7 @@ def read_sums(dataset: DataSet, text: str) -> list[DataFile]:
         row = re.fullmatch(r"([0-9a-fA-F]{64}) [ *]?(\S.*)", line.rstrip())
         if row is None:
             raise TableError(
-                f"{SUMS_FILE} of {dataset.name} holds a line that is no checksum",
+                f"{SUMS_FILE} of {dataset.name} holds a line that is not a checksum",
                 found=line[:80],
                 remedy="delete it if it is in the folder, then fetch again",
             )
@@ -207,7 +280,7 @@ def read_sums(dataset: DataSet, text: str) -> list[DataFile]:
             continue
         file = _describe(dataset, name.removeprefix(dataset.subfolder), known)
         if file is not None:
-            files[file.name] = DataFile(**{**vars(file), "algorithm": "sha256", "digest": row[1].lower()})
+            files[file.name] = replace(file, algorithm="sha256", digest=row[1].lower())
     if not files:
         raise TableError(
             f"{SUMS_FILE} of {dataset.name} lists none of its recordings",
@@ -219,7 +292,13 @@ def read_sums(dataset: DataSet, text: str) -> list[DataFile]:
 
 
 def check_name(name: str) -> None:
-    """Refuse a file name that leads out of the folder it is to lie in."""
+    """Refuse a file name that leads out of its folder.
+
+    Raises
+    ------
+    TableError
+        If it does.
+    """
     if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/") or not name.isprintable():
         raise TableError(
             "a list of files names one outside its folder",
@@ -238,7 +317,7 @@ def _describe(dataset: DataSet, name: str, known: dict[str, DataFile]) -> DataFi
     return None
 
 
-def select_records(files: Sequence[DataFile], asked: Sequence[str], dataset: str = "") -> list[DataFile]:
+def select_records(files: Sequence[DataFile], asked: Sequence[str], dataset: str) -> list[DataFile]:
     """Return the files of the records that were asked for, in the order of the list.
 
     Parameters
@@ -247,18 +326,24 @@ def select_records(files: Sequence[DataFile], asked: Sequence[str], dataset: str
     asked : sequence of str
         Records (SC4001E0), the same without their recorder's letters (SC4001), subjects (SC400), patterns of
         these (`ST7*`), or `all`; case does not matter.
+    dataset : str
+        Name of the list in an error.
+
+    Returns
+    -------
+    list of DataFile
 
     Raises
     ------
     SettingsError
-        If one of them is no record of the set.
+        If one of them is not a record of the set.
     """
     chosen = set()
     for word in asked:
         found = {file.record for file in files if word.lower() == ALL or _is_meant(word, file)}
         if not found:
             raise SettingsError(
-                f"{dataset or 'the set'} has no record {word!r}",
+                f"{dataset} has no record {word!r}",
                 allowed=_suggest(word, files),
                 remedy="see the records with --list",
             )

@@ -1,7 +1,7 @@
-"""Which files of a data set lie whole in a folder: their checksums, worked out once and remembered.
+"""Which files of a data set in a folder have their checksum, with the results remembered.
 
-Hashing a set of forty gigabytes takes minutes, so the folder keeps a list of what was found whole, with size
-and time of change. A file whose size or time differs from the list is hashed again.
+Hashing a set of forty gigabytes takes minutes, so the folder keeps a list of files that were found whole, with their
+size and time of change. A file whose size or time differs from the list is hashed again.
 """
 
 from __future__ import annotations
@@ -26,6 +26,15 @@ def find_whole(folder: Path, files: Iterable[DataFile]) -> set[str]:
     """Return the names of the files that lie in the folder and have their checksum.
 
     A file whose checksum is not known counts if it is there.
+
+    Parameters
+    ----------
+    folder : Path
+    files : iterable of DataFile
+
+    Returns
+    -------
+    set of str
     """
     ledger = _read_ledger(folder)
     before, whole = dict(ledger), set()
@@ -60,11 +69,11 @@ def _describe(path: Path, file: DataFile) -> list:
 def _read_ledger(folder: Path) -> dict[str, list]:
     try:
         ledger = json.loads((folder / LEDGER_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none yet, or not ours: everything is hashed again
+    except (OSError, ValueError):  # no list yet, or a damaged one: everything is hashed again
         return {}
     return ledger if isinstance(ledger, dict) else {}
 
 
 def _write_ledger(folder: Path, ledger: dict[str, list]) -> None:
-    with suppress(OSError):  # a folder nobody may write to is only hashed again next time
+    with suppress(OSError):  # in a folder without write permission, files are hashed again next time
         write_file(folder / LEDGER_FILE, encode_json(ledger))

@@ -1,7 +1,7 @@
-"""What the detectors would have found: events of known size, planted into the night's own sleep.
+"""Audit of the detectors: how many of the events planted into the night's own sleep are found.
 
-A density compares two nights only if the detector sees equally well in both. A deeper background, a
-worse electrode or a noisy hour may hide events that are there; the audit says how many, night by night.
+Densities of two nights can be compared only if the detector finds events equally well in both. A larger
+background, a worse electrode or a noisy hour may hide events. The audit measures how many are missed in each night.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.quality import usable_epochs
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_S, NREM, values_at
 from eegsleep.tables import AUDIT, check_table, empty_table
 
 if TYPE_CHECKING:
@@ -24,16 +24,29 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+LEAST_RECALL = 0.2
+
 
 @dataclass(frozen=True)
 class AuditSettings:
     """What is planted, where, and what counts as found.
 
-    Amplitudes span small to large events of adults at a central electrode, peak to peak: spindles in sigma
-    (Purcell et al. 2017, doi:10.1038/ncomms15930), slow oscillations (Massimini et al. 2004,
-    doi:10.1523/JNEUROSCI.1318-04.2004). `spacing_s` keeps one planted event from helping or hiding another,
-    and `clearance_s` all of them away from what the detector found without them. A planted event is found
-    if a detected one peaks within `tolerance_s` of it.
+    Parameters
+    ----------
+    spindle_amplitudes_uv, slow_oscillation_amplitudes_uv : tuple of float
+        Planted amplitudes from peak to peak, from small to large events of adults at a central electrode: spindles
+        in sigma (Purcell et al. 2017, doi:10.1038/ncomms15930), slow oscillations (Massimini et al. 2004,
+        doi:10.1523/JNEUROSCI.1318-04.2004).
+    spacing_s : float
+        Distance of planted events, so that one neither helps nor hides another.
+    clearance_s : float
+        Least distance from every event that was detected without planting.
+    tolerance_s : float
+        A planted event is found if a detected one peaks within this of it.
+    max_per_cell : int
+        Most events planted for one channel, kind, stage and amplitude.
+    seed : int
+        Of the draw of places, frequencies and durations.
     """
 
     spindle_amplitudes_uv: tuple[float, ...] = (15.0, 20.0, 30.0, 40.0)
@@ -46,7 +59,7 @@ class AuditSettings:
 
 
 class _Kind(NamedTuple):
-    """One kind of event: how it is made, and which columns of its table tell where and how large it is."""
+    """One kind of event: how it is made, and the columns of its table that hold time of the peak and size."""
 
     name: str
     peak: str
@@ -71,7 +84,7 @@ def audit_events(
     stages, quality : pandas.DataFrame
         Tables `HYPNOGRAM` and `QUALITY` of that recording.
     spindles, slow_oscillations : pandas.DataFrame
-        What was found without planting; nothing is planted on top of it.
+        Tables `SPINDLES` and `SLOW_OSCILLATIONS` of the night; nothing is planted near these events.
     detect : pair of callable
         The detectors of spindles and of slow oscillations, with the settings of the night; each takes a
         recording and returns its table.
@@ -85,9 +98,9 @@ def audit_events(
 
     Notes
     -----
-    Both kinds are planted in one copy of the signals, at places of their own, so that the audit costs one
-    more run of both detectors. `chance_percent` is how often a place drawn without regard to native events
-    would count as found with nothing planted there: the recall of a detector that saw nothing of it.
+    Both kinds are planted in one copy of the signals, each at its own places, so that the audit takes one
+    more run of both detectors. `chance_percent` is how often a random moment of the stage would count as found with
+    nothing planted there, because a native event lies near it.
     """
     settings = settings or AuditSettings()
     logger.info("auditing the detectors with planted events")
@@ -108,10 +121,25 @@ def audit_events(
 
 
 def make_spindle(ptp_uv: float, frequency_hz: float, duration_s: float) -> np.ndarray:
-    """Return a spindle at the analysis rate that waxes and wanes and slows by 0.6 Hz a second.
+    """Return a spindle at the analysis rate, with a Gaussian envelope, that slows by 0.6 Hz a second.
 
-    Its shape is that of the literature in the simplest form that has it: a Gaussian envelope
-    (Andrillon et al. 2011, doi:10.1523/JNEUROSCI.2604-11.2011, for the slowing).
+    Parameters
+    ----------
+    ptp_uv : float
+        Amplitude from peak to peak in the middle.
+    frequency_hz : float
+        Frequency in the middle.
+    duration_s : float
+        Four standard deviations of the envelope.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_samples,)
+        In µV, `2 * duration_s` long.
+
+    References
+    ----------
+    Andrillon et al. 2011, doi:10.1523/JNEUROSCI.2604-11.2011, for the slowing.
     """
     t = np.arange(-duration_s, duration_s, 1 / ANALYSIS_RATE_HZ)
     envelope = np.exp(-0.5 * (t / (duration_s / 4)) ** 2)
@@ -119,7 +147,19 @@ def make_spindle(ptp_uv: float, frequency_hz: float, duration_s: float) -> np.nd
 
 
 def make_slow_oscillation(ptp_uv: float, frequency_hz: float, _: float = 0.0) -> np.ndarray:
-    """Return a slow oscillation at the analysis rate: a negative half wave, then a positive one of its size."""
+    """Return a slow oscillation at the analysis rate: a negative half wave, then a positive one of the same size.
+
+    Parameters
+    ----------
+    ptp_uv : float
+        Amplitude from peak to peak.
+    frequency_hz : float
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_samples,)
+        In µV, two periods long; the crossing from negative to positive is in the middle.
+    """
     period_s = 1 / frequency_hz
     t = np.arange(-period_s, period_s, 1 / ANALYSIS_RATE_HZ)
     wave = -np.sin(2 * np.pi * frequency_hz * (t + period_s / 2)) * np.exp(-0.5 * (t / (0.35 * period_s)) ** 2)
@@ -130,9 +170,11 @@ _KINDS = (
     _Kind("spindle", "peak_s", "amplitude_uv", make_spindle),
     _Kind("slow_oscillation", "neg_peak_s", "ptp_uv", make_slow_oscillation),
 )
-# What is planted is as long and as fast as healthy adults' events are, spread a little.
+# Mean and standard deviation of the planted frequencies and durations, as of healthy adults' events.
 _FREQUENCY_HZ = {"spindle": (13.3, 0.5), "slow_oscillation": (0.85, 0.08)}
 _DURATION_S = (0.9, 0.15)
+# No event is planted nearer than this to the border of an epoch.
+_MARGIN_S = 2.0
 
 
 def _native(spindles: pd.DataFrame, waves: pd.DataFrame, label: str) -> np.ndarray:
@@ -145,10 +187,10 @@ def _native(spindles: pd.DataFrame, waves: pd.DataFrame, label: str) -> np.ndarr
 def _plan(
     label: str, stages: pd.DataFrame, usable: np.ndarray, native: np.ndarray, settings: AuditSettings
 ) -> pd.DataFrame:
-    """Return what is planted where on one channel: kind, stage, centre, amplitude, frequency, duration."""
+    """Return the events to plant on one channel: kind, stage, centre, amplitude, frequency, duration."""
     rng = np.random.default_rng([settings.seed, *label.encode()])
     rows = []
-    for stage in ("N2", "N3"):
+    for stage in NREM:
         places = _free_places(stages, usable, stage, native, settings)
         rng.shuffle(places)
         cells = [("spindle", a) for a in settings.spindle_amplitudes_uv]
@@ -167,8 +209,9 @@ def _free_places(
 ) -> np.ndarray:
     """Return times in usable epochs of a stage, spaced, and away from every native event."""
     inside = usable & (stages["stage"] == stage).to_numpy()
-    grid = np.arange(settings.spacing_s / 2, len(stages) * 30.0, settings.spacing_s)
-    grid = grid[inside[(grid // 30).astype(int)] & (grid % 30 > 2) & (grid % 30 < 28)]
+    grid = np.arange(settings.spacing_s / 2, len(stages) * EPOCH_S, settings.spacing_s)
+    since_s = grid % EPOCH_S
+    grid = grid[values_at(inside, grid) & (since_s > _MARGIN_S) & (since_s < EPOCH_S - _MARGIN_S)]
     if not len(native) or not len(grid):
         return grid
     onsets, ends = np.sort(native[:, 0]), np.maximum.accumulate(native[np.argsort(native[:, 0]), 1])
@@ -238,7 +281,7 @@ def _match(
 def _chance_percent(
     native: pd.DataFrame, channel: str, stage: str, plan: pd.DataFrame, kind: _Kind, settings: AuditSettings
 ) -> float:
-    """Return how often a random moment of the stage has a native event near."""
+    """Return the share of random moments of the stage that have a native event near, in percent."""
     rng = np.random.default_rng(settings.seed)
     first = plan.loc[(plan["channel"] == channel) & (plan["stage"] == stage), "centre_s"].to_numpy()
     moments = rng.choice(first, 500) + rng.uniform(-settings.spacing_s / 2, settings.spacing_s / 2, 500)
@@ -247,17 +290,17 @@ def _chance_percent(
 
 
 def wilson_interval(n_found: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
+    """Return the limits of the 95 % interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
     from scipy.stats import binomtest
 
     found = binomtest(n_found, n).proportion_ci(method="wilson")
     return float(found.low), float(found.high)
 
 
-def correct_for_recall(amplitudes_uv: np.ndarray, audit: pd.DataFrame, least_recall: float = 0.2) -> float:
-    """Return how many events there would be if none had been missed.
+def correct_for_recall(amplitudes_uv: np.ndarray, audit: pd.DataFrame) -> float:
+    """Estimate how many events there would be if none had been missed.
 
-    Each event counts for one over the recall of events of its size, as far as the audit knows it.
+    Each event counts as 1 / recall, the recall being that of planted events of its size.
 
     Parameters
     ----------
@@ -265,11 +308,15 @@ def correct_for_recall(amplitudes_uv: np.ndarray, audit: pd.DataFrame, least_rec
         Sizes of the events found, in the measure that was planted.
     audit : pandas.DataFrame
         Rows of table `AUDIT` of that kind, channel and stage.
-    least_recall : float
-        Below this an event stands for more than the audit can vouch for; it then counts with this.
+
+    Returns
+    -------
+    float
+        NaN where nothing was planted. A recall below `LEAST_RECALL` counts as `LEAST_RECALL`: the audit is not
+        exact enough for one event to stand for more.
     """
     known = audit[audit["n_planted"] > 0].sort_values("planted_uv")
     if known.empty:
         return float("nan")
     recall = np.interp(amplitudes_uv, known["planted_uv"], known["recall"])
-    return float((1 / np.maximum(recall, least_recall)).sum())
+    return float((1 / np.maximum(recall, LEAST_RECALL)).sum())

@@ -1,4 +1,4 @@
-"""The average waveform around events, for the eye: a detector that finds noise shows it here."""
+"""The average waveform around events, for the report: it shows whether a detector finds events or noise."""
 
 from __future__ import annotations
 
@@ -18,10 +18,18 @@ HALF_WIDTH_S = 1.5
 def average_events(recording: Recording, spindles: pd.DataFrame, slow_oscillations: pd.DataFrame) -> pd.DataFrame:
     """Average the signal around spindles (at their largest trough) and slow oscillations (negative peak).
 
+    Parameters
+    ----------
+    recording : Recording
+    spindles, slow_oscillations : pandas.DataFrame
+        Tables `SPINDLES` and `SLOW_OSCILLATIONS` of that recording.
+
     Returns
     -------
     pandas.DataFrame
-        Columns kind, channel, time_s, mean_uv, sem_uv, n; no row for a kind without two events.
+        One row a kind, channel and time within `HALF_WIDTH_S` of the event. Columns: `kind` (fast spindle, slow
+        spindle, slow oscillation), `channel`, `time_s` from the trough, `mean_uv` and its standard error `sem_uv`
+        over the `n` events, each without its own mean. No row for a kind without two events.
     """
     frames = []
     for label in recording.derivations:
@@ -45,7 +53,7 @@ def _troughs(signal: np.ndarray, peaks: np.ndarray) -> np.ndarray:
         return peaks
     reach = np.arange(-5, 6)
     around = np.clip(peaks[:, None] + reach, 0, signal.size - 1)
-    # the difference to a 0.15 s mean takes out the slow wave the spindle rides on
+    # subtracting a mean over 0.15 s takes out the slow wave under the spindle
     smooth = np.convolve(signal, np.full(15, 1 / 15), mode="same")
     return peaks + reach[(signal - smooth)[around].argmin(axis=1)]
 

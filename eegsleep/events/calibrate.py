@@ -1,8 +1,8 @@
-"""One person's own thresholds, learnt from all their nights."""
+"""Learn one person's own thresholds from all their nights."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,40 +19,40 @@ if TYPE_CHECKING:
 
 from eegsleep.events.calibration import Calibration
 
-# A peak of the distribution of frequencies needs as many spindles of its class.
+# The least number of spindles of a class for a peak of their frequencies to be given.
 MIN_SPINDLES = 50
 _GRID_HZ = np.arange(9.0, 16.01, 0.05)
 _SMOOTH_HZ = 0.3
 
 
 def calibrate(nights: Sequence[pd.DataFrame], settings: SpindleSettings | None = None) -> Calibration:
-    """Learn a person's spindle thresholds and frequencies from all their nights, conditions unknown.
+    """Learn a person's spindle thresholds and frequencies from all their nights, whatever their condition.
 
     Parameters
     ----------
     nights : sequence of pandas.DataFrame
-        Tables `SPINDLE_CANDIDATES`, one a night. All of the person's, whatever was taken: thresholds from
-        the nights of one condition would be fair to that condition only.
+        Tables `SPINDLE_CANDIDATES`, one a night. All of the person's nights: thresholds from the nights of one
+        condition would suit that condition only.
     settings : SpindleSettings, optional
         As for detection; `min_sigma_ratio` times the median night's sigma becomes a fixed amplitude.
 
     Returns
     -------
     Calibration
-        With the spindle part filled in.
+        Its spindle part; thresholds of slow oscillations are empty.
 
     Notes
     -----
-    The median night stands for all, so that one with a poor electrode does not move the threshold. The
-    frequencies are where the pooled frequencies of the nights' spindles (relative view, all channels), as a
-    smooth distribution, peak; an edge of the band is no peak.
+    The threshold rests on the median night, so that one with a poor electrode does not move it. The frequencies
+    of the spindles of all nights and channels (relative view) are pooled and smoothed; the slow and the fast
+    frequency are where this distribution peaks. An edge of the band is not a peak.
     """
     s = settings or SpindleSettings()
     nights = [night for night in nights if len(night)]
     if not nights:
         return Calibration()
     baseline = pd.DataFrame([night.groupby("channel")["baseline_uv"].median() for night in nights]).median()
-    relative = SpindleSettings(**{**asdict(s), "view": "relative"})
+    relative = replace(s, view="relative")
     pooled = np.concatenate([select_spindles(night, relative)["frequency_hz"] for night in nights])
     return Calibration(
         sigma_amplitude_uv={str(label): float(s.min_sigma_ratio * value) for label, value in baseline.items()},

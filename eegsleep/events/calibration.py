@@ -1,4 +1,4 @@
-"""What is a person's own and held fixed over all nights, and a check of gain between those nights."""
+"""One person's own thresholds and frequencies, fixed over all their nights, and the file that holds them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Calibration:
     sigma_amplitude_uv : dict of str to float
         Least envelope of a spindle by channel, µV peak to peak within 2 Hz.
     slow_spindle_hz, fast_spindle_hz : float, optional
-        Where the person's slow and fast spindles peak; None where that cannot be told.
+        The most frequent frequency of the person's slow and fast spindles; None where it could not be found.
     so_amplitude_uv : dict of str to float
-        Least peak-to-peak amplitude of a slow oscillation by channel.
+        Least peak-to-peak amplitude of a slow oscillation by channel, in µV.
     n_nights : int
-        Nights it was learned from.
+        Number of nights it was learned from.
     sha256 : str
-        Hash of the file it was read from; empty for one that was not.
+        Hash of the file it was read from; empty for a calibration that was not read from a file.
     """
 
     sigma_amplitude_uv: dict[str, float] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Calibration:
         return (self.slow_spindle_hz + self.fast_spindle_hz) / 2
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what `from_dict` takes, of plain types that JSON has."""
+        """Return the values that `from_dict` takes, in types that JSON has; the hash is left out."""
         return {name: value for name, value in asdict(self).items() if name != "sha256"}
 
     @classmethod
@@ -56,13 +56,13 @@ class Calibration:
         Raises
         ------
         SettingsError
-            If it holds anything else.
+            If there is an entry that a calibration does not have.
         """
         known = {entry.name for entry in fields(cls)} - {"sha256"}
         unknown = sorted(set(values) - known)
         if unknown:
             raise SettingsError(
-                "a calibration has entries that are not ours",
+                "a calibration has unknown entries",
                 found=", ".join(unknown),
                 allowed=", ".join(sorted(known)),
             )
@@ -72,10 +72,20 @@ class Calibration:
 def read_calibration(path: Path) -> Calibration:
     """Read a calibration as `eegsleep calibrate` writes it.
 
+    Parameters
+    ----------
+    path : pathlib.Path
+        A JSON file.
+
+    Returns
+    -------
+    Calibration
+        With the hash of the file in `sha256`.
+
     Raises
     ------
     SettingsError
-        If the file is not one.
+        If the file cannot be read or is not a calibration.
     """
     try:
         content = path.read_bytes()
@@ -88,5 +98,12 @@ def read_calibration(path: Path) -> Calibration:
 
 
 def save_calibration(calibration: Calibration, path: Path) -> None:
-    """Write a calibration as JSON, for `read_calibration` and for `--calibration`."""
+    """Write a calibration as the JSON that `read_calibration` and `--calibration` read.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    path : pathlib.Path
+        Replaced whole where it exists.
+    """
     write_file(path, encode_json(calibration.as_dict()))

@@ -1,4 +1,4 @@
-"""Slow oscillations: every wave of the band is measured once, and two definitions choose among them."""
+"""Slow oscillations: every wave of the band is measured once, then selected by two definitions."""
 
 from __future__ import annotations
 
@@ -10,59 +10,60 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import SettingsError
-from eegsleep.events.yasa_slow_waves import detect_as_yasa
+from eegsleep.events.yasa_detectors import detect_yasa_slow_waves
 from eegsleep.quality import usable_epochs
 from eegsleep.signals.band_filter import filter_band, thin
-from eegsleep.signals.epochs import EPOCH_S
+from eegsleep.signals.epochs import EPOCH_MIN, NREM, silence_unusable, stage_at, values_at
 from eegsleep.tables import SLOW_OSCILLATION_CANDIDATES, SLOW_OSCILLATIONS, check_table, empty_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Protocol
-
+    from eegsleep.events.calibration import Calibration
     from eegsleep.recording.recording import Recording
-
-    class Calibration(Protocol):
-        """What of a person's calibration is asked for here: thresholds from peak to peak in µV by channel."""
-
-        so_amplitude_uv: Mapping[str, float] | None
-
 
 logger = logging.getLogger(__name__)
 
-NREM = ("N2", "N3")
 # Slopes of the filter of the slow band, as in YASA.
 TRANSITION_HZ = 0.2
-# Waves on either side among which a neighbour is sought; a wave of the band lasts 0.7 s or more.
+# Number of waves on either side among which a neighbour is searched; a wave of the band lasts 0.7 s or more.
 _REACH = 8
-# Waves of the band are measured at 25 Hz, crossings and peaks between the samples.
+# The signal is decimated to 25 Hz; crossings and peaks are interpolated between samples.
 _THIN = 4
 _POINTS = ("onset_s", "mid_crossing_s", "end_s", "neg_peak_s", "pos_peak_s", "neg_peak_uv", "pos_peak_uv")
 
 
 @dataclass(frozen=True)
 class SlowOscillationSettings:
-    """How slow oscillations are found: waves of one shape, counted by two yardsticks.
+    """How slow oscillations are found: waves of one shape, with limits in µV or relative to the night.
 
-    The shape is YASA's, after Massimini et al. 2004 and Carrier et al. 2011: a negative half wave of
-    `negative_s`, a positive one of `positive_s`, and the heights `negative_uv`, `positive_uv`, `ptp_uv`
-    (lower limit, and an upper one against artefacts) in the band `band_hz`.
+    *Absolute*, the main view, takes the limits in µV as they are; with a person's own threshold all of them are
+    multiplied by its ratio to `ptp_uv[0]`. This view follows a change of amplitude, and electrode gain as well
+    (141 / 256 / 351 waves at gain 0.8 / 1 / 1.25 on one real recording). *Relative* multiplies all limits so that
+    the threshold from peak to peak is `relative_ptp` times the channel's own reference of that night: the median
+    height of all waves of the band in usable N2, 18 µV on simulated nights and 20 µV on one real recording. A factor
+    of 4 is thus about the 75 µV of the literature. Only N2 is used, so that more N3 does not raise the threshold; at
+    this factor a fifth fewer slow oscillations move the reference by less than 1 %.
 
-    *Absolute*, the main view, takes these microvolts as they are, or times a person's own threshold over
-    `ptp_uv[0]`. It sees a change of amplitude and follows electrode gain as well (141 / 256 / 351 waves at
-    gain 0.8 / 1 / 1.25 on one real recording). *Relative* multiplies all of them so that the threshold from peak
-    to peak is `relative_ptp` times the channel's own reference of that night, the median height of all waves of
-    the band in usable N2. That is 18 µV on simulated nights and 20 µV on one real recording, so that a
-    factor of 4 is about the 75 µV of the literature. N2 alone, so that more N3 does not raise the
-    threshold; at this factor a fifth fewer slow oscillations move the reference by less than 1 %. Below
-    `min_reference_min` of usable N2 there is no relative view.
-
-    A wave is a K-complex if it is found in N2, no wave at least half as high lies within `k_complex_alone_s`
-    of it, and its negative half lasts less than `k_complex_negative_s`. On 20 simulated nights this finds .87
-    of the K-complexes that are detected at all, with a precision of .88; without the last limit .94 and .67 (of 8).
-
-    Candidates are kept down to `candidate_share` of the lower of both thresholds. `method` is "own", or
-    "yasa" for YASA's detector with its own defaults, as a row to compare with: absolute only.
+    Parameters
+    ----------
+    band_hz : tuple of float
+        Band in which waves are measured.
+    negative_s, positive_s : tuple of float
+        Shortest and longest negative and positive half wave. Shape and limits are YASA's, after Massimini et al.
+        2004 (doi:10.1523/JNEUROSCI.1318-04.2004) and Carrier et al. 2011 (doi:10.1111/j.1460-9568.2010.07543.x).
+    negative_uv, positive_uv, ptp_uv : tuple of float
+        Least and largest depth, height, and amplitude from peak to peak; the upper limits are against artefacts.
+    relative_ptp : float
+        Threshold of the relative view in multiples of the reference.
+    min_reference_min : float
+        With fewer minutes of usable N2 there is no relative view.
+    candidate_share : float
+        Candidates are kept down to this share of the lower of both thresholds.
+    k_complex_alone_s, k_complex_negative_s : float
+        A wave of N2 is a K-complex if no wave at least half as high lies within the first of it, and its negative
+        half is shorter than the second. On 20 simulated nights this finds .87 of the K-complexes that are detected
+        at all, with a precision of .88; without the second limit, on 8 nights, .94 and .67.
+    method : {"eegsleep", "yasa"}
+        "yasa" is YASA's detector with its own defaults, for comparison; it has no relative view.
     """
 
     band_hz: tuple[float, float] = (0.3, 1.5)
@@ -76,12 +77,12 @@ class SlowOscillationSettings:
     candidate_share: float = 0.5
     k_complex_alone_s: float = 2.0
     k_complex_negative_s: float = 0.57
-    method: str = "own"
+    method: str = "eegsleep"
 
     def __post_init__(self) -> None:
-        if self.method not in {"own", "yasa"}:
+        if self.method not in {"eegsleep", "yasa"}:
             raise SettingsError(
-                "slow oscillations cannot be found by this method", found=repr(self.method), allowed="own, yasa"
+                "slow oscillations cannot be found by this method", found=repr(self.method), allowed="eegsleep, yasa"
             )
 
 
@@ -101,12 +102,12 @@ def detect_slow_oscillations(
         Tables `HYPNOGRAM` and `QUALITY` of that recording.
     settings : SlowOscillationSettings, optional
     calibration : Calibration, optional
-        A person's frozen thresholds.
+        The person's own thresholds, from `calibrate_nights`.
 
     Returns
     -------
     pandas.DataFrame
-        Table `SLOW_OSCILLATIONS`: waves that either view finds, told apart by `found_absolute` and
+        Table `SLOW_OSCILLATIONS`: waves that either view finds, marked in the columns `found_absolute` and
         `found_relative`; without a row where none was found.
 
     References
@@ -117,7 +118,7 @@ def detect_slow_oscillations(
     settings = settings or SlowOscillationSettings()
     logger.info("detecting slow oscillations")
     if settings.method == "yasa":
-        return detect_as_yasa(recording, stages, quality)
+        return detect_yasa_slow_waves(recording, stages, quality)
     candidates = find_slow_oscillation_candidates(recording, stages, quality, settings)
     return select_slow_oscillations(candidates, settings, calibration)
 
@@ -140,8 +141,8 @@ def find_slow_oscillation_candidates(
     Returns
     -------
     pandas.DataFrame
-        Table `SLOW_OSCILLATION_CANDIDATES`. What is not usable is silenced before the filter, and a wave
-        that reaches into it is left out. Voltages are those of the filtered signal.
+        Table `SLOW_OSCILLATION_CANDIDATES`. Unusable epochs are set to zero before the filter, and waves that
+        reach into them are left out. Voltages are those of the filtered signal.
     """
     settings = settings or SlowOscillationSettings()
     found = [
@@ -159,7 +160,7 @@ def select_slow_oscillations(
     settings: SlowOscillationSettings | None = None,
     calibration: Calibration | None = None,
 ) -> pd.DataFrame:
-    """Choose the slow oscillations among the candidates; the signal is not needed.
+    """Select the slow oscillations among the candidates; the signal is not needed.
 
     Parameters
     ----------
@@ -177,7 +178,7 @@ def select_slow_oscillations(
     """
     settings = settings or SlowOscillationSettings()
     lowest_uv = settings.ptp_uv[0]
-    own_uv = dict(getattr(calibration, "so_amplitude_uv", None) or {})
+    own_uv = {} if calibration is None else calibration.so_amplitude_uv
     absolute = candidates["channel"].map(lambda label: own_uv.get(label, lowest_uv) / lowest_uv).to_numpy(dtype=float)
     relative = settings.relative_ptp / lowest_uv * candidates["reference_uv"].to_numpy()
     frame = candidates.assign(
@@ -189,13 +190,24 @@ def select_slow_oscillations(
 
 
 def main_slow_oscillations(waves: pd.DataFrame) -> pd.DataFrame:
-    """Return those of table `SLOW_OSCILLATIONS` that count by the main definition: absolute, no K-complexes."""
+    """Select the slow oscillations of the main definition: absolute view, no K-complexes.
+
+    Parameters
+    ----------
+    waves : pandas.DataFrame
+        Table `SLOW_OSCILLATIONS`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Its rows that count, numbered anew.
+    """
     chosen = waves["found_absolute"] & (waves["kind"] == "slow_oscillation")
     return waves[chosen].reset_index(drop=True)
 
 
 def _is_large(candidates: pd.DataFrame, scale: np.ndarray, settings: SlowOscillationSettings) -> np.ndarray:
-    """Return which waves have the heights asked for, all of them times `scale`; none where that is missing."""
+    """Return which waves are within the limits of height times `scale`; False where `scale` is missing."""
     inside = np.ones(len(candidates), dtype=bool)
     for height_uv, (low, high) in (
         (-candidates["neg_peak_uv"], settings.negative_uv),
@@ -220,8 +232,8 @@ def _find_on_channel(
     if not asleep.any():
         return empty_table(SLOW_OSCILLATION_CANDIDATES)
     thinned, rate_hz, start_s = thin(signal_uv, _THIN)
-    thinned[~_mask(usable, rate_hz, thinned.size)] = 0.0  # nothing in an unusable epoch reaches its neighbour
-    waves = _measure_waves(filter_band(thinned, settings.band_hz, TRANSITION_HZ, rate_hz), rate_hz, start_s)
+    quiet = silence_unusable(thinned, usable, rate_hz)
+    waves = _measure_waves(filter_band(quiet, settings.band_hz, TRANSITION_HZ, rate_hz), rate_hz, start_s)
     keep = _lies_in(waves, asleep, usable)
     negative_s, positive_s = waves["mid_crossing_s"] - waves["onset_s"], waves["end_s"] - waves["mid_crossing_s"]
     for width_s, (low, high) in ((negative_s, settings.negative_s), (positive_s, settings.positive_s)):
@@ -229,14 +241,9 @@ def _find_on_channel(
     if not keep.any():
         return empty_table(SLOW_OSCILLATION_CANDIDATES)
     waves = pd.DataFrame(waves)[keep]
-    waves = waves.assign(channel=label, stage=names[(waves["neg_peak_s"] // EPOCH_S).astype(int)])
-    enough = (usable & (names == "N2")).sum() * EPOCH_S / 60 >= settings.min_reference_min
+    waves = waves.assign(channel=label, stage=stage_at(stages, waves["neg_peak_s"]))
+    enough = (usable & (names == "N2")).sum() * EPOCH_MIN >= settings.min_reference_min
     return _measure_candidates(waves, settings, has_reference=bool(enough))
-
-
-def _mask(epochs: np.ndarray, rate_hz: float, n_samples: int) -> np.ndarray:
-    mask = np.repeat(epochs, int(EPOCH_S * rate_hz))[:n_samples]
-    return np.pad(mask, (0, n_samples - mask.size))
 
 
 def _measure_waves(slow: np.ndarray, rate_hz: float, start_s: float) -> dict[str, np.ndarray]:
@@ -266,11 +273,8 @@ def _measure_waves(slow: np.ndarray, rate_hz: float, start_s: float) -> dict[str
 
 def _lies_in(waves: dict[str, np.ndarray], asleep: np.ndarray, usable: np.ndarray) -> np.ndarray:
     """Return which waves have their negative peak in usable NREM and no part in an unusable epoch."""
-
-    def is_in(times_s: np.ndarray, epochs: np.ndarray) -> np.ndarray:
-        return np.append(epochs, [False])[np.minimum((times_s // EPOCH_S).astype(int), epochs.size)]
-
-    return is_in(waves["neg_peak_s"], asleep) & is_in(waves["onset_s"], usable) & is_in(waves["end_s"], usable)
+    begins, ends = values_at(usable, waves["onset_s"]), values_at(usable, waves["end_s"])
+    return values_at(asleep, waves["neg_peak_s"]) & begins & ends
 
 
 def _measure_candidates(waves: pd.DataFrame, settings: SlowOscillationSettings, *, has_reference: bool) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Everything in NREM that waxes and wanes like a spindle, with all that is needed to judge it later."""
+"""Spindle candidates: everything in NREM that waxes and wanes like a spindle, with its measures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.quality import usable_epochs
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, sample_stages, stage_at
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, NREM, epochs_to_samples, silence_unusable, stage_at
 from eegsleep.tables import SPINDLE_CANDIDATES, check_table, empty_table
 
 if TYPE_CHECKING:
@@ -18,22 +18,21 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NREM_INTEGERS = (2, 3)
-# Spindles are looked for here; the bank reaches further so that an edge can be told from a peak.
+# Spindles are searched in this band; the filter bank is wider, so that a peak differs from an edge.
 SEARCH_HZ = (9.0, 16.0)
 BANK_HZ = np.arange(8.0, 20.1, 0.5)
 # Full width at half height of a filter; its impulse is then 0.44 s wide, as short as the shortest spindle.
 WIDTH_HZ = 2.0
-# Slow and fast are searched apart, so that alpha beside a fast spindle does not hide it.
+# Slow and fast spindles are searched separately, so that alpha at the same time does not hide a fast spindle.
 SPLIT_HZ = 12.5
 SIGMA_HZ = (11.0, 16.0)
 ENVELOPE_HZ = 20.0
-# Loose limits: whatever a later selection could ask for must be among the candidates.
+# Loose limits: every event that a later selection could choose must be among the candidates.
 LEAST_SNR, LEAST_RATIO, LEAST_CONTRAST, LEAST_CONCENTRATION = 3.0, 2.5, 2.0, 1.2
 _REACH = 32  # samples of the envelope to either side of a peak, 1.6 s
 _EDGE, _FLOOR = 0.4, 1.5
-_NEAR_S, _FAR_S = 1.2, 6.0  # where the background of a candidate is looked for, on both sides
-_ABOVE_ROWS = (6, 8, 10, 12)  # the neighbours a candidate is compared with: 3 to 6 Hz above, up to 20 Hz
+_NEAR_S, _FAR_S = 1.2, 6.0  # the background of a candidate lies between these distances, on both sides
+_ABOVE_ROWS = (6, 8, 10, 12)  # rows of the bank a candidate is compared with: 3 to 6 Hz above, up to 20 Hz
 _OWN_HZ = 2.0
 _HALF_SNIPPET = 256  # samples of the signal to either side of a peak
 
@@ -46,7 +45,7 @@ class _Bank(NamedTuple):
 
     @property
     def sigma_uv(self) -> float:
-        """What the sigma band of this channel holds between spindles: geometric mean of the baselines."""
+        """Usual amplitude of the sigma band of this channel: geometric mean of the baselines."""
         return float(np.exp(np.log(self.baseline[_rows_between(*SIGMA_HZ)]).mean()))
 
 
@@ -56,11 +55,11 @@ def _rows_between(low_hz: float, high_hz: float) -> np.ndarray:
 
 
 def find_spindle_candidates(recording: Recording, stages: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
-    """Find whatever could be a spindle in usable N2 and N3 on every EEG derivation, and measure it.
+    """Find every event that could be a spindle in usable N2 and N3 on every EEG derivation, and measure it.
 
     A bank of Gaussian filters, 2 Hz wide and 0.5 Hz apart, gives the amplitude from 8 to 20 Hz. Each is
     divided by its own median over the channel's clean NREM, so that neither gain nor the slope of the
-    spectrum decides which frequency is largest, and nothing below 8 Hz enters. A candidate is a peak in
+    spectrum decides which frequency is largest. Nothing below 8 Hz is used. A candidate is a peak in
     time and in frequency. It begins and ends where its filter has fallen to 40 % of the peak, but not
     below 1.5 times its median.
 
@@ -73,7 +72,8 @@ def find_spindle_candidates(recording: Recording, stages: pd.DataFrame, quality:
     Returns
     -------
     pandas.DataFrame
-        Table `SPINDLE_CANDIDATES`, many more rows than there are spindles; in order of channel and onset.
+        Table `SPINDLE_CANDIDATES` in order of channel and onset. It has many more rows than there are spindles;
+        `select_spindles` selects among them.
     """
     found = [
         _search_channel(recording.signal(label), label, stages, usable_epochs(quality, label))
@@ -83,22 +83,12 @@ def find_spindle_candidates(recording: Recording, stages: pd.DataFrame, quality:
     return pd.concat(found, ignore_index=True) if found else empty_table(SPINDLE_CANDIDATES)
 
 
-def silence_unusable(signal_uv: np.ndarray, usable: np.ndarray) -> np.ndarray:
-    """Return the signal with unusable epochs set to zero, so that no filter rings into their neighbours.
-
-    YASA also judges a channel by its spread over the whole night, and skips it with a log line only.
-    """
-    mask = np.repeat(usable, int(30 * ANALYSIS_RATE_HZ))[: signal_uv.size]
-    mask = np.pad(mask, (0, signal_uv.size - mask.size), constant_values=True)
-    return np.where(mask & np.isfinite(signal_uv), signal_uv, 0.0)
-
-
 def _search_channel(signal_uv: np.ndarray, label: str, stages: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:
-    nrem = np.isin(sample_stages(stages, usable, signal_uv.size), NREM_INTEGERS)
-    clean = nrem & np.isfinite(signal_uv)
+    nrem = usable & stages["stage"].isin(NREM).to_numpy()
+    clean = epochs_to_samples(nrem, signal_uv.size) & np.isfinite(signal_uv)
     if not np.any(signal_uv[clean]):  # no NREM, or a dead channel
         return empty_table(SPINDLE_CANDIDATES)
-    # around zero, so that silence begins and ends without a step
+    # the median is subtracted, so that the silenced parts begin and end without a step
     signal = silence_unusable(signal_uv - np.median(signal_uv[clean]), usable)
     bank = _filter_bank(signal, clean)
     if not np.all(bank.baseline > 0):
@@ -107,17 +97,17 @@ def _search_channel(signal_uv: np.ndarray, label: str, stages: pd.DataFrame, usa
     if not len(peaks):
         return empty_table(SPINDLE_CANDIDATES)
     peaks, rows, onset_s, end_s = _bound(bank, peaks, rows)
-    frame = pd.DataFrame(_describe_envelope(bank, peaks, rows, clean))
+    frame = pd.DataFrame(_measure_envelope(bank, peaks, rows, clean))
     likely = (frame["contrast"] >= LEAST_CONTRAST) & (frame["concentration"] >= LEAST_CONCENTRATION)
     peaks, rows, onset_s, end_s = (values[likely] for values in (peaks, rows, onset_s, end_s))
     if not len(peaks):
         return empty_table(SPINDLE_CANDIDATES)
-    frame = frame[likely].assign(**_describe_signal(signal, peaks, rows, onset_s, end_s))
+    frame = frame[likely].assign(**_measure_signal(signal, peaks, rows, onset_s, end_s))
     frame = frame.assign(channel=label, onset_s=onset_s, duration_s=end_s - onset_s, stage=stage_at(stages, onset_s))
     frame["symmetry"] = (frame["peak_s"] - onset_s) / frame["duration_s"]
     lost = np.concatenate([[0], np.cumsum(~clean)])
     edges = np.clip(np.round(np.stack([onset_s, end_s]) * ANALYSIS_RATE_HZ).astype(int), 0, clean.size)
-    frame = frame[(lost[edges[0]] == lost[edges[1]]) & np.isin(frame["stage"], ["N2", "N3"])]
+    frame = frame[(lost[edges[0]] == lost[edges[1]]) & frame["stage"].isin(NREM)]
     return check_table(frame.sort_values("onset_s"), SPINDLE_CANDIDATES)
 
 
@@ -138,7 +128,7 @@ def _filter_bank(signal: np.ndarray, clean: np.ndarray) -> _Bank:
         band = np.zeros(n_out, dtype=np.complex64)
         band[: bins.size] = spectrum[bins] * weight.astype(np.float32)
         row[:] = np.abs(ifft(band))[: row.size]
-    # Every third sample, 0.15 s, holds all that a filter of 0.44 s lets through.
+    # Every third sample, 0.15 s, is enough for the output of a filter whose impulse is 0.44 s wide.
     return _Bank(envelope, np.array([np.median(row[inside[::3]]) for row in envelope]))
 
 
@@ -194,20 +184,36 @@ def _first_below(flank: np.ndarray, level: np.ndarray) -> np.ndarray:
 
 
 def keep_largest(peaks: np.ndarray, start: np.ndarray, end: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Return the indices, in order, of events whose peak lies in no larger event, nor a larger one's in them."""
-    starts, ends, middles, kept = [], [], [], []
+    """Keep the larger of two overlapping events: those of which one holds the peak of the other.
+
+    Parameters
+    ----------
+    peaks, start, end : numpy.ndarray, shape (n_events,)
+        In any one unit of time.
+    size : numpy.ndarray, shape (n_events,)
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (n_kept,)
+        Indices of the events kept, in rising order.
+    """
+    starts: list[float] = []
+    ends: list[float] = []
+    middles: list[float] = []
+    kept: list[int] = []
     for i in np.argsort(-size, kind="stable").tolist():
         place = bisect.bisect(middles, peaks[i])
         if place and (ends[place - 1] > peaks[i] or middles[place - 1] > start[i]):
             continue
         if place < len(middles) and (starts[place] < peaks[i] or middles[place] < end[i]):
             continue
-        for column, value in ((starts, start), (ends, end), (middles, peaks), (kept, range(len(peaks)))):
-            column.insert(place, value[i])
+        for column, values in ((starts, start), (ends, end), (middles, peaks)):
+            column.insert(place, values[i])
+        kept.append(i)
     return np.sort(np.array(kept, dtype=int))
 
 
-def _describe_envelope(bank: _Bank, peaks: np.ndarray, rows: np.ndarray, clean: np.ndarray) -> dict[str, np.ndarray]:
+def _measure_envelope(bank: _Bank, peaks: np.ndarray, rows: np.ndarray, clean: np.ndarray) -> dict[str, np.ndarray]:
     """Measure size, contrast in time and concentration in frequency from the filter bank."""
     envelope, baseline = bank
     middle = envelope[rows, peaks]
@@ -218,7 +224,7 @@ def _describe_envelope(bank: _Bank, peaks: np.ndarray, rows: np.ndarray, clean: 
     around = np.where(inside, envelope[rows[:, None], at], np.nan)
     few = inside.mean(axis=1) < 0.25
     around[few] = baseline[rows[few], None]
-    # whitened, so that a flat ratio is one whatever the slope of the spectrum
+    # each row over its own baseline, so that the slope of the spectrum does not count
     above = np.minimum(rows[:, None] + np.array(_ABOVE_ROWS), len(BANK_HZ) - 1)
     during = peaks[:, None] + np.arange(-4, 5)
     beside = envelope[above[:, :, None], during[:, None, :]] / baseline[above][:, :, None]
@@ -232,7 +238,7 @@ def _describe_envelope(bank: _Bank, peaks: np.ndarray, rows: np.ndarray, clean: 
     }
 
 
-def _describe_signal(
+def _measure_signal(
     signal: np.ndarray, peaks: np.ndarray, rows: np.ndarray, onset_s: np.ndarray, end_s: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Measure each candidate on the signal around it, filtered 4 Hz wide about its own frequency."""

@@ -1,4 +1,4 @@
-"""Spindles that can be compared between nights: what a compound changes around them does not change their number."""
+"""Spindles whose number can be compared between nights, whatever a compound does to slow waves around them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,8 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import SettingsError
-from eegsleep.events.spindle_candidates import (
-    NREM_INTEGERS,
-    find_spindle_candidates,
-    keep_largest,
-    silence_unusable,
-)
-from eegsleep.quality import usable_epochs
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, sample_stages, stage_at
+from eegsleep.events.spindle_candidates import find_spindle_candidates, keep_largest
+from eegsleep.events.yasa_detectors import detect_yasa_spindles
 from eegsleep.tables import SPINDLE_CANDIDATES, SPINDLES, check_table, empty_table
 
 if TYPE_CHECKING:
@@ -36,7 +30,7 @@ class SpindleSettings:
 
     Every limit compares a spindle with 8-20 Hz of its own channel and never with delta: scaling only the
     0.4-4 Hz of one real night by 0.7 / 1 / 1.4 makes the count of YASA's defaults 164 / 97 / 48 and leaves
-    this one within 1 %. Most of what is said here `tests/benchmarks/spindle_fairness.py` measures; the bursts of
+    this one within 1 %. Most numbers here are measured by `tests/benchmarks/spindle_fairness.py`; the bursts of
     noise were counted once, by hand.
 
     Parameters
@@ -45,30 +39,32 @@ class SpindleSettings:
         "yasa" is YASA's detector with its own defaults, for comparison; the limits below do not touch it.
     view : {"auto", "absolute", "relative", "either"}
         Which spindles the table holds. Absolute ones reach an amplitude in µV, relative ones a multiple of
-        the channel's own sigma. A single night has no scale but its own and electrode fit differs between
-        nights, so "auto" is relative until the channel was calibrated over all nights of the person; from
-        then on it is absolute, which alone sees all sigma rise or fall. "either" holds both, told apart by
-        `found_absolute` and `found_relative`.
+        the channel's own sigma. Electrode fit differs between nights, and a single night can be compared only
+        with itself: so "auto" is relative for a channel without a calibration, and absolute for one that was
+        calibrated over all nights of the person. Only the absolute view follows a rise or fall of all sigma.
+        "either" holds both, marked in the columns `found_absolute` and `found_relative`.
     band_hz, duration_s : tuple of float
         Lowest and highest frequency; shortest and longest duration, between 40 % of the peak.
     min_sigma_ratio : float
         Least envelope over the channel's median sigma. Of spindles of 20-40 µV (1 s, Hann-shaped) planted in
-        a real recording 5 finds .87, 6 only .69; 4 finds .97 and calls a third more of the native spindles
-        one. On simulated nights nearly every fast spindle found is true at all three.
+        a real recording 5 finds .87, 6 only .69; 4 finds .97, and a third more events in the recording
+        itself. On simulated nights nearly every fast spindle found is a true one at all three.
     min_envelope_uv : float
         Least envelope, µV peak to peak within 2 Hz, for a channel without calibration: five times the median
         sigma is 15 µV on simulated and 17 µV on the real recording.
     min_contrast, min_slow_contrast : float
-        Least envelope over what surrounds it at its own frequency. Slow spindles share theirs with the alpha
-        of arousals: their precision on simulated nights is .67 (F3) and .45 (C4) at 3, .93 and .75 at 4, where
-        recall is .80 and .22. At C4 they are half as large as at F3, hardly above the background.
+        Least envelope over that of the seconds around it at the same frequency. Slow spindles have the same
+        frequency as the alpha of arousals: their precision on simulated nights is .67 (F3) and .45 (C4) at 3, and
+        .93 and .75 at 4, where recall is .80 and .22. At C4 they are half as large as at F3, hardly above the
+        background.
     min_concentration : float
-        Least excess over what 3-6 Hz above it do at that moment: muscle and sharp waves rise everywhere. Of 180
+        Least excess over the amplitude 3-6 Hz above it at that moment: muscle and sharp waves rise at all
+        frequencies. Of 180
         bursts of white noise, 1 s and 15 µV (root mean square), 51 pass at 2, 21 at 2.5 and 10 at 3, which
         costs 3 points of recall on the real recording.
     class_border_hz : float
-        Parts slow from fast spindles, whose frequency peaks lie on either side of it
-        (doi:10.3389/fnhum.2017.00433), unless the person's own were calibrated.
+        Border between slow and fast spindles, whose frequency peaks lie on either side of it
+        (doi:10.3389/fnhum.2017.00433), unless the person's own frequencies were calibrated.
     """
 
     method: str = "eegsleep"
@@ -91,11 +87,21 @@ class SpindleSettings:
 
 
 def describe_method(settings: SpindleSettings) -> str:
-    """Return, in words for a reader, how spindles are found with these settings."""
+    """Describe how spindles are found with these settings.
+
+    Parameters
+    ----------
+    settings : SpindleSettings
+
+    Returns
+    -------
+    str
+        A paragraph for the report.
+    """
     s = settings
-    parted = f"Slow and fast are parted at {s.class_border_hz:g} Hz. Usable N2 and N3 only."
+    border = f"The border between slow and fast is {s.class_border_hz:g} Hz. Usable N2 and N3 only."
     if s.method == "yasa":
-        return f"Spindles: YASA's detector with its defaults; their number falls when slow waves grow. {parted}"
+        return f"Spindles: YASA's detector with its defaults; their number falls when slow waves grow. {border}"
     size = {
         "absolute": f"at least {s.min_envelope_uv:g} µV or what was calibrated",
         "either": f"at least {s.min_sigma_ratio:g} times the night's own sigma or {s.min_envelope_uv:g} µV",
@@ -103,7 +109,7 @@ def describe_method(settings: SpindleSettings) -> str:
     return (
         f"Spindles: rises of {s.band_hz[0]:g}–{s.band_hz[1]:g} Hz that last {s.duration_s[0]:g}–{s.duration_s[1]:g} s, "
         f"{size}, and stand out in time and frequency; nothing below 8 Hz is looked at, so that a change in slow "
-        f"waves does not change their number. {parted}"
+        f"waves does not change their number. {border}"
     )
 
 
@@ -138,14 +144,14 @@ def detect_spindles(
     settings = settings or SpindleSettings()
     logger.info("detecting spindles")
     if settings.method == "yasa":
-        return _detect_with_yasa(recording, stages, quality, settings)
+        return detect_yasa_spindles(recording, stages, quality, settings.class_border_hz)
     return select_spindles(find_spindle_candidates(recording, stages, quality), settings, calibration)
 
 
 def select_spindles(
     candidates: pd.DataFrame, settings: SpindleSettings | None = None, calibration: Calibration | None = None
 ) -> pd.DataFrame:
-    """Judge candidates: the whole of detection that has settings, and none that needs the signal.
+    """Select the spindles among the candidates; this step has all the settings and does not need the signal.
 
     Parameters
     ----------
@@ -158,7 +164,7 @@ def select_spindles(
     Returns
     -------
     pandas.DataFrame
-        Table `SPINDLES`, in order of channel and onset. Of two that overlap the one with more contrast stays.
+        Table `SPINDLES`, in order of channel and onset. Of two that overlap the one with more contrast is kept.
     """
     s = settings or SpindleSettings()
     frame = check_table(candidates, SPINDLE_CANDIDATES)
@@ -194,57 +200,3 @@ def _without_overlap(events: pd.DataFrame) -> pd.DataFrame:
     end_s = events["onset_s"] + events["duration_s"]
     columns = (events["peak_s"], events["onset_s"], end_s, events["contrast"])
     return events.iloc[keep_largest(*(column.to_numpy() for column in columns))]
-
-
-def _detect_with_yasa(
-    recording: Recording, stages: pd.DataFrame, quality: pd.DataFrame, settings: SpindleSettings
-) -> pd.DataFrame:
-    found = [
-        _yasa_on_channel(recording.signal(label), label, stages, usable_epochs(quality, label), settings)
-        for label in recording.derivations
-    ]
-    found = [frame for frame in found if len(frame)]
-    return check_table(pd.concat(found, ignore_index=True), SPINDLES) if found else empty_table(SPINDLES)
-
-
-def _yasa_on_channel(
-    signal_uv: np.ndarray, label: str, stages: pd.DataFrame, usable: np.ndarray, settings: SpindleSettings
-) -> pd.DataFrame:
-    """Run YASA with its defaults (Vallat & Walker 2021, doi:10.7554/eLife.70092); its peak is of the broad signal."""
-    import yasa
-
-    integers = sample_stages(stages, usable, signal_uv.size)
-    if not np.isin(integers, NREM_INTEGERS).any():  # YASA raises AssertionError
-        return empty_table(SPINDLES)
-    with np.errstate(invalid="ignore"):  # a silenced epoch has no power to be relative to
-        result = yasa.spindles_detect(
-            silence_unusable(signal_uv, usable),
-            ANALYSIS_RATE_HZ,
-            [label],
-            hypno=integers,
-            include=NREM_INTEGERS,
-            verbose="CRITICAL",
-        )
-    if result is None:
-        return empty_table(SPINDLES)
-    events = result.summary()
-    frame = pd.DataFrame(
-        {
-            "channel": label,
-            "stage": stage_at(stages, events["Start"]),
-            "onset_s": events["Start"],
-            "duration_s": events["Duration"],
-            "peak_s": events["Peak"],
-            "frequency_hz": events["Frequency"],
-            "amplitude_uv": events["AmpFiltered"],
-            "amplitude_broadband_uv": events["Amplitude"],
-            "n_oscillations": events["Oscillations"].astype(int),
-            "symmetry": events["Symmetry"],
-            "spindle_class": np.where(events["Frequency"] < settings.class_border_hz, "slow", "fast"),
-            "found_absolute": False,
-            "found_relative": True,  # its amplitude limit is taken from the night
-        }
-    )
-    for name in ("chirp_hz_per_s", "envelope_uv", "sigma_ratio", "contrast", "concentration"):
-        frame[name] = np.nan
-    return check_table(frame[frame["stage"].isin(["N2", "N3"])], SPINDLES)

@@ -1,8 +1,8 @@
-"""What hypnogram files call the stages: words in seven languages, and integers that mean nothing without a name.
+"""The names of sleep stages in hypnogram files: words in seven languages, and integers by a named coding.
 
-The same integer is deep sleep in one lab and REM in the next, so a file of bare integers is read only under
-a coding its owner names; each coding below has its source beside it. Movement, artefact and unknown are
-unscored in all of them: counted as wake they would add awakenings nobody scored.
+The same integer is deep sleep in one laboratory and REM in another, so a file of integers is only read by a coding that
+the user names. The source of each coding is beside it. Movement, artefact and unknown are unscored in all of them:
+counted as wake they would add awakenings that were not scored.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CODINGS: dict[str, dict[int, str]] = {
     "dreams": {5: "W", 4: "R", 3: "N1", 2: "N2", 1: "N3", 0: "N3", -1: "UNS", -2: "UNS", -3: "UNS"},
 }
 
-# Words without case, accents, hyphens and what stands before or after them ("Sleep stage", "sleep").
+# Words without letter case, accents, hyphens, and without "Sleep stage" before or "sleep" after them.
 _WORDS = {
     "W": "w wake awake wakefulness wk waking|wach wachheit|eveil veille eveille|vigilia despierto|veglia sveglio "
     "vigile|wakker waak|acordado desperto|s0",
@@ -49,7 +49,7 @@ _WORDS = {
     "N2": "n2 s2 nrem2 nonrem2 st2",
     "N3": "n3 s3 n4 s4 nrem3 nrem4 nonrem3 nonrem4 st3 st4",
     "R": "r rem|paradoxal paradoxical|mor",
-    # `p` is the time of preparation in DREAMT; the others say that nobody scored, or nobody could.
+    # `p` is the time of preparation in DREAMT; the others mean that the epoch was not, or could not be, scored.
     "UNS": "? uns unk unknown unscored unstaged undefined undetermined indeterminate mt m movement mvt art artifact "
     "artefact invalid missing nd nan none p|bewegung bewegungszeit artefakt unbekannt unbewertet unklassifiziert|"
     "mouvement inconnu indetermine|movimiento desconocido indeterminado artefacto|movimento sconosciuto "
@@ -65,7 +65,7 @@ _PHRASES = {
 }
 STAGE_WORDS = {word: stage for stage, words in _WORDS.items() for word in words.replace("|", " ").split()}
 STAGE_WORDS |= {phrase: stage for stage, phrases in _PHRASES.items() for phrase in phrases.split("|")}
-# Digits are stages of Rechtschaffen and Kales only behind a word that says so: "Sleep stage 4", "Stadium 4".
+# Digits are stages of Rechtschaffen and Kales only after a word for "stage": "Sleep stage 4", "Stadium 4".
 _DIGITS = {"0": "W", "1": "N1", "2": "N2", "3": "N3", "4": "N3"}
 
 _BEFORE = re.compile(
@@ -81,7 +81,7 @@ _LIGHTS = {
     "lights on": r"lights? on|licht(er)? an|lumieres? allumees?|luces encendidas|luci accese|licht aan|luzes acesas",
 }
 _LIGHTS_TEXT = {meaning: re.compile(pattern) for meaning, pattern in _LIGHTS.items()}
-# Events that people and programs write between the stages and that are surely none.
+# Events that people and programs write between the stages, and that are surely no stages.
 _EVENT = re.compile(
     r"arous|micro ?(eveil|desp|risv)|weckreaktion|apn(o?e|e)|hypopn|ipopn|hipopn|rera\b|desat|entsattig|spo2|"
     r"limb|plm|\blm\b|\bleg\b|jambe|beinbeweg|extremit|snor|ronfl|schnarch|ronqu|russa|snurk|respirat|atmung|"
@@ -98,7 +98,7 @@ _LETTERS = {"W", "R"}
 def read_labels(
     labels: Iterable[str], coding: str | None = None, *, events: bool = False, marked: bool = False
 ) -> dict[str, str]:
-    """Return what each label of a file means: a stage, `lights off`, `lights on`, or nothing (an event).
+    """Return the meaning of each label of a file: a stage, `lights off`, `lights on`, or an empty text for an event.
 
     Parameters
     ----------
@@ -107,9 +107,9 @@ def read_labels(
     coding : str, optional
         Name in `CODINGS` under which integers are read.
     events : bool
-        Whether the file lists other events among the stages; those known to be none are then let through.
+        Whether the file lists other events among the stages; known events are then accepted.
     marked : bool
-        Whether its stages say that they are stages ("Sleep stage W"), so that any other text is none.
+        Whether its stages are named as stages ("Sleep stage W"), so that every other text is an event.
 
     Returns
     -------
@@ -118,12 +118,14 @@ def read_labels(
     Raises
     ------
     TableError
-        If the labels are integers and no coding is named or one does not hold them, or if a label is unknown.
+        If the labels are integers and no coding is named or it does not have them, or if a label is unknown.
     """
     labels = list(dict.fromkeys(labels))
     check_coding(coding)
     integers = [label for label in labels if _INTEGER.fullmatch(label)]
-    meanings = {label: "" if events and marked and not is_marked(label) else None for label in labels}
+    meanings: dict[str, str | None] = {
+        label: "" if events and marked and not is_marked(label) else None for label in labels
+    }
     for label in labels:
         known = name_stage(label)
         # Beside "Sleep stage W" a bare "R" or "Artifact" is a remark, but "Movement time" is a stage.
@@ -137,23 +139,38 @@ def read_labels(
     unknown = sorted(repr(label[:40]) for label, meaning in meanings.items() if meaning is None)
     if unknown:
         raise TableError(
-            "the hypnogram has words that are no stage we know",
+            "the hypnogram has words that are no known stages",
             found=", ".join(unknown[:10]) + (f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""),
             allowed="W, N1, N2, N3, R, UNS or ?, S1 to S4, MT, and their names in common languages; light and deep "
             "sleep are no AASM stages",
             remedy="write these as one of them",
         )
-    return meanings
+    return {label: meaning for label, meaning in meanings.items() if meaning is not None}
 
 
 def check_coding(coding: str | None) -> None:
-    """Refuse a coding that does not exist."""
+    """Raise `TableError` for a coding that does not exist.
+
+    Parameters
+    ----------
+    coding : str or None
+        None is accepted: the file may need no coding.
+    """
     if coding is not None and coding not in CODINGS:
         raise TableError(f"there is no stage coding {coding!r}", allowed=", ".join(CODINGS))
 
 
 def name_stage(label: str) -> str | None:
-    """Return the AASM stage a word means, or None if it is no stage."""
+    """Return the AASM stage that a label names, as W, N1, N2, N3, R or UNS; None if it is no stage.
+
+    Parameters
+    ----------
+    label : str
+
+    Returns
+    -------
+    str or None
+    """
     text = _plain(label)
     if text in STAGE_WORDS:
         return STAGE_WORDS[text]
@@ -169,12 +186,21 @@ def name_stage(label: str) -> str | None:
 
 
 def is_marked(label: str) -> bool:
-    """Tell whether a text says of itself that it is a stage, known or not."""
+    """Return whether a text begins with the words for "sleep stage", whether the stage is known or not.
+
+    Parameters
+    ----------
+    label : str
+
+    Returns
+    -------
+    bool
+    """
     return bool(re.match(r"sleep stage|schlafstadium|stade de sommeil|slaapstadium", _plain(label)))
 
 
 def _name_event(label: str) -> str | None:
-    """Return `lights off`, `lights on`, nothing for another event that is surely no stage, or None."""
+    """Return `lights off`, `lights on`, an empty text for another event that is surely no stage, or None."""
     text = _plain(label)
     for meaning, pattern in _LIGHTS_TEXT.items():
         if pattern.fullmatch(text):
@@ -207,12 +233,21 @@ def _read_integers(integers: list[str], meanings: dict[str, str | None], coding:
 
 
 def _plain(label: str) -> str:
-    """Return a label without case, accents, hyphens, a channel (`@@`, EDF+) or a code (`|`, NSRR) behind it."""
+    """Return a label without case, accents and hyphens, and without a channel (`@@`, EDF+) or code (`|`, NSRR)."""
     text = unicodedata.normalize("NFKD", re.split(r"@@|\|", label, maxsplit=1)[0][:200]).casefold()
     text = "".join(c for c in text if not unicodedata.combining(c))
     return " ".join(re.sub(r"[-_]+", " ", text).split())
 
 
 def plain_name(name: str) -> str:
-    """Return the name of a column without case, accents, unit and punctuation."""
+    """Return the name of a column without case, accents, unit and punctuation.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+    """
     return " ".join(re.sub(r"[^a-z0-9]+", " ", _plain(re.sub(r"[\[(].*?[\])]", " ", name[:200]))).split())

@@ -1,12 +1,13 @@
-"""Any expert's hypnogram in: what a file is, is told by what it holds and never by its name.
+"""Reading hypnogram files of any format; the content of a file decides its format, not its name.
 
-`read_hypnogram` gives a `Scoring`, what the file says in its own time; `align_scoring` lays it on the 30 s
-epochs of a recording.
+`read_hypnogram` returns a `Scoring`, the stages in the time of the file; `align_scoring` gives a stage to each 30 s
+epoch of a recording.
 """
 
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -14,22 +15,21 @@ from typing import TYPE_CHECKING
 
 from eegsleep.errors import TableError
 from eegsleep.hypnograms.codings import CODINGS, check_coding, is_marked, read_labels
-from eegsleep.hypnograms.scoring import Clock, Scoring, align_scoring, build_scoring, is_invented
+from eegsleep.hypnograms.edited import is_edited, read_edited
+from eegsleep.hypnograms.scoring import EPOCH_RANGE_S, Scoring, ScoringStart, align_scoring, build_scoring, is_invented
 from eegsleep.hypnograms.text import read_domino, read_remlogic, read_table_text
 from eegsleep.hypnograms.wfdb import is_wfdb_annotations, read_wfdb
 from eegsleep.hypnograms.xml import read_xml, read_yasa_json
 from eegsleep.provenance import hash_bytes
-from eegsleep.recording.edf.annotations import MAX_ANNOTATIONS, TAL
-from eegsleep.recording.edf.start_time import read_start
-from eegsleep.recording.faults import decode_text
+from eegsleep.recording.edf.annotations import MAX_ANNOTATIONS, read_marks
+from eegsleep.recording.edf.header import HeaderRefusedError, inspect_header, is_edf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
 __all__ = ["CODINGS", "Scoring", "align_scoring", "read_hypnogram"]
 
 MAX_BYTES = 100_000_000
-MAX_RECORDS = 3_000_000
 # A night scored in text has a few hundred kilobytes.
 MAX_TEXT_BYTES = 20_000_000
 _ALLOWED = (
@@ -39,7 +39,7 @@ _ALLOWED = (
 
 
 def read_hypnogram(path: Path | str, *, coding: str | None = None, epoch_s: float | None = None) -> Scoring:
-    """Read a hypnogram as an expert or a program left it.
+    """Read a hypnogram as an expert or a program wrote it.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def read_hypnogram(path: Path | str, *, coding: str | None = None, epoch_s: floa
         JSON, EDFbrowser's annotations, WFDB annotations with their header beside them (SLPDB, CinC 2018). Text may be
         UTF-8, UTF-16 or Latin-1.
     coding : str, optional
-        Name in `CODINGS` under which integers are read. Files whose header says what they mean need none.
+        Name in `CODINGS` by which integers are read. Files whose header gives their meaning need none.
     epoch_s : float, optional
-        Length of the epochs in seconds, for files that do not say; 30 s if not given.
+        Length of the epochs in seconds, for files that do not give it; 30 s by default.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def read_hypnogram(path: Path | str, *, coding: str | None = None, epoch_s: floa
     """
     path = Path(path)
     check_coding(coding)
-    if epoch_s is not None and not 1 <= epoch_s <= 120:
+    if epoch_s is not None and not EPOCH_RANGE_S[0] <= epoch_s <= EPOCH_RANGE_S[1]:
         raise TableError("the length of an epoch is out of range", found=f"{epoch_s:g} s", allowed="1 to 120 s")
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -82,24 +82,29 @@ def read_hypnogram(path: Path | str, *, coding: str | None = None, epoch_s: floa
     return replace(scoring, file=path.name, sha256=hash_bytes(content), coding=coding or "")
 
 
+# How a text is recognised and what reads it; the first that fits is taken, and what fits none is a table.
+_TEXTS: tuple[tuple[str, Callable[[str, float | None], Scoring]], ...] = (
+    (r"<", read_xml),
+    (r"\{", lambda text, _: read_yasa_json(text)),
+    (r"Signal ID:", lambda text, _: read_domino(text)),
+    (r"(?=.*Sleep Stage).*\tSLEEP-(S\d|REM|MT|UNSCORED)\t", lambda text, _: read_remlogic(text)),
+)
+
+
 def _read(content: bytes, coding: str | None, epoch_s: float | None) -> Scoring:
-    if content.startswith((b"0       ", b"\xffBIOSEMI")) and len(content) >= 512:
+    if is_edf(content) and len(content) >= 256:
         return _read_annotations(content, epoch_s)
     text = _decode(content)
-    head = text[:5000].lstrip("\ufeff \r\n\t")
-    if head.startswith("<"):
-        return read_xml(text, epoch_s)
-    if head.startswith("{"):
-        return read_yasa_json(text)
-    if re.match(r"Signal ID:", head):
-        return read_domino(text)
-    if re.search(r"\tSLEEP-(S\d|REM|MT|UNSCORED)\t", text) and "Sleep Stage" in text:
-        return read_remlogic(text)
+    for mark, read in _TEXTS:
+        if re.match(rf"[\ufeff\s]*{mark}", text, re.DOTALL):
+            return read(text, epoch_s)
+    if is_edited(text):
+        return read_edited(text)
     return read_table_text(text, coding, epoch_s)
 
 
 def _decode(content: bytes) -> str:
-    """Return text in whatever encoding it was written, or refuse what is no text."""
+    """Return text in the encoding in which it was written; raise if the file is no text."""
     if len(content) > MAX_TEXT_BYTES:
         raise TableError("it is too large for a hypnogram in text", allowed=f"{MAX_TEXT_BYTES // 10**6} MB")
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -118,65 +123,27 @@ def _decode(content: bytes) -> str:
 
 def _read_annotations(content: bytes, epoch_s: float | None) -> Scoring:
     """Read the stages among the annotations of an EDF+ or BDF+ file, with signals or without."""
-    found = list(_annotations(content))
-    labels = [text for _, _, text in found]
+    file = io.BytesIO(content)
+    try:
+        header = inspect_header(file, len(content), needs_signal=False)
+    except HeaderRefusedError as error:
+        fault = error.faults[-1]
+        raise TableError(f"the EDF cannot be read: {fault.message}", found=fault.value, remedy=fault.remedy) from error
+    if not any(signal.is_annotation for signal in header.signals):
+        raise TableError("the EDF has no annotations, so no stages", allowed=_ALLOWED)
+    marks = read_marks(file, header)
+    for fault in marks.faults:
+        if fault.code == "annotations-many":
+            raise TableError("the file has too many annotations", allowed=f"{MAX_ANNOTATIONS}")
+    labels = [text for _, _, text in marks.annotations]
     marked = any(is_marked(label) for label in dict.fromkeys(labels))
     meanings = read_labels(labels, events=True, marked=marked)
-    start, _ = read_start(content[:256])
-    if start is not None and is_invented(start) and start.hour == start.minute == start.second == 0:
-        start = None  # what writers put where there is none
-    clock = Clock(start, dated=not is_invented(start)) if start else None
-    kind = "BDF+" if content.startswith(b"\xff") else "EDF+"
-    return build_scoring(kind, found, meanings, clock=clock, epoch_s=epoch_s)
-
-
-def _annotations(content: bytes) -> Iterator[tuple[float, float | None, str]]:
-    """Give onset, duration and text of every annotation, each byte looked at once."""
-    n_found = 0
-    for block in _annotation_blocks(content):
-        for tal in block.split(b"\0"):
-            match = TAL.match(tal)
-            if not match:
-                continue
-            duration = float(match[2]) if match[2] else None
-            for raw in tal[match.end() :].split(b"\x14"):
-                if raw.strip():
-                    n_found += 1
-                    if n_found > MAX_ANNOTATIONS:
-                        raise TableError("the file has too many annotations", allowed=f"{MAX_ANNOTATIONS}")
-                    yield float(match[1]), duration, decode_text(raw)
-
-
-def _annotation_blocks(content: bytes) -> Iterator[bytes]:
-    """Give the bytes of the annotation signals, record by record."""
-    width = 3 if content.startswith(b"\xff") else 2
-    n_signals = _integer(content[252:256], "number of signals")
-    header_bytes = 256 * (n_signals + 1)
-    if not 1 <= n_signals <= 512 or len(content) < header_bytes:
-        raise TableError("the header of the EDF is broken", found=f"{n_signals} signals")
-    labels = [content[256 + 16 * i : 272 + 16 * i].strip() for i in range(n_signals)]
-    place = 256 + 216 * n_signals
-    sizes = [
-        width * _integer(content[place + 8 * i : place + 8 * i + 8], "samples per record") for i in range(n_signals)
-    ]
-    if min(sizes) < 1:
-        raise TableError("the header of the EDF is broken", found="a signal of no sample")
-    where = [(sum(sizes[:i]), sizes[i]) for i, x in enumerate(labels) if x in {b"EDF Annotations", b"BDF Annotations"}]
-    if not where:
-        raise TableError("the EDF has no annotations, so no stages", allowed=_ALLOWED)
-    n_records = (len(content) - header_bytes) // sum(sizes) + 1
-    written = content[236:244].strip()
-    if written.isdigit():  # −1 while a recording goes on; what follows the last record is not part of it
-        n_records = min(n_records, int(written))
-    if n_records > MAX_RECORDS:
-        raise TableError("the EDF has too many records for one recording", allowed=f"{MAX_RECORDS}")
-    for record in range(header_bytes, header_bytes + n_records * sum(sizes), sum(sizes)):
-        for offset, size in where:
-            yield content[record + offset : record + offset + size]
-
-
-def _integer(field: bytes, name: str) -> int:
-    text = field.strip(b" \0")
-    if not re.fullmatch(rb"[0-9]{1,8}", text):
-        raise TableError("the header of the EDF is broken", found=f"{name} {decode_text(field)!r}")
-    return int(text)
+    moment = header.start
+    if moment is not None and is_invented(moment) and moment.hour == moment.minute == moment.second == 0:
+        moment = None  # writers put this where they know no start
+    start = ScoringStart(moment, dated=not is_invented(moment)) if moment else None
+    # faults in the fields of signals do not concern the stages; lost annotations do
+    notes = tuple(
+        fault.message for fault in (*header.faults, *marks.faults) if fault.code in {"cut-off", "annotation-broken"}
+    )
+    return build_scoring(f"{header.kind[:3]}+", marks.annotations, meanings, start=start, epoch_s=epoch_s, notes=notes)

@@ -1,8 +1,8 @@
-"""A scoring: what a hypnogram file says before it is laid on a recording, and how it is laid there.
+"""A scoring holds the stage periods of a hypnogram file in its own time; aligning gives a stage to each 30 s epoch.
 
-Files score epochs of 10 to 60 s, or list changes, or begin at another time than the recording. All of it
-comes to stage periods in time, and each 30 s epoch of the recording takes the stage that fills most of it.
-Where nobody scored stays unscored: nothing is stretched, repeated or filled.
+Files score epochs of 10 to 60 s, or list changes, or begin at another time than the recording. From each of them come
+stage periods in time, and each epoch of the recording takes the stage that fills most of it. Time without a stage stays
+unscored: nothing is stretched, repeated or filled.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from eegsleep.errors import TableError
 from eegsleep.hypnograms.table import make_stages
 from eegsleep.recording.faults import clean_text
+from eegsleep.recording.limits import MAX_DURATION_S
 from eegsleep.signals.epochs import EPOCH_S, STAGES
 
 if TYPE_CHECKING:
@@ -25,41 +26,69 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_PERIODS = 100_000
-MAX_SPAN_S = 72 * 3600.0
-# A list without times is believed to belong to a recording whose length it has, to 5 %: scorers stop a few
-# epochs early, while another epoch length or another night differs by more.
+# Shortest and longest epoch that a scorer uses.
+EPOCH_RANGE_S = (1.0, 120.0)
+# A list of stages without times is accepted for a recording of its length, to 5 %: scorers stop a few epochs early,
+# while another length of epochs or another night differs by more.
 _LENGTH_TOLERANCE = 0.05
 _DAY_S = 86400.0
 
 
 @dataclass(frozen=True)
+class HandEdit:
+    """How stages were edited by hand on the page of a night.
+
+    Attributes
+    ----------
+    input_sha256 : str
+        Hash of the recording that the stages belong to.
+    was : tuple of str
+        The stage of each 30 s epoch before any edit.
+    n_changed : int
+        Epochs whose stage is another one now.
+    scorers : tuple of str
+        Who edited.
+    last : str
+        When the last edit was made, in UTC.
+    """
+
+    input_sha256: str
+    was: tuple[str, ...]
+    n_changed: int
+    scorers: tuple[str, ...]
+    last: str
+
+
+@dataclass(frozen=True)
 class Scoring:
-    """What a hypnogram file says, before it is laid on a recording.
+    """The stages of a hypnogram file, before they are aligned with a recording.
 
     Attributes
     ----------
     kind : str
-        What the file is: `EDF+`, `CSV`, `NSRR XML`, ….
+        The format of the file: `EDF+`, `CSV`, `NSRR XML`, ….
     stages : tuple of str
         AASM names W, N1, N2, N3, R and UNS, one a scored period.
     onsets_s, durations_s : array of float, shape (n_periods,)
         In seconds from the recording's first sample if `relative`, else from `start`. Periods do not overlap.
     start : datetime or None
-        Naive local time of onset 0, if the file says.
+        Naive local time of onset 0; None if the file does not give it.
     relative : bool
         Whether onsets count from the recording's first sample.
     lights_off_s, lights_on_s : float or None
-        First time lights went off and last time they went on, on the same axis, if the file says.
+        First time lights went off and last time they went on, on the same axis; None if the file does not give it.
     notes : tuple of str
-        What the reader of the file should know.
+        What the user should know of the file, in clauses.
     dated : bool
-        False if only the time of day of `start` means anything.
+        False if `start` has a time of day, and its date has no meaning.
     alternative : datetime or None
-        The other start the file allows, where it leaves open whether the day or the month comes first.
+        The other possible start, where the file does not show whether the day or the month comes first.
     timed : bool
-        False if the file is a bare list of epochs.
+        False if the file is a list of epochs without times.
     file, sha256, coding : str
         Name and hash of the file, and the coding it was read under; empty for a scoring that was not read.
+    edit : HandEdit, optional
+        How the stages were edited, where the page of a night saved them.
     """
 
     kind: str
@@ -77,13 +106,14 @@ class Scoring:
     file: str = ""
     sha256: str = ""
     coding: str = ""
+    edit: HandEdit | None = None
 
 
 @dataclass(frozen=True)
-class Clock:
-    """When onset 0 of a scoring was, as far as its file says; see `Scoring` for the fields."""
+class ScoringStart:
+    """The time of onset 0 of a scoring by its file; `moment` becomes `Scoring.start`, the others see there."""
 
-    start: datetime | None = None
+    moment: datetime
     dated: bool = True
     alternative: datetime | None = None
 
@@ -93,7 +123,7 @@ def build_scoring(
     events: Iterable[tuple[float, float | None, str]],
     meanings: dict[str, str],
     *,
-    clock: Clock | None = None,
+    start: ScoringStart | None = None,
     epoch_s: float | None = None,
     timed: bool = True,
     notes: tuple[str, ...] = (),
@@ -104,16 +134,21 @@ def build_scoring(
     ----------
     kind : str
     events : iterable of (onset_s, duration_s or None, label)
-        A stage without duration lasts one epoch where the file has a row an epoch, else until the next stage.
+        A stage without duration lasts one epoch if the file has one row for each epoch, else until the next stage.
     meanings : dict of str to str
-        What each label means, from `stage_codings.read_labels`.
-    clock : Clock, optional
-        When onset 0 was; without it onsets count from the recording's first sample.
+        The meaning of each label, from `codings.read_labels`.
+    start : ScoringStart, optional
+        The time of onset 0; without it onsets count from the recording's first sample.
     epoch_s : float, optional
-        Length of the epochs, where the file does not say.
+        Length of the epochs, where the file does not give it.
     timed : bool
         See `Scoring`.
     notes : tuple of str
+        Further notes for `Scoring.notes`.
+
+    Returns
+    -------
+    Scoring
 
     Raises
     ------
@@ -129,7 +164,7 @@ def build_scoring(
     labels = [row[2] for row in rows]
     durations_s, more = _fill_durations(onsets_s, [row[1] for row in rows], labels, epoch_s)
     more = remarks + more
-    stages, onsets_s, durations_s, clashes = _untangle([meanings[x] for x in labels], onsets_s, durations_s)
+    stages, onsets_s, durations_s, clashes = _separate_periods([meanings[x] for x in labels], onsets_s, durations_s)
     ignored = Counter(event[2] for event in events if meanings[event[2]] == "")
     if ignored:
         names = ", ".join(clean_text(name, 40) for name, _ in ignored.most_common(5))
@@ -139,15 +174,15 @@ def build_scoring(
         tuple(stages),
         onsets_s,
         durations_s,
-        relative=clock is None,
+        relative=start is None,
         timed=timed,
         lights_off_s=min(lights["lights off"], default=None),
         lights_on_s=max(lights["lights on"], default=None),
         notes=(*notes, *more, *clashes),
     )
-    if clock is None:
+    if start is None:
         return scoring
-    return replace(scoring, start=clock.start, dated=clock.dated, alternative=clock.alternative)
+    return replace(scoring, start=start.moment, dated=start.dated, alternative=start.alternative)
 
 
 def _check_times(rows: list[tuple[float, float | None, str]], kind: str) -> None:
@@ -158,19 +193,20 @@ def _check_times(rows: list[tuple[float, float | None, str]], kind: str) -> None
     times = np.array([(onset, duration or 0.0) for onset, duration, _ in rows])
     if not np.isfinite(times).all() or (times[:, 1] < 0).any():
         raise TableError("an onset or duration of the hypnogram is no time", allowed="seconds, durations not negative")
-    if np.abs(times).max() > MAX_SPAN_S:
+    if np.abs(times).max() > MAX_DURATION_S:
         raise TableError(
-            "the hypnogram does not lie in one recording",
+            "the hypnogram is longer than one recording",
             found=f"an onset or duration of {np.abs(times).max():g} s",
-            allowed=f"up to {MAX_SPAN_S:g} s (72 h)",
+            allowed=f"up to {MAX_DURATION_S:g} s (72 h)",
         )
 
 
 def _drop_remarks(
     rows: list[tuple[float, float | None, str]], meanings: dict[str, str]
 ) -> tuple[list[tuple[float, float | None, str]], list[str]]:
-    """Leave out artefacts and movements that lie within a stage: they are marked on it, not scored instead."""
-    kept, last_end_s = [], -np.inf
+    """Leave out artefacts and movements within a stage: they are remarks on it and do not replace it."""
+    kept: list[tuple[float, float | None, str]] = []
+    last_end_s = -np.inf
     for row in rows:
         onset_s, duration_s, label = row
         if meanings[label] == "UNS" and kept and kept[-1][0] + 1e-3 < onset_s < last_end_s - 1e-3:
@@ -184,7 +220,7 @@ def _drop_remarks(
 def _fill_durations(
     onsets_s: np.ndarray, durations: list[float | None], labels: list[str], epoch_s: float | None
 ) -> tuple[np.ndarray, list[str]]:
-    """Return durations in seconds where the file may give none, and what had to be taken for granted."""
+    """Return durations in seconds, also where the file gives none, and notes on what was assumed."""
     given = np.array([duration or np.nan for duration in durations], dtype=float)
     if np.isfinite(given).all():
         return given, []
@@ -196,23 +232,23 @@ def _fill_durations(
         values, counts = np.unique(np.round(lasting, 3), return_counts=True)
         usual_s = float(values[counts.argmax()])
         repeats = np.mean([a == b for a, b in zip(labels[1:], labels[:-1], strict=True)])
-        # A list of changes repeats no stage and has no usual step; a row an epoch does and has.
-        is_epochs = counts.max() >= 0.8 * lasting.size or repeats >= 0.5
+        # A list of changes repeats no stage and has no usual step; a list of epochs has both.
+        is_epochs = bool(counts.max() >= 0.8 * lasting.size or repeats >= 0.5)
     notes = []
     filled = np.fmin(steps, usual_s) if is_epochs else steps
     if np.isnan(filled[-1]):
         filled[-1] = usual_s if is_epochs else EPOCH_S
         if not is_epochs and np.isnan(given[-1]):
-            notes.append("the file does not say where its last stage ends; it was taken to last one epoch of 30 s")
+            notes.append("the file does not give the end of its last stage; one epoch of 30 s was assumed")
     return np.where(np.isfinite(given), given, filled), notes
 
 
-def _untangle(
+def _separate_periods(
     stages: list[str], onsets_s: np.ndarray, durations_s: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
-    """Return periods that do not overlap: a stage ends where the next begins, two at once are unscored."""
+    """Return periods that do not overlap: a stage ends where the next begins, two stages at once are unscored."""
     names = np.array(stages, dtype=object)
-    first = np.append(True, np.diff(onsets_s) > 1e-3)
+    first = np.concatenate([[True], np.diff(onsets_s) > 1e-3])
     group = np.cumsum(first) - 1
     notes, kept = [], names[first]
     differing = np.unique(group[names != kept[group]])
@@ -224,17 +260,17 @@ def _untangle(
     room = np.append(np.diff(onsets_s), np.inf)
     cut = longest - room
     if (cut > 1.0).any():
-        notes.append(f"{int((cut > 1.0).sum())} periods reach into the next one and were ended where it begins")
+        notes.append(f"{int((cut > 1.0).sum())} periods overlap the next one and were ended where it begins")
     return kept, onsets_s, np.minimum(longest, room), notes
 
 
 def align_scoring(
     scoring: Scoring, recording_start: datetime | None, n_epochs: int
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Lay a scoring on the 30 s epochs of a recording.
+    """Give a stage to each 30 s epoch of a recording.
 
-    An epoch takes the stage that fills most of it, of two that fill it equally the earlier, and is unscored
-    where less than half of it was scored.
+    An epoch takes the stage that fills most of it, the earlier of two that fill it equally, and is unscored if less
+    than half of it is scored.
 
     Parameters
     ----------
@@ -249,7 +285,7 @@ def align_scoring(
     stages : pandas.DataFrame
         Table `HYPNOGRAM` with `n_epochs` rows.
     notes : tuple of str
-        Those of the scoring, and what was cut, left open or moved.
+        Those of the scoring, and what was cut, left unscored or moved.
 
     Raises
     ------
@@ -264,7 +300,7 @@ def align_scoring(
     if overlap_s < 0.5 * min(length_s, scored_s):
         raise TableError(
             "the hypnogram is not that of this recording",
-            found=f"{overlap_s / 60:.4g} min of the recording are scored, {scored_s / 60:.4g} min of stages lie in "
+            found=f"{overlap_s / 60:.4g} min of the recording are scored, {scored_s / 60:.4g} min of stages are in "
             f"the file and {length_s / 60:.4g} min in the recording",
             allowed="an overlap of at least half of the shorter of the two",
             remedy="check that the two belong together, and their start times",
@@ -283,7 +319,21 @@ def align_scoring(
 def place_lights(
     scoring: Scoring, recording_start: datetime | None, n_epochs: int
 ) -> tuple[float | None, float | None]:
-    """Return lights off and on of a scoring in seconds from the recording's first sample, None where not said."""
+    """Return when the lights went off and on by a scoring.
+
+    Parameters
+    ----------
+    scoring : Scoring
+    recording_start : datetime or None
+        Naive local time of the recording's first sample.
+    n_epochs : int
+        Whole epochs of the recording.
+
+    Returns
+    -------
+    off_s, on_s : float or None
+        In seconds from the recording's first sample; None where the scoring does not give it.
+    """
     shift_s, _ = _find_shift(scoring, recording_start, n_epochs)
     moments = (scoring.lights_off_s, scoring.lights_on_s)
     off_s, on_s = (None if moment is None else moment + shift_s for moment in moments)
@@ -296,7 +346,7 @@ def _find_shift(scoring: Scoring, recording_start: datetime | None, n_epochs: in
         return 0.0, []
     if scoring.start is None or recording_start is None:
         missing = "hypnogram" if scoring.start is None else "recording"
-        return 0.0, [f"the {missing} does not say when it started; the scoring was laid from the first sample on"]
+        return 0.0, [f"the {missing} does not give its start; the scoring was placed from the first sample on"]
     ends_s, length_s = scoring.onsets_s + scoring.durations_s, n_epochs * EPOCH_S
 
     def overlap(shift_s: float) -> float:
@@ -306,7 +356,7 @@ def _find_shift(scoring: Scoring, recording_start: datetime | None, n_epochs: in
     if not scoring.dated or is_invented(scoring.start) or is_invented(recording_start):
         days = shift_s // _DAY_S
         turns = [shift_s - (days + turn) * _DAY_S for turn in (1, 0, -1)]
-        note = [] if not scoring.dated else ["one of the two dates is not real; placed by the time of day"]
+        note = [] if not scoring.dated else ["one of the two dates is not real; the time of day was used"]
         return max(turns, key=lambda turn: (overlap(turn), -abs(turn))), note
     if scoring.alternative:
         other_s = (scoring.alternative - recording_start).total_seconds()
@@ -322,7 +372,16 @@ def _find_shift(scoring: Scoring, recording_start: datetime | None, n_epochs: in
 
 
 def is_invented(start: datetime) -> bool:
-    """Tell whether a date is the one anonymised EDF files carry, 1 January 1985, or none at all."""
+    """Return whether a date is the one in anonymised EDF files, 1 January 1985, or stands for no date at all (1900).
+
+    Parameters
+    ----------
+    start : datetime
+
+    Returns
+    -------
+    bool
+    """
     return (start.month, start.day) == (1, 1) and start.year in {1900, 1985}
 
 
@@ -333,14 +392,14 @@ def _overlap(onsets_s: np.ndarray, ends_s: np.ndarray, length_s: float) -> float
 def _vote(
     stages: tuple[str, ...], onsets_s: np.ndarray, ends_s: np.ndarray, n_epochs: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the stage of each epoch and the seconds of it that were scored, both of shape (n_epochs,)."""
+    """Return the stage of each epoch and the seconds of it that are scored, both of shape (n_epochs,)."""
     names = np.array(stages, dtype=object)
     borders = EPOCH_S * np.arange(n_epochs + 1)
     shares = np.zeros((len(STAGES), n_epochs))
     for row, stage in enumerate(STAGES):
         mine = names == stage
         if mine.any():
-            # Seconds of this stage before any time: rises within its periods, stays between them.
+            # Seconds of this stage before a moment: they rise within its periods and stay constant between them.
             times = np.column_stack([onsets_s[mine], ends_s[mine]]).ravel()
             totals = np.repeat(np.append(0.0, np.cumsum((ends_s - onsets_s)[mine])), 2)[1:-1]
             shares[row] = np.diff(np.interp(borders, times, totals))
@@ -363,20 +422,20 @@ def _describe_fit(scoring: Scoring, onsets_s: np.ndarray, ends_s: np.ndarray, co
     off = np.mod(past + 0.05, EPOCH_S) > 0.1
     if off.mean() > 0.1:
         notes.append(
-            f"the hypnogram is not scored in epochs of 30 s (median period {np.median(past):g} s); each of "
-            "our epochs has the stage that fills most of it"
+            f"the hypnogram is not scored in epochs of 30 s (median period {np.median(past):g} s); each epoch of 30 s "
+            "has the stage that fills most of it"
         )
     values, counts = np.unique(np.round(np.mod(onsets_s[inside], EPOCH_S), 2), return_counts=True)
     late_s = float(values[counts.argmax()]) if counts.size else 0.0
     late_s -= EPOCH_S * (late_s > EPOCH_S / 2)
     if off.mean() <= 0.1 and abs(late_s) >= 1:
         notes.append(
-            f"the epochs of the hypnogram start {abs(late_s):g} s {'after' if late_s > 0 else 'before'} ours; "
-            "each of ours has the stage that fills most of it"
+            f"the epochs of the hypnogram start {abs(late_s):g} s {'after' if late_s > 0 else 'before'} those of the "
+            "recording; each of these has the stage that fills most of it"
         )
     for outside_s, where in ((max(0.0, -onsets_s[0]), "before"), (max(0.0, ends_s[-1] - length_s), "after")):
         if outside_s >= EPOCH_S:
-            notes.append(f"{outside_s / 60:.4g} min of the hypnogram lie {where} the recording and were cut")
+            notes.append(f"{outside_s / 60:.4g} min of the hypnogram are {where} the recording and were cut")
     open_epochs = int((covered_s < EPOCH_S / 2).sum())
     if open_epochs:
         notes.append(f"{open_epochs} epochs of the recording are not scored in the hypnogram and count as unscored")
@@ -384,7 +443,17 @@ def _describe_fit(scoring: Scoring, onsets_s: np.ndarray, ends_s: np.ndarray, co
 
 
 def begin_at_first_stage(scoring: Scoring) -> Scoring:
-    """Return a scoring placed by the clock with onset 0 at its first stage."""
+    """Return a scoring with onset 0 at its first stage; its start moves accordingly.
+
+    Parameters
+    ----------
+    scoring : Scoring
+        With a start.
+
+    Returns
+    -------
+    Scoring
+    """
     first_s = float(scoring.onsets_s[0])
 
     def earlier(value: float | None) -> float | None:

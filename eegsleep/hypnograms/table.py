@@ -1,4 +1,4 @@
-"""Hypnograms as tables, and the stage of a sample or of a moment."""
+"""Hypnograms as tables."""
 
 from __future__ import annotations
 
@@ -26,14 +26,24 @@ def make_stages(
         Columns p_wake, p_n1, p_n2, p_n3, p_rem; None for stages that were given, not scored.
     usable : array of bool, shape (n_epochs,)
     agreement : array of float, shape (n_epochs,), optional
-        How far the derivations agree.
+        Share of the derivations that agree with the stage; NaN if it was not measured.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table `HYPNOGRAM`, with `n_epochs` rows.
+
+    Raises
+    ------
+    TableError
+        If a stage is not known.
     """
     n_epochs = len(stages)
     frame = pd.DataFrame({"epoch": np.arange(n_epochs), "onset_s": EPOCH_S * np.arange(n_epochs)})
     names = np.array([_SPELLINGS.get(stage, stage) for stage in stages], dtype=object)
     unknown = sorted(set(names) - set(STAGES))
     if unknown:
-        raise TableError("a stage is not one of ours", found=", ".join(unknown), allowed=", ".join(STAGES))
+        raise TableError("a stage is not known", found=", ".join(unknown), allowed=", ".join(STAGES))
     frame["stage"] = names if probabilities is None else np.where(usable, names, "UNS")
     if probabilities is None:
         frame[PROBABILITY_COLUMNS] = np.nan

@@ -9,15 +9,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import TableError
-from eegsleep.hypnograms.clock import is_clock, is_number, read_clock, read_number
 from eegsleep.hypnograms.codings import is_marked, name_stage, plain_name, read_labels
-from eegsleep.hypnograms.scoring import MAX_PERIODS, Clock, Scoring, begin_at_first_stage, build_scoring
-from eegsleep.recording.text.clock import TIME_OF_DAY as PLAIN_TIME
+from eegsleep.hypnograms.scoring import MAX_PERIODS, Scoring, ScoringStart, begin_at_first_stage, build_scoring
+from eegsleep.hypnograms.written_times import is_number, is_time, read_number, read_times
+from eegsleep.recording.text.time_stamps import TIME_OF_DAY as PLAIN_TIME
+from eegsleep.signals.epochs import EPOCH_S
 
 if TYPE_CHECKING:
     import numpy as np
 
-# Names of columns, plain (see `plain_name`), the surer ones first.
+# Names of columns as `plain_name` returns them, the most certain ones first.
 _COLUMNS = {
     "stage": "primaryautostage|stage|stages|sleep stage|sleepstage|sleep stages|schlafstadium|stade|stade de sommeil|"
     "estadio|stadio|slaapstadium|estagio|hypnogram|hypno|trial type|annotation|annotations|description|event|events|"
@@ -52,6 +53,16 @@ _SHAPES = "onset,duration,stage; onset,stage; epoch,stage; clock time,stage; or 
 def read_table_text(text: str, coding: str | None, epoch_s: float | None) -> Scoring:
     """Read a table: CSV, TSV, Noxturnal's export, BIDS events, EDFbrowser's list, or one stage a line.
 
+    Parameters
+    ----------
+    text : str
+    coding, epoch_s
+        As in `read_hypnogram`.
+
+    Returns
+    -------
+    Scoring
+
     Raises
     ------
     TableError
@@ -72,7 +83,7 @@ def read_table_text(text: str, coding: str | None, epoch_s: float | None) -> Sco
     if not filled:
         raise TableError("the hypnogram has a header and no rows", allowed=_SHAPES)
     if not {"onset", "epoch", "date"} & set(columns) and (len(filled) < len(rows) or _has_holes(text, filled[0])):
-        raise TableError(  # left out, they would move every later stage
+        raise TableError(  # if they were left out, every later stage would move
             "the hypnogram gives no times and has empty rows", remedy="write ? where an epoch is not scored"
         )
     rows = filled
@@ -80,17 +91,17 @@ def read_table_text(text: str, coding: str | None, epoch_s: float | None) -> Sco
     meanings = read_labels(
         labels, coding, events=first_name in _EVENT_COLUMNS, marked=any(map(is_marked, dict.fromkeys(labels)))
     )
-    onsets_s, clock, timed, notes = _read_onsets(rows, columns, epoch_s)
+    onsets_s, start, timed, notes = _read_onsets(rows, columns, epoch_s)
     durations = _read_durations(rows, columns, onsets_s)
     if not timed:
-        durations = [epoch_s or 30.0] * len(rows)
+        durations = [epoch_s or EPOCH_S] * len(rows)
     events = zip(onsets_s.tolist(), durations, labels, strict=True)
-    scoring = build_scoring(kind, events, meanings, clock=clock, epoch_s=epoch_s, timed=timed, notes=notes)
-    return begin_at_first_stage(scoring) if clock else scoring
+    scoring = build_scoring(kind, events, meanings, start=start, epoch_s=epoch_s, timed=timed, notes=notes)
+    return begin_at_first_stage(scoring) if start else scoring
 
 
 def _split_rows(text: str) -> list[list[str]]:
-    """Return the cells of each row; rows of comments, units (`[],[s]`) and nothing are left out."""
+    """Return the cells of each row; comments, rows of units (`[],[s]`) and empty rows are left out."""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", "%"))]
     if len(lines) > 2 * MAX_PERIODS:
         raise TableError("the hypnogram has too many rows for one recording", allowed=f"{MAX_PERIODS}")
@@ -104,33 +115,33 @@ def _split_rows(text: str) -> list[list[str]]:
         try:
             rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]
         except csv.Error as error:
-            raise TableError("the rows of the hypnogram cannot be divided", found=str(error)) from error
+            raise TableError("the rows of the hypnogram cannot be split into cells", found=str(error)) from error
     rows = [[re.sub(r"^'(?=[-+=@])", "", cell) for cell in row] for row in rows]
     return [row for row in rows if any(row) and not all(cell == "" or re.fullmatch(r"\[.*\]", cell) for cell in row)]
 
 
 def _has_holes(text: str, first: list[str]) -> bool:
-    """Tell whether there is an empty line behind the first row of stages."""
+    """Return whether there is an empty line after the first row of stages."""
     lines = [line.strip() for line in text.strip().splitlines()]
     begin = next((i for i, line in enumerate(lines) if line.startswith(first[0])), 0)
     return "" in lines[begin:]
 
 
 def _split_spaces(line: str) -> list[str]:
-    """Divide a line without delimiters only behind a number or a time: `Sleep stage W` is one cell."""
+    """Split a line without delimiters only after a number or a time: `Sleep stage W` is one cell."""
     head, _, rest = line.partition(" ")
-    return [head, rest.strip()] if rest and (is_number(head) or is_clock(head)) else [line]
+    return [head, rest.strip()] if rest and (is_number(head) or is_time(head)) else [line]
 
 
 def _find_columns(rows: list[list[str]]) -> tuple[dict[str, int], list[list[str]], str, str]:
-    """Return role to column, the rows below the names, what the file is, and the name of the stage column."""
+    """Return role to column, the rows below the names, the format, and the name of the stage column."""
     if not rows:
         raise TableError("the hypnogram has no rows", allowed=_SHAPES)
     names = [plain_name(cell) for cell in rows[0]]
     has_names = any(name in _KNOWN_COLUMNS["stage"] for name in names)
-    if not has_names and any(is_number(cell) or is_clock(cell) or name_stage(cell) for cell in rows[0]):
+    if not has_names and any(is_number(cell) or is_time(cell) or name_stage(cell) for cell in rows[0]):
         return (*_guess_columns(rows), "")
-    columns = {}
+    columns: dict[str, int] = {}
     for role, known in _KNOWN_COLUMNS.items():
         present = [name for name in known if name in names]
         if present and names.index(present[0]) not in columns.values():
@@ -148,7 +159,7 @@ def _find_columns(rows: list[list[str]]) -> tuple[dict[str, int], list[list[str]
 
 
 def _guess_columns(rows: list[list[str]]) -> tuple[dict[str, int], list[list[str]], str]:
-    """Return role to column for rows without names, where what they hold leaves only one reading."""
+    """Return role to column, the rows and the format for rows without names, if only one reading is possible."""
     width = max(map(len, rows))
     if width == 1:
         return {"stage": 0}, rows, "stages, one a line"
@@ -163,8 +174,8 @@ def _guess_columns(rows: list[list[str]]) -> tuple[dict[str, int], list[list[str
 
 def _read_onsets(
     rows: list[list[str]], columns: dict[str, int], epoch_s: float | None
-) -> tuple[np.ndarray, Clock | None, bool, tuple[str, ...]]:
-    """Return onsets in seconds, the clock they count from, whether they are times at all, and notes."""
+) -> tuple[np.ndarray, ScoringStart | None, bool, tuple[str, ...]]:
+    """Return onsets in seconds, the start from which they count, whether the file has times, and notes."""
     import numpy as np
 
     if "onset" in columns:
@@ -174,25 +185,25 @@ def _read_onsets(
         if "date" in columns and all(map(PLAIN_TIME.fullmatch, cells)):
             days = _column(rows, columns["date"])
             cells = [f"{day} {cell}" for day, cell in zip(days, cells, strict=True)]
-            onsets_s, clock = read_clock(cells)
+            onsets_s, start = read_times(cells)
             if (np.diff(onsets_s) < -43200).any():
                 raise TableError(
                     "the dates of the hypnogram do not go on at midnight",
                     found=repr(days[0][:20]),
                     remedy="leave the dates out: times of day in order pass midnight",
                 )
-            return onsets_s, clock, True, ()
-        return *read_clock(cells), True, ()
-    if "date" in columns and is_clock(_column(rows, columns["date"])[0]):
-        return *read_clock(_column(rows, columns["date"])), True, ()
+            return onsets_s, start, True, ()
+        return *read_times(cells), True, ()
+    if "date" in columns and is_time(_column(rows, columns["date"])[0]):
+        return *read_times(_column(rows, columns["date"])), True, ()
     if "duration" in columns or "end" in columns:
         raise TableError(
-            "the hypnogram says how long its stages last and not when they begin",
+            "the hypnogram gives durations of its stages, but not their onsets",
             allowed=_SHAPES,
             remedy="name the column of onsets `onset_s`, or of times `time`",
         )
-    length_s = epoch_s or 30.0
-    notes = () if epoch_s else ("the file does not say how long its epochs are; 30 s was taken",)
+    length_s = epoch_s or EPOCH_S
+    notes = () if epoch_s else ("the file does not give the length of its epochs; 30 s was assumed",)
     if "epoch" not in columns:
         return length_s * np.arange(len(rows)), None, False, notes
     numbers = np.array([read_number(cell) for cell in _column(rows, columns["epoch"])])
@@ -215,7 +226,7 @@ def _read_durations(rows: list[list[str]], columns: dict[str, int], onsets_s: np
     if all(map(is_number, cells)):
         return [read_number(cell) - onset_s for cell, onset_s in zip(cells, onsets_s, strict=True)]
     starts = _column(rows, columns["onset"])
-    return [float(read_clock([a, b])[0][1]) for a, b in zip(starts, cells, strict=True)]
+    return [float(read_times([a, b])[0][1]) for a, b in zip(starts, cells, strict=True)]
 
 
 def _column(rows: list[list[str]], index: int) -> list[str]:
@@ -223,11 +234,24 @@ def _column(rows: list[list[str]], index: int) -> list[str]:
 
 
 def read_remlogic(text: str) -> Scoring:
-    """Read RemLogic's event report, as the CAP Sleep Database has it.
+    """Read RemLogic's event report, as in the CAP Sleep Database.
 
-    Header length and columns vary between its files, and rows may lack the position; the time, the event
-    `SLEEP-…` and its duration always follow each other. The date of the header is not used: it need not be
+    Header length and columns vary between its files, and the position may be missing in a row; the time, the event
+    `SLEEP-…` and its duration always follow each other. The date of the header is not used, because it may differ from
     that of the EDF.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    Scoring
+
+    Raises
+    ------
+    TableError
+        If it holds no stage.
     """
     times, durations, labels = [], [], []
     for line in text.splitlines():
@@ -244,15 +268,30 @@ def read_remlogic(text: str) -> Scoring:
     others = [label for label in dict.fromkeys(labels) if label not in sleeping]
     meanings = read_labels(sleeping) | read_labels([x for x in others if "light" in x.casefold()], events=True)
     meanings = dict.fromkeys(others, "") | meanings
-    onsets_s, clock = read_clock(times)
+    onsets_s, start = read_times(times)
     events = zip(onsets_s.tolist(), durations, labels, strict=True)
-    return begin_at_first_stage(build_scoring("RemLogic text", events, meanings, clock=clock))
+    return begin_at_first_stage(build_scoring("RemLogic text", events, meanings, start=start))
 
 
 def read_domino(text: str) -> Scoring:
-    """Read the sleep profile DOMINO (SOMNOmedics) exports as text."""
+    """Read the sleep profile that DOMINO (SOMNOmedics) exports as text.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    Scoring
+
+    Raises
+    ------
+    TableError
+        If it is no sleep profile, or gives no length of its epochs, or no rows.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    header = dict(re.match(r"([A-Za-z ]+):\s*(.*)", line).groups() for line in lines if re.match(r"[A-Za-z ]+:", line))
+    entries = (re.match(r"([A-Za-z ]+):\s*(.*)", line) for line in lines)
+    header = {entry[1]: entry[2] for entry in entries if entry}
     profile = header.get("Signal ID", "")
     if not re.search(r"schlafprofil|sleep ?profile", profile, re.IGNORECASE):
         raise TableError("the DOMINO file is not a sleep profile", found=profile[:60], allowed="SchlafProfil")
@@ -264,23 +303,23 @@ def read_domino(text: str) -> Scoring:
             allowed="Rate: 30 s",
         )
     epoch_s = read_number(rate[1])
-    rows = [line.partition(";") for line in lines if line[0].isdigit()]
-    rows = [(cell.strip(), label.strip("; ")) for cell, mark, label in rows if mark]
+    parts = [line.partition(";") for line in lines if line[0].isdigit()]
+    rows = [(cell.strip(), label.strip("; ")) for cell, mark, label in parts if mark]
     if not rows:
         raise TableError("the DOMINO sleep profile has no rows", allowed="00:14:00,000; Wake")
-    labels = ["UNS" if label == "A" else label for _, label in rows]  # A is artefact, as its list of events says
-    onsets_s, clock = read_clock([cell for cell, _ in rows])
-    if not clock.dated and is_clock(header.get("Start Time", "")):
-        clock = _date_first_row(clock, read_clock([header["Start Time"]])[1])
+    labels = ["UNS" if label == "A" else label for _, label in rows]  # A is artefact, by its list of events
+    onsets_s, start = read_times([cell for cell, _ in rows])
+    if not start.dated and is_time(header.get("Start Time", "")):
+        start = _date_first_row(start, read_times([header["Start Time"]])[1])
     events = [(onset_s, epoch_s, label) for onset_s, label in zip(onsets_s.tolist(), labels, strict=True)]
-    return begin_at_first_stage(build_scoring("DOMINO text", events, read_labels(labels), clock=clock))
+    return begin_at_first_stage(build_scoring("DOMINO text", events, read_labels(labels), start=start))
 
 
-def _date_first_row(row: Clock, header: Clock) -> Clock:
-    """Return the clock of a first row that has only a time of day, with the date of a header hours away at most."""
+def _date_first_row(row: ScoringStart, header: ScoringStart) -> ScoringStart:
+    """Return the start by a first row that has only a time of day, with the date of a header at most 12 h away."""
     if not header.dated:
         return row
-    ahead = (row.start - header.start) % timedelta(days=1)
+    ahead = (row.moment - header.moment) % timedelta(days=1)
     ahead -= timedelta(days=1) if ahead > timedelta(hours=12) else timedelta(0)
     other = header.alternative
-    return replace(header, start=header.start + ahead, alternative=other + ahead if other else None)
+    return replace(header, moment=header.moment + ahead, alternative=other + ahead if other else None)

@@ -1,8 +1,8 @@
 """Stages in an annotation file of PhysioNet's format (WFDB): `slp01a.st`, `tr03-0005.arousal`.
 
-The file is a chain of 16-bit words without a signature. It is walked here, and not by the `wfdb` package: only
-the walk tells that a file is one, and that package (4.3) drops a note at the first sample of a file that gives
-its own time resolution.
+The file is a chain of 16-bit words without a signature. It is read here and not by the `wfdb` package, because only
+following the chain shows that a file is one, and that package (4.3) loses a note at the first sample of a file that
+gives its own time resolution.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from eegsleep.errors import TableError
 from eegsleep.hypnograms.codings import read_labels
 from eegsleep.hypnograms.scoring import MAX_PERIODS, Scoring, build_scoring
+from eegsleep.recording.edf.header import is_edf
 from eegsleep.recording.faults import clean_text
 from eegsleep.recording.wfdb.header import read_rate_hz
 from eegsleep.signals.epochs import EPOCH_S
@@ -20,14 +21,13 @@ from eegsleep.signals.epochs import EPOCH_S
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Codes of the format that are no annotation but say more of the one before, or move the time.
+# Codes of the format that are no annotation, but belong to the one before, or move the time.
 _SKIP, _NUM, _SUB, _CHN, _AUX = 59, 60, 61, 62, 63
 _LAST_CODE = 49
-# A night has some ten thousand bytes. What is longer, or EDF, whose header is such a chain too, is not walked.
+# A night has some ten thousand bytes. Longer files are not tried, nor EDF, whose header may look like such a chain.
 _MAX_BYTES = 5_000_000
-_EDF = (b"0       ", b"\xffBIOSEMI")
 _RESOLUTION = re.compile(r"## time resolution: (\d+(?:\.\d+)?)")
-# Windows of 30 s, each with its note (SLPDB), are told from notes on change (CinC 2018) by their digits.
+# Digits show that each window of 30 s has a note (SLPDB); without them, notes are written on change (CinC 2018).
 _DIGITS = {"1": "N1", "2": "N2", "3": "N3", "4": "N3"}
 _STAGES = {"W": "W", "R": "R", "N1": "N1", "N2": "N2", "N3": "N3", **_DIGITS}
 _NO_STAGE = {"MT", "U", "?"}
@@ -36,8 +36,18 @@ _EVENTS = {"H", "HA", "OA", "X", "CA", "CAA", "L", "LA", "A"}
 
 
 def is_wfdb_annotations(content: bytes) -> bool:
-    """Tell whether a file is a chain of WFDB annotations, at least one of them with a text."""
-    fits = content.endswith(b"\0\0") and len(content) <= _MAX_BYTES and not content.startswith(_EDF)
+    """Return whether a file is a chain of WFDB annotations, at least one of them with a text.
+
+    Parameters
+    ----------
+    content : bytes
+        The whole file.
+
+    Returns
+    -------
+    bool
+    """
+    fits = content.endswith(b"\0\0") and len(content) <= _MAX_BYTES and not is_edf(content)
     return fits and any(text for _, text in _walk(content) or ())
 
 
@@ -48,19 +58,19 @@ def read_wfdb(content: bytes, path: Path, epoch_s: float | None = None) -> Scori
     ----------
     content : bytes
     path : path
-        Where it lies; a header `.hea` of the same name beside it gives the sampling rate, where the file does not.
+        Its path; a header `.hea` of the same name beside it gives the sampling rate, where the file does not.
     epoch_s : float, optional
         Length of the windows that SLPDB's notes stand for; 30 s if not given.
 
     Returns
     -------
     Scoring
-        In seconds from the record's first sample. A window without a note, or with events alone, is not scored.
+        In seconds from the record's first sample. Windows without a note, or with events alone, are unscored.
 
     Raises
     ------
     TableError
-        If the sampling rate is not known, a note is no stage or event that is known, or there is no stage.
+        If the sampling rate is not known, a note is no known stage or event, or there is no stage.
     """
     notes = [(sample, text) for sample, text in _walk(content) or () if text]
     if len(notes) > MAX_PERIODS:
@@ -68,9 +78,9 @@ def read_wfdb(content: bytes, path: Path, epoch_s: float | None = None) -> Scori
     rate_hz = _find_rate(notes, path)
     notes = [(sample, text) for sample, text in _drop_definitions(notes) if text]
     labels = list(dict.fromkeys(text for _, text in notes))
-    meanings = {text: _read_note(text) for text in labels}
-    others = [text for text, meaning in meanings.items() if meaning is None]
-    meanings |= read_labels(others, events=True)
+    notes_read = {text: _read_note(text) for text in labels}
+    meanings = {text: meaning for text, meaning in notes_read.items() if meaning is not None}
+    meanings |= read_labels([text for text in labels if text not in meanings], events=True)
     windows = any(part in _DIGITS for text in labels for part in text.split())
     duration_s = (epoch_s or EPOCH_S) if windows else None
     events = [(sample / rate_hz, duration_s, text) for sample, text in notes]
@@ -106,13 +116,13 @@ def _walk(content: bytes) -> list[tuple[int, str]] | None:
 
 
 def _find_rate(notes: list[tuple[int, str]], path: Path) -> float:
-    """Return the samples a second that onsets count, as the file says it, or the header beside it."""
+    """Return the samples a second by which onsets count, from the file or the header beside it."""
     said = next((match for _, text in notes if (match := _RESOLUTION.fullmatch(text))), None)
     header = path.with_suffix(".hea")
     rate_hz = float(said[1]) if said else read_rate_hz(header) if header.is_file() else None
     if not rate_hz:
         raise TableError(
-            "the annotations count samples, and nothing says how many a second are",
+            "the annotations count samples, and the sampling rate is not known",
             found=f"no rate in the file, nor in {header.name}",
             remedy=f"put {header.name} beside it",
         )
@@ -120,7 +130,7 @@ def _find_rate(notes: list[tuple[int, str]], path: Path) -> float:
 
 
 def _drop_definitions(notes: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Leave out what the file says of itself: lines that begin with ##, and definitions of its codes."""
+    """Leave out lines that begin with ##, and the definitions of codes."""
     kept, defining = [], False
     for sample, text in notes:
         if text.startswith("## "):
@@ -131,9 +141,9 @@ def _drop_definitions(notes: list[tuple[int, str]]) -> list[tuple[int, str]]:
 
 
 def _read_note(text: str) -> str | None:
-    """Return the stage of a note, nothing for events alone, or None where a word of it is not known.
+    """Return the stage of a note, an empty text for events alone, or None if a word of it is not known.
 
-    A stage and movement time in one window is that stage; two different stages are none.
+    A stage and movement time in one window give that stage; two different stages give UNS.
     """
     parts = text.split()
     if text.startswith("(") or text.endswith(")"):

@@ -1,4 +1,4 @@
-"""Our hypnogram out, in the formats other programs read; every one is read back by `read_hypnogram` as it was."""
+"""Writing a hypnogram in the formats that other programs read; `read_hypnogram` reads each back unchanged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from eegsleep.errors import EegSleepError, TableError
 from eegsleep.provenance import encode_json, write_file
-from eegsleep.signals.epochs import EPOCH_S, STAGES
+from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.tables import HYPNOGRAM, check_table, encode_table
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ _MEANINGS = {
     "N2": "NREM stage 2",
     "N3": "NREM stage 3",
     "R": "REM sleep",
-    "UNS": "Unscored: nobody scored the epoch, or it could not be scored",
+    "UNS": "Unscored: the epoch was not, or could not be, scored",
 }
 
 
 def write_hypnogram(
     stages: pd.DataFrame, path: Path | str, *, start: datetime | None = None, kind: str | None = None
 ) -> Path:
-    """Write a hypnogram for another program, whole or not at all.
+    """Write a hypnogram for another program; the file is complete, or not written.
 
     Parameters
     ----------
@@ -75,9 +75,8 @@ def write_hypnogram(
             allowed=", ".join(f"{name} ({suffix})" for suffix, name in _SUFFIXES.items()),
         )
     stages = check_table(stages, HYPNOGRAM)
-    unknown = sorted(set(stages["stage"]) - set(STAGES))
-    if unknown or not len(stages):
-        raise TableError("the table is no hypnogram", found=", ".join(unknown) or "no epoch", allowed=", ".join(STAGES))
+    if not len(stages):
+        raise TableError("the table is no hypnogram", found="no epoch")
     if kind == "edfbrowser" and path.suffix.lower() == ".xml":
         content = _encode_edfbrowser_xml(stages, start)
     else:
@@ -131,7 +130,7 @@ def _describe_bids() -> dict[str, dict[str, object]]:
 
 
 def _encode_yasa(stages: pd.DataFrame, start: datetime | None) -> bytes:
-    """Return what `yasa.Hypnogram.to_json` would write, made by YASA itself so that it follows its version."""
+    """Return what `yasa.Hypnogram.to_json` would write, made by YASA itself, so that it fits the installed version."""
     import yasa
 
     freq = f"{EPOCH_S:g}s"

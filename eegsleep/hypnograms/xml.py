@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from eegsleep.errors import TableError
-from eegsleep.hypnograms.clock import is_clock, read_clock, read_number
 from eegsleep.hypnograms.codings import is_marked, read_labels
-from eegsleep.hypnograms.scoring import MAX_PERIODS, MAX_SPAN_S, Clock, Scoring, begin_at_first_stage, build_scoring
+from eegsleep.hypnograms.scoring import (
+    EPOCH_RANGE_S,
+    MAX_PERIODS,
+    Scoring,
+    ScoringStart,
+    begin_at_first_stage,
+    build_scoring,
+)
+from eegsleep.hypnograms.written_times import is_time, read_number, read_times
+from eegsleep.recording.limits import MAX_DURATION_S
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,10 +31,20 @@ _KINDS = "NSRR (PSGAnnotation), Profusion (CMPStudyConfig) and EDFbrowser (annot
 def read_xml(text: str, epoch_s: float | None) -> Scoring:
     """Read a scoring in XML.
 
+    Parameters
+    ----------
+    text : str
+    epoch_s : float, optional
+        As in `read_hypnogram`.
+
+    Returns
+    -------
+    Scoring
+
     Raises
     ------
     TableError
-        If the file declares entities, is no XML, or none of the three kinds.
+        If the file declares entities, is no XML, or is none of the three kinds.
     """
     root = _parse(text)
     if root.tag == "PSGAnnotation":
@@ -35,11 +53,11 @@ def read_xml(text: str, epoch_s: float | None) -> Scoring:
         return _read_profusion(root, epoch_s)
     if root.tag == "annotationlist":
         return _read_edfbrowser(root)
-    raise TableError("the XML is no hypnogram we know", found=f"<{root.tag[:40]}>", allowed=_KINDS)
+    raise TableError("the XML is no known hypnogram", found=f"<{root.tag[:40]}>", allowed=_KINDS)
 
 
 def _parse(text: str) -> Element:
-    # Entities can grow a kilobyte to gigabytes or name other files; no scoring declares any.
+    # Entities can expand a kilobyte to gigabytes, or name other files; no scoring declares any.
     if re.search(r"<!\s*(DOCTYPE|ENTITY)", text, re.IGNORECASE):
         raise TableError(
             "the XML declares a document type or entities, and is not read",
@@ -57,7 +75,7 @@ def _text(element: Element, name: str) -> str:
 
 
 def _read_nsrr(root: Element) -> Scoring:
-    """Read sleepdata.org's XML: stages count from the start of the EDF, and say what their integers mean."""
+    """Read sleepdata.org's XML: onsets count from the start of the EDF, and stages have names with their integers."""
     events = list(root.iter("ScoredEvent"))
     stages = [event for event in events if _text(event, "EventType").split("|")[0].casefold() == "stages"]
     labels = [_text(event, "EventConcept") for event in stages]
@@ -75,7 +93,7 @@ def _read_profusion(root: Element, epoch_s: float | None) -> Scoring:
     labels = [(stage.text or "").strip() for stage in root.iter("SleepStage")]
     written = _text(root, "EpochLength")
     length_s = epoch_s or (read_number(written) if written else math.nan)
-    if not 1 <= length_s <= 120:
+    if not EPOCH_RANGE_S[0] <= length_s <= EPOCH_RANGE_S[1]:
         raise TableError(
             "the Profusion XML does not give the length of its epochs",
             found=written[:20] or "nothing",
@@ -93,35 +111,43 @@ def _read_edfbrowser(root: Element) -> Scoring:
     durations = [read_number(_text(a, "duration")) if _text(a, "duration") else None for a in found]
     onsets = [_text(annotation, "onset") for annotation in found]
     meanings = read_labels(labels, events=True, marked=any(map(is_marked, labels)))
-    if onsets and is_clock(onsets[0]):
-        onsets_s, clock = read_clock(onsets)
-        rows = zip(onsets_s.tolist(), durations, labels, strict=True)
-        return begin_at_first_stage(build_scoring("EDFbrowser XML", rows, meanings, clock=clock))
+    if onsets and is_time(onsets[0]):
+        onsets_s, start = read_times(onsets)
+        timed = zip(onsets_s.tolist(), durations, labels, strict=True)
+        return begin_at_first_stage(build_scoring("EDFbrowser XML", timed, meanings, start=start))
     rows = [(read_number(onset), duration, x) for onset, duration, x in zip(onsets, durations, labels, strict=True)]
     return build_scoring("EDFbrowser XML", rows, meanings)
 
 
 def read_yasa_json(text: str) -> Scoring:
-    """Read what `yasa.Hypnogram.to_json` writes; its start, where it has a zone, is taken as local time.
+    """Read what `yasa.Hypnogram.to_json` writes; the time zone of its start is ignored.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    Scoring
 
     Raises
     ------
     TableError
-        If it is not such a file, or scores fewer stages than the five of AASM.
+        If it is not such a file, or its stages are not the five of AASM.
     """
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise TableError("the file looks like JSON and cannot be parsed", found=str(error)) from error
     if not (isinstance(content, dict) and isinstance(content.get("values"), list) and "freq" in content):
-        raise TableError("the JSON is no hypnogram we know", allowed="what yasa.Hypnogram.to_json writes")
+        raise TableError("the JSON is no known hypnogram", allowed="what yasa.Hypnogram.to_json writes")
     labels = content["values"]
     if not all(isinstance(label, str) for label in labels) or len(labels) > MAX_PERIODS:
         raise TableError("the values of the YASA JSON are no stage names", allowed="WAKE, N1, N2, N3, REM, ART, UNS")
     epoch_s, start = _frequency(content["freq"]), _start(content.get("start"))
     rows = [(epoch_s * i, epoch_s, label) for i, label in enumerate(labels)]
     return build_scoring(
-        "YASA JSON", rows, read_labels(labels), clock=Clock(start) if start else None, timed=start is not None
+        "YASA JSON", rows, read_labels(labels), start=ScoringStart(start) if start else None, timed=start is not None
     )
 
 
@@ -132,7 +158,7 @@ def _frequency(written: object) -> float:
         seconds = pd.Timedelta(str(written)).total_seconds()
     except ValueError as error:
         raise TableError("the YASA JSON does not give its epoch", found=repr(written)[:40]) from error
-    if not 0 < seconds <= MAX_SPAN_S:
+    if not 0 < seconds <= MAX_DURATION_S:
         raise TableError("the YASA JSON does not give its epoch", found=repr(written)[:40], allowed="such as 30s")
     return seconds
 

@@ -1,4 +1,4 @@
-"""Markers: the catalogue of what is measured of a night, and how its numbers come about."""
+"""Markers: their catalogue, and how they are measured on a night."""
 
 from eegsleep.markers.catalogue import CATALOGUE, FAMILIES
 from eegsleep.markers.measure import measure_markers

@@ -1,4 +1,4 @@
-"""The catalogue of markers: what each is called, what it means, and how a difference in it is to be read."""
+"""The catalogue of markers: name, meaning, and how to interpret a difference."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class Marker:
-    """What one marker is, and how a difference in it is to be read.
+    """One marker, and how to interpret a difference in it.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Marker:
     direction : {"+", "-", "0"}
         Whether more of it is usually better, worse, or neither.
     smallest_effect : float or None
-        Smallest difference that matters by default; None for what is no outcome.
+        Smallest difference that matters by default; None for a marker that is not an outcome.
     smallest_effect_unit : str
         Unit of that difference; `"SD"` is the standard deviation between nights of one person.
     meaning : str
@@ -54,11 +54,11 @@ class Marker:
         return self.rem_family if stage == "R" and self.rem_family else self.family
 
     def direction_in(self, stage: str) -> Literal["+", "-", "0"]:
-        """Return the direction in `stage`: what is good in NREM says nothing about REM."""
+        """Return the direction in `stage`; in REM it is "0" where the marker has another family there."""
         return "0" if stage == "R" and self.rem_family else self.direction
 
 
-_SD = (0.5, "SD")  # half a within-person standard deviation, where nobody has named a smallest effect
+_SD = (0.5, "SD")  # half a within-person standard deviation, for markers without a published smallest effect
 _NONE = (None, "")
 
 # name, label, family, unit, direction, smallest effect, meaning. Smallest effects in minutes, points and

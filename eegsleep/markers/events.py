@@ -5,40 +5,31 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from eegsleep.events.audit import correct_for_recall
+from eegsleep.events.coupling import measure_coupling
 from eegsleep.markers.catalogue import COUPLING_KINDS, SPINDLE_KINDS
-from eegsleep.markers.rows import EVENT_STAGES, Place, make_row
-from eegsleep.staging.statistics import EPOCH_S
+from eegsleep.markers.rows import Place, make_row
+from eegsleep.signals.epochs import EVENT_STAGES, values_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
     from eegsleep.markers.rows import MarkerSettings
 
 
-def clean_events(
-    events: pd.DataFrame, time_column: str, stages: pd.DataFrame, usable: NDArray[np.bool_]
-) -> pd.DataFrame:
-    """Return the events of a channel whose peak lies in one of its usable epochs."""
-    if events.empty or not usable.any():
-        return events.iloc[:0]
-    onset_s = stages["onset_s"].to_numpy()
-    time_s = events[time_column].to_numpy()
-    index = np.searchsorted(onset_s, time_s, side="right") - 1
-    inside = (index >= 0) & (time_s < onset_s[index] + EPOCH_S)
-    return events[inside & usable[index]]
+def clean_events(events: pd.DataFrame, time_column: str, usable: np.ndarray) -> pd.DataFrame:
+    """Return the events of a channel whose peak, in `time_column`, lies in one of its usable epochs."""
+    return events[values_at(usable, events[time_column])]
 
 
 def _event_rows(
     events: pd.DataFrame, place: Place, density: str, means: dict[str, str], spoken: str, needed_min: float
 ) -> list[dict]:
     """Return the density of `events` and the mean of each column of `means` (marker to column)."""
-    lack = place.lack(needed_min)
+    lack = place.describe_lack(needed_min)
     n = len(events)
     rows = [make_row(density, place, math.nan if lack else n / place.clean_min, n, lack)]
     for marker, column in means.items():
@@ -90,31 +81,23 @@ def slow_oscillation_rows(waves: pd.DataFrame, place: Place, settings: MarkerSet
 
 def coupling_rows(coupling: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
     """Return phase, strength, share and density of coupled spindles."""
-    lack = place.lack(settings.min_coupling_min)
+    lack = place.describe_lack(settings.min_coupling_min)
     rows = []
     for p, a in COUPLING_KINDS.items():
         chosen = _in_stage(coupling, place, p)
-        coupled = chosen[chosen["coupled"]]
-        phase = coupled["phase_rad"].dropna().to_numpy()
+        n, n_coupled, percent, phase_rad, strength = measure_coupling(chosen)
         few = lack
-        if not few and phase.size < settings.min_coupled_events:
-            few = f"only {phase.size} coupled {a}spindles, {settings.min_coupled_events} needed"
-        resultant = np.exp(1j * phase).mean() if phase.size else complex(math.nan, math.nan)
-        percent = 100 * len(coupled) / len(chosen) if len(chosen) else math.nan
-        none = lack or ("" if len(chosen) else f"no {a}spindle found")
-        density = math.nan if lack else len(coupled) / place.clean_min
+        if not few and n_coupled < settings.min_coupled_events:
+            few = f"only {n_coupled} coupled {a}spindles, {settings.min_coupled_events} needed"
+        none = lack or ("" if n else f"no {a}spindle found")
+        density = math.nan if lack else n_coupled / place.clean_min
         rows += [
-            make_row(f"{p}coupling_phase_rad", place, float(np.angle(resultant)), phase.size, few),
-            make_row(f"{p}coupling_strength", place, _strength(resultant, phase.size), phase.size, few),
-            make_row(f"{p}spindles_coupled_percent", place, percent, len(chosen), none),
-            make_row(f"{p}coupled_spindle_density_per_min", place, density, len(coupled), lack),
+            make_row(f"{p}coupling_phase_rad", place, phase_rad, n_coupled, few),
+            make_row(f"{p}coupling_strength", place, strength, n_coupled, few),
+            make_row(f"{p}spindles_coupled_percent", place, percent, n, none),
+            make_row(f"{p}coupled_spindle_density_per_min", place, density, n_coupled, lack),
         ]
     return rows
-
-
-def _strength(resultant: complex, n: int) -> float:
-    # Left negative where it is: clipping at 0 would bring back the bias that the formula takes out.
-    return (n * abs(resultant) ** 2 - 1) / (n - 1) if n > 1 else math.nan
 
 
 def view_rows(both_views: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
@@ -139,7 +122,7 @@ def yasa_rows(by_yasa: Mapping[str, pd.DataFrame], place: Place, settings: Marke
 
 
 def audit_rows(audit: pd.DataFrame, spindles: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
-    """Return how much of what was planted was found, and the density of spindles corrected for it."""
+    """Return the share of planted events that were found, and the density of spindles corrected for it."""
     inside = audit[audit["stage"].isin(EVENT_STAGES[place.stage])]
     rows = []
     for kind in ("spindle", "slow_oscillation"):
@@ -149,7 +132,7 @@ def audit_rows(audit: pd.DataFrame, spindles: pd.DataFrame, place: Place, settin
         recall = 100 * mine["n_found"].sum() / planted if planted else math.nan
         rows.append(make_row(f"{kind}_recall_percent", place, recall, planted, reason))
     chosen = _in_stage(spindles, place, "")
-    lack = place.lack(settings.min_event_min)
+    lack = place.describe_lack(settings.min_event_min)
     pooled = inside[inside["kind"] == "spindle"].groupby("planted_uv", as_index=False)[["n_planted", "n_found"]].sum()
     pooled["recall"] = pooled["n_found"] / pooled["n_planted"]
     total = correct_for_recall(chosen["amplitude_uv"].to_numpy(), pooled) if len(pooled) else math.nan
@@ -159,9 +142,9 @@ def audit_rows(audit: pd.DataFrame, spindles: pd.DataFrame, place: Place, settin
 
 
 def chance_rows(summary: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
-    """Return what of the coupling chance explains, and the modulation index."""
+    """Return the coupling that chance gives, the excess over it, and the modulation index."""
     inside = summary[summary["stage"] == place.stage].set_index("spindle_class")
-    lack = place.lack(settings.min_coupling_min)
+    lack = place.describe_lack(settings.min_coupling_min)
     rows = []
     for p, a in COUPLING_KINDS.items():
         found = inside.loc[p.rstrip("_") or "all"]

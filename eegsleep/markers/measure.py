@@ -1,4 +1,4 @@
-"""The markers of a night: one table of what each measured, or of why it could not be."""
+"""The markers of a night: one table with the value of each, or the reason why it is missing."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from eegsleep.markers.events import (
     view_rows,
     yasa_rows,
 )
-from eegsleep.markers.rows import EVENT_STAGES, SPECTRUM_STAGES, MarkerSettings, Place, make_row, spoken
+from eegsleep.markers.rows import SPECTRUM_STAGES, MarkerSettings, Place, describe_stage, make_row
+from eegsleep.signals.epochs import EPOCH_MIN, EPOCH_S, EVENT_STAGES
 from eegsleep.staging.confidence import measure_uncertainty
 from eegsleep.staging.lights import Lights
-from eegsleep.staging.statistics import EPOCH_MIN, EPOCH_S, measure_sleep
+from eegsleep.staging.statistics import measure_sleep
 from eegsleep.tables import (
     COUPLING,
     HYPNOGRAM,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
     from eegsleep.events.detect import Events
 
-# What counts from lights off or to lights on; meaningless where they are not known.
+# Statistics that count from lights off or to lights on; they have no meaning where these are not known.
 _FROM_LIGHTS = (
     "tib_min",
     "unscored_min",
@@ -51,7 +52,7 @@ _FROM_LIGHTS = (
     "persistent_sleep_latency_min",
 )
 _UP_TO_LIGHTS_ON = ("tib_min", "unscored_min", "sleep_efficiency_percent", "waso_min")
-# Marker: the measure of table `SPECTRUM` it is, of the whole night's NREM.
+# Marker: its measure in table `SPECTRUM`, of the NREM of the whole night.
 _COURSE = {"first_hour_swa_power_uv2": "swa_first_hour_power_uv2", "swa_decay_percent_per_h": "swa_decay_percent_per_h"}
 _SIGMA = ["sigma_oscillatory_power_uv2", "fast_sigma_peak_hz", "fast_sigma_peak_power_uv2"]
 MIN_DECLINE_CYCLES = 3  # two points always lie on a line
@@ -74,29 +75,29 @@ def measure_markers(
     stages, quality, spectrum : pandas.DataFrame
         Tables `HYPNOGRAM`, `QUALITY` and `SPECTRUM` of the night; times in s from the first sample, voltages in µV.
     events : Events
-        As `detect_events` returns them. Without `both_views`, as in a night that was read back, the rows that need
-        more than the tables on disk (other views, YASA's detectors, recall, chance, gain) are not there.
+        As `detect_events` returns them. Without `both_views`, as in a night that was read back, there are no rows
+        that need more than the tables on disk (other views, YASA's detectors, recall, chance, gain).
     channels : sequence of str
-        EEG channels on which events and spectrum were measured. One without a row in the event tables
-        still gets its markers: nothing found in enough clean minutes is a density of 0.
+        EEG channels on which events and spectrum were measured. A channel without a row in the event tables
+        also gets its markers: if nothing was found in enough clean minutes, the density is 0.
     settings : MarkerSettings, optional
     lights : Lights, optional
-        When the night began and ended; by default the whole hypnogram. Where that was only guessed from
-        the stages, what counts from lights off is missing.
+        When the night began and ended; by default the whole hypnogram. Where they were only guessed from
+        the stages, statistics that count from lights off are missing.
 
     Returns
     -------
     pandas.DataFrame
         Table `MARKERS`, the same rows for every night with the same channels: sleep statistics (no stage,
         no channel), events and coupling in N2, N3 and NREM, spectrum in those and R. A value that could
-        not be measured is NaN, with the reason beside it; `n` is then what was found all the same.
+        not be measured is NaN, with the reason beside it; `n` is then the number of events or epochs that were found.
 
     Notes
     -----
     Densities divide by clean minutes: epochs of the stage that `quality` calls usable on that channel.
     Events are counted by their own stage, and only where their peak lies in a usable epoch, so that
-    numerator and denominator come from the same sleep. Coupling strength is (n R² - 1) / (n - 1), the
-    unbiased squared resultant length of Kutil 2012 (doi:10.1080/02331888.2010.543463).
+    numerator and denominator come from the same sleep. Coupling strength is that of
+    `eegsleep.events.coupling.measure_coupling`.
 
     Raises
     ------
@@ -130,9 +131,9 @@ def _channel_rows(
     """Return every marker of one channel from its `own` rows of the tables."""
     usable = stages["epoch"].isin(own["quality"].loc[own["quality"]["usable"], "epoch"]).to_numpy()
     places = _places(channel, stages, usable)
-    spindles = clean_events(own["spindles"], "peak_s", stages, usable)
-    waves = clean_events(own["waves"], "neg_peak_s", stages, usable)
-    coupling = clean_events(own["coupling"], "spindle_peak_s", stages, usable)
+    spindles = clean_events(own["spindles"], "peak_s", usable)
+    waves = clean_events(own["waves"], "neg_peak_s", usable)
+    coupling = clean_events(own["coupling"], "spindle_peak_s", usable)
     measured = {(row["stage"], row["cycle"], row["measure"]): row for row in own["spectrum"].to_dict("records")}
     rows = []
     for stage in EVENT_STAGES:
@@ -153,7 +154,7 @@ def _channel_rows(
 def _extra_rows(
     channel: str, spindles: pd.DataFrame, place: Place, settings: MarkerSettings, events: Events
 ) -> list[dict]:
-    """Return what stands beside the main markers of events: other views, other detectors, chance, and the audit."""
+    """Return the rows beside the main markers of events: other views, other detectors, chance, and the audit."""
     if events.both_views is None:
         return []
 
@@ -170,7 +171,7 @@ def _extra_rows(
 
 
 def _reference_rows(channel: str, waves: pd.DataFrame, place: Place, events: Events) -> list[dict]:
-    """Return the amplitudes that tell gain from sleep."""
+    """Return the amplitudes that show whether gain changed."""
     if events.both_views is None:
         return []
     gain = events.gain_reference_uv.get(channel, math.nan)
@@ -190,7 +191,7 @@ def _course_row(name: str, measured: dict[tuple, dict], place: Place) -> dict:
 
 
 def _eye_rows(spectrum: pd.DataFrame) -> list[dict]:
-    """Return the density of eye movements, which belongs to the eye channels."""
+    """Return the density of eye movements, whose channel is an EOG."""
     rows = []
     for found in spectrum[spectrum["measure"] == "eye_movements_per_min"].itertuples():
         place = Place(found.channel, "R", found.clean_min, "")
@@ -217,7 +218,7 @@ def _sleep_rows(stages: pd.DataFrame, lights: Lights) -> list[dict]:
 def _time_in_bed_row(measured: dict[tuple, dict], channel: str, settings: MarkerSettings) -> dict:
     name, found = "time_in_bed_swa_power_uv2", measured.get(("TIB", 0, "swa_power_uv2"))
     place = Place(channel, "", found["clean_min"] if found else 0.0, "")
-    lack = place.lack(settings.min_spectrum_min)
+    lack = place.describe_lack(settings.min_spectrum_min)
     if found is None or lack:
         return make_row(
             "time_in_bed_swa_power_uv2", place, math.nan, 0, lack or "no spectrum was measured on this channel"
@@ -231,7 +232,7 @@ def _places(channel: str, stages: pd.DataFrame, usable: NDArray[np.bool_]) -> di
     places = {}
     for stage, members in SPECTRUM_STAGES.items():
         inside = np.isin(codes, members)
-        absent = "" if inside.any() else f"no {spoken(stage)} in this night"
+        absent = "" if inside.any() else f"no {describe_stage(stage)} in this night"
         if unscored:
             absent = "no epoch was scored"
         places[stage] = Place(channel, stage, float((inside & usable).sum()) * EPOCH_MIN, absent)
@@ -246,11 +247,11 @@ def _spectrum_rows(measured: dict[tuple, dict], place: Place, settings: MarkerSe
     for name in names:
         found = measured.get((place.stage, 0, name))
         if found is None:
-            lack = place.lack(settings.min_spectrum_min) or "no spectrum was measured on this channel"
+            lack = place.describe_lack(settings.min_spectrum_min) or "no spectrum was measured on this channel"
             rows.append(make_row(name, place, math.nan, 0, lack))
             continue
         there = Place(place.channel, place.stage, found["clean_min"], place.absent)
-        reason = there.lack(settings.min_spectrum_min) or found["reason"]
+        reason = there.describe_lack(settings.min_spectrum_min) or found["reason"]
         rows.append(make_row(name, there, found["value"], found["n_epochs"], reason))
     return rows
 
@@ -259,7 +260,7 @@ def _first_cycle_row(measured: dict[tuple, dict], place: Place, settings: Marker
     name, needed = "first_cycle_swa_power_uv2", settings.min_spectrum_min
     found = measured.get(("NREM", 1, "swa_power_uv2"))
     if found is None:
-        return make_row(name, place, math.nan, 0, place.lack(needed) or "no NREM-REM cycle measured", 0.0)
+        return make_row(name, place, math.nan, 0, place.describe_lack(needed) or "no NREM-REM cycle measured", 0.0)
     clean = found["clean_min"]
     few = f"only {clean:g} clean minutes of NREM in cycle 1, {needed:g} needed" if clean < needed else ""
     return make_row(name, place, found["value"], found["n_epochs"], few or found["reason"], clean)
@@ -276,7 +277,7 @@ def _decline_row(spectrum: pd.DataFrame, place: Place, settings: MarkerSettings)
         & (spectrum["value"] > 0)
     ]
     n, clean = int(cycles["n_epochs"].sum()), float(cycles["clean_min"].sum())
-    reason = place.lack(needed)
+    reason = place.describe_lack(needed)
     if not reason and len(cycles) < MIN_DECLINE_CYCLES:
         reason = f"only {len(cycles)} cycles with {needed:g} clean minutes of NREM, {MIN_DECLINE_CYCLES} needed"
     if reason:

@@ -1,4 +1,4 @@
-"""What one row of the marker table is made of: where it was measured, on how much sleep, and why not."""
+"""The rows of the marker table: where a marker was measured, in how many minutes, and why it is missing."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from dataclasses import dataclass
 
 from eegsleep.errors import SettingsError
 from eegsleep.markers.catalogue import CATALOGUE
+from eegsleep.signals.epochs import EVENT_STAGES
 from eegsleep.staging.confidence import Uncertainty
 
-EVENT_STAGES = {"N2": ("N2",), "N3": ("N3",), "NREM": ("N2", "N3")}
 SPECTRUM_STAGES = {**EVENT_STAGES, "R": ("R",)}
 
 
 @dataclass(frozen=True)
 class MarkerSettings:
-    """How much clean sleep a marker needs before its value is given; minutes and counts.
+    """How much clean sleep a marker needs before its value is given.
+
+    Parameters
+    ----------
+    min_event_min, min_coupling_min, min_spectrum_min : float
+        Clean minutes that markers of events, coupling and spectra need.
+    min_coupled_events : int
+        Coupled spindles that phase, strength and modulation index need.
 
     Raises
     ------
@@ -23,15 +30,15 @@ class MarkerSettings:
         If a number is negative or not finite, or `min_coupled_events` is below 2.
     """
 
-    # A density is a count: at 2 spindles a minute, 10 minutes hold 20, whose Poisson error is 22 per cent;
-    # a density from fewer minutes says more about the minutes than about the sleep.
+    # A density is a count: at 2 spindles a minute, 10 minutes hold 20, whose Poisson error is 22 per cent. From
+    # fewer minutes it depends more on chance than on the sleep.
     min_event_min: float = 10.0
-    # Only part of the spindles is coupled, so that coupling needs more minutes for as many events.
+    # Only part of the spindles is coupled, so that as many coupled events take more minutes.
     min_coupling_min: float = 20.0
     # Without any coupling the resultant length is about 0.89/sqrt(n): 0.28 with 10 events, 0.13 with 50.
     # The correction of Kutil 2012 removes the bias, not the scatter.
     min_coupled_events: int = 50
-    # Ten epochs; epoch power scatters by about half its mean, which ten bring to about a sixth.
+    # Ten epochs; the power of epochs scatters by about half its mean, that of a mean of ten by about a sixth.
     min_spectrum_min: float = 5.0
 
     def __post_init__(self) -> None:
@@ -45,25 +52,25 @@ class MarkerSettings:
 
 @dataclass(frozen=True)
 class Place:
-    """A stage of a channel, the clean minutes it has, and what to say if the night has none of it."""
+    """A stage of a channel, its clean minutes, and the reason why the stage is absent (empty if it is not)."""
 
     channel: str
     stage: str
     clean_min: float
     absent: str
 
-    def lack(self, needed_min: float) -> str:
-        """Return why nothing can be measured here, or an empty string."""
+    def describe_lack(self, needed_min: float) -> str:
+        """Return the reason why nothing can be measured here, or an empty string."""
         if self.absent:
             return self.absent
         # Zero minutes are never enough, whatever the settings ask for.
         if self.clean_min < needed_min or self.clean_min == 0:
-            return f"only {self.clean_min:g} clean minutes of {spoken(self.stage)}, {needed_min:g} needed"
+            return f"only {self.clean_min:g} clean minutes of {describe_stage(self.stage)}, {needed_min:g} needed"
         return ""
 
 
-def spoken(stage: str) -> str:
-    """Return a stage as a sentence calls it."""
+def describe_stage(stage: str) -> str:
+    """Return the name of a stage in a sentence; the empty stage is the time in bed."""
     return "REM" if stage == "R" else stage or "the time in bed"
 
 
@@ -76,7 +83,11 @@ def make_row(
     clean_min: float | None = None,
     unsure: Uncertainty | None = None,
 ) -> dict:
-    """Return one row of table `MARKERS`; a reason, or a value that is none, makes the value missing."""
+    """Return one row of table `MARKERS`.
+
+    The value is missing where there is a reason, or where it is not finite. `n` is the number of events or epochs,
+    `clean_min` the minutes if they are not those of `place`, `unsure` the interval of a sleep statistic.
+    """
     missing = bool(reason) or not math.isfinite(value)
     return {
         "marker": name,

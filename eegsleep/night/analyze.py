@@ -1,4 +1,4 @@
-"""One night, worked out: the table of contents of the method."""
+"""The analysis of one night, from signals to markers: each step of the method in order."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from eegsleep.config import Settings
 from eegsleep.errors import TableError
 from eegsleep.events.averages import average_events
 from eegsleep.events.detect import Events, detect_events
+from eegsleep.events.edited import count_not_found
 from eegsleep.events.slow_oscillations import main_slow_oscillations
+from eegsleep.hypnograms.edited import check_belongs
 from eegsleep.hypnograms.scoring import Scoring, align_scoring, place_lights
+from eegsleep.hypnograms.table import make_stages
 from eegsleep.markers import measure_markers
 from eegsleep.night.request import request_of_night
-from eegsleep.night.words import collect_warnings, describe_methods, tell_uncalibrated, tell_views_apart
+from eegsleep.night.words import collect_warnings, describe_differing_views, describe_methods, describe_uncalibrated
 from eegsleep.provenance import fingerprint, hash_bytes, package_versions
 from eegsleep.quality import Verdict, judge_night, measure_quality
 from eegsleep.spectrum import Spectrogram, measure_spectrum
@@ -28,15 +33,45 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from eegsleep.events.calibration import Calibration
+    from eegsleep.events.edited import EventEdits
+    from eegsleep.hypnograms.scoring import HandEdit
     from eegsleep.recording.recording import Recording
 
 
 @dataclass(frozen=True)
 class Night:
-    """Everything one night gave; each table is declared in `eegsleep.tables`.
+    """The results of one night; each table is declared in `eegsleep.tables`.
 
-    `spectrogram`, `averages` and part of `events` are there for the report and are not kept on disk. `reference`
-    holds an expert's stages on the same epochs, where they were given.
+    Attributes
+    ----------
+    id : str
+        Name of the night folder.
+    start : datetime or None
+        Local time of the first sample, None if not known.
+    duration_s : float
+    device : str
+        Name of the device preset.
+    roles : dict of str to str
+        Channel label to `eeg`, `eog` or `emg`.
+    lights : Lights
+    stages, quality, spectrum, markers : pandas.DataFrame
+        Tables `HYPNOGRAM`, `QUALITY`, `SPECTRUM` and `MARKERS`.
+    events : Events
+    verdict : Verdict
+    warnings, methods : tuple of str
+        Sentences for the reader.
+    provenance : dict
+        What the results depend on, as stored in provenance.json.
+    reference : pandas.DataFrame or None
+        An expert's stages on the same epochs (table `HYPNOGRAM`), where they were given.
+    before : pandas.DataFrame or None
+        The stages before they were edited by hand, where they were.
+    event_edits : EventEdits or None
+        Events that were rejected by hand, and arousals.
+    spectrogram : Spectrogram or None
+    averages : pandas.DataFrame or None
+        As `average_events` returns them. Spectrogram, averages and part of `events` are made for the report and are
+        not kept on disk.
     """
 
     id: str
@@ -55,6 +90,8 @@ class Night:
     methods: tuple[str, ...]
     provenance: dict[str, Any]
     reference: pd.DataFrame | None = None
+    before: pd.DataFrame | None = None
+    event_edits: EventEdits | None = None
     spectrogram: Spectrogram | None = None
     averages: pd.DataFrame | None = None
 
@@ -96,10 +133,11 @@ def analyze_night(
     lights: Lights | None = None,
     calibration: Calibration | None = None,
     reference: Scoring | None = None,
+    event_edits: EventEdits | None = None,
 ) -> Night:
-    """Work out one night, from signals to markers.
+    """Analyse one night, from signals to markers.
 
-    Sums are made in one thread, so that every machine gives the same digits.
+    All computation runs in one thread, so that every machine gives the same digits.
 
     Parameters
     ----------
@@ -108,12 +146,14 @@ def analyze_night(
     hypnogram : pandas.DataFrame or Scoring, optional
         Stages to use in place of automatic ones: table `HYPNOGRAM` of this recording, or what `read_hypnogram` read.
     lights : Lights, optional
-        When the night began and ended (`find_lights`); by default what annotations in the file say, else what the
-        hypnogram says, else the whole recording, else, in one of more than 14 h, what its stages say.
+        When the night began and ended (`find_lights`). By default they are taken from annotations in the file, else
+        from the hypnogram, else they are the whole recording; in one of more than 14 h they are found from its stages.
     calibration : Calibration, optional
         The person's own thresholds, learned from all their nights (`calibrate`).
     reference : Scoring, optional
-        An expert's scoring to keep beside our stages, as `read_hypnogram` read it.
+        An expert's scoring to keep beside the night's own stages, as `read_hypnogram` read it.
+    event_edits : EventEdits, optional
+        Events that were rejected by hand, as `read_event_edits` read them.
 
     Returns
     -------
@@ -128,16 +168,22 @@ def analyze_night(
 
     settings = settings or Settings()
     asked = {"lights": lights, "hypnogram": hypnogram, "reference": reference, "calibration": calibration}
+    asked["events"] = event_edits
+    edit = hypnogram.edit if isinstance(hypnogram, Scoring) else None
+    if edit:
+        check_belongs(edit.input_sha256, recording.sha256, "edited stages")
+    if event_edits:
+        check_belongs(event_edits.input_sha256, recording.sha256, "edited events")
     expert, notes = _align(reference, recording) if reference is not None else (None, [])
-    given, lights, more = take_hypnogram(hypnogram, recording, lights or find_lights(recording))
+    given, lights, more = _place_hypnogram(hypnogram, recording, lights or find_lights(recording))
     with threadpool_limits(limits=1):
         quality = measure_quality(recording, settings.quality)
         staged = (
             score_night(recording, quality, settings.staging, lights)
             if given is None
-            else adopt_stages(given, recording, quality, lights)
+            else _use_given_stages(given, recording, quality, lights)
         )
-        events = detect_events(recording, staged.stages, quality, settings, calibration)
+        events = detect_events(recording, staged.stages, quality, settings, calibration, event_edits)
         spectrum, spectrogram = measure_spectrum(recording, staged.stages, quality, settings.spectrum)
         markers = measure_markers(
             staged.stages, quality, events, spectrum, recording.derivations, settings.markers, staged.lights
@@ -158,44 +204,68 @@ def analyze_night(
         verdict=judge_night(quality, settings.quality),
         warnings=(
             *collect_warnings(recording, staged.stages, staged.lights, staged.channels),
-            *tell_uncalibrated(recording, calibration),
-            *tell_views_apart(markers),
+            *describe_uncalibrated(recording, calibration),
+            *describe_differing_views(markers),
             *notes,
             *more,
+            *(describe_not_found(events, event_edits) if event_edits else []),
         ),
-        methods=describe_methods(recording, settings, staged.lights, staged.channels),
+        methods=describe_methods(recording, settings, staged.lights, staged.channels, edit),
         provenance=_trace(recording, settings, staged, calibration, asked),
         reference=expert,
+        before=_stages_before(edit, recording) if edit else None,
+        event_edits=event_edits,
         spectrogram=spectrogram,
         averages=averages,
     )
 
 
-def take_hypnogram(
+def _place_hypnogram(
     hypnogram: pd.DataFrame | Scoring | None, recording: Recording, lights: Lights | None
 ) -> tuple[pd.DataFrame | None, Lights | None, list[str]]:
-    """Return given stages on the epochs of the recording, the lights, and what did not fit.
+    """Return given stages on the epochs of the recording, the lights, and sentences about what did not fit.
 
-    Lights that a hypnogram names count where neither the user nor the recording does.
+    Lights of a hypnogram are used where neither the user nor the recording gives any.
     """
     if hypnogram is None or not isinstance(hypnogram, Scoring):
         return hypnogram, lights, []
     stages, notes = _align(hypnogram, recording)
     moments = place_lights(hypnogram, recording.start, recording.n_epochs)
-    said = lights_from_hypnogram(*moments, recording.n_epochs)
-    return stages, said if said and (lights is None or lights.source == "whole recording") else lights, notes
+    found = lights_from_hypnogram(*moments, recording.n_epochs)
+    is_open = lights is None or lights.source == "whole recording"
+    return stages, found if found and is_open else lights, notes
 
 
 def _align(scoring: Scoring, recording: Recording) -> tuple[pd.DataFrame, list[str]]:
-    """Return a scoring as stages of the recording, and what did not fit, under the name of its file."""
+    """Return a scoring as stages of the recording, and sentences about what did not fit, with the name of its file."""
     stages, notes = align_scoring(scoring, recording.start, recording.n_epochs)
     return stages, [f"{scoring.file}: {note}" if scoring.file else note for note in notes]
 
 
-def adopt_stages(
+def _stages_before(edit: HandEdit, recording: Recording) -> pd.DataFrame:
+    """Return the stages as they were before any edit by hand, on the epochs of the recording."""
+    if len(edit.was) != recording.n_epochs:
+        raise TableError(
+            "the edited stages are not those of this recording",
+            found=f"{len(edit.was)} epochs",
+            allowed=f"{recording.n_epochs} epochs of 30 s",
+        )
+    return make_stages(np.array(edit.was, dtype=object), None, np.ones(recording.n_epochs, dtype=bool))
+
+
+def describe_not_found(events: Events, edits: EventEdits) -> list[str]:
+    """Return a warning if events were rejected that this run does not find at all."""
+    candidates = {"spindle": events.spindle_candidates, "slow oscillation": events.slow_oscillation_candidates}
+    n = count_not_found(candidates, edits)
+    if not n:
+        return []
+    return [f"{n} of {len(edits.rejected)} events rejected by hand are not found in this run, so nothing was rejected."]
+
+
+def _use_given_stages(
     stages: pd.DataFrame, recording: Recording, quality: pd.DataFrame, lights: Lights | None = None
 ) -> Staged:
-    """Return stages that were given, after checking that they fit, with our own word on what is usable."""
+    """Return stages that were given, after checking their number, with the usable epochs of the signals."""
     if len(stages) != recording.n_epochs:
         raise TableError(
             "the hypnogram is not that of this recording",
@@ -217,6 +287,8 @@ def _trace(
     lights = staged.lights
     given = "" if staged.channels else hash_bytes(encode_table(staged.stages, HYPNOGRAM))
     calibrated = calibration.as_dict() if calibration else {}
+    edits: EventEdits | None = asked["events"]
+    by_hand = [edits.sha256] if edits else []
     return {
         "eegsleep": versions["eegsleep"],
         "id": recording.id,
@@ -228,6 +300,7 @@ def _trace(
         "staged_channels": staged.channels,
         "lights": {"off_s": lights.off_s, "on_s": lights.on_s, "source": lights.source},
         "hypnogram_sha256": given,
+        **_describe_edits(asked),
         "settings": resolved,
         "calibration": calibrated,
         "versions": versions,
@@ -240,6 +313,28 @@ def _trace(
             resolved,
             calibrated,
             versions,
+            *by_hand,
         ),
         "request": request_of_night(recording, settings, versions, **asked),
     }
+
+
+def _describe_edits(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return for provenance what was edited by hand, by whom and when; nothing where nothing was."""
+    found: dict[str, Any] = {}
+    hypnogram, edits = asked["hypnogram"], asked["events"]
+    edit = hypnogram.edit if isinstance(hypnogram, Scoring) else None
+    if edit:
+        found["stages_edited"] = {
+            "n_epochs_changed": edit.n_changed,
+            "scorers": list(edit.scorers),
+            "last_edit": edit.last,
+            "file_sha256": hypnogram.sha256,
+        }
+    if edits:
+        found["events_edited"] = {
+            "n_rejected": len(edits.rejected),
+            "n_arousals": len(edits.arousals),
+            "file_sha256": edits.sha256,
+        }
+    return found

@@ -1,4 +1,4 @@
-"""The folder a night is kept in: every file whole and vouched for, or absent."""
+"""The folder of a night: every file is complete and its hash is kept, or it is absent."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from pathlib import Path
 
 from eegsleep.errors import EegSleepError
 from eegsleep.events.detect import Events
+from eegsleep.events.edited import read_event_edits
 from eegsleep.events.slow_oscillations import main_slow_oscillations
-from eegsleep.file_names import PROVENANCE_FILE, REFERENCE_FILE
+from eegsleep.file_names import BEFORE_FILE, EVENTS_FILE, PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.night.analyze import Night
 from eegsleep.provenance import encode_json, hash_bytes, hash_file, read_provenance, write_file
 from eegsleep.quality import Verdict
+from eegsleep.recording.limits import is_plausible_start
+from eegsleep.signals.epochs import EPOCH_S, SCORED_STAGES
 from eegsleep.staging.lights import Lights
 from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, encode_sidecar, encode_table, read_table
 
@@ -33,13 +36,18 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
     pages : dict of str to bytes, optional
         More files to keep in it, such as `report.html`.
 
+    Returns
+    -------
+    pathlib.Path
+        The night folder.
+
     Raises
     ------
     EegSleepError
         If it cannot be written, or the folder holds the night of another recording of the same name.
     """
     folder = Path(output) / night.id
-    _refuse_other_night(folder, night)
+    _check_same_recording(folder, night)
     files: dict[str, bytes] = {}
     for table in NIGHT_TABLES:
         files[f"{table.name}.csv"] = encode_table(night.tables()[table.name], table)
@@ -47,6 +55,10 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
     files["events.edf"] = encode_events(night)
     if night.reference is not None:
         files[REFERENCE_FILE] = encode_table(night.reference, HYPNOGRAM)
+    if night.before is not None:
+        files[BEFORE_FILE] = encode_table(night.before, HYPNOGRAM)
+    if night.event_edits is not None:
+        files[EVENTS_FILE] = night.event_edits.content
     files.update(pages or {})
     provenance = {
         **night.provenance,
@@ -73,8 +85,8 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
     return folder
 
 
-def _refuse_other_night(folder: Path, night: Night) -> None:
-    """Raise if a folder holds another recording's night: two files may have one name in two places."""
+def _check_same_recording(folder: Path, night: Night) -> None:
+    """Raise if a folder holds the night of another recording, whose file has the same name in another place."""
     try:
         kept = json.loads((folder / PROVENANCE_FILE).read_bytes())["input"]["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -88,12 +100,22 @@ def _refuse_other_night(folder: Path, night: Night) -> None:
 
 
 def load_night(folder: str | Path) -> Night:
-    """Read a night folder back, after checking that its tables are the ones its provenance vouches for.
+    """Read a night folder back, after checking its tables against the hashes in its provenance.
+
+    Parameters
+    ----------
+    folder : path
+        A night folder, as `save_night` writes it.
+
+    Returns
+    -------
+    Night
+        Without what is not kept on disk: `methods`, `spectrogram`, `averages`, and the parts of `events` that say so.
 
     Raises
     ------
     EegSleepError
-        If the folder is unfinished, or a table was changed since it was written.
+        If the folder is unfinished, was written by an earlier version, or a table was changed since.
     """
     from datetime import datetime
 
@@ -103,7 +125,7 @@ def load_night(folder: str | Path) -> Night:
         outputs = provenance["outputs"]
     except (OSError, ValueError, KeyError) as error:
         raise EegSleepError(f"{folder} is not a finished night folder", found=str(error)) from error
-    # A default would be a verdict nobody came to, and the tables of that time lack what it rests on.
+    # Old folders hold no verdict, and lack the columns to compute it: they are refused.
     if "quality" not in provenance:
         raise EegSleepError(
             f"{folder} was written by an earlier version of eegsleep",
@@ -111,7 +133,7 @@ def load_night(folder: str | Path) -> Night:
             remedy="score the night again",
         )
     kept = [f"{table.name}.csv" for table in NIGHT_TABLES]
-    for name in [*kept, *({REFERENCE_FILE} & set(outputs))]:
+    for name in [*kept, *({REFERENCE_FILE, BEFORE_FILE, EVENTS_FILE} & set(outputs))]:
         if not (folder / name).is_file() or hash_file(folder / name) != outputs.get(name):
             raise EegSleepError(
                 f"{folder / name} is not the file that was written",
@@ -119,6 +141,7 @@ def load_night(folder: str | Path) -> Night:
             )
     tables = {table.name: read_table(folder / f"{table.name}.csv", table) for table in NIGHT_TABLES}
     expert = folder / REFERENCE_FILE if REFERENCE_FILE in outputs else None
+    before = folder / BEFORE_FILE if BEFORE_FILE in outputs else None
     start = provenance["start"]
     return Night(
         id=provenance["id"],
@@ -137,18 +160,20 @@ def load_night(folder: str | Path) -> Night:
         markers=tables.pop("markers"),
         events=Events(**tables),
         reference=read_table(expert, HYPNOGRAM) if expert else None,
+        before=read_table(before, HYPNOGRAM) if before else None,
+        event_edits=read_event_edits(folder / EVENTS_FILE) if EVENTS_FILE in outputs else None,
     )
 
 
 def encode_events(night: Night) -> bytes:
-    """Return stages, spindles and slow oscillations as EDF+ annotations without a signal."""
+    """Return stages, spindles and slow oscillations of a night as an EDF+ file of annotations without a signal."""
     from io import BytesIO
 
     import edfio
 
-    names = dict.fromkeys(("W", "N1", "N2", "N3", "R"), "") | {"UNS": "?"}
+    names = {**{stage: stage for stage in SCORED_STAGES}, "UNS": "?"}
     annotations = [
-        edfio.EdfAnnotation(row.onset_s, 30.0, f"Sleep stage {names[row.stage] or row.stage}")
+        edfio.EdfAnnotation(row.onset_s, EPOCH_S, f"Sleep stage {names[row.stage]}")
         for row in night.stages.itertuples()
     ]
     for kind, events in (
@@ -163,9 +188,14 @@ def encode_events(night: Night) -> bytes:
             )
             for row in events.itertuples()
         ]
+    if night.event_edits is not None:
+        annotations += [
+            edfio.EdfAnnotation(row.onset_s, row.duration_s, "Arousal")
+            for row in night.event_edits.arousals.itertuples()
+        ]
     annotations.sort(key=lambda annotation: annotation.onset)
     # the header of an EDF has two digits for the year
-    start = night.start if night.start and 1985 <= night.start.year <= 2084 else None
+    start = night.start if night.start and is_plausible_start(night.start) else None
     file = edfio.Edf(
         [],
         starttime=night.start.time() if night.start else None,

@@ -1,4 +1,4 @@
-"""What a night was asked for, as one hash that is known before any work is done."""
+"""The request of a night, as one hash that is known before the recording is read."""
 
 from __future__ import annotations
 
@@ -13,37 +13,44 @@ if TYPE_CHECKING:
 
     from eegsleep.config import Settings
     from eegsleep.events.calibration import Calibration
+    from eegsleep.events.edited import EventEdits
     from eegsleep.hypnograms.scoring import Scoring
     from eegsleep.recording.recording import Recording
     from eegsleep.staging.lights import Lights
 
-# Files beside the recording that a night may be asked to use; their content counts, not their name.
-FILES = ("hypnogram", "reference", "calibration")
+# Files beside the recording that a request may name; they are hashed by content, not by name.
+FILES = ("hypnogram", "reference", "calibration", "events")
 
 
 def hash_request(
     inputs: str, asked: Mapping[str, Any], files: Mapping[str, str], settings: Settings, versions: Mapping[str, str]
 ) -> str:
-    """Return one hash for everything a night was asked for, as provenance.json keeps it.
+    """Return one hash of the whole request of a night, as provenance.json keeps it.
 
-    The fingerprint beside it says what a result rests on. That is known only once the recording was read: which
-    channels were chosen, where the lights were found. This hash is known before, so that a batch can tell a
-    finished night without reading it.
+    The fingerprint beside it covers what a result depends on, which is known only after reading: which channels
+    were chosen, where lights off and on were found. This hash is known before, so that a batch can recognise a
+    finished night without reading its recording.
 
     Parameters
     ----------
     inputs : str
         Hash of the recording (`hash_files`).
     asked : mapping
-        Words: device, eeg, eog, emg, units, start, lights_off, lights_on, coding.
+        The options device, eeg, eog, emg, units, start, lights_off, lights_on, coding.
     files : mapping of str to str
         Hash of each of `FILES`, empty for one that was not given.
     settings : Settings
     versions : mapping of str to str
-        As `package_versions` gives them.
+        As `package_versions` returns them.
+
+    Returns
+    -------
+    str
     """
     coding = asked["coding"] if files["hypnogram"] or files["reference"] else None
-    return fingerprint(inputs, {**asked, "coding": coding}, dict(files), settings.to_dict(), dict(versions))
+    # a night asked for without edited events is the same as before there were such files
+    given = {name: digest for name, digest in files.items() if digest or name != "events"}
+    return fingerprint(inputs, {**asked, "coding": coding}, given, settings.to_dict(), dict(versions))
 
 
 def request_of_night(
@@ -55,20 +62,22 @@ def request_of_night(
     hypnogram: pd.DataFrame | Scoring | None,
     reference: Scoring | None,
     calibration: Calibration | None,
+    events: EventEdits | None = None,
 ) -> str:
-    """Return the hash of what a night was asked for, or nothing if a part of it was not asked for in words or files.
+    """Return the hash of a night's request, or an empty string if no command could have made that request.
 
-    A night that was made from a table of stages or from lights given in seconds cannot be asked for by a command;
-    its hash is empty, and a batch makes it anew.
+    So it is for a night that was made from a table of stages or from lights given in seconds; a batch scores it
+    again. The parameters are those of `analyze_night`, with `versions` as for `hash_request`.
     """
-    given = {"hypnogram": hypnogram, "reference": reference, "calibration": calibration}
-    files = {name: getattr(part, "sha256", None) if part is not None else "" for name, part in given.items()}
+    given = {"hypnogram": hypnogram, "reference": reference, "calibration": calibration, "events": events}
+    digests = {name: "" if part is None else getattr(part, "sha256", None) for name, part in given.items()}
+    files = {name: digest for name, digest in digests.items() if digest is not None}
     codings = {part.coding for part in (hypnogram, reference) if part is not None and hasattr(part, "coding")}
-    is_in_words = recording.asked is not None and recording.sha256 and (lights is None or lights.asked is not None)
-    if not is_in_words or not all(digest is not None for digest in files.values()) or len(codings) > 1:
+    if len(files) < len(given) or len(codings) > 1 or (calibration is not None and not calibration.sha256):
         return ""
-    if calibration is not None and not calibration.sha256:
+    off_and_on = lights.asked if lights else (None, None)
+    if recording.asked is None or not recording.sha256 or off_and_on is None:
         return ""
-    off, on = lights.asked if lights else (None, None)
+    off, on = off_and_on
     asked = {**recording.asked, "lights_off": off, "lights_on": on, "coding": next(iter(codings), "") or None}
     return hash_request(recording.sha256, asked, files, settings, versions)

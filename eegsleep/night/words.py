@@ -1,4 +1,4 @@
-"""What is said of a night: what its reader must know first, and how its numbers came about."""
+"""The sentences of a night: its warnings, and the description of the methods."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from eegsleep.events.spindles import describe_method
 from eegsleep.provenance import package_versions
 from eegsleep.recording.channels.presets import find_device
+from eegsleep.signals.epochs import EPOCH_MIN
 from eegsleep.staging.lights import OFF_ALONE, Lights
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from eegsleep.config import Settings
     from eegsleep.events.calibration import Calibration
+    from eegsleep.hypnograms.scoring import HandEdit
     from eegsleep.recording.recording import Recording
 
 _LIGHTS_WORDS = {
@@ -29,44 +31,59 @@ _LIGHTS_WORDS = {
 def collect_warnings(
     recording: Recording, stages: pd.DataFrame, lights: Lights, staged: dict[str, float]
 ) -> tuple[str, ...]:
-    """Return what the reader must know first, but for the verdict on the signals, which stands by itself."""
+    """Return the warnings of a night, except those of the verdict on its signals.
+
+    Parameters
+    ----------
+    recording : Recording
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM`.
+    lights : Lights
+    staged : dict of str to float
+        The channels that were staged, empty for stages that were given.
+
+    Returns
+    -------
+    tuple of str
+        Sentences.
+    """
     found = list(recording.notes)
     unscored = int((stages["stage"].iloc[lights.epochs(len(stages))] == "UNS").sum())
     if unscored:
-        found.append(f"{unscored / 2:g} min are unscored; they count neither as wake nor as sleep.")
+        found.append(f"{unscored * EPOCH_MIN:g} min are unscored; they count neither as wake nor as sleep.")
     left_out = [label for label in recording.derivations if staged and label not in staged]
     if left_out:
-        found.append(f"{', '.join(left_out)}: mostly not usable, and left out of the staging.")
+        found.append(f"{', '.join(left_out)}: mostly not usable, and not used for staging.")
     if not lights.known:
         found.append(
-            "Nobody says when the lights went out. The longest sleep of the recording was taken as the night, with "
-            "30 min on both sides; latencies and efficiency are not known. Give --lights-off and --lights-on."
+            "Lights off is not known. The longest sleep of the recording was taken as the night, with 30 min on both "
+            "sides; latencies and efficiency are not known. Give --lights-off and --lights-on."
         )
     elif not lights.on_known:
         found.append(
-            "Nobody says when the lights went on, and the recording goes on for long. The night was taken to end 30 "
-            "min after its longest sleep; time in bed, efficiency and wake after sleep onset are not known. Give "
+            "Lights on is not known, and the recording is longer than a night. The night was taken to end 30 min "
+            "after its longest sleep; time in bed, efficiency and wake after sleep onset are not known. Give "
             "--lights-on."
         )
     return tuple(found)
 
 
-def tell_uncalibrated(recording: Recording, calibration: Calibration | None) -> list[str]:
-    """Return a warning for each derivation a calibration says nothing of: it is counted in another way."""
+def describe_uncalibrated(recording: Recording, calibration: Calibration | None) -> list[str]:
+    """Return a warning for each derivation that a calibration has no threshold for."""
     if calibration is None:
         return []
     limits = {"spindles": calibration.sigma_amplitude_uv, "slow oscillations": calibration.so_amplitude_uv}
     return [
-        f"{label}: the calibration has no threshold for {spoken} on this derivation; they are counted as without one, "
-        "and cannot be compared with calibrated nights."
+        f"{label}: the calibration has no threshold for {spoken} on this derivation; they are counted as without a "
+        "calibration, and cannot be compared with calibrated nights."
         for label in recording.derivations
         for spoken, known in limits.items()
         if label not in known
     ]
 
 
-def tell_views_apart(markers: pd.DataFrame) -> list[str]:
-    """Return a warning for each channel on which the absolute and the relative view count differently."""
+def describe_differing_views(markers: pd.DataFrame) -> list[str]:
+    """Return a warning for each channel on which the counts of the absolute and the relative view differ twofold."""
     names = {
         "spindles": ("spindle_absolute_density_per_min", "spindle_relative_density_per_min"),
         "slow oscillations": ("slow_oscillation_density_per_min", "slow_oscillation_relative_density_per_min"),
@@ -80,29 +97,53 @@ def tell_views_apart(markers: pd.DataFrame) -> list[str]:
             if high > 2 * low:
                 found.append(
                     f"{label}: {row[absolute]:.2g} {spoken} a minute by microvolts and {row[relative]:.2g} by "
-                    "multiples of the night's own signal. Amplitudes here are unlike those the limits were made for; "
-                    "compare only nights of the same electrode, and trust neither view alone."
+                    "multiples of the night's own signal. Amplitudes here differ from those the limits were made "
+                    "for; compare only nights of the same electrode, and do not rely on one view alone."
                 )
     return found
 
 
 def describe_methods(
-    recording: Recording, settings: Settings, lights: Lights, staged: dict[str, float]
+    recording: Recording,
+    settings: Settings,
+    lights: Lights,
+    staged: dict[str, float],
+    edit: HandEdit | None = None,
 ) -> tuple[str, ...]:
-    """Return how each number came about, with settings and sources, paragraph by paragraph."""
+    """Describe the methods of a night with settings and sources, for its report.
+
+    Parameters
+    ----------
+    recording : Recording
+    settings : Settings
+    lights : Lights
+    staged : dict of str to float
+        The channels that were staged, empty for stages that were given.
+
+    Returns
+    -------
+    tuple of str
+        Paragraphs.
+    """
     versions = package_versions()
     preset = find_device(recording.device)
     s, w = settings, settings.slow_oscillations
     scored = (
         f"Stages: YASA {versions['yasa']} (doi:10.7554/eLife.70092) on {', '.join(staged)}, 30 s epochs, "
-        "unfiltered signal; the probabilities of several derivations are averaged, each weighted by how much of it is "
-        "usable. Epochs in which none is usable are unscored. Confidence is calibrated on simulated nights and one "
-        "real recording; the 95 % intervals of sleep statistics say what unsure stages leave open, not whether YASA "
-        "suits this device. "
+        "unfiltered signal; the probabilities of several derivations are averaged, weighted by their shares of usable "
+        "epochs. Epochs in which none is usable are unscored. Confidence is calibrated on simulated nights and one "
+        "real recording; the 95 % intervals of sleep statistics cover unsure stages, and not whether YASA suits this "
+        "device. "
         f"On this device ({preset.title}): {preset.validation}"
         if staged
         else "Stages: given by the user."
     )
+    if edit:
+        who = ", ".join(edit.scorers) or "a person who gave no name"
+        scored = (
+            f"Stages: as on an earlier page of this night, with {edit.n_changed} epochs edited by hand by {who} (last "
+            f"{edit.last or 'at an unknown time'}). The stages before are kept in hypnogram-before.csv."
+        )
     return (
         f"Signals: {', '.join(recording.derivations)} and the other channels named above, resampled to 100 Hz. "
         "An epoch is left out where samples are missing or clipped, more than "

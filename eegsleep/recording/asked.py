@@ -1,4 +1,4 @@
-"""What the user asks of a reading: checked before a file is opened, and matched to its channels after."""
+"""Arguments of `read_recording`: checked before a file is opened, and matched to its channels afterwards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import SettingsError
-from eegsleep.recording.channels.choose import find_channels, split_derivation
+from eegsleep.recording.channels.choose import find_channels, names_of, split_derivation
 from eegsleep.recording.units import parse_unit
 
 if TYPE_CHECKING:
@@ -20,9 +20,24 @@ if TYPE_CHECKING:
 
 
 def as_path(path: object) -> Path:
-    """Return the path of a recording, if it is one."""
+    """Return a path as `Path`; raise `SettingsError` if it is none.
+
+    Parameters
+    ----------
+    path : object
+        As the user gave it.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    SettingsError
+        If it is no text or path, or empty.
+    """
     if not isinstance(path, (str, Path)) or not str(path).strip() or (isinstance(path, str) and "\0" in path):
-        raise SettingsError("this is no path", found=repr(path), allowed="the path of a file or folder, as text")
+        raise SettingsError("this is not a path", found=repr(path), allowed="the path of a file or folder, as text")
     return Path(path)
 
 
@@ -35,7 +50,13 @@ def check_asked(
     device: object = None,
     start: object = None,
 ) -> None:
-    """Raise `SettingsError` for an argument of `read_recording` that can mean nothing."""
+    """Raise `SettingsError` for an argument of `read_recording` that has no meaning; see there for each.
+
+    Parameters
+    ----------
+    eeg, eog, emg, units, device, start : object
+        As the user gave them; None is accepted for each.
+    """
     _check_eeg(eeg)
     _check_units(units)
     for name, value in (("eog", eog), ("emg", emg)):
@@ -70,19 +91,32 @@ def _check_units(units: object) -> None:
             raise SettingsError(f"there is no unit for {label!r}", found=repr(unit), allowed="V, mV, uV and nV")
 
 
-def name_units(source: Source, units: Mapping[str, str] | None) -> tuple[Source, dict[str, tuple[str, ...]]]:
+def apply_units(source: Source, units: Mapping[str, str] | None) -> tuple[Source, dict[str, tuple[str, ...]]]:
     """Return the source with the user's units in place of its own, and the labels each entry applies to.
 
-    Labels are matched as `eeg=` matches them; a unit for a derivation that is made by subtraction is that of
-    both its channels, unless one of them is named itself.
+    Labels are matched as `eeg=` matches them. A unit for a derivation that is made by subtraction is that of both its
+    channels, unless one of them is named itself.
+
+    Parameters
+    ----------
+    source : Source
+    units : mapping of str to str, or None
+        Unit by label.
+
+    Returns
+    -------
+    source : Source
+    applies : dict of str to tuple of str
+        For each label of `units`, the channels it names.
 
     Raises
     ------
     SettingsError
-        If an entry names no channel, several, or no unit that is known.
+        If an entry names no channel, several channels, or an unknown unit.
     """
     _check_units(units)
-    applies = {label: _match(label, source.channels) for label in units or {}}
+    units = units or {}
+    applies = {label: _match(label, source.channels) for label in units}
     found = {name: units[label] for label, names in sorted(applies.items(), key=lambda a: -len(a[1])) for name in names}
     channels = tuple(replace(c, unit=found.get(c.label, c.unit)) for c in source.channels)
     return replace(source, channels=channels), applies
@@ -97,15 +131,22 @@ def _match(label: object, channels: Sequence[SourceChannel]) -> tuple[str, ...]:
     raise SettingsError(
         "a unit is given for a channel that is not in the file"
         if not (found or parts)
-        else "a unit is given for a name that several channels have",
+        else "a unit is given for a name that several channels share",
         found=repr(label),
         allowed=", ".join(channel.label for channel in channels),
     )
 
 
-def refuse_unused(applies: Mapping[str, Sequence[str]], derivations: Iterable[Derivation]) -> None:
-    """Raise `SettingsError` if a unit is given for a channel that nothing is made of."""
-    used = list(dict.fromkeys(name for d in derivations for name in (d.plus, d.minus) if name))
+def check_units_used(applies: Mapping[str, Sequence[str]], derivations: Iterable[Derivation]) -> None:
+    """Raise `SettingsError` if a unit is given for a channel that no derivation uses.
+
+    Parameters
+    ----------
+    applies : mapping of str to sequence of str
+        From `apply_units`.
+    derivations : iterable of Derivation
+    """
+    used = names_of(derivations)
     for label, names in applies.items():
         if not set(names) & set(used):
             raise SettingsError(

@@ -1,4 +1,4 @@
-"""Derivations of an opened file, in volts, and what is implausible about them."""
+"""Reading the derivations of an opened file, in volts, and checking that they are plausible."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
+from eegsleep.recording.channels.choose import names_of
 from eegsleep.recording.channels.labels import guess_role
 from eegsleep.recording.faults import Fault
 from eegsleep.recording.pieces import memory_refused
@@ -13,7 +14,7 @@ from eegsleep.recording.rates import at_rate, carry_over, find_held
 from eegsleep.recording.units import parse_unit, volts_per_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import mne
     import numpy as np
@@ -21,20 +22,35 @@ if TYPE_CHECKING:
     from eegsleep.recording.channels.choose import Derivation
     from eegsleep.recording.source import Source, SourceChannel
 
-# Signals are read in groups of about this size, or of a quarter of all that are asked for, and taken over one
-# by one: what is read and what is made of it never lie in memory together whole.
+# Signals are read in groups of about this size, or of a quarter of all that are asked for, so that memory never holds
+# all signals as read and all derivations at once.
 _GROUP_BYTES = 256_000_000
-# An annotation that lies further before the first sample belongs to another night.
+# An annotation further before the first sample belongs to another night.
 _BEFORE_S = 12 * 3600.0
 
 
 def read_derivations(source: Source, derivations: Sequence[Derivation]) -> tuple[mne.io.BaseRaw, list[Fault]]:
-    """Read the derivations of a source in volts, and say what is implausible about them.
+    """Read derivations of a source in volts, and return what is implausible about them.
 
-    Channels of another rate than the first derivation are resampled to its rate; where nothing was
-    recorded they are NaN all the same.
+    Parameters
+    ----------
+    source : Source
+    derivations : sequence of Derivation
+        As `choose_derivations` returns them.
+
+    Returns
+    -------
+    raw : mne.io.RawArray
+        One channel a derivation, at the rate of the first; slower and faster ones are resampled. NaN where nothing was
+        recorded.
+    faults : list of Fault
+
+    Raises
+    ------
+    RecordingError
+        If a channel is refused, its unit is not known, or its signal cannot be read.
     """
-    _refuse_unreadable(source, derivations)
+    _check_readable(source, derivations)
     channels = {channel.label: channel for channel in source.channels}
     scales = {name: _scale(channels[name], source) for name in names_of(derivations)}
     try:
@@ -46,49 +62,49 @@ def read_derivations(source: Source, derivations: Sequence[Derivation]) -> tuple
 
 @dataclass
 class _Reading:
-    """The signals that were read and not yet taken over, and the doubts about them."""
+    """Signals that were read and are not converted yet, and the faults found in those that were."""
 
     source: Source
     derivations: Sequence[Derivation]
     channels: Mapping[str, SourceChannel]
     scales: Mapping[str, float]
     signals: dict[str, np.ndarray] = field(default_factory=dict)
-    doubts: list[Fault] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     reached: dict[str, tuple[bool, bool]] = field(default_factory=dict)
 
     def read(self) -> tuple[mne.io.BaseRaw, list[Fault]]:
         import mne
         import numpy as np
 
-        from eegsleep.recording import doubts
+        from eegsleep.recording import plausibility
 
         rate_hz, data, number = self.channels[self.derivations[0].plus].rate_hz, None, 0
         for group in self.groups():
             names = [name for name in names_of(group) if name not in self.signals]
             self.signals.update(zip(names, self.source.load(names), strict=True))
             for name in names:
-                self.doubt(name)
+                self.check(name)
             if data is None:
                 data = np.empty((len(self.derivations), round(self.source.duration_s * rate_hz)))
             for derivation in group:
-                self.take_over(derivation, rate_hz, data[number])
+                self.convert(derivation, rate_hz, data[number])
                 number += 1
                 for name in set(self.signals) - set(names_of(self.derivations[number:])):
                     del self.signals[name]
         eeg = [self.channels[name] for name in self.eeg]
-        scale = doubts.doubt_scale(eeg, _alike(eeg, self.source.channels), self.reached, self.doubts)
+        scale = plausibility.find_scale_faults(eeg, _alike(eeg, self.source.channels), self.reached, self.faults)
         info = mne.create_info([d.label for d in self.derivations], rate_hz, [d.role for d in self.derivations])
         raw = mne.io.RawArray(data, info, verbose="ERROR")
         raw.set_annotations(_annotations(self.source), emit_warning=False, verbose="ERROR")
-        return raw, [*scale, *self.doubts]
+        return raw, [*scale, *self.faults]
 
     @property
     def eeg(self) -> list[str]:
-        """The channels that EEG derivations are made of."""
+        """The channels of which EEG derivations are made."""
         return names_of(d for d in self.derivations if d.role == "eeg")
 
     def groups(self) -> list[list[Derivation]]:
-        """Return the derivations in groups that are read together."""
+        """Return the derivations in groups, each of which is read at once."""
         size = {name: 8 * self.source.duration_s * self.channels[name].rate_hz for name in self.scales}
         limit, used = max(_GROUP_BYTES, sum(size.values()) / 4), 0.0
         groups: list[list[Derivation]] = []
@@ -101,8 +117,8 @@ class _Reading:
             used += needed
         return groups
 
-    def take_over(self, derivation: Derivation, rate_hz: float, row: np.ndarray) -> None:
-        """Write a derivation in volts into its row."""
+    def convert(self, derivation: Derivation, rate_hz: float, row: np.ndarray) -> None:
+        """Write one derivation in volts into its row, shape (n_samples,)."""
         import numpy as np
 
         plus, minus, own_hz = derivation.plus, derivation.minus, self.channels[derivation.plus].rate_hz
@@ -112,28 +128,23 @@ class _Reading:
             dead = find_held(self.signals[plus], own_hz) | find_held(self.signals[minus], own_hz)
             row[carry_over(dead, own_hz, rate_hz, row.size)] = np.nan
 
-    def doubt(self, name: str) -> None:
-        """Note what is implausible about a channel that an EEG derivation is made of."""
-        from eegsleep.recording import doubts
+    def check(self, name: str) -> None:
+        """Add the faults of a channel to `faults`, if an EEG derivation is made of it."""
+        from eegsleep.recording import plausibility
 
         if name not in self.eeg:
             return
         channel, signal = self.channels[name], self.signals[name]
-        extremes = doubts.find_extremes(signal)
-        self.reached[name] = doubts.reached_ends(channel, signal, extremes)
-        found = doubts.doubt_range(channel, signal, extremes)
-        found += doubts.doubt_joints(name, signal, channel.rate_hz * self.source.record_s)
-        found += doubts.doubt_amplitude(channel, signal, self.scales[name] * 1e6)
-        told = {fault.code for fault in self.source.faults if fault.channel == name}
-        self.doubts += [fault for fault in found if not (fault.code == "offset" and "dc-offset" in told)]
+        extremes = plausibility.find_extremes(signal)
+        self.reached[name] = plausibility.find_reached_ends(channel, signal, extremes)
+        found = plausibility.find_range_faults(channel, signal, extremes)
+        found += plausibility.find_joint_faults(name, signal, channel.rate_hz * self.source.record_s)
+        found += plausibility.find_amplitude_faults(channel, signal, self.scales[name] * 1e6)
+        known = {fault.code for fault in self.source.faults if fault.channel == name}
+        self.faults += [fault for fault in found if not (fault.code == "offset" and "dc-offset" in known)]
 
 
-def names_of(derivations: Iterable[Derivation]) -> list[str]:
-    """Return the channels that derivations are made of, each once."""
-    return list(dict.fromkeys(name for d in derivations for name in (d.plus, d.minus) if name))
-
-
-def _refuse_unreadable(source: Source, derivations: Sequence[Derivation]) -> None:
+def _check_readable(source: Source, derivations: Sequence[Derivation]) -> None:
     names = set(names_of(derivations))
     for fault in source.faults:
         if fault.severity == "refused" and fault.channel in names:
@@ -148,14 +159,14 @@ def _scale(channel: SourceChannel, source: Source) -> float:
 
 
 def _alike(eeg: Sequence[SourceChannel], channels: Sequence[SourceChannel]) -> list[SourceChannel]:
-    """Return the EEG channels whose scale can be compared with those chosen."""
+    """Return the EEG channels whose scale can be compared with that of the chosen ones."""
     return [c for c in channels if c in eeg or (guess_role(c.label) == "eeg" and parse_unit(c.unit) is not None)]
 
 
 def _annotations(source: Source) -> mne.Annotations:
     import mne
 
-    # lights may go off before the first sample: the text counts, and stands at the start
+    # lights may go off before the first sample: such an annotation is moved to the start
     inside = [
         (max(onset_s, 0.0), max(duration_s + min(onset_s, 0.0), 0.0), text)
         for onset_s, duration_s, text in source.annotations

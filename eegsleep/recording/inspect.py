@@ -1,4 +1,4 @@
-"""What a file is, what will be read of it, and what is wrong with it: the answer of `eegsleep inspect`."""
+"""What `eegsleep inspect` shows: the format of a file, the channels that would be read, and its faults."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.asked import as_path, check_asked, name_units
-from eegsleep.recording.channels.choose import choose_derivations
-from eegsleep.recording.channels.presets import detect_device, find_device
+from eegsleep.recording.asked import apply_units, as_path, check_asked
+from eegsleep.recording.channels.choose import choose_derivations, find_choice_faults, find_unit_faults
+from eegsleep.recording.channels.presets import detect_device, find_clock_faults, find_device
+from eegsleep.recording.derive import read_derivations
 from eegsleep.recording.faults import Fault, clean_text
-from eegsleep.recording.read import doubt_choice, doubt_clock, doubt_units, open_source, read_derivations
+from eegsleep.recording.read import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +46,7 @@ class Inspection:
     channels : tuple of dict
         `label, rate_hz, unit` of every channel, and `role` of those that would be used.
     derivations : tuple of (label, role)
-        What would be read, EEG first in order of trust; `TP9-AF8` may be made from two channels.
+        The signals that would be read, EEG first in order of trust; `TP9-AF8` may be made from two channels.
     faults : tuple of Fault
         All of them, also of channels that are not used.
     """
@@ -80,7 +81,7 @@ class Inspection:
 def inspect_recording(
     path: str | Path, *, device: str | None = None, units: Mapping[str, str] | None = None
 ) -> Inspection:
-    """Inspect one file; a file that cannot be read is an answer too, not an exception.
+    """Inspect one file; one that cannot be read gives an `Inspection` with the reason, not an exception.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def inspect_recording(
     Raises
     ------
     SettingsError
-        If an argument means nothing: no such device, channel or unit.
+        If there is no such device, channel or unit.
     """
     path = as_path(path)
     check_asked(units=units, device=device)
@@ -119,24 +120,24 @@ def inspect_recording(
             derivations=(),
             faults=faults,
         )
-    source, _ = name_units(source, units)
+    source, _ = apply_units(source, units)
     preset = named or detect_device(source.labels, source.kind, source.identity)
     derivations: tuple[Derivation, ...] = ()
-    doubts = doubt_clock(source, preset)
+    found = find_clock_faults(preset, source.start)
     try:
         derivations = choose_derivations(source.channels, preset)
-        doubts += doubt_units(source, derivations)
-        doubts += doubt_choice(source, derivations)
-        doubts += read_derivations(source, derivations)[1]
+        found += find_unit_faults(source.channels, derivations)
+        found += find_choice_faults(source.channels, derivations)
+        found += read_derivations(source, derivations)[1]
         readable = True
     except RecordingError as error:
-        doubts += error.faults or (_as_fault(error),)
+        found += error.faults or (_as_fault(error),)
         readable = False
-    return _describe(source, preset, derivations, doubts, readable=readable)
+    return _describe(source, preset, derivations, found, readable=readable)
 
 
 def _describe(
-    source: Source, preset: Device, derivations: Sequence[Derivation], doubts: list[Fault], *, readable: bool
+    source: Source, preset: Device, derivations: Sequence[Derivation], found: list[Fault], *, readable: bool
 ) -> Inspection:
     roles = {name: d.role for d in reversed(derivations) for name in (d.plus, d.minus) if name}
     channels = tuple(
@@ -153,12 +154,12 @@ def _describe(
         gaps=source.gaps,
         channels=channels,
         derivations=tuple((d.label, d.role) for d in derivations),
-        faults=tuple(dict.fromkeys((*source.faults, *doubts))),
+        faults=tuple(dict.fromkeys((*source.faults, *found))),
     )
 
 
 def _as_fault(error: RecordingError) -> Fault:
-    """Return an error as the fault it stands for, so that it is told in the same form as the others."""
+    """Return an error as a `Fault`, so that it is shown in the same form as the others."""
     needs_user = "--units" in error.remedy or "--eeg" in error.remedy
     parts = [error.problem] + ([f"allowed: {error.allowed}"] if error.allowed else [])
     return Fault(

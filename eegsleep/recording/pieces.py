@@ -1,23 +1,47 @@
-"""Bytes of a file in pieces: all that were asked for, or a refusal."""
+"""Files read in pieces of bytes: either all bytes that were asked for, or an error."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Protocol
 
 from eegsleep.errors import RecordingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Files are taken in pieces of about this size, so that memory follows what is asked for, not the file.
+# Files are read in pieces of about this size, so that the memory needed does not grow with the file.
 PIECE_BYTES = 4_000_000
+
+
+class ByteFile(Protocol):
+    """A file of bytes that can be read at any place: one on the disk, unpacked, or in memory."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place, in bytes from the start (0) or the end (2), and return it."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most so many bytes."""
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int | None:
+        """Fill a buffer as far as it goes at once, and return the number of bytes."""
 
 
 @contextmanager
 def memory_refused(name: str) -> Iterator[None]:
-    """Turn running out of memory into a refusal of the file of that name."""
+    """Raise `RecordingError` for the file of that name where memory runs out.
+
+    Parameters
+    ----------
+    name : str
+        The file's name, for the message.
+
+    Raises
+    ------
+    RecordingError
+        If memory runs out within the block.
+    """
     try:
         yield
     except MemoryError as error:
@@ -28,13 +52,13 @@ def memory_refused(name: str) -> Iterator[None]:
         ) from error
 
 
-def read_exactly(file: BinaryIO, at: int, into: bytearray | memoryview) -> None:
-    """Fill a buffer with what stands at a place of a file.
+def read_exactly(file: ByteFile, at: int, into: bytearray | memoryview) -> None:
+    """Fill a buffer with the bytes at a place of a file.
 
     Parameters
     ----------
-    file : binary file
-        Unbuffered: it may give less than it is asked for.
+    file : ByteFile
+        It may be unbuffered and give fewer bytes at a time than it is asked for.
     at : int
         In bytes from its start.
     into : writable buffer of bytes
@@ -42,13 +66,14 @@ def read_exactly(file: BinaryIO, at: int, into: bytearray | memoryview) -> None:
     Raises
     ------
     RecordingError
-        If the file ends before the buffer is full: it was longer when it was opened.
+        If the file ends before the buffer is full. It was longer when it was opened.
     """
     file.seek(at)
     view, filled = memoryview(into), 0
     while filled < len(view):
         n = file.readinto(view[filled:])
         if not n:
-            name = Path(file.name).name if isinstance(getattr(file, "name", None), str) else "the file"
+            path = getattr(file, "name", None)  # a temporary file has a number for its name
+            name = Path(path).name if isinstance(path, str) else "the file"
             raise RecordingError(f"{name} was cut or changed while it was read", remedy="read it again")
         filled += n

@@ -1,15 +1,27 @@
-"""A signal at another rate, with what is missing still missing."""
+"""Resampling; missing samples stay missing."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from eegsleep.signals.epochs import find_runs
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 def bridge_gaps(signal: np.ndarray) -> np.ndarray:
-    """Return the signal with missing samples bridged by a straight line, for filters that cannot bear NaN."""
+    """Return a signal with straight lines in place of missing samples, for filters that cannot take NaN.
+
+    Parameters
+    ----------
+    signal : numpy.ndarray, shape (n_samples,)
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_samples,)
+        0 throughout where every sample is missing.
+    """
     import numpy as np
 
     present = np.isfinite(signal)
@@ -20,9 +32,23 @@ def bridge_gaps(signal: np.ndarray) -> np.ndarray:
 
 
 def at_rate(signal: np.ndarray, from_hz: float, to_hz: float, size: int) -> np.ndarray:
-    """Return a signal at another rate and of a given size; what touches a missing sample is missing.
+    """Return a signal at another rate; samples that touch a missing one are NaN.
 
-    Resampling goes through a Fourier transform, which would spread one NaN over the night.
+    Resampling uses a Fourier transform, which would spread one NaN over the whole night, so gaps are bridged before
+    and removed after it.
+
+    Parameters
+    ----------
+    signal : numpy.ndarray, shape (n_samples,)
+        NaN where nothing was recorded.
+    from_hz, to_hz : float
+    size : int
+        Number of samples to return; NaN beyond the end of the signal.
+
+    Returns
+    -------
+    numpy.ndarray, shape (size,)
+        A view of `signal` where the rate is the same.
     """
     import mne
     import numpy as np
@@ -30,7 +56,7 @@ def at_rate(signal: np.ndarray, from_hz: float, to_hz: float, size: int) -> np.n
     if from_hz == to_hz:
         return signal[:size]
     missing = ~np.isfinite(signal)
-    # as raw.resample does, which YASA calls: the padding of mne.filter.resample is another by default
+    # npad as in raw.resample, which YASA calls; mne.filter.resample pads differently by default
     resampled = mne.filter.resample(bridge_gaps(signal), to_hz, from_hz, npad="auto", verbose="ERROR")
     out = np.full(size, np.nan)
     out[: min(size, resampled.size)] = resampled[:size]
@@ -39,9 +65,21 @@ def at_rate(signal: np.ndarray, from_hz: float, to_hz: float, size: int) -> np.n
 
 
 def carry_over(marked: np.ndarray, from_hz: float, to_hz: float, size: int) -> np.ndarray:
-    """Return which samples at another rate touch a marked one: those within its time, and the one it falls on.
+    """Return which samples at another rate touch a marked one, bool of shape (size,).
 
-    The first alone would lose single samples of a faster signal, the second alone leaves holes in a slower one.
+    Marked are the samples within the time of a marked one, and the sample on which a marked one falls. The first rule
+    alone would lose single marks of a faster signal, the second alone leaves holes where the new rate is higher.
+
+    Parameters
+    ----------
+    marked : numpy.ndarray of bool, shape (n_samples,)
+    from_hz, to_hz : float
+    size : int
+        Number of samples at the new rate.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (size,)
     """
     import numpy as np
 
@@ -49,7 +87,7 @@ def carry_over(marked: np.ndarray, from_hz: float, to_hz: float, size: int) -> n
         return marked[:size]
     out = np.zeros(size, bool)
     if marked.any():
-        # a thousandth of a sample: the quotient of two rates is not exact
+        # plus a thousandth of a sample, because the quotient of two rates is not exact
         out |= marked[np.minimum((np.arange(size) * (from_hz / to_hz) + 1e-3).astype(int), marked.size - 1)]
         falls_on = (np.flatnonzero(marked) * (to_hz / from_hz) + 1e-3).astype(int)
         out[falls_on[falls_on < size]] = True
@@ -57,15 +95,23 @@ def carry_over(marked: np.ndarray, from_hz: float, to_hz: float, size: int) -> n
 
 
 def find_held(signal: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Return where a signal stands still for a second and more, bool of its shape.
+    """Return where a signal keeps one value for a second or more, bool of its shape.
 
-    An electrode at its rail makes a difference look alive: what is left is the other electrode alone,
-    against another reference than the label says.
+    If one electrode of a difference is at the end of its range, the difference still looks like EEG, but it is the
+    other electrode alone, against another reference than the label says.
+
+    Parameters
+    ----------
+    signal : numpy.ndarray, shape (n_samples,)
+    rate_hz : float
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_samples,)
     """
     import numpy as np
 
-    still = np.concatenate([[False], np.diff(signal) == 0, [False]])
-    starts, stops = np.flatnonzero(still[1:] & ~still[:-1]), np.flatnonzero(~still[1:] & still[:-1])
+    starts, stops = find_runs(np.diff(signal) == 0)
     held = np.zeros(signal.size + 1, dtype=int)
     long = stops - starts >= rate_hz
     np.add.at(held, starts[long], 1)

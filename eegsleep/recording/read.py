@@ -1,29 +1,25 @@
-"""A file becomes a `Recording`: the channels asked for, in volts that are volts, at known times."""
+"""From a file of any format to a `Recording`: the channels asked for, in volts, at known times."""
 
 from __future__ import annotations
 
 import logging
-import re
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.asked import as_path, check_asked, name_units, refuse_unused
-from eegsleep.recording.channels.choose import MIN_RATE_HZ, choose_derivations, tell_unsubtracted
+from eegsleep.recording.asked import apply_units, as_path, check_asked, check_units_used
+from eegsleep.recording.channels.choose import choose_derivations, find_choice_faults, names_of
 from eegsleep.recording.channels.labels import guess_role
-from eegsleep.recording.channels.presets import detect_device, find_device
-from eegsleep.recording.derive import names_of, read_derivations
+from eegsleep.recording.channels.presets import detect_device, find_clock_faults, find_device
+from eegsleep.recording.derive import read_derivations
 from eegsleep.recording.edf.header import HeaderRefusedError, is_edf
 from eegsleep.recording.edf.open import open_edf
 from eegsleep.recording.edf.zmax_folder import open_folder
-from eegsleep.recording.faults import Fault
 from eegsleep.recording.pieces import memory_refused
-from eegsleep.recording.rates import at_rate, bridge_gaps  # noqa: F401 - bridge_gaps is used from here
-from eegsleep.recording.recording import Recording, refuse_changed
+from eegsleep.recording.recording import Recording, check_unchanged, make_id
 from eegsleep.recording.text.open import open_text, sniff_text
 from eegsleep.recording.through_mne.open import open_foreign
-from eegsleep.recording.units import volts_per_unit
 from eegsleep.recording.wfdb.header import is_wfdb_header
 from eegsleep.recording.wfdb.record import open_wfdb
 
@@ -33,6 +29,7 @@ if TYPE_CHECKING:
 
     from eegsleep.recording.channels.choose import Derivation
     from eegsleep.recording.channels.presets import Device
+    from eegsleep.recording.faults import Fault
     from eegsleep.recording.source import Source
 
 logger = logging.getLogger(__name__)
@@ -54,8 +51,8 @@ def read_recording(
     ----------
     path : path
         EDF, EDF+ or BDF, also gzipped; a ZMax folder; text of Muse, Mind Monitor, BrainBit or OpenBCI;
-        the header of a WFDB record; or anything `mne.io.read_raw` opens. What a file is, its content decides, not
-        its name.
+        the header of a WFDB record; or BrainVision (.vhdr, .ahdr), EEGLAB (.set), .cnt, .gdf and .nedf, which mne
+        reads. Except for these last, the content of a file decides what it is, not its name.
     eeg : sequence of str, optional
         Labels of the derivations to use, most trusted first; `C4-M1` may be a channel, or made from
         channels `C4` and `M1`. By default the device preset chooses up to two.
@@ -78,21 +75,21 @@ def read_recording(
     RecordingError
         If the file cannot be read without guessing; the message names the field and the remedy.
     SettingsError
-        If an argument means nothing: no such device, channel or unit.
+        If there is no such device, channel or unit.
     """
     check_asked(eeg=eeg, eog=eog, emg=emg, units=units, device=device, start=start)
     source = open_source(path)
     files = _stamp_files(source)
-    source, applies = name_units(source, units)
+    source, applies = apply_units(source, units)
     preset = find_device(device) if device else detect_device(source.labels, source.kind, source.identity)
     derivations = choose_derivations(source.channels, preset, eeg=eeg, eog=eog, emg=emg)
-    refuse_unused(applies, derivations)
-    raw, doubts = read_derivations(source, derivations)
-    with suppress(FileNotFoundError):  # what was read was read
-        refuse_changed(files)
-    faults = [fault for fault in (*source.faults, *doubts) if _concerns(fault, derivations, preset)]
-    faults += doubt_clock(source, preset) if start is None else []
-    faults += [] if eeg else doubt_choice(source, derivations)
+    check_units_used(applies, derivations)
+    raw, found = read_derivations(source, derivations)
+    with suppress(FileNotFoundError):  # a file that was removed after it was read does no harm
+        check_unchanged(files)
+    faults = [fault for fault in (*source.faults, *found) if _concerns(fault, derivations, preset)]
+    faults += find_clock_faults(preset, source.start) if start is None else []
+    faults += [] if eeg else find_choice_faults(source.channels, derivations)
     for fault in faults:
         logger.warning("%s: %s", source.path.name, fault.as_note())
     return Recording(
@@ -121,12 +118,12 @@ def _stamp_files(source: Source) -> tuple[tuple[Path, int, int], ...]:
         return tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in map(Path, source.files))
     except OSError as error:
         raise RecordingError(
-            f"{source.path.name} was taken away while it was read", found=str(error), remedy="read it again"
+            f"{source.path.name} was removed while it was read", found=str(error), remedy="read it again"
         ) from error
 
 
 def _concerns(fault: Fault, derivations: Sequence[Derivation], preset: Device) -> bool:
-    """Return whether a fault is of the file, of a channel in use, or of an EEG that cannot be used for it."""
+    """Return whether a fault is of the file, of a channel in use, or of an EEG that it makes unusable."""
     if fault.channel in {"", *names_of(derivations)}:
         return True
     listed = {spelling.casefold() for spellings in preset.eeg for spelling in spellings}
@@ -135,7 +132,15 @@ def _concerns(fault: Fault, derivations: Sequence[Derivation], preset: Device) -
 
 
 def open_source(path: str | Path) -> Source:
-    """Open a recording of any known format and check what it says of itself; no signal is read yet.
+    """Open a recording of any known format and check its header; no signal is read yet.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Source
 
     Raises
     ------
@@ -168,57 +173,3 @@ def _open_any(path: Path) -> Source:
     except (OSError, ValueError) as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else str(error)
         raise RecordingError(f"{path} cannot be read", found=found, remedy="check the path") from error
-
-
-def doubt_clock(source: Source, device: Device) -> list[Fault]:
-    """Return a fault if the device writes a 12-hour clock, so that an evening may look like a morning."""
-    if device.twelve_hour_clock and source.start and 1 <= source.start.hour < 12:
-        said = f"this device writes a clock of 12 hours; the start may be {source.start:%H:%M} or twelve hours later"
-        return [
-            Fault(
-                "twelve-hour-clock",
-                "repaired",
-                said,
-                "start time",
-                f"{source.start:%H:%M}",
-                "give the start yourself if it is wrong",
-            )
-        ]
-    return []
-
-
-def doubt_units(source: Source, derivations: Sequence[Derivation]) -> list[Fault]:
-    """Return a fault for each channel of the derivations whose unit is not known."""
-    channels = {channel.label: channel for channel in source.channels}
-    found = (volts_per_unit(channels[name]) for name in names_of(derivations))
-    return [fault for fault in found if isinstance(fault, Fault)]
-
-
-def doubt_choice(source: Source, derivations: Sequence[Derivation]) -> list[Fault]:
-    """Return a fault for each EEG by its name that was left out for its unit, or used without its mastoid."""
-    used = names_of(derivations)
-    return [*tell_unsubtracted(source.channels, derivations)] + [
-        Fault(
-            "not-a-voltage",
-            "needs the user",
-            "it is called like an EEG, but its unit is no voltage; it is left out",
-            "unit",
-            c.unit,
-            f'if it is one, name it with --eeg and --units "{c.label}=uV"',
-            c.label,
-        )
-        for c in source.channels
-        if c.label not in used
-        and c.rate_hz > MIN_RATE_HZ
-        and guess_role(c.label) == "eeg"
-        and isinstance(volts_per_unit(c), Fault)
-    ]
-
-
-def make_id(path: Path) -> str:
-    """Return a name that is safe as a folder's name on every system."""
-    name = re.sub(r"\.(gz|edf|bdf|rec|csv|txt|hea)$", "", re.sub(r"\.gz$", "", path.name), flags=re.IGNORECASE)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-")[:100].rstrip("._-")
-    # what Windows keeps for devices
-    reserved = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, re.IGNORECASE)
-    return f"night-{name}" if reserved else name or "night"

@@ -1,7 +1,8 @@
-"""The signals of one night, in volts, with what is known of them."""
+"""The signals of one night, in volts, with their roles, start, device and faults."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from eegsleep.errors import RecordingError
 from eegsleep.provenance import hash_files
 from eegsleep.recording.rates import at_rate
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,15 +41,15 @@ class Recording:
     device : str
         Name of the preset that was used.
     notes : tuple of str
-        What was found odd while reading, in sentences.
+        What was found wrong or unusual while reading, in sentences.
     faults : tuple of Fault
         The same, entry by entry.
     units : dict of str to str
-        The user's word on units, by label: it changes numbers as a setting does.
+        Units that the user gave, by label; like a setting they change numbers.
     files : tuple of (path, size in bytes, time of change in ns)
-        Where the signals came from; empty for a recording that was not read from a file.
+        The files that were read; empty for a recording that was not read from a file.
     asked : mapping of str to object, optional
-        What `read_recording` was asked for, in words; None for a recording that was made in another way.
+        The arguments of `read_recording`; None for a recording that was made in another way.
     """
 
     id: str
@@ -80,28 +81,32 @@ class Recording:
     @property
     def n_epochs(self) -> int:
         """Number of whole 30 s epochs."""
-        return int(self.microvolts.shape[1] // (30 * ANALYSIS_RATE_HZ))
+        return int(self.microvolts.shape[1] // (EPOCH_S * ANALYSIS_RATE_HZ))
 
     @cached_property
     def sha256(self) -> str:
         """Hash of the file or files (`hash_files`); empty if there is none.
 
-        Worked out when it is asked for: hashing a large file takes longer than reading two of its
-        channels. A file that was changed since it was read is refused.
+        Computed on first use, because hashing a large file takes longer than reading two of its channels.
+
+        Raises
+        ------
+        RecordingError
+            If a file was changed or removed since it was read.
         """
         try:
-            refuse_changed(self.files)
+            check_unchanged(self.files)
             return hash_files([path for path, _, _ in self.files])
         except OSError as error:
             raise RecordingError(
-                "the file was taken away since it was read", found=str(error), remedy="put it back, or read it again"
+                "the file was removed since it was read", found=str(error), remedy="put it back, or read it again"
             ) from error
 
     @cached_property
     def microvolts(self) -> np.ndarray:
         """All channels at `ANALYSIS_RATE_HZ` in µV, float64, shape (n_channels, n_samples).
 
-        Samples that are missing in the recording are NaN here too, and only those.
+        NaN where samples are missing in the recording, and nowhere else.
         """
         import numpy as np
 
@@ -117,9 +122,42 @@ class Recording:
         return self.microvolts[self.channels.index(label)]
 
 
-def refuse_changed(files: Iterable[tuple[Path, int, int]]) -> None:
-    """Raise `RecordingError` if one of the files is not what it was."""
+def check_unchanged(files: Iterable[tuple[Path, int, int]]) -> None:
+    """Raise `RecordingError` if one of the files was changed.
+
+    Parameters
+    ----------
+    files : iterable of (path, size in bytes, time of change in ns)
+        As they were when reading began.
+
+    Raises
+    ------
+    RecordingError
+        If size or time of one differs.
+    OSError
+        If one is no longer there.
+    """
     for path, size, changed_ns in files:
         stat = path.stat()
         if (stat.st_size, stat.st_mtime_ns) != (size, changed_ns):
-            raise RecordingError(f"{path.name} was changed while it was worked on", remedy="read it again")
+            raise RecordingError(f"{path.name} was changed while it was in use", remedy="read it again")
+
+
+def make_id(path: Path) -> str:
+    """Return the id of a recording: its file's name, made safe as a folder's name on every system.
+
+    Parameters
+    ----------
+    path : Path
+        Only its name is used.
+
+    Returns
+    -------
+    str
+        1 to 106 characters of A-Z, a-z, 0-9, `.`, `_` and `-`.
+    """
+    name = re.sub(r"\.(gz|edf|bdf|rec|csv|txt|hea)$", "", re.sub(r"\.gz$", "", path.name), flags=re.IGNORECASE)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-")[:100].rstrip("._-")
+    # Windows keeps these names for devices
+    reserved = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, re.IGNORECASE)
+    return f"night-{name}" if reserved else name or "night"

@@ -1,4 +1,4 @@
-"""A file that was opened but whose signals were not read yet, whatever its format."""
+"""A file of any format that was opened and checked, and whose signals were not read yet."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class SourceChannel:
     Attributes
     ----------
     label : str
-        Its name, unique within the source and harmless as text.
+        Its name, unique within the source and safe as text.
     rate_hz : float
         Samples a second.
     unit : str
         As the file writes it; empty if it says nothing.
     gain : float
-        Units of one digital step; NaN where the file holds plain numbers.
+        Size of one digital step in the channel's unit; NaN where the file holds plain numbers.
     span, digital_span : tuple of float
         Smallest and largest value the file says it can hold, in its unit and in digital steps; NaN where
         it says nothing.
@@ -64,7 +64,7 @@ class Source:
         Takes labels, returns one float64 array a label in the unit the file writes, of
         `round(duration_s * rate_hz)` samples; NaN where nothing was recorded.
     identity : str
-        Text in which a device may recognise itself. It may name the sleeper: it goes into no output.
+        Text of the header by which a device is recognised. It may name the sleeper and is written to no output.
     gaps : tuple of (onset_s, duration_s)
         Where nothing was recorded.
     annotations : tuple of (onset_s, duration_s, text)

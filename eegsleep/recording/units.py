@@ -1,4 +1,4 @@
-"""Units of voltage as files spell them. A unit that is not known for sure is asked for, never assumed."""
+"""Units of voltage as files spell them. For a unit that is not known the user is asked; none is assumed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 from eegsleep.recording.faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from eegsleep.recording.source import SourceChannel
 
-# Exact spellings only. `MV` could be mega or milli, `mv` is neither; both are asked for.
+# Exact spellings only. `MV` could be mega or milli, `mv` is neither; for both the user is asked.
 VOLTS_PER_UNIT = {
     "V": 1.0,
     "Volt": 1.0,
@@ -36,24 +34,35 @@ VOLTS_PER_UNIT = {
 
 
 def parse_unit(text: str) -> float | None:
-    """Return volts per unit for a known spelling, which may stand in brackets; None if it is not known."""
+    """Return volts per unit for a known spelling, with or without brackets around it; None if it is not known.
+
+    Parameters
+    ----------
+    text : str
+        As a file or the user writes it, such as `uV` or `[mV]`.
+
+    Returns
+    -------
+    float or None
+    """
     unit = text.strip()
     if (unit[:1], unit[-1:]) in {("(", ")"), ("[", "]")}:
         unit = unit[1:-1].strip()
     return VOLTS_PER_UNIT.get(unit)
 
 
-def volts_per_unit(channel: SourceChannel, units: Mapping[str, str] | None = None) -> float | Fault:
-    """Return how many volts one unit of a channel is, or why that is not known.
+def volts_per_unit(channel: SourceChannel) -> float | Fault:
+    """Return how many volts one unit of a channel is, or the fault that its unit is not known.
 
     Parameters
     ----------
     channel : SourceChannel
-    units : mapping of str to str, optional
-        The user's word by label; it wins over the file, which may lie.
+
+    Returns
+    -------
+    float or Fault
     """
-    unit = (units or {}).get(channel.label, channel.unit)
-    volts = parse_unit(unit)
+    volts = parse_unit(channel.unit)
     if volts is not None:
         return volts
     return Fault(
@@ -61,7 +70,7 @@ def volts_per_unit(channel: SourceChannel, units: Mapping[str, str] | None = Non
         "needs the user",
         "its unit is not known, so its amplitude cannot be trusted; allowed are V, mV, uV and nV",
         "unit",
-        unit or "none",
+        channel.unit or "none",
         f'name it with --units "{channel.label}=uV"',
         channel.label,
     )

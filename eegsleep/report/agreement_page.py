@@ -1,4 +1,4 @@
-"""The page that says how far two scorings agree, and what such numbers are worth."""
+"""The page about the agreement of two scorings, with published values to compare it with."""
 
 from __future__ import annotations
 
@@ -9,8 +9,20 @@ import numpy as np
 
 from eegsleep.provenance import package_versions
 from eegsleep.report.compose import compose_page, with_json
-from eegsleep.report.looks import FONT, INK, MUTED, RULE, STAGE_COLOURS, STAGE_NAMES, Figure, plain_label
+from eegsleep.report.hypnogram_pairs import describe_pairs
+from eegsleep.report.looks import (
+    GREY,
+    INK,
+    MUTED,
+    STAGE_COLOURS,
+    STAGE_NAMES,
+    Figure,
+    draw_axis,
+    draw_layout,
+    plain_label,
+)
 from eegsleep.report.numbers import MISSING, format_number
+from eegsleep.signals.epochs import SCORED_STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +31,6 @@ if TYPE_CHECKING:
 
     from eegsleep.agreement.measure import Agreement
 
-STAGES = ("W", "N1", "N2", "N3", "R")
 # Cesari et al. 2021, doi:10.5664/jcsm.9174 (PMC8314654): two centres scored 1,066 nights; mean and SD over nights.
 HUMAN_KAPPA, HUMAN_KAPPA_SD = 0.66, 0.13
 # Vallat & Walker 2021, doi:10.7554/eLife.70092, figure 1: median over 585 nights of NSRR kept for testing.
@@ -45,7 +56,7 @@ MEASURES = {
     "kappa": "Cohen's kappa",
     "accuracy": "Accuracy",
     "macro_f1": "Macro-F1",
-    **{f"f1_{stage.lower()}": f"F1 of {STAGE_NAMES[stage]}" for stage in STAGES},
+    **{f"f1_{stage.lower()}": f"F1 of {STAGE_NAMES[stage]}" for stage in SCORED_STAGES},
 }
 N_NAMED = 10
 POINT, LIMIT = "#0B3866", "#A3201A"
@@ -54,11 +65,12 @@ POINT, LIMIT = "#0B3866", "#A3201A"
 def render_agreement(
     agreement: Agreement,
     *,
-    title: str = "Agreement of two scorings",
     reference: str = "reference",
     observed: str = "observed",
     notes: Sequence[str] = (),
     left_out: Mapping[str, str] | None = None,
+    pairs: Sequence[tuple[str, str, pd.DataFrame, pd.DataFrame]] = (),
+    links: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return the page of an agreement as one HTML file that needs no network.
 
@@ -66,14 +78,16 @@ def render_agreement(
     ----------
     agreement : Agreement
         As `measure_agreement` returns it.
-    title : str
-        Headline of the page.
     reference, observed : str
-        Who or what scored: "expert", "eegsleep 0.2".
+        Name of the scorer: "expert", "eegsleep 0.2".
     notes : sequence of str
         What a reader must know first, such as that the nights are simulated.
     left_out : mapping of str to str, optional
         Nights that are not among the numbers, each with the reason, as `find_unpaired` returns them.
+    pairs : sequence of (night, subject, reference, observed)
+        The scorings that were compared; the page shows both hypnograms of each night and lists where they differ.
+    links : mapping of str to str, optional
+        Where the report of a night lies, relative to the page.
 
     Returns
     -------
@@ -84,11 +98,12 @@ def render_agreement(
     panels = [with_json(_draw_limits(agreement, name, label)) for name, label, is_panel, _ in STATISTICS if is_panel]
     return compose_page(
         "agreement.html",
-        title=title,
         reference=reference,
         observed=observed,
-        notes=[*notes, *tell_left_out(left_out or {})],
+        notes=[*notes, *describe_left_out(left_out or {})],
         left_out=list((left_out or {}).items()),
+        hypnograms=describe_pairs(pairs, links),
+        n_pairs=len(pairs),
         facts=_facts(nights, reference, observed),
         cards=_cards(nights, pooled),
         meaning=_meaning(pooled),
@@ -104,8 +119,18 @@ def render_agreement(
     )
 
 
-def tell_left_out(left_out: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each reason why nights are not among the numbers, with how many and which."""
+def describe_left_out(left_out: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each reason why nights are not among the numbers, with how many and which.
+
+    Parameters
+    ----------
+    left_out : mapping of str to str
+        The reason by the name of the night, as `find_unpaired` gives them.
+
+    Returns
+    -------
+    list of str
+    """
     reasons: dict[str, list[str]] = {}
     for night, reason in left_out.items():
         reasons.setdefault(reason, []).append(night)
@@ -188,7 +213,7 @@ def _cards(nights: pd.DataFrame, pooled: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _meaning(pooled: pd.DataFrame) -> list[str]:
-    """Set kappa and accuracy beside what experts and YASA reach elsewhere, without claiming more than that."""
+    """Return sentences that compare kappa and accuracy with published values of experts and YASA."""
     kappa, accuracy = _pick(pooled, "kappa"), _pick(pooled, "accuracy", "median of nights")
     experts = (
         "Two experts from two centres agreed on 1,066 nights with kappa "
@@ -223,32 +248,6 @@ def _resampled(pooled: pd.DataFrame) -> str:
     )
 
 
-def _axis(title: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - plotly's own names
-    return {
-        "title": {"text": title, "font": {"size": 11, "color": MUTED}, "standoff": 6},
-        "gridcolor": RULE,
-        "zeroline": False,
-        "tickfont": {"size": 11, "color": MUTED},
-        "fixedrange": True,
-        **more,
-    }
-
-
-def _layout(height: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - plotly's own names
-    return {
-        "font": {"family": FONT, "size": 12, "color": INK},
-        "paper_bgcolor": "#fff",
-        "plot_bgcolor": "#fff",
-        "showlegend": False,
-        "hovermode": "closest",
-        "autosize": True,
-        "dragmode": False,
-        "height": height,
-        "hoverlabel": {"bgcolor": "#fff", "bordercolor": "#AEB8C1", "font": {"color": INK}},
-        **more,
-    }
-
-
 def _draw_confusion(confusion: pd.DataFrame, reference: str, observed: str) -> Figure:
     caption = (
         "Each row takes the epochs of one stage of the reference and says where the observed scoring put them: the "
@@ -257,7 +256,9 @@ def _draw_confusion(confusion: pd.DataFrame, reference: str, observed: str) -> F
     )
     shares = confusion.pivot_table(index="reference", columns="observed", values="share", dropna=False)
     counts = confusion.pivot_table(index="reference", columns="observed", values="n_epochs", dropna=False)
-    shares, counts = (frame.reindex(index=STAGES, columns=STAGES).to_numpy(float) for frame in (shares, counts))
+    shares, counts = (
+        frame.reindex(index=SCORED_STAGES, columns=SCORED_STAGES).to_numpy(float) for frame in (shares, counts)
+    )
     if not counts.sum():
         return Figure("confusion", "Stage by stage", "", reason="No epoch was scored by both.")
     annotations = [
@@ -272,7 +273,7 @@ def _draw_confusion(confusion: pd.DataFrame, reference: str, observed: str) -> F
         for j in range(5)
         if math.isfinite(shares[i, j])
     ]
-    names = [STAGE_NAMES[stage] for stage in STAGES]
+    names = [STAGE_NAMES[stage] for stage in SCORED_STAGES]
     ticks = {"tickvals": list(range(5)), "ticktext": names, "showgrid": False}
     spec = {
         "data": [
@@ -288,12 +289,12 @@ def _draw_confusion(confusion: pd.DataFrame, reference: str, observed: str) -> F
                 "colorscale": [[0, "#F2F5F8"], [0.5, "#7FB1D6"], [1, "#0B3866"]],
             }
         ],
-        "layout": _layout(
+        "layout": draw_layout(
             350,
             annotations=annotations,
             margin={"l": 62, "r": 8, "t": 46, "b": 8},
-            xaxis=_axis(plain_label(observed), side="top", **ticks),
-            yaxis=_axis(plain_label(reference), autorange="reversed", **ticks),
+            xaxis=draw_axis(plain_label(observed), side="top", **ticks),
+            yaxis=draw_axis(plain_label(reference), autorange="reversed", **ticks),
         ),
     }
     return Figure("confusion", "Stage by stage", caption, spec)
@@ -305,11 +306,11 @@ def _draw_f1(pooled: pd.DataFrame) -> Figure:
         "right; the mean of nights, the bar its 95 % interval. A stage with few epochs (often N1) has a low F1 by its "
         "rarity alone."
     )
-    rows = [_pick(pooled, f"f1_{stage.lower()}") for stage in STAGES]
+    rows = [_pick(pooled, f"f1_{stage.lower()}") for stage in SCORED_STAGES]
     if not any(math.isfinite(row.value) for row in rows):
         return Figure("f1", "F1 of each stage", "", reason="No epoch was scored by both.")
     data, labels = [], []
-    for place, (stage, row) in enumerate(zip(STAGES, rows, strict=True)):
+    for place, (stage, row) in enumerate(zip(SCORED_STAGES, rows, strict=True)):
         text = format_number(row.value, 2)
         if math.isfinite(row.value):
             point = {
@@ -344,15 +345,15 @@ def _draw_f1(pooled: pd.DataFrame) -> Figure:
                 "font": {"size": 12, "color": INK},
             }
         )
-    names = [STAGE_NAMES[stage] for stage in STAGES]
+    names = [STAGE_NAMES[stage] for stage in SCORED_STAGES]
     spec = {
         "data": data,
-        "layout": _layout(
+        "layout": draw_layout(
             350,
             annotations=labels,
             margin={"l": 50, "r": 130, "t": 46, "b": 44},
-            xaxis=_axis("F1", range=[-0.03, 1.03], tickvals=[0, 0.5, 1]),
-            yaxis=_axis("", tickvals=list(range(5)), ticktext=names, range=[4.6, -0.6]),
+            xaxis=draw_axis("F1", range=[-0.03, 1.03], tickvals=[0, 0.5, 1]),
+            yaxis=draw_axis("", tickvals=list(range(5)), ticktext=names, range=[4.6, -0.6]),
         ),
     }
     return Figure("f1", "F1 of each stage", caption, spec)
@@ -377,7 +378,7 @@ def _draw_limits(agreement: Agreement, name: str, label: str) -> Figure:
             "marker": {"size": 7, "color": POINT + "B0", "line": {"color": "#fff", "width": 1}},
         }
     ]
-    shapes = [_line(0, "#AEB8C1", "dot", 1)]
+    shapes = [_line(0, GREY, "dot", 1)]
     for value, low, high, colour, dash in (
         (row.bias, row.bias_low, row.bias_high, POINT, "solid"),
         (row.loa_lower, row.loa_lower_low, row.loa_lower_high, LIMIT, "dash"),
@@ -394,19 +395,19 @@ def _draw_limits(agreement: Agreement, name: str, label: str) -> Figure:
     )
     spec = {
         "data": data,
-        "layout": _layout(
+        "layout": draw_layout(
             220,
             shapes=shapes,
             margin={"l": 46, "r": 8, "t": 8, "b": 42},
-            xaxis=_axis("mean of both, min", nticks=5),
-            yaxis=_axis("observed − reference, min", range=[min(ends) - room, max(ends) + room], nticks=6),
+            xaxis=draw_axis("mean of both, min", nticks=5),
+            yaxis=draw_axis("observed − reference, min", range=[min(ends) - room, max(ends) + room], nticks=6),
         ),
     }
     return Figure(f"limits-{name}", label, caption, spec)
 
 
 def _panel_remarks(panels: Sequence[dict[str, Any]]) -> list[str]:
-    """Say once for each reason which panels are left out."""
+    """Return one sentence for each reason why panels are left out."""
     missing: dict[str, list[str]] = {}
     for panel in panels:
         if not panel["spec"]:
@@ -418,7 +419,7 @@ def _panel_remarks(panels: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _shared_reason(frame: pd.DataFrame) -> str:
-    """Return the reason that all rows give, which is said once above and not in each of them."""
+    """Return the reason that all rows share, which the page shows once and not in each of them."""
     reasons = set(frame["reason"])
     return reasons.pop() if len(reasons) == 1 else ""
 

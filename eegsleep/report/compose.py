@@ -1,4 +1,4 @@
-"""A page from a template: figures, scripts, and the policy that lets only these scripts run."""
+"""Fill a template: figures, scripts, and the content security policy that allows only these scripts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def compose_page(template: str, *, plotly: str | None = None, script: str = "", **parts: Any) -> bytes:  # noqa: ANN401 - whatever the template shows
+def compose_page(
+    template: str,
+    *,
+    plotly: str | None = None,
+    script: str = "",
+    own: Sequence[str] = (),
+    early: Sequence[str] = (),
+    sidecar: bool = False,
+    **parts: Any,  # noqa: ANN401 - whatever the template shows
+) -> bytes:
     """Fill one of our templates and return the page in UTF-8.
 
     Parameters
@@ -32,31 +41,48 @@ def compose_page(template: str, *, plotly: str | None = None, script: str = "", 
     plotly : str, optional
         Where plotly.js lies, relative to the page; by default the page carries it within itself.
     script : str
-        File name of one more script of ours that the page runs.
+        File name of one more script in `templates` that the page runs.
+    own : sequence of str
+        File names of scripts in the place of plotly.js and `draw.js`: the page draws by itself.
+    early : sequence of str
+        File names of scripts that run before the page is shown.
+    sidecar : bool
+        Whether the template names scripts beside the page.
     **parts
-        What the template shows.
+        Values for the template.
+
+    Returns
+    -------
+    bytes
     """
     import jinja2
 
-    plotly_js = "" if plotly else _plotly_js()
-    scripts = [(TEMPLATES / name).read_text(encoding="utf-8") for name in ("draw.js", script) if name]
+    plotly_js = "" if plotly or own else _plotly_js()
+    names = own or [name for name in ("draw.js", script) if name]
+    first, scripts = ([read_template(name) for name in group] for group in (early, names))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
     filled = environment.get_template(template)
     parts |= {
-        "css": Markup((TEMPLATES / "night.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        "css": Markup(read_template("night.css")),  # noqa: S704 - our own file
         "plotly": plotly or "",
         "plotly_js": Markup(plotly_js),  # noqa: S704 - the wheel's own file, held by the hash in the policy
+        "early": [Markup(text) for text in first],  # noqa: S704 - our own files
         "scripts": [Markup(text) for text in scripts],  # noqa: S704 - our own files
     }
-    inline = [plotly_js, *scripts] if plotly_js else scripts
-    if not plotly:
+    inline = [*first, *([plotly_js] if plotly_js else []), *scripts]
+    if not (plotly or sidecar):
         return filled.render(**parts, nonce="", policy=_policy(inline)).encode("utf-8")
-    # The nonce is a hash of all that the page shows: whoever wrote a part of it, such as the header of a
-    # recording, cannot know it beforehand, and equal pages still have equal bytes.
+    # The nonce is a hash of the whole page. The author of a part of it, such as the header of a recording, cannot
+    # know it beforehand, and equal pages still have equal bytes.
     nonce = hash_bytes(filled.render(**parts, nonce="", policy="").encode("utf-8"))[:32]
     return filled.render(**parts, nonce=nonce, policy=_policy(inline, nonce)).encode("utf-8")
+
+
+def read_template(name: str) -> str:
+    """Return the text of one of our templates, scripts or style sheets."""
+    return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def share_plotly(folder: str | Path) -> str:
@@ -71,7 +97,7 @@ def share_plotly(folder: str | Path) -> str:
     Returns
     -------
     str
-        The file relative to a night folder, for `render_night`: `../plotly-4.1.1.min.js`.
+        The file relative to a folder in it: `../plotly-4.1.1.min.js`.
 
     Raises
     ------
@@ -84,16 +110,16 @@ def share_plotly(folder: str | Path) -> str:
     path = Path(folder) / f"plotly-{get_plotlyjs_version()}.min.js"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not _holds(path, content):
+        if not _has_content(path, content):
             write_file(path, content)
     except OSError as error:
         # two computers of one cluster may have written it at the same moment, under the same process number
-        if not _holds(path, content):
+        if not _has_content(path, content):
             raise EegSleepError(f"{path} cannot be written", found=str(error)) from error
     return f"../{path.name}"
 
 
-def _holds(path: Path, content: bytes) -> bool:
+def _has_content(path: Path, content: bytes) -> bool:
     return path.is_file() and hash_file(path) == hash_bytes(content)
 
 
@@ -104,7 +130,17 @@ def _plotly_js() -> str:
 
 
 def encode_figure(spec: Mapping[str, Any]) -> str:
-    """Return a figure as JSON that cannot end the script element it stands in."""
+    """Return a figure as JSON that cannot end the script element it stands in.
+
+    Parameters
+    ----------
+    spec : mapping
+        Plotly's data and layout; numbers must be finite.
+
+    Returns
+    -------
+    str
+    """
     text = json.dumps(spec, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain_number)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -116,8 +152,17 @@ def _plain_number(value: Any) -> Any:  # noqa: ANN401 - numpy scalars
 
 
 def with_json(figure: Figure) -> dict[str, Any]:
-    """Return a figure's fields for a template, its spec also as JSON that is safe inside a script element."""
-    # Safe as markup because `encode_figure` leaves no character in it that HTML knows.
+    """Return a figure's fields for a template, its spec also as JSON that is safe inside a script element.
+
+    Parameters
+    ----------
+    figure : Figure
+
+    Returns
+    -------
+    dict
+    """
+    # Safe as markup because `encode_figure` escapes every character that has a meaning in HTML.
     text = Markup(encode_figure(figure.spec)) if figure.spec else ""  # noqa: S704
     return {name: getattr(figure, name) for name in figure.__dataclass_fields__} | {"json": text}
 

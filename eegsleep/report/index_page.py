@@ -10,10 +10,11 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from eegsleep.file_names import REPORT_FILE
 from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.report.compose import compose_page, encode_figure, with_json
 from eegsleep.report.hypnogram_strip import draw_strip, longest_night
-from eegsleep.report.looks import FONT, INK, MUTED, RULE, Figure, plain_label
+from eegsleep.report.looks import GREY, MUTED, Figure, draw_axis, draw_layout, plain_label
 from eegsleep.report.numbers import MISSING, VERDICTS, format_number
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ COLUMNS = (
     ("fast_spindle_density_per_min", "NREM", "Fast spindles, /min", 2),
     ("slow_oscillation_density_per_min", "NREM", "Slow osc., /min", 2),
 )
-# What the figure offers besides: what is asked of most nights, and what tells nights that are not alike.
+# Further markers of the figure: often asked for, or different where nights were not recorded alike.
 MORE_CHOICES = (
     ("n1_min", ""),
     ("n2_min", ""),
@@ -49,13 +50,13 @@ MORE_CHOICES = (
     ("gain_reference_uv", "NREM"),
     ("spindle_recall_percent", "NREM"),
 )
-# A sign beside the word and the colour, for who does not see it or prints in grey.
+# A sign beside the word and the colour, for readers who do not see colours or print in grey.
 STATUS = {
-    "failed": ("✕", "failed", "This night could not be made; the reason stands below its name."),
-    "unreadable": ("✕", "not readable", "Its folder is there, but not as it was written."),
+    "failed": ("✕", "failed", "This night could not be scored; the reason is below its name."),
+    "unreadable": ("✕", "not readable", "Its folder is there, but its files were changed or cannot be read."),
     "done": ("✓", "done", "Scored by the last batch that asked for it."),
-    "fresh": ("✓", "fresh", "Scored before, and still right: same recording, settings and versions."),
-    "scored": ("·", "scored", "In this folder, but not by a batch."),
+    "fresh": ("✓", "fresh", "Scored before, and up to date: same recording, settings and versions."),
+    "scored": ("·", "scored", "In this folder, but not scored by a batch."),
 }
 COLOURS = {"usable": "#00694E", "caution": "#D98200", "reject": "#8C1D18"}
 SYMBOLS = {"usable": "circle", "caution": "diamond", "reject": "x"}
@@ -64,10 +65,18 @@ MAX_DAY_TICKS = 8
 
 
 class Glance(NamedTuple):
-    """What the page shows of a night beside its row of `nights.csv`.
+    """What the page shows of a night in addition to its row of `nights.csv`.
 
-    `channel` is its first EEG derivation, `stages` one letter an epoch (`W`, `R`, `1`, `2`, `3`, `U`), `reasons` why
-    values are missing by column, and `has_report` whether there is a page to open.
+    Attributes
+    ----------
+    channel : str
+        Its first EEG derivation.
+    stages : str
+        One letter an epoch: `W`, `R`, `1`, `2`, `3`, or `U` for unscored.
+    reasons : mapping of str to str
+        Why values are missing, by column.
+    has_report : bool
+        Whether there is a page to open.
     """
 
     channel: str = ""
@@ -93,9 +102,9 @@ def render_index(
     jobs : pandas.DataFrame, optional
         Table `JOBS`, which knows the nights that failed.
     glances : mapping of str to Glance, optional
-        What else is known, by night.
+        More to show of each night, by its name.
     notes : sequence of str
-        What a reader must know first.
+        Sentences that the page shows first.
     plotly : str, optional
         Where plotly.js lies, relative to the page; by default the page carries its own, 5 MB.
 
@@ -114,7 +123,7 @@ def render_index(
         _row(record, attempts.get(record["night"]), glances.get(record["night"], Glance()), longest)
         for record in [*absent, *records]
     ]
-    # what needs someone comes first; else the order of the table
+    # failed nights come first, then the order of the table
     rows.sort(key=lambda row: row["status"] not in {"failed", "unreadable"})
     figure, choices = _draw_nights(records, glances)
     return compose_page(
@@ -123,7 +132,7 @@ def render_index(
         script="index.js",
         rows=rows,
         sleepers=any(row["subject"] for row in rows),
-        notes=[*_tell_failures(rows), *notes],
+        notes=[*_describe_failures(rows), *notes],
         facts=_facts(records, rows),
         heads=[(_label(marker, stage), short) for marker, stage, short, _ in COLUMNS],
         hours=format_number(longest / 120, 1),
@@ -143,9 +152,8 @@ def _absent_night(attempt: Mapping[str, Any], nights: pd.DataFrame) -> dict[str,
 
 
 def _row(record: Mapping[str, Any], attempt: Mapping[str, Any] | None, glance: Glance, longest: int) -> dict[str, Any]:
-    status = attempt["status"] if attempt else "scored"
-    reason = record["reason"]
-    if status == "failed":
+    status, reason = attempt["status"] if attempt else "scored", record["reason"]
+    if attempt and status == "failed":
         earlier = " The values are those of an earlier run." if record["verdict"] else ""
         reason = (attempt["reason"] or attempt["error"] or "no reason was recorded") + earlier
     elif reason:
@@ -194,7 +202,7 @@ def _find_column(record: Mapping[str, Any], glance: Glance, marker: str, stage: 
 
 
 def _link(night: str, glance: Glance) -> str:
-    return f"./{quote(night, safe='')}/report.html" if glance.has_report else ""
+    return f"./{quote(night, safe='')}/{REPORT_FILE}" if glance.has_report else ""
 
 
 def _links(records: Sequence[Mapping[str, Any]], glances: Mapping[str, Glance]) -> list[str]:
@@ -220,7 +228,7 @@ def _options(rows: Sequence[Mapping[str, Any]], name: str, words: Mapping[str, s
     return [(value, text, counts[value]) for value, text in words.items() if counts[value]]
 
 
-def _tell_failures(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _describe_failures(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     bad = [row["night"] for row in rows if row["status"] in {"failed", "unreadable"}]
     if not bad:
         return []
@@ -272,14 +280,13 @@ def _draw_nights(
 
 
 def _days(evenings: Sequence[Any], *, dated: bool) -> dict[str, Any]:
-    """Return ticks of whole days where nights are few; left alone, plotly would tell the hours between them."""
+    """Return ticks of whole days where nights are few; by default, plotly would label the hours between them."""
     if not dated or (date.fromisoformat(max(evenings)) - date.fromisoformat(min(evenings))).days > MAX_DAY_TICKS:
         return {}
     return {"dtick": 86_400_000, "tickformat": "%-d %b %Y"}
 
 
 def _spec(records: Sequence[Mapping[str, Any]], first: Mapping[str, Any], *, dated: bool) -> dict[str, Any]:
-    axis = {"gridcolor": RULE, "zeroline": False, "tickfont": {"size": 11, "color": MUTED}}
     verdicts = [row["verdict"] for row in records]
     trace = {
         # a line is a course through the nights of one sleeper; without a name they may be of several
@@ -289,24 +296,19 @@ def _spec(records: Sequence[Mapping[str, Any]], first: Mapping[str, Any], *, dat
         "x": [_evening(row["start"]) for row in records] if dated else list(range(1, len(records) + 1)),
         "text": [f"{plain_label(row['night'])}, {_date(row['start']) or 'date not known'}" for row in records],
         "hovertemplate": "%{text}<br>%{y}<extra></extra>",
-        "line": {"color": "#AEB8C1", "width": 1},
+        "line": {"color": GREY, "width": 1},
         "marker": {
             "size": 8,
             "color": [COLOURS.get(name, MUTED) for name in verdicts],
             "symbol": [SYMBOLS.get(name, "circle-open") for name in verdicts],
         },
     }
-    layout = {
-        "font": {"family": FONT, "size": 12, "color": INK},
-        "paper_bgcolor": "#fff",
-        "plot_bgcolor": "#fff",
-        "showlegend": False,
-        "hovermode": "closest",
-        "autosize": True,
-        "height": 300,
-        "margin": {"l": 60, "r": 12, "t": 12, "b": 40},
-        "hoverlabel": {"bgcolor": "#fff", "font": {"color": INK}},
-        "xaxis": {**axis, "type": "date" if dated else "linear", "showgrid": False, **_days(trace["x"], dated=dated)},
-        "yaxis": {**axis, "title": {"text": first["label"], "font": {"size": 12, "color": MUTED}}},
-    }
+    days = _days(trace["x"], dated=dated)
+    layout = draw_layout(
+        300,
+        dragmode="zoom",
+        margin={"l": 60, "r": 12, "t": 12, "b": 40},
+        xaxis=draw_axis(type="date" if dated else "linear", showgrid=False, fixedrange=False, **days),
+        yaxis=draw_axis(first["label"], fixedrange=False),
+    )
     return {"data": [trace], "layout": layout}

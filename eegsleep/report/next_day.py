@@ -1,4 +1,4 @@
-"""The part of a study's page on the day after: scores by condition, their practice, and what goes with the nights."""
+"""The part of a study's page about the day after: scores by condition, practice, and associations with the nights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHOWN = 6  # relations beside those of the primary endpoints
 def describe_next_day(
     scores: Sequence[Mapping[str, Any]], relations: pd.DataFrame, nuisance: pd.DataFrame
 ) -> dict[str, Any] | None:
-    """Return what the page shows of the day after; None if no score was entered.
+    """Return the part of the page about the day after; None if no score was entered.
 
     Parameters
     ----------
@@ -28,6 +28,11 @@ def describe_next_day(
         The rows of the scores as the page shows those of markers, with their `marker`.
     relations, nuisance : DataFrame
         Tables RELATIONS and NUISANCE.
+
+    Returns
+    -------
+    dict or None
+        Values for the template.
     """
     if not scores:
         return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eegsleep.report.looks import FONT, INK, MUTED, RULE, Figure, plain_label
+from eegsleep.report.looks import GREY, MUTED, Figure, draw_axis, draw_layout, plain_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 60
 WIDEST_SD = 6.0  # wider intervals run out of the picture
-# verdict -> colour, plotly symbol, meaning: a reader who sees no colour has the shape.
+# verdict -> colour, plotly symbol, meaning: the shape serves readers who do not see the colour.
 LOOKS = {
     "better": ("#00694E", "triangle-up", "better"),
     "worse": ("#A3201A", "triangle-down", "worse"),
@@ -36,7 +36,11 @@ def draw_forest(markers: pd.DataFrame, names: tuple[str, str]) -> Figure:
     markers : DataFrame
         Table COMPARISON.
     names : tuple of str
-        What the two conditions are called.
+        Names of the two conditions.
+
+    Returns
+    -------
+    Figure
     """
     rows, left_out = _rows_to_draw(markers)
     if rows.empty:
@@ -88,7 +92,7 @@ def draw_forest(markers: pd.DataFrame, names: tuple[str, str]) -> Figure:
     )
     spec = {
         "data": data,
-        "layout": _layout(
+        "layout": draw_layout(
             90 + 22 * len(rows),
             shapes=shapes,
             annotations=_beyond(rows, wide),
@@ -103,8 +107,8 @@ def draw_forest(markers: pd.DataFrame, names: tuple[str, str]) -> Figure:
                 "itemclick": False,
                 "itemdoubleclick": False,
             },
-            xaxis=_axis("difference in standard deviations of ordinary nights", range=[-wide, wide]),
-            yaxis=_axis(
+            xaxis=draw_axis("difference in standard deviations of ordinary nights", range=[-wide, wide]),
+            yaxis=draw_axis(
                 "", tickvals=rows["place"].tolist(), ticktext=labels, range=[len(rows) - 0.4, -0.6], showgrid=False
             ),
         ),
@@ -113,12 +117,12 @@ def draw_forest(markers: pd.DataFrame, names: tuple[str, str]) -> Figure:
 
 
 def _rows_to_draw(markers: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Return rows with numbers in SD and places from the top, and a sentence on what is left to the table."""
+    """Return the rows to draw, in SD, with their places from the top, and a sentence on rows that are not drawn."""
     scale = markers["control_sd"].where(markers["control_sd"] > 0)
     rows = markers.assign(**{name: markers[name] / scale for name in ("difference", "low", "high", "bound")})
     rows = rows[np.isfinite(rows["difference"]) & (rows["family"] != "context")]
     n_all = len(rows)
-    if n_all > MAX_ROWS:  # by a rule that does not look at results: one row stands for a measure
+    if n_all > MAX_ROWS:  # by a rule that does not depend on results: one row for each measure
         rows = rows[(rows["role"] == "primary") | rows["represents"]]
     order = {"primary": 0}
     rows = rows.assign(_role=[order.get(role, 1) for role in rows["role"]])
@@ -195,7 +199,7 @@ def _family_lines(rows: pd.DataFrame) -> list[dict[str, Any]]:
             "x1": 1,
             "y0": i - 0.5,
             "y1": i - 0.5,
-            "line": {"color": "#AEB8C1", "width": 1, "dash": "dot"},
+            "line": {"color": GREY, "width": 1, "dash": "dot"},
         }
         for i in breaks.tolist()
     ]
@@ -216,7 +220,11 @@ def draw_nights(
     row : named tuple
         The marker's row of table COMPARISON.
     names, codes : tuple of str
-        What the conditions are called, and their codes; control (the first code while masked) first.
+        Names of the conditions, and their codes; control (the first code while masked) first.
+
+    Returns
+    -------
+    Figure
     """
     where = " ".join(part for part in (row.stage, row.channel) if part)
     title = f"{row.label}{', ' + where if where else ''}"
@@ -235,9 +243,9 @@ def draw_nights(
     missing = own[~np.isfinite(own["value"])]
     shapes = [] if row.unit == "rad" else _mean_lines(own, codes)
     xaxis = (
-        _axis("evening", type="date")
+        draw_axis("evening", type="date")
         if not many
-        else _axis(
+        else draw_axis(
             "sleeper, nights in order",
             tickvals=list(range(own["subject"].nunique())),
             showgrid=False,
@@ -253,13 +261,13 @@ def draw_nights(
         "that goes on through both conditions, for one night that stands apart, and for how far nights of the same "
         f"condition differ: a difference between the shapes has to be seen against that.{absent}"
     )
-    layout = _layout(
+    layout = draw_layout(
         260,
         shapes=shapes,
         margin={"l": 58, "r": 12, "t": 30, "b": 44},
         xaxis=xaxis,
         showlegend=True,
-        yaxis=_axis(plain_label(row.label, 28) + unit, nticks=6),
+        yaxis=draw_axis(plain_label(row.label, 28) + unit, nticks=6),
         legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "itemclick": False, "itemdoubleclick": False},
     )
     return Figure(name, title, caption, {"data": data, "layout": layout})
@@ -329,28 +337,3 @@ def _mean_lines(own: pd.DataFrame, codes: tuple[str, str]) -> list[dict[str, Any
 
 def _plain(values: Sequence[float]) -> list[float | None]:
     return [float(v) if math.isfinite(v) else None for v in values]
-
-
-def _axis(title: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - plotly's own names
-    return {
-        "title": {"text": title, "font": {"size": 11, "color": MUTED}, "standoff": 6},
-        "gridcolor": RULE,
-        "zeroline": False,
-        "tickfont": {"size": 11, "color": MUTED},
-        "fixedrange": True,
-        **more,
-    }
-
-
-def _layout(height: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - plotly's own names
-    return {
-        "font": {"family": FONT, "size": 12, "color": INK},
-        "paper_bgcolor": "#fff",
-        "plot_bgcolor": "#fff",
-        "hovermode": "closest",
-        "autosize": True,
-        "dragmode": False,
-        "height": height,
-        "hoverlabel": {"bgcolor": "#fff", "bordercolor": "#AEB8C1", "font": {"color": INK}},
-        **more,
-    }

@@ -1,4 +1,4 @@
-"""The page of a study: what a compound changed, by how much, how surely, and what could explain it away."""
+"""The page of a study: the effects of a compound, their size and certainty, and what else could explain them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from eegsleep.study.masking.changes import Change
     from eegsleep.study.masking.timeline import Step
 
-# A sign beside the word and the colour, for who does not see it or prints in grey.
+# A sign beside the word and the colour, for readers who do not see colours or print in grey.
 SIGNS = {"better": "▲", "worse": "▼", "changed": "◆", "equivalent": "■", "inconclusive": "○", "masked": "◆"}
 STATUS = {"pass": "✓", "warn": "!", "fail": "✕"}
 DESIGNS = {
@@ -42,7 +42,7 @@ DESIGNS = {
 
 
 class Names(NamedTuple):
-    """What the conditions are called on the page, and their codes, control (or first code) first."""
+    """Names of the conditions on the page, and their codes; control (or the first code) first."""
 
     shown: tuple[str, str]
     codes: tuple[str, str]
@@ -110,7 +110,7 @@ def render_study(
         next_day=describe_next_day(scores, comparison.relations, comparison.nuisance),
         forest=with_json(draw_forest(markers, names.shown)),
         groups=_groups(markers, names),
-        doubts=_doubts(comparison.nuisance, markers, primary, names),
+        explanations=_explanations(comparison.nuisance, markers, primary, names),
         checks=_check_rows(comparison.checks),
         models=_model_rows(comparison.models, markers),
         methods=_methods(study, comparison),
@@ -119,7 +119,7 @@ def render_study(
 
 
 def _without_common_reason(markers: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Return the markers without the reason that most of them give, and that reason, to be said once."""
+    """Return the markers without the reason that most of them share, and that reason, which the page shows once."""
     counts = markers["reason"][markers["reason"] != ""].value_counts()
     if counts.empty or counts.iloc[0] < 3 or counts.iloc[0] <= len(markers) / 2:
         return markers, ""
@@ -139,7 +139,7 @@ def _is_primary(row: Any, study: Study) -> bool:  # noqa: ANN401 - a named tuple
     return row.role == "primary" or f"{row.marker}|{row.stage}|{row.channel}" in study.primary
 
 
-def _say(text: str, names: Names) -> str:
+def _format_sentence(text: str, names: Names) -> str:
     """Return a sentence with true minus signs, and in codes where they are masked: it was written of a compound."""
     text = _true_minus(text)
     if not names.masked:
@@ -188,7 +188,7 @@ def _badge(timeline: Sequence[Step]) -> dict[str, Any]:
 def _lock_status(
     study: Study, lock: Mapping[str, Any] | None, changes: Sequence[Change], unmasked_at: str
 ) -> dict[str, Any]:
-    """Return what vouches for the study: kind (a class of the style sheet), sign, headline and sentences."""
+    """Return how the study was locked: kind (a class of the style sheet), sign, headline and sentences."""
     if lock is None:
         return {
             "kind": "reject",
@@ -229,8 +229,8 @@ def _notes(study: Study, comparison: Comparison, names: Names) -> list[str]:
     notes = []
     if names.masked:
         notes.append(
-            f"The codes are masked: {names.codes[1]} minus {names.codes[0]} is shown, and nobody should guess "
-            "which is the compound. No verdict says better or worse."
+            f"The codes are masked: {names.codes[1]} minus {names.codes[0]} is shown, and the compound must "
+            "not be guessed. No verdict says better or worse."
         )
     if study.mechanism.kind == "observational":
         notes.append(
@@ -269,7 +269,7 @@ def _family_rows(families: pd.DataFrame, names: Names, *, tested: bool) -> list[
                 "verdict": row.verdict,
                 "word": row.verdict if tested else "described",
                 "sign": SIGNS.get(row.verdict, "") if tested else "",
-                "sentence": _say(sentence[:1].upper() + sentence[1:], names),
+                "sentence": _format_sentence(sentence[:1].upper() + sentence[1:], names),
                 "place": place if tested else "not tested",
                 "n_missing": row.n_missing,
                 "expectation": row.expectation,
@@ -288,7 +288,7 @@ def _unit(unit: str) -> str:
 
 
 def _marker_row(row: Any, names: Names) -> dict[str, Any]:  # noqa: ANN401 - a named tuple
-    """Return one row of COMPARISON as words; what is missing is a dash, with the reason in `reason`."""
+    """Return one row of COMPARISON as words; a missing value is a dash, with the reason in `reason`."""
     arrow, words = ARROWS[row.direction]
     bound = f"±{format_number(row.bound)}" if math.isfinite(row.bound) else MISSING
     inside = "–"
@@ -330,7 +330,7 @@ def _marker_row(row: Any, names: Names) -> dict[str, Any]:  # noqa: ANN401 - a n
         "verdict": row.verdict,
         "word": "not tested" if untested else row.verdict,
         "sign": "" if untested else SIGNS.get(row.verdict, ""),
-        "sentence": _say(row.sentence, names),
+        "sentence": _format_sentence(row.sentence, names),
         "reason": row.reason,
         "gate": row.gate,
     }
@@ -351,8 +351,8 @@ def _groups(markers: pd.DataFrame, names: Names) -> list[dict[str, Any]]:
     return groups
 
 
-def _doubts(nuisance: pd.DataFrame, markers: pd.DataFrame, primary: list, names: Names) -> dict[str, Any]:
-    """Return what could explain a result away: of the study and the primary endpoints, then what else stands out."""
+def _explanations(nuisance: pd.DataFrame, markers: pd.DataFrame, primary: list, names: Names) -> dict[str, Any]:
+    """Return what else could explain a result: for the study and the primary endpoints, then other findings."""
     keys = ["marker", "stage", "channel"]
     title = {
         tuple(row[k] for k in keys): f"{row['label']}, {row['stage'] or 'night'} {row['channel']}".strip()
@@ -370,17 +370,17 @@ def _doubts(nuisance: pd.DataFrame, markers: pd.DataFrame, primary: list, names:
             "unit": _unit(row.unit),
             "adjusted": signed_number(row.adjusted_difference),
             "conspicuous": row.conspicuous,
-            "sentence": _say(row.sentence, names),
+            "sentence": _format_sentence(row.sentence, names),
         }
         if key in main:
             first.append(entry)
         elif row.conspicuous and found.get(key) not in {"inconclusive", None}:
             others.append(entry)
-    return {"first": first, "others": _say_once(others), "n": sum(entry["conspicuous"] for entry in first)}
+    return {"first": first, "others": _merge_same_sentences(others), "n": sum(entry["conspicuous"] for entry in first)}
 
 
-def _say_once(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the suspects with one row for all of which the same is said: markers of a stage share its minutes."""
+def _merge_same_sentences(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the entries with one row for all that have the same sentence: markers of a stage share its minutes."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for entry in entries:
         groups.setdefault((entry["kind"], entry["sentence"]), []).append(entry)

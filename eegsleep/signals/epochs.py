@@ -1,44 +1,138 @@
-"""Epochs of 30 s and the analysis rate: what all stages of the work count in."""
+"""Epochs of 30 s, their stages, and the analysis rate: the units of time of every later step."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-STAGES = ("W", "N1", "N2", "N3", "R", "UNS")
-EPOCH_S = 30.0
-# YASA's own integers; UNS is neither wake nor sleep.
-_YASA_INTEGERS = {"W": 0, "N1": 1, "N2": 2, "N3": 3, "R": 4, "UNS": -2}
+if TYPE_CHECKING:
+    import pandas as pd
 
+# AASM stages, and UNS for an epoch that was not scored.
+SLEEP_STAGES = ("N1", "N2", "N3", "R")
+SCORED_STAGES = ("W", *SLEEP_STAGES)
+STAGES = (*SCORED_STAGES, "UNS")
+# Where spindles and slow oscillations are detected, stage by stage and together.
+NREM = ("N2", "N3")
+EVENT_STAGES = {"N2": ("N2",), "N3": ("N3",), "NREM": NREM}
+
+EPOCH_S = 30.0
+EPOCH_MIN = EPOCH_S / 60
 # Staging, events and spectra all work at this rate, as YASA's classifiers do (doi:10.7554/eLife.70092).
 ANALYSIS_RATE_HZ = 100.0
+EPOCH_SAMPLES = int(EPOCH_S * ANALYSIS_RATE_HZ)
 
 
-def sample_stages(stages: pd.DataFrame, usable: np.ndarray, n_samples: int) -> np.ndarray:
-    """Return one of YASA's stage integers for each sample at the analysis rate, shape (n_samples,).
+def cut_epochs(signal: np.ndarray, n_epochs: int) -> np.ndarray:
+    """Return the first epochs of a signal.
 
-    Epochs that are not usable, and the seconds after the last whole epoch, are −2 (unscored), so that
-    no detector looks there.
+    Parameters
+    ----------
+    signal : numpy.ndarray, shape (n_samples,)
+        At the analysis rate, at least `n_epochs` long.
+    n_epochs : int
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_epochs, `EPOCH_SAMPLES`)
+        A view of the signal.
     """
-    integers = stages["stage"].map(_YASA_INTEGERS).to_numpy(dtype=int)
-    integers = np.where(usable, integers, _YASA_INTEGERS["UNS"])
-    samples = np.repeat(integers, int(EPOCH_S * ANALYSIS_RATE_HZ))
-    return np.pad(samples, (0, max(0, n_samples - samples.size)), constant_values=-2)[:n_samples]
+    return signal[: n_epochs * EPOCH_SAMPLES].reshape(n_epochs, EPOCH_SAMPLES)
+
+
+def epochs_to_samples(
+    values: np.ndarray, n_samples: int, rate_hz: float = ANALYSIS_RATE_HZ, *, beyond: bool | int = False
+) -> np.ndarray:
+    """Return the value of its epoch for each sample.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (n_epochs,)
+        One value an epoch, for example whether it is usable.
+    n_samples : int
+    rate_hz : float, optional
+        A rate at which an epoch has a whole number of samples.
+    beyond : optional
+        The value of the samples after the last whole epoch. Nothing is known of them, so that a mask of
+        usable epochs is False there.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_samples,)
+    """
+    samples = np.repeat(values, int(EPOCH_S * rate_hz))[:n_samples]
+    return np.pad(samples, (0, n_samples - samples.size), constant_values=beyond)
+
+
+def silence_unusable(signal_uv: np.ndarray, usable: np.ndarray, rate_hz: float = ANALYSIS_RATE_HZ) -> np.ndarray:
+    """Return the signal with unusable epochs set to zero, so that no filter rings into their neighbours.
+
+    Parameters
+    ----------
+    signal_uv : numpy.ndarray, shape (n_samples,)
+        Samples that are not finite are set to zero too, and so are those after the last whole epoch.
+    usable : numpy.ndarray of bool, shape (n_epochs,)
+    rate_hz : float, optional
+        Sampling rate of the signal.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_samples,)
+        In µV.
+    """
+    mask = epochs_to_samples(usable, signal_uv.size, rate_hz)
+    return np.where(mask & np.isfinite(signal_uv), signal_uv, 0.0)
+
+
+def values_at(values: np.ndarray, times_s: np.ndarray, beyond: bool | str = False) -> np.ndarray:
+    """Return the value of the epoch in which each time lies.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (n_epochs,)
+    times_s : array-like, shape (n,)
+        Seconds from the first sample.
+    beyond : optional
+        The value after the last epoch.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+    """
+    epoch = np.floor_divide(np.asarray(times_s, dtype=float), EPOCH_S).astype(int)
+    return np.append(values, [beyond])[np.clip(epoch, 0, len(values))]
 
 
 def stage_at(stages: pd.DataFrame, times_s: np.ndarray) -> np.ndarray:
-    """Return the stage in which each of `times_s` lies, UNS beyond the last epoch."""
-    names = np.append(stages["stage"].to_numpy(dtype=object), "UNS")
-    return names[np.clip(np.floor(np.asarray(times_s) / EPOCH_S).astype(int), 0, len(names) - 1)]
+    """Return the stage in which each time lies.
+
+    Parameters
+    ----------
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM`.
+    times_s : array-like, shape (n,)
+        Seconds from the first sample.
+
+    Returns
+    -------
+    numpy.ndarray of object, shape (n,)
+        UNS beyond the last epoch.
+    """
+    return values_at(stages["stage"].to_numpy(dtype=object), times_s, "UNS")
 
 
 def find_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first and the one-past-last index of each stretch where `mask`, shape (n,), holds."""
+    """Find the unbroken runs of True.
+
+    Parameters
+    ----------
+    mask : numpy.ndarray of bool, shape (n,)
+
+    Returns
+    -------
+    first, stop : numpy.ndarray of int, shape (n_runs,)
+        Index of the first element of each run, and of the one after its last.
+    """
     edges = np.diff(mask.astype(np.int8), prepend=0, append=0)
     return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)

@@ -12,7 +12,7 @@ from eegsleep.simulation.stages import stream
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# What the simulated recorder can hold, in µV: 16 bits of 0.05 µV.
+# Range of the simulated recorder in µV: 16 bits of 0.05 µV.
 RANGE_UV = (-1638.4, 1638.35)
 # How much of its sixth of the night each artefact takes.
 _SHARE = {"flat": 0.3, "clipped": 0.3, "movement": 0.1, "contact_loss": 0.3, "mains": 0.7, "gain_drift": 0.8}
@@ -22,7 +22,7 @@ _LONGEST_S = {"flat": 600.0, "clipped": 300.0, "movement": 30.0, "contact_loss":
 def plant_artefacts(
     data: np.ndarray, labels: Sequence[str], n_eeg: int, kinds: Sequence[str], rate_hz: int, seed: int
 ) -> list[tuple[str, str, float, float]]:
-    """Plant each kind of artefact once, in place, and say where.
+    """Plant each kind of artefact once, in place, and return where.
 
     Every kind has its own sixth of the night, so that asking for one moves no other. Movement reaches
     all channels, mains all EEG, the others one EEG derivation drawn at random.
@@ -52,7 +52,7 @@ def plant_artefacts(
     for place, kind in enumerate(ARTEFACT_KINDS):
         rng = stream(seed, f"artefact/{kind}")
         duration = min(_SHARE[kind] * slot, _LONGEST_S.get(kind, np.inf))
-        # Whole hundredths of a second, so that the table says where it is to the sample or nearly.
+        # Whole hundredths of a second, so that the rounded times in the table match the samples closely.
         duration = round(duration, 2)
         onset = round(slot * place + rng.random() * (slot - duration), 2)
         one = int(rng.integers(n_eeg))
@@ -114,7 +114,7 @@ def _mains_wave(piece: np.ndarray, rate_hz: int, size_uv: float, rng: np.random.
 
 
 def _gain_drift(piece: np.ndarray, _rate_hz: int, rng: np.random.Generator) -> np.ndarray:
-    """Let the electrode dry: the signal shrinks to a third or a half, then is set right."""
+    """Let the electrode dry: the signal shrinks to a third or a half, then the electrode is fixed."""
     return piece * np.geomspace(1.0, rng.uniform(0.33, 0.5), len(piece))
 
 

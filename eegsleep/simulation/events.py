@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegsleep.simulation.settings import EPOCH_S
+from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.simulation.stages import slow_wave_drive, stage_runs, stream
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ ENVELOPE_EDGE = 0.1
 HANN_EDGE = 2 / np.pi * np.arccos(np.sqrt(ENVELOPE_EDGE))
 # Spindles follow a 0.02 Hz rhythm (Lecci et al. 2017, 10.1126/sciadv.1602026).
 _INFRASLOW_HZ = 0.02
-# A wave or spindle keeps this far from another of its kind, so that each can be told from the next.
+# Smallest gap between two waves, or two spindles, so that they can be detected as two.
 _GAP_S = 0.25
 _N_TRIES = 40
 
@@ -93,7 +93,7 @@ class Bursts:
 
 @dataclass(frozen=True)
 class NightEvents:
-    """All events of a night; what is planted in the signal and nothing else."""
+    """All events that are planted in the signal of a night."""
 
     waves: Waves
     vertex_waves: Waves
@@ -114,20 +114,20 @@ class _Calendar:
         self._starts: list[float] = []
         self._ends: list[float] = []
 
-    def hold(self, start: float, end: float) -> None:
+    def take(self, start: float, end: float) -> None:
         """Take the time from `start` to `end` for something that already lies there."""
         place = bisect.bisect(self._starts, start)
         self._starts.insert(place, start)
         self._ends.insert(place, end)
 
     def book(self, start: float, end: float) -> bool:
-        """Take the time from `start` to `end` if it is free, and say whether it was."""
+        """Take the time from `start` to `end` if it is free, and return whether it was."""
         place = bisect.bisect(self._starts, start)
         if place and self._ends[place - 1] + _GAP_S > start:
             return False
         if place < len(self._starts) and end + _GAP_S > self._starts[place]:
             return False
-        self.hold(start, end)
+        self.take(start, end)
         return True
 
 
@@ -166,7 +166,7 @@ def plan_events(settings: SimulationSettings, stages: np.ndarray, seed: int) -> 
 
 
 def _counts(runs: list[Run], per_min: dict[str, float], rng: np.random.Generator) -> np.ndarray:
-    """Divide the expected number of events over runs; the total is within one of what was asked."""
+    """Divide the expected number of events over runs; the total differs from it by less than one."""
     expected = [per_min[stage] * (end - start) / 60 for stage, start, end in runs]
     edges = np.floor(np.concatenate([[0.0], np.cumsum(expected)]) + rng.random()).astype(int)
     return np.diff(edges)
@@ -177,7 +177,7 @@ def _join(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def _plan_slow_oscillations(settings: SimulationSettings, stages: np.ndarray, rng: np.random.Generator) -> Waves:
-    """Lay slow oscillations in trains: dense in N3, sparse in N2, larger where sleep is deeper.
+    """Place slow oscillations in trains: dense in N3, sparse in N2, larger where sleep is deeper.
 
     Shape and rate after Massimini et al. 2004 (10.1523/JNEUROSCI.1318-04.2004): 0.5-1.2 Hz, a sharp
     negative down state, a broader up state.
@@ -192,23 +192,23 @@ def _plan_slow_oscillations(settings: SimulationSettings, stages: np.ndarray, rn
         scale = np.clip(rng.lognormal(0, 0.15, n_wanted), 0.72, 1.4)
         shape = np.outer([0.66, 0.55, 0.75], scale)
         size = rng.lognormal(0, 0.2, n_wanted)
-        onset = _lay_in_trains(shape, start, end, 0.4 if stage == "N3" else 0.7, rng)
+        onset = _place_in_trains(shape, start, end, 0.4 if stage == "N3" else 0.7, rng)
         n_laid = len(onset)
         peaks.append(onset + shape[0, :n_laid] / 2)
         shapes.append(shape[:, :n_laid])
         epoch = (onset // EPOCH_S).astype(int)
         sizes.append(settings.slow_oscillation_ptp_uv * size[:n_laid] * drive[epoch])
         names += [stage] * n_laid
-    shape = np.hstack(shapes) if shapes else np.zeros((3, 0))
+    fall, rise, settle = np.hstack(shapes) if shapes else np.zeros((3, 0))
     kind = np.full(len(names), "slow_oscillation", dtype="U16")
-    return Waves(np.array(names, dtype="U2"), _join(peaks), *shape, ptp_uv=_join(sizes), kind=kind)
+    return Waves(np.array(names, dtype="U2"), _join(peaks), fall, rise, settle, _join(sizes), kind)
 
 
-def _lay_in_trains(
+def _place_in_trains(
     shape: np.ndarray, start: float, end: float, p_new_train: float, rng: np.random.Generator
 ) -> np.ndarray:
     """Return onsets of waves within one run: close within a train, the trains spread at random."""
-    n_waves = shape.shape[1]
+    n_waves: int = shape.shape[1]
     duration = shape[0] / 2 + shape[1] + shape[2] / 2
     opens_train = rng.random(n_waves) < p_new_train
     opens_train[:1] = True
@@ -232,7 +232,7 @@ def _add_k_complexes(settings: SimulationSettings, stages: np.ndarray, slow: Wav
     """
     taken = _Calendar()
     for onset, end in zip(slow.onset_s, slow.end_s, strict=True):
-        taken.hold(float(onset), float(end))
+        taken.take(float(onset), float(end))
     per_min = {"N2": settings.k_complex_rate_per_min}
     runs = stage_runs(stages, per_min)
     peaks, shapes = [], []
@@ -247,10 +247,13 @@ def _add_k_complexes(settings: SimulationSettings, stages: np.ndarray, slow: Wav
                     shapes.append(shape)
                     break
     n_laid = len(peaks)
+    fall_s, rise_s, settle_s = np.reshape(shapes, (-1, 3)).T
     added = Waves(
-        np.full(n_laid, "N2"),
-        np.array(peaks, dtype=float),
-        *np.reshape(shapes, (-1, 3)).T,
+        stage=np.full(n_laid, "N2"),
+        neg_peak_s=np.array(peaks, dtype=float),
+        fall_s=fall_s,
+        rise_s=rise_s,
+        settle_s=settle_s,
         ptp_uv=settings.k_complex_ptp_uv * rng.lognormal(0, 0.2, n_laid),
         kind=np.full(n_laid, "k_complex"),
     )
@@ -287,7 +290,7 @@ def _plan_spindles(settings: SimulationSettings, stages: np.ndarray, waves: Wave
         rows += _place_spindles(settings, stages, waves, taken, stream(seed, f"spindles/{name}"), is_fast)
     rows.sort(key=lambda row: row[1])
     columns = list(zip(*rows, strict=True)) or [()] * 10
-    dtypes = ("U2", *[float] * 5, bool, bool, float, float)
+    dtypes = ("U2", *["f8"] * 5, "?", "?", "f8", "f8")
     return Spindles(*[np.array(column, dtype=dtype) for column, dtype in zip(columns, dtypes, strict=True)])
 
 
@@ -398,7 +401,8 @@ def _plan_arousals(settings: SimulationSettings, stages: np.ndarray, rng: np.ran
 
 def _plan_eyes(stages: np.ndarray, rng: np.random.Generator) -> tuple[Bursts, list[tuple[float, float]]]:
     """Divide wake into times with closed eyes (alpha) and open eyes (blinks and saccades)."""
-    closed, opened = [], []
+    closed: list[tuple[float, float]] = []
+    opened: list[tuple[float, float]] = []
     for _, start, end in stage_runs(stages, ("W",)):
         time, is_closed = start, bool(rng.random() < 0.6)
         while time < end:

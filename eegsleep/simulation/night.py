@@ -1,8 +1,8 @@
 """Whole nights of EEG with known truth: every stage, spindle and slow oscillation is listed as planted.
 
 A simulated night can be scored as a real one, so it shows what a method finds, misses and invents. Each
-process (stages, spindles, slow waves, background, eyes, muscle) draws from its own random stream: a knob
-moves what it names and nothing else.
+process (stages, spindles, slow waves, background, eyes, muscle) draws from its own random stream, so that a
+setting changes its own process and no other.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import numpy as np
 
 from eegsleep.errors import SettingsError
 from eegsleep.provenance import write_file
+from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.simulation.artefacts import RANGE_UV, plant_artefacts
 from eegsleep.simulation.events import plan_events
-from eegsleep.simulation.settings import EPOCH_S, SimulationSettings
+from eegsleep.simulation.settings import SimulationSettings
 from eegsleep.simulation.signals import add_sensor_noise, draw_eeg_spectrum, draw_muscle, sample_spectrum, site_of
 from eegsleep.simulation.sources import draw_sources
 from eegsleep.simulation.stages import draw_stages
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import pandas as pd
+    from edfio import Edf
 
     from eegsleep.simulation.events import NightEvents
 
@@ -49,7 +51,7 @@ class SimulatedNight:
     Parameters
     ----------
     settings : SimulationSettings
-        What was asked for.
+        The settings it was made with.
     seed : int
         With the settings, determines everything else.
     channels : tuple of str
@@ -91,7 +93,7 @@ def simulate_night(settings: SimulationSettings | None = None, seed: int = 0) ->
     Parameters
     ----------
     settings : SimulationSettings, optional
-        What the night is like; by default 8 h of a healthy adult.
+        By default 8 h of a healthy adult.
     seed : int
         Not negative. The same settings and seed give the same night, sample for sample.
 
@@ -155,11 +157,11 @@ def write_simulated_night(night: SimulatedNight, folder: str | Path, name: str =
     Raises
     ------
     SettingsError
-        If the name is not that of a file.
+        If a file cannot have that name.
     """
     folder = Path(folder)
     if not name or set(name) & set('/\\:*?"<>|\0') or name.startswith("."):
-        raise SettingsError("the name of a simulated night cannot be that of a file", found=repr(name))
+        raise SettingsError("a file cannot have this name", found=repr(name))
     folder.mkdir(parents=True, exist_ok=True)
     for frame, table in (
         (night.stages, SIMULATED_STAGES),
@@ -182,7 +184,7 @@ def write_simulated_night(night: SimulatedNight, folder: str | Path, name: str =
     return path
 
 
-def _encode_edf(night: SimulatedNight):  # noqa: ANN202 - edfio is imported only here
+def _encode_edf(night: SimulatedNight) -> Edf:
     from edfio import Edf, EdfAnnotation, EdfSignal, Patient, Recording
 
     high_pass = {"eeg": "HP:0.2Hz", "eog": "HP:0.2Hz", "emg": "HP:10Hz"}

@@ -1,4 +1,4 @@
-"""The knobs of a simulated night, and what they may be set to."""
+"""The settings of a simulated night, and their limits."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import datetime
 import numpy as np
 
 from eegsleep.errors import SettingsError
-
-EPOCH_S = 30
+from eegsleep.recording.limits import YEARS, is_plausible_start
+from eegsleep.signals.epochs import EPOCH_S
 
 ARTEFACT_KINDS = ("flat", "clipped", "movement", "contact_loss", "mains", "gain_drift")
 MAINS_HZ = 50.0
 
-# Smallest and largest value of every numeric setting; a knob beyond them is a slip, not a night.
+# Smallest and largest value of every numeric setting; a value beyond them is most likely a mistake.
 LIMITS = {
     "duration_h": (5 / 60, 16.0),
     "rate_hz": (81.0, 2000.0),
@@ -49,7 +49,7 @@ _MINUTES = ("sleep_latency_min", "waso_min", "n1_min", "n3_min", "rem_min")
 
 @dataclass(frozen=True)
 class SimulationSettings:
-    """What a simulated night is like; a value that is None is drawn as healthy adults sleep.
+    """Settings of a simulated night; a duration that is None is drawn from the range of healthy adults.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def _check_numbers(settings: SimulationSettings) -> None:
         if value is None and name in _MINUTES:
             continue
         is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-        if not is_number or not low <= value <= high:  # a missing number is refused too: it compares false
+        if not is_number or not low <= value <= high:  # also true for NaN
             raise SettingsError(
                 f"a night with {name} {value!r} cannot be simulated",
                 found=repr(value),
@@ -170,10 +170,14 @@ def _check_numbers(settings: SimulationSettings) -> None:
         )
 
 
+def _is_tuple_of_text(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+
+
 def _check_labels(settings: SimulationSettings) -> None:
     for name in ("eeg", "eog", "emg"):
         labels = getattr(settings, name)
-        if not isinstance(labels, tuple) or not all(isinstance(label, str) for label in labels):
+        if not _is_tuple_of_text(labels):
             raise SettingsError(f"{name} does not list channels", found=repr(labels), allowed="a tuple of labels")
     labels = settings.eeg + settings.eog + settings.emg
     if not settings.eeg:
@@ -202,7 +206,7 @@ def _check_minutes(settings: SimulationSettings) -> None:
 
 def _check_artefacts(settings: SimulationSettings) -> None:
     unknown = [kind for kind in settings.artefacts if kind not in ARTEFACT_KINDS]
-    if isinstance(settings.artefacts, str) or unknown:
+    if unknown or not _is_tuple_of_text(settings.artefacts):
         raise SettingsError(
             f"artefacts {settings.artefacts!r} cannot be planted",
             found=repr(unknown),
@@ -219,14 +223,23 @@ def _check_artefacts(settings: SimulationSettings) -> None:
 def _check_start(settings: SimulationSettings) -> None:
     start = settings.start
     # The header of an EDF has two digits for the year and no place for a time zone.
-    if not isinstance(start, datetime) or start.tzinfo or start.microsecond or not 1985 <= start.year <= 2084:
+    if not isinstance(start, datetime) or start.tzinfo or start.microsecond or not is_plausible_start(start):
         raise SettingsError(
             "an EDF cannot start at this time",
             found=repr(start),
-            allowed="naive local time in whole seconds, 1985 to 2084",
+            allowed=f"naive local time in whole seconds, {YEARS[0]} to {YEARS[-1]}",
         )
 
 
 def n_epochs_of(duration_h: float) -> int:
-    """Return the whole number of 30 s epochs nearest to a duration in hours."""
+    """Return the whole number of 30 s epochs nearest to a duration in hours.
+
+    Parameters
+    ----------
+    duration_h : float
+
+    Returns
+    -------
+    int
+    """
     return round(duration_h * 3600 / EPOCH_S)

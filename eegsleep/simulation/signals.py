@@ -1,4 +1,4 @@
-"""What a simulated night looks like as voltages, channel by channel.
+"""The voltages of a simulated night, channel by channel.
 
 Slow parts are made at low internal rates and joined as spectra, so that one inverse transform gives
 the channel at any sampling rate: neither brain activity nor events depend on that rate.
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eegsleep.signals.epochs import SCORED_STAGES
 from eegsleep.simulation.sources import EVENT_HZ, draw_noise, waveform
-from eegsleep.simulation.stages import STAGES, stream
+from eegsleep.simulation.stages import stream
 from eegsleep.simulation.state import CONTROL_HZ, KNOTS_HZ, at_rate, paint
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ LOW_HZ, HIGH_HZ = 16, 128
 
 # Background power density by stage in dB re 1 µV²/Hz at `KNOTS_HZ`, at C4-M1, without alpha bursts,
 # slow oscillations and spindles. Steeper the deeper the sleep (Lendner et al. 2020, 10.7554/eLife.55092);
-# levels set beside a scored clinical recording.
+# levels adjusted by comparison with a scored clinical recording.
 BACKGROUND_DB = {
     "W": (20.0, 18.0, 15.0, 9.5, 6.0, 4.5, 4.5, 2.5, 1.0, -0.5, -4.0),
     "N1": (17.0, 16.5, 14.5, 11.5, 9.5, 6.0, 3.5, 0.0, -2.5, -5.5, -9.5),
@@ -93,7 +94,7 @@ def site_of(label: str) -> str:
     Returns
     -------
     str
-        frontal, central, parietal, occipital or temporal; central when the label does not say.
+        frontal, central, parietal, occipital or temporal; central when the label does not tell.
     """
     match = re.match(r"(?:EEG\s+)?([A-Z]+)", label.upper())
     return _SITE_OF_LETTERS.get(match[1].removesuffix("Z"), "central") if match else "central"
@@ -102,7 +103,7 @@ def site_of(label: str) -> str:
 def _band_gains(state: NightState) -> np.ndarray:
     """Return the amplitude of the background at each knot over time, (n_knots, n_points), in µV/√Hz."""
     gains = np.zeros_like(state.wander)
-    for stage in STAGES:
+    for stage in SCORED_STAGES:
         level = 10 ** (np.array(BACKGROUND_DB[stage], dtype=np.float32) / 20)
         gains += level[:, None] * state.share[stage]
     gains *= np.exp(state.wander)
@@ -217,7 +218,18 @@ def _spectrum(signal: np.ndarray) -> np.ndarray:
 
 
 def sample_spectrum(spectrum: np.ndarray, duration_s: int, rate_hz: int) -> np.ndarray:
-    """Return a spectrum as float32 samples, shape (duration_s * rate_hz,), cut off at half the rate."""
+    """Return a spectrum as float32 samples, shape (duration_s * rate_hz,), cut off at half the rate.
+
+    Parameters
+    ----------
+    spectrum : numpy.ndarray of complex, shape (n_bins,)
+        As `draw_eeg_spectrum` gives it.
+    duration_s, rate_hz : int
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (duration_s * rate_hz,)
+    """
     return waveform(spectrum, duration_s, rate_hz)
 
 
@@ -226,6 +238,19 @@ def draw_muscle(label: str, rate_hz: int, state: NightState, events: NightEvents
 
     Noise of 10-100 Hz (up to 45 % of the rate) whose amplitude follows the stage, rises in arousals and
     movement, and twitches briefly in REM.
+
+    Parameters
+    ----------
+    label : str
+        Names the random numbers of the channel.
+    rate_hz : int
+    state : NightState
+    events : NightEvents
+    seed : int
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (duration_s * rate_hz,)
     """
     length = state.duration_s
     frequency = np.arange(length * rate_hz // 2 + 1, dtype=np.float32) / np.float32(length)
@@ -236,12 +261,14 @@ def draw_muscle(label: str, rate_hz: int, state: NightState, events: NightEvents
     spectrum = draw_noise(len(frequency), stream(seed, f"muscle/{label}")) * passed
     muscle = waveform(spectrum, length, rate_hz)
     muscle /= np.sqrt(np.mean(muscle**2))
-    level = sum(np.float32(MUSCLE_UV[stage]) * state.share[stage] for stage in STAGES)
+    level = sum(np.float32(MUSCLE_UV[stage]) * state.share[stage] for stage in SCORED_STAGES)
     level = level * np.exp(2 * state.wander[-1]) * (1 + 1.5 * state.arousal + 2.0 * state.movement)
     # Twitches are too short for the smooth curves, so they are painted on at their own rate.
     level += 8 * paint(events.twitches, len(level))
-    at = np.arange(length * rate_hz, dtype=np.float32 if length * rate_hz < 2**24 else np.float64)
-    muscle *= np.interp(at / rate_hz * CONTROL_HZ, np.arange(len(level)), level).astype(np.float32)
+    n_samples = length * rate_hz
+    # a float32 counts whole numbers exactly up to 2**24
+    sample = np.arange(n_samples, dtype="f4" if n_samples < 2**24 else "f8")
+    muscle *= np.interp(sample / rate_hz * CONTROL_HZ, np.arange(len(level)), level).astype(np.float32)
     return muscle
 
 

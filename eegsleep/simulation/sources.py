@@ -1,4 +1,4 @@
-"""What the derivations of a simulated night share: waves, spindles, rhythms and eye movements, as signals."""
+"""Signals that the derivations of a simulated night share: waves, spindles, rhythms and eye movements."""
 
 from __future__ import annotations
 
@@ -25,7 +25,18 @@ ALPHA_SHARE = {"W": 1.0, "N1": 0.3, "N2": 0.06, "N3": 0.0, "R": 0.12}
 
 
 def waveform(spectrum: np.ndarray, duration_s: int, rate_hz: int) -> np.ndarray:
-    """Return the signal of a one-sided spectrum (bins 1/duration apart) at a rate."""
+    """Return the signal of a one-sided spectrum (bins 1/duration apart) at a rate.
+
+    Parameters
+    ----------
+    spectrum : numpy.ndarray of complex, shape (n_bins,)
+        Bins from 0 Hz on; those above half the rate are left out.
+    duration_s, rate_hz : int
+
+    Returns
+    -------
+    numpy.ndarray, shape (duration_s * rate_hz,)
+    """
     from scipy.fft import irfft
 
     n_samples = duration_s * rate_hz
@@ -33,7 +44,17 @@ def waveform(spectrum: np.ndarray, duration_s: int, rate_hz: int) -> np.ndarray:
 
 
 def draw_noise(n_bins: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw the spectrum of white noise: unit variance in each real and imaginary part."""
+    """Draw the spectrum of white noise: unit variance in each real and imaginary part.
+
+    Parameters
+    ----------
+    n_bins : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    numpy.ndarray of complex64, shape (n_bins,)
+    """
     return rng.standard_normal(2 * n_bins, dtype=np.float32).view(np.complex64)
 
 
@@ -68,6 +89,15 @@ def draw_waves(waves: Waves, duration_s: int) -> np.ndarray:
 
     A cosine whose phase runs at one speed down to the negative peak, another up to the positive and a
     third after it. 55 % of the amplitude is negative; small lobes before and after let it out smoothly.
+
+    Parameters
+    ----------
+    waves : Waves
+    duration_s : int
+
+    Returns
+    -------
+    numpy.ndarray, shape (duration_s * EVENT_HZ,)
     """
     signal = np.zeros(duration_s * EVENT_HZ, dtype=np.float32)
     if not len(waves.neg_peak_s):
@@ -95,6 +125,17 @@ def draw_spindles(spindles: Spindles, chosen: np.ndarray, chirp_hz_per_s: float,
 
     Two half Hann windows meet at the peak; they pass a tenth of it at the onset and at the end. The
     frequency changes by `chirp_hz_per_s` about its mean, which it has in the middle of the spindle.
+
+    Parameters
+    ----------
+    spindles : Spindles
+    chosen : numpy.ndarray of bool, shape (n_spindles,)
+    chirp_hz_per_s : float
+    duration_s : int
+
+    Returns
+    -------
+    numpy.ndarray, shape (duration_s * EVENT_HZ,)
     """
     signal = np.zeros(duration_s * EVENT_HZ, dtype=np.float32)
     onset, peak, duration = spindles.onset_s[chosen], spindles.peak_s[chosen], spindles.duration_s[chosen]
@@ -128,6 +169,16 @@ def draw_eye_movements(events: NightEvents, state: NightState, seed: int) -> np.
 
     Saccades step within 60 ms and decay as behind a 0.3 Hz high-pass; blinks last 0.3 s; slow eye
     movements of 0.2-0.5 Hz roll through N1 and drowsy wake.
+
+    Parameters
+    ----------
+    events : NightEvents
+    state : NightState
+    seed : int
+
+    Returns
+    -------
+    numpy.ndarray, shape (duration_s * EVENT_HZ,)
     """
     signal = np.zeros(state.duration_s * EVENT_HZ, dtype=np.float32)
     first, time = _times(events.saccades.onset_s, 2.5)
@@ -158,6 +209,13 @@ class BrainSources:
 
 def draw_sources(settings: SimulationSettings, events: NightEvents, state: NightState, seed: int) -> BrainSources:
     """Draw everything the derivations share except the background.
+
+    Parameters
+    ----------
+    settings : SimulationSettings
+    events : NightEvents
+    state : NightState
+    seed : int
 
     Returns
     -------

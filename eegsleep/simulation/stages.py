@@ -1,4 +1,4 @@
-"""What a simulated night looks like as stages: how many epochs of each, and in which order."""
+"""The stages of a simulated night: how many epochs of each, and in which order."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegsleep.simulation.settings import EPOCH_S, n_epochs_of
+from eegsleep.signals.epochs import EPOCH_S
+from eegsleep.simulation.settings import n_epochs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from eegsleep.simulation.settings import SimulationSettings
 
-STAGES = ("W", "N1", "N2", "N3", "R")
 # One NREM-REM cycle of an adult lasts 90-110 min (Feinberg & Floyd 1979, 10.1111/j.1469-8986.1979.tb02991.x).
 CYCLE_EPOCHS = 190
 # Process S falls with this time constant in sleep (Daan et al. 1984, 10.1152/ajpregu.1984.246.2.R161).
@@ -24,7 +24,7 @@ HOMEOSTATIC_DECAY_H = 4.2
 def stream(seed: int, name: str) -> np.random.Generator:
     """Return the random numbers of one named process.
 
-    Every process draws from its own stream, so that turning a knob of one leaves all others as they were.
+    Every process draws from its own stream, so that a changed setting of one process leaves all others as they were.
 
     Parameters
     ----------
@@ -64,11 +64,16 @@ def draw_stages(settings: SimulationSettings, seed: int) -> np.ndarray:
 
 
 def draw_stage_epochs(settings: SimulationSettings, rng: np.random.Generator) -> dict[str, int]:
-    """Draw how many epochs each stage gets; what the settings name is kept to the epoch.
+    """Draw how many epochs each stage gets; minutes that the settings give are kept to the epoch.
 
     The rest is drawn around what healthy adults sleep: latency 12 min, wake after onset 32 min in 8 h,
     and 6 % N1, 20 % N3 and 21 % REM of sleep (Ohayon et al. 2004, 10.1093/sleep/27.7.1255; Boulos et al.
     2019, 10.1016/S2213-2600(19)30057-8). N2 takes what is left.
+
+    Parameters
+    ----------
+    settings : SimulationSettings
+    rng : numpy.random.Generator
 
     Returns
     -------
@@ -90,7 +95,7 @@ def draw_stage_epochs(settings: SimulationSettings, rng: np.random.Generator) ->
     fixed = {name: round(minutes * 60 / EPOCH_S) for name, minutes in asked.items() if minutes is not None}
     room = total - sum(fixed.values())
     free = {name: size for name, size in drawn.items() if name not in fixed}
-    # What was not asked for shrinks before N2 falls below four tenths of what is left.
+    # Durations that were drawn shrink before N2 falls below 40 % of the epochs that the settings leave open.
     shrink = min(1.0, 0.6 * room / max(sum(free.values()), 1e-9))
     epochs = fixed | {name: int(size * shrink) for name, size in free.items()}
     epochs["n2"] = total - sum(epochs.values())
@@ -111,7 +116,7 @@ def _share(total: int, weights: np.ndarray) -> np.ndarray:
 
 
 def _draw_cycles(epochs: dict[str, int], rng: np.random.Generator) -> list[str]:
-    """Lay N2, N3 and REM into cycles: N3 mostly in the first, REM growing towards morning."""
+    """Arrange N2, N3 and REM in cycles: N3 mostly in the first, REM growing towards morning."""
     asleep = epochs["n2"] + epochs["n3"] + epochs["rem"]
     n_cycles = max(1, round((asleep + epochs["waso"] + epochs["n1"]) / CYCLE_EPOCHS))
     order = np.arange(n_cycles)
@@ -131,7 +136,7 @@ def _one_cycle(n_light: int, n_deep: int, n_dream: int, rng: np.random.Generator
     lapses = [1 + int(size) for size in rng.integers(0, 2, n_lapses)]
     left = n_light - sum(lapses)
     before = round(left * rng.uniform(0.3, 0.5)) if n_deep else left
-    # The borders of N3 waver, so lapses lie nearer to its ends than to its middle.
+    # Sleep changes between N2 and N3 near the ends of N3, so lapses are more frequent there than in its middle.
     places = np.sort(np.round(n_deep * rng.beta(0.6, 0.6, n_lapses)).astype(int))
     stages = ["N2"] * before
     done = 0
@@ -183,7 +188,17 @@ def _insert_wake_and_n1(core: list[str], epochs: dict[str, int], rng: np.random.
 
 
 def stage_runs(stages: np.ndarray, wanted: Iterable[str]) -> list[tuple[str, float, float]]:
-    """Return the uninterrupted runs of the wanted stages as (stage, start in s, end in s)."""
+    """Return the uninterrupted runs of the wanted stages as (stage, start in s, end in s).
+
+    Parameters
+    ----------
+    stages : numpy.ndarray of str, shape (n_epochs,)
+    wanted : iterable of str
+
+    Returns
+    -------
+    list of (str, float, float)
+    """
     edges = np.flatnonzero(stages[1:] != stages[:-1]) + 1
     starts = np.concatenate([[0], edges])
     ends = np.concatenate([edges, [len(stages)]])
@@ -201,13 +216,17 @@ def slow_wave_drive(stages: np.ndarray) -> np.ndarray:
     It swells in the middle of each NREM episode and fades as sleep pressure is slept off (process S, Daan
     et al. 1984). Its mean over N3 is 1.
 
+    Parameters
+    ----------
+    stages : numpy.ndarray of str, shape (n_epochs,)
+
     Returns
     -------
     numpy.ndarray, shape (n_epochs,)
         A factor between about 0.6 and 1.3.
     """
     asleep = np.isin(stages, ("N2", "N3"))
-    pressure = np.exp(-np.cumsum(asleep) * EPOCH_S / 3600 / HOMEOSTATIC_DECAY_H)
+    pressure = np.exp(-np.cumsum(asleep, dtype=int) * EPOCH_S / 3600 / HOMEOSTATIC_DECAY_H)
     depth = np.select([stages == "N3", stages == "N2"], [1.0, 0.8], 0.7)
     window = np.hanning(17)[1:-1]
     padded = np.pad(depth, len(window) // 2, mode="edge")

@@ -1,4 +1,4 @@
-"""How a simulated night passes from state to state: smooth curves that steer the signal generators."""
+"""The changes of state of a simulated night, as smooth curves that control the signal generators."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegsleep.simulation.settings import EPOCH_S
-from eegsleep.simulation.stages import STAGES, slow_wave_drive, stream
+from eegsleep.signals.epochs import EPOCH_S, SCORED_STAGES
+from eegsleep.simulation.stages import slow_wave_drive, stream
 
 if TYPE_CHECKING:
     from eegsleep.simulation.events import Bursts, NightEvents
@@ -32,7 +32,7 @@ LEANINGS = (
 
 @dataclass(frozen=True)
 class NightState:
-    """Curves that steer the generators, at `CONTROL_HZ`; each has n_seconds * CONTROL_HZ + 1 points."""
+    """Curves that control the generators, at `CONTROL_HZ`; each has n_seconds * CONTROL_HZ + 1 points."""
 
     duration_s: int
     share: dict[str, np.ndarray]
@@ -44,7 +44,7 @@ class NightState:
 
 
 def draw_state(stages: np.ndarray, events: NightEvents, seed: int) -> NightState:
-    """Work out how the night passes from state to state.
+    """Compute the curves of a night.
 
     Parameters
     ----------
@@ -61,15 +61,15 @@ def draw_state(stages: np.ndarray, events: NightEvents, seed: int) -> NightState
         Smooth curves: the share of each stage (they sum to 1), the drive of slow waves, arousal, movement
         and closed eyes from 0 up, and a wander of the background about 0 (shape (n_knots, n_points)).
     """
-    per_epoch = EPOCH_S * CONTROL_HZ
-    duration_s = len(stages) * EPOCH_S
+    per_epoch = int(EPOCH_S * CONTROL_HZ)
+    duration_s = int(len(stages) * EPOCH_S)
     n_points = duration_s * CONTROL_HZ + 1
     # A stage gives way to the next over about 12 s, not at the border of an epoch.
     share = {
-        stage: _smooth(_hold(weight, per_epoch, n_points), 12 * CONTROL_HZ)
+        stage: _smooth(_repeat(weight, per_epoch, n_points), 12 * CONTROL_HZ)
         for stage, weight in _lean(stages, stream(seed, "leaning")).items()
     }
-    drive = _smooth(_hold(slow_wave_drive(stages), per_epoch, n_points), 60 * CONTROL_HZ)
+    drive = _smooth(_repeat(slow_wave_drive(stages), per_epoch, n_points), 60 * CONTROL_HZ)
     return NightState(
         duration_s=duration_s,
         share=share,
@@ -83,7 +83,7 @@ def draw_state(stages: np.ndarray, events: NightEvents, seed: int) -> NightState
 
 def _lean(stages: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Return the share of each stage in every epoch: sleep is graded, and stages are cuts through it."""
-    weight = {stage: (stages == stage).astype(np.float32) for stage in STAGES}
+    weight = {stage: (stages == stage).astype(np.float32) for stage in SCORED_STAGES}
     for stage, other, probability, most in LEANINGS:
         leans = (stages == stage) & (rng.random(len(stages)) < probability)
         part = np.where(leans, most * rng.random(len(stages)), 0.0).astype(np.float32)
@@ -103,7 +103,7 @@ def _draw_wander(duration_s: int, n_points: int, rng: np.random.Generator) -> np
     return np.array([np.interp(at, np.arange(n_nodes), row) for row in 0.16 * neighbours], dtype=np.float32)
 
 
-def _hold(values: np.ndarray, n_repeats: int, n_points: int) -> np.ndarray:
+def _repeat(values: np.ndarray, n_repeats: int, n_points: int) -> np.ndarray:
     held = np.repeat(values, n_repeats)
     return np.pad(held, (0, n_points - len(held)), mode="edge")
 
@@ -116,7 +116,17 @@ def _smooth(values: np.ndarray, width: int) -> np.ndarray:
 
 
 def paint(bursts: Bursts, n_points: int) -> np.ndarray:
-    """Return a control curve that has the strength of each burst while it lasts, and 0 elsewhere."""
+    """Return a control curve that has the strength of each burst while it lasts, and 0 elsewhere.
+
+    Parameters
+    ----------
+    bursts : Bursts
+    n_points : int
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (n_points,)
+    """
     curve = np.zeros(n_points, dtype=np.float32)
     for onset, duration, strength in zip(bursts.onset_s, bursts.duration_s, bursts.strength, strict=True):
         curve[max(0, int(onset * CONTROL_HZ)) : int((onset + duration) * CONTROL_HZ) + 1] = strength
@@ -124,6 +134,18 @@ def paint(bursts: Bursts, n_points: int) -> np.ndarray:
 
 
 def at_rate(curve: np.ndarray, rate_hz: int) -> np.ndarray:
-    """Draw straight lines between the points of a control curve, at a multiple of its rate."""
+    """Draw straight lines between the points of a control curve, at a multiple of its rate.
+
+    Parameters
+    ----------
+    curve : numpy.ndarray, shape (n_points,)
+        At `CONTROL_HZ`.
+    rate_hz : int
+        A multiple of `CONTROL_HZ`.
+
+    Returns
+    -------
+    numpy.ndarray, shape ((n_points - 1) * rate_hz // CONTROL_HZ,)
+    """
     steps = np.arange(rate_hz // CONTROL_HZ, dtype=np.float32) / np.float32(rate_hz // CONTROL_HZ)
     return (curve[:-1, None] + np.diff(curve)[:, None] * steps).ravel()

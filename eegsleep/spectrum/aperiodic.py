@@ -1,4 +1,4 @@
-"""The aperiodic part of a spectrum and what rises above it, by IRASA without resampling the signal."""
+"""The aperiodic part of a spectrum and the peaks above it, by IRASA without resampling the signal."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
 
-# Of the power of noise, which is distributed as chi square with two degrees of freedom.
+# Median over mean of the power of noise, which is distributed as chi square with two degrees of freedom.
 _MEDIAN_OVER_MEAN = np.log(2)
 STEP_HZ = 0.25
 
 
 @dataclass(frozen=True)
 class Aperiodic:
-    """The spectrum of some epochs, parted in two; every field but the fit has shape (n_frequencies,).
+    """The spectrum of some epochs and its aperiodic part.
 
     Attributes
     ----------
-    frequency_hz : array
-    total, aperiodic : array
-        µV²/Hz; what is oscillatory is the difference.
+    frequency_hz : array of shape (n_frequencies,)
+    total, aperiodic : array of shape (n_frequencies,)
+        In µV²/Hz; the oscillatory part is the difference.
     exponent : float
         Positive: power falls as frequency to the power of −exponent.
     offset : float
@@ -37,7 +37,7 @@ class Aperiodic:
 
     @property
     def oscillatory(self) -> np.ndarray:
-        """What rises above the aperiodic part, in µV²/Hz; it may be negative."""
+        """Total less aperiodic power, in µV²/Hz, shape (n_frequencies,); it may be negative."""
         return self.total - self.aperiodic
 
     def power_above(self, low_hz: float, high_hz: float) -> float:
@@ -46,9 +46,19 @@ class Aperiodic:
         return float(self.oscillatory[inside].sum() * STEP_HZ)
 
     def find_peak(self, low_hz: float, high_hz: float, min_ratio: float) -> float:
-        """Return where the spectrum rises most over its aperiodic part, in Hz; NaN where it has no top there.
+        """Find the frequency at which the ratio of the spectrum to its aperiodic part is largest.
 
-        The top must rise over it by a factor of `min_ratio`, and is placed by a parabola between the steps.
+        Parameters
+        ----------
+        low_hz, high_hz : float
+            The peak must lie between these.
+        min_ratio : float
+            Least ratio at the peak.
+
+        Returns
+        -------
+        float
+            In Hz, interpolated by a parabola between the steps; NaN without a peak.
         """
         ratio = self.total / self.aperiodic
         is_top = np.r_[False, (ratio[1:-1] > ratio[:-2]) & (ratio[1:-1] >= ratio[2:]), False]
@@ -62,17 +72,17 @@ class Aperiodic:
         return float(self.frequency_hz[top] + shift * STEP_HZ)
 
 
-def part_spectrum(
+def resample_spectra(
     epochs: np.ndarray, band_hz: tuple[float, float], window_s: float, factors: tuple[float, ...]
 ) -> list[np.ndarray]:
-    """Return what `fit_aperiodic` needs of each epoch: spectra of short windows, as if it had been resampled.
+    """Measure the spectra of short windows of each epoch, as they are and as if the signal had been resampled.
 
     Parameters
     ----------
     epochs : array of shape (n_epochs, n_samples)
         In µV at the analysis rate.
     band_hz : (float, float)
-        Where the spectrum is wanted; the upper edge times the largest factor must lie below half the rate.
+        Band of the spectra; the upper edge times the largest factor must lie below half the rate.
     window_s : float
         Length of the windows; Hamming, half overlapping, each without its mean.
     factors : tuple of float
@@ -81,14 +91,15 @@ def part_spectrum(
     Returns
     -------
     list of array, each of shape (n_frequencies, n_epochs, n_windows)
-        Densities in µV²/Hz: first the signal's own, then those sped up and slowed down by each factor.
+        Densities in µV²/Hz, for `fit_aperiodic`: first of the signal itself, then of the signal sped up and slowed
+        down by each factor.
 
     Notes
     -----
-    A signal resampled by h, seen through windows of `window_s` at f, is the signal itself seen through windows of
-    `window_s / h` at h·f. So nothing is resampled, no filter is needed, and each stage picks its epochs from
-    spectra that were taken once. Windows never reach over the edge of an epoch, whose neighbour may have
-    been left out.
+    The spectrum at f of a signal resampled by h, in windows of `window_s`, is the spectrum at h·f of the signal
+    itself in windows of `window_s / h`. So the signal is not resampled and no filter is needed, and the spectra are
+    measured once and then averaged for each stage. Windows do not cross the edges of an epoch, because its
+    neighbour may have been left out.
     """
     frequency_hz = _grid(band_hz)
     scales = [1.0, *(scale for h in factors for scale in (h, 1 / h))]
@@ -109,7 +120,7 @@ def _window_spectra(epochs: np.ndarray, frequency_hz: np.ndarray, window_s: floa
     window = hamming(length, sym=False)
     angle = 2 * np.pi / ANALYSIS_RATE_HZ * np.outer(frequency_hz, np.arange(length))
     waves = np.concatenate([np.cos(angle), np.sin(angle)]) * window
-    # Taking the mean off these waves is taking it off every window of the signal.
+    # Subtracting the mean of these waves has the same effect as subtracting that of every window.
     waves -= waves.mean(axis=1, keepdims=True)
     waves *= np.sqrt(2 / ANALYSIS_RATE_HZ / (window**2).sum())
     pieces = np.lib.stride_tricks.sliding_window_view(epochs, length, axis=1)[:, :: length // 2]
@@ -126,18 +137,18 @@ def fit_aperiodic(
     inside: np.ndarray,
     average: Literal["median", "mean"] = "median",
 ) -> Aperiodic:
-    """Part the spectrum of the epochs `inside`, and fit the aperiodic part.
+    """Separate the spectrum of the epochs `inside` into its parts, and fit the aperiodic part.
 
     Parameters
     ----------
     spectra : list of array
-        As `part_spectrum` returns them, or their means over windows.
+        As `resample_spectra` returns them, or their means over windows.
     band_hz : (float, float)
         The band they cover.
     inside : array of bool, shape (n_epochs,)
     average : {"median", "mean"}
-        Over windows. Medians, raised to the level of means, are not decided by a few of them; but what happens in
-        a few, as spindles do, is seen in means only.
+        Over windows. A few windows do not decide a median, which is raised to the level of a mean; events that
+        occur in few windows, such as spindles, are visible in means only.
 
     Returns
     -------

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from eegsleep.quality import usable_epochs
 from eegsleep.signals.band_filter import filter_band, thin
-from eegsleep.signals.epochs import EPOCH_S
+from eegsleep.signals.epochs import epochs_to_samples, silence_unusable, values_at
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from eegsleep.recording.recording import Recording
 
-# YASA's band for rapid eye movements; the waves of the EEG that an EOG sees as well are mostly above it.
+# YASA's band for rapid eye movements; most of the EEG that an EOG records as well lies above it.
 BAND_HZ = (0.5, 5.0)
 TRANSITION_HZ = 0.5
 # Two movements closer than this count as one.
@@ -23,46 +23,72 @@ MIN_DISTANCE_S = 0.2
 
 
 def find_eye_movements(signal_uv: np.ndarray, usable: np.ndarray, min_slope_uv_per_s: float) -> np.ndarray:
-    """Return when the eyes moved fast, in s from the first sample.
+    """Find rapid eye movements.
 
     Parameters
     ----------
     signal_uv : array of shape (n_samples,)
         One EOG at the analysis rate, or the difference of two.
     usable : array of bool, shape (n_epochs,)
-        Other epochs are silenced, and hold no movement.
+        Other epochs are silenced and hold no movement.
     min_slope_uv_per_s : float
-        Smallest steepness of the filtered signal, rising or falling.
+        Least steepness of the filtered signal, rising or falling.
+
+    Returns
+    -------
+    array of shape (n_movements,)
+        Their times in s from the first sample.
     """
     from scipy.signal import find_peaks
 
     eyes, rate_hz, start_s = thin(signal_uv, 4)
-    mask = np.repeat(usable, int(EPOCH_S * rate_hz))[: eyes.size]
-    eyes[: mask.size][~mask] = 0.0
-    eyes[mask.size :] = 0.0
-    slope = np.gradient(filter_band(eyes, BAND_HZ, TRANSITION_HZ, rate_hz)) * rate_hz
+    quiet = silence_unusable(eyes, usable, rate_hz)
+    slope = np.gradient(filter_band(quiet, BAND_HZ, TRANSITION_HZ, rate_hz)) * rate_hz
     peaks, _ = find_peaks(np.abs(slope), height=min_slope_uv_per_s, distance=round(MIN_DISTANCE_S * rate_hz))
     times_s = start_s + peaks / rate_hz
-    epoch = (times_s // EPOCH_S).astype(int)
-    return times_s[(epoch < usable.size) & np.append(usable, [False])[np.minimum(epoch, usable.size)]]
+    return times_s[values_at(usable, times_s)]
 
 
-def count_eye_movements(
+class EyeMovements(NamedTuple):
+    """Rapid eye movements of a night.
+
+    Attributes
+    ----------
+    channel : str
+        Label of the EOG; two labels joined by " - " where both are usable for most of REM.
+    times_s : array of shape (n_movements,)
+        Seconds from the first sample.
+    n_epochs : int
+        Usable epochs of REM in which they were sought.
+    """
+
+    channel: str
+    times_s: np.ndarray
+    n_epochs: int
+
+
+def locate_eye_movements(
     recording: Recording, stages: pd.DataFrame, quality: pd.DataFrame, min_slope_uv_per_s: float
-) -> tuple[str, int, int] | None:
-    """Count rapid eye movements in usable REM; None where the recording has no EOG.
+) -> EyeMovements | None:
+    """Find rapid eye movements in usable REM; None where the recording has no EOG.
+
+    Parameters
+    ----------
+    recording : Recording
+    stages, quality : pandas.DataFrame
+        Tables `HYPNOGRAM` and `QUALITY` of that recording.
+    min_slope_uv_per_s : float
+        As for `find_eye_movements`.
 
     Returns
     -------
-    channel : str
-        Label of the EOG; two labels joined by " - " where both are usable for most of REM.
-    n_movements, n_epochs : int
-        Counted, and the usable epochs of REM they were counted in.
+    EyeMovements or None
 
     Notes
     -----
-    Of two EOGs half the difference is taken: a movement of the eyes has opposite signs in both, the EEG in them the
-    same. Where the two go together in REM, as on a headband with both against the forehead, it is half the sum.
+    Of two EOGs half the difference is used: an eye movement has opposite signs in both, and the EEG has the same.
+    Where their signals have the same sign in REM, as on a headband with both electrodes referred to the forehead, half
+    the sum is used.
     """
     labels = [label for label, role in recording.roles.items() if role == "eog"][:2]
     if not labels:
@@ -76,13 +102,22 @@ def count_eye_movements(
         channel, signal, epochs = labels[best], signals[best], usable[best]
     else:
         channel, epochs = " - ".join(labels), both
-        signal = (signals[0] + _sign(*signals, both) * signals[1]) / 2
-    return channel, find_eye_movements(signal, epochs, min_slope_uv_per_s).size, int(epochs.sum())
+        signal = (signals[0] + _sign(signals[0], signals[1], both) * signals[1]) / 2
+    return EyeMovements(channel, find_eye_movements(signal, epochs, min_slope_uv_per_s), int(epochs.sum()))
+
+
+def count_eye_movements(
+    recording: Recording, stages: pd.DataFrame, quality: pd.DataFrame, min_slope_uv_per_s: float
+) -> tuple[str, int, int] | None:
+    """Return channel, number of movements and number of epochs of `locate_eye_movements`; None without an EOG."""
+    found = locate_eye_movements(recording, stages, quality, min_slope_uv_per_s)
+    return (found.channel, found.times_s.size, found.n_epochs) if found else None
 
 
 def _sign(first: np.ndarray, second: np.ndarray, epochs: np.ndarray) -> float:
-    """Return 1 where two EOGs go together in the epochs, else −1."""
-    rows = [filter_band(thin(s, 4)[0], BAND_HZ, TRANSITION_HZ, 25.0) for s in (first, second)]
-    mask = np.repeat(epochs, int(EPOCH_S * 25))[: rows[0].size]
-    one, two = (row[: mask.size][mask] for row in rows)
+    """Return 1 if two EOGs are positively correlated in the epochs, else −1."""
+    thinned = [thin(signal, 4) for signal in (first, second)]
+    rows = [filter_band(eyes, BAND_HZ, TRANSITION_HZ, rate_hz) for eyes, rate_hz, _ in thinned]
+    mask = epochs_to_samples(epochs, rows[0].size, thinned[0][1])
+    one, two = (row[mask] for row in rows)
     return 1.0 if one @ two > 0 else -1.0

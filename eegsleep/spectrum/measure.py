@@ -11,8 +11,8 @@ import pandas as pd
 
 from eegsleep.errors import SettingsError
 from eegsleep.quality import usable_epochs
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
-from eegsleep.spectrum.aperiodic import Aperiodic, fit_aperiodic, part_spectrum
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_MIN, EPOCH_S, EVENT_STAGES, SCORED_STAGES, cut_epochs
+from eegsleep.spectrum.aperiodic import Aperiodic, fit_aperiodic, resample_spectra
 from eegsleep.spectrum.eye_movements import count_eye_movements
 from eegsleep.staging.statistics import find_cycles
 from eegsleep.tables import SPECTRUM, check_table
@@ -32,43 +32,49 @@ BANDS_HZ = {
     "beta": (15.0, 30.0),
 }
 TOTAL_HZ = (0.5, 30.0)
-STAGE_GROUPS = {
-    "W": ["W"],
-    "N1": ["N1"],
-    "N2": ["N2"],
-    "N3": ["N3"],
-    "R": ["R"],
-    "NREM": ["N2", "N3"],
-    "TIB": ["W", "N1", "N2", "N3", "R"],
-}
-APERIODIC_STAGES = ("N2", "N3", "NREM", "R")
-SIGMA_STAGES = ("N2", "N3", "NREM")
-# Where a sleeper's own sigma peak is sought; slow and fast part at 12.5 Hz (doi:10.3389/fnhum.2017.00433).
+STAGE_GROUPS = {**{stage: (stage,) for stage in SCORED_STAGES}, "NREM": EVENT_STAGES["NREM"], "TIB": SCORED_STAGES}
+APERIODIC_STAGES = (*EVENT_STAGES, "R")
+SIGMA_STAGES = tuple(EVENT_STAGES)
+# Bands in which a sleeper's own sigma peak is searched. The border of slow and fast is 12.5 Hz
+# (doi:10.3389/fnhum.2017.00433).
 SIGMA_PEAKS_HZ = {"sigma": (9.0, 16.0), "slow_sigma": (9.0, 12.5), "fast_sigma": (12.5, 16.0)}
-# A logarithm needs some power; a hundredth of a recorder's smallest step has more.
+# Power is raised to this before its logarithm is taken; a hundredth of a recorder's smallest step has more.
 _LEAST_UV2 = 1e-6
+_EPOCHS_PER_H = 3600 / EPOCH_S
 
 
 @dataclass(frozen=True)
 class SpectrumSettings:
     """How spectra are measured.
 
-    `bandwidth_hz` is the half width of the multitaper smoothing over 30 s; 0.5 Hz resolves 1 Hz, as for
-    whole nights in Prerau et al. 2017 (doi:10.1152/physiol.00062.2015). `aperiodic_hz` is where the slope is
-    fitted by IRASA (Wen & Liu 2016, doi:10.1007/s10548-015-0448-0). Resampling by up to 1.6 keeps the
-    upper edge below the Nyquist frequency of the slowed signal (31 Hz); YASA's default of 1.9 would not.
-    A stage needs `min_aperiodic_min` usable minutes for a smooth spectrum.
-
-    A sigma peak is a top of the mean spectrum that rises over the aperiodic part by `min_peak_ratio`; its power
-    is that within `peak_half_width_hz` of it, above the aperiodic part. The decay of slow-wave activity
-    needs `min_decay_h` of usable NREM. An eye movement is as steep as `eye_slope_uv_per_s` in 0.5–5 Hz: on
-    4 simulated nights that finds .74 of all planted saccades with a precision of .93 on one EOG (which sees
-    brain as well), and .73 with .98 on two.
+    Parameters
+    ----------
+    bandwidth_hz : float
+        Half width of the multitaper smoothing over 30 s; 0.5 Hz resolves 1 Hz, as for whole nights in Prerau et al.
+        2017 (doi:10.1152/physiol.00062.2015).
+    aperiodic_hz : tuple of float
+        Band in which the slope is fitted by IRASA (Wen & Liu 2016, doi:10.1007/s10548-015-0448-0).
+    aperiodic_window_s : float
+        Length of its windows.
+    min_aperiodic_min : float
+        Usable minutes that a stage needs for a smooth spectrum.
+    resampling : tuple of float
+        Factors of IRASA. Up to 1.6 the upper edge stays below the Nyquist frequency of the slowed signal (31 Hz);
+        with YASA's default of 1.9 it would not.
+    min_peak_ratio : float
+        A sigma peak is a maximum of the mean spectrum at least this many times the aperiodic part.
+    peak_half_width_hz : float
+        The power of a peak is that within this of it, above the aperiodic part.
+    min_decay_h : float
+        Hours of usable NREM that the decay of slow-wave activity needs.
+    eye_slope_uv_per_s : float
+        Least steepness of an eye movement in 0.5–5 Hz. On 4 simulated nights this finds .74 of all planted saccades
+        with a precision of .93 on one EOG (which records brain activity as well), and .73 with .98 on two.
 
     Raises
     ------
     SettingsError
-        If resampling would reach beyond half the sampling rate, or is none.
+        If a factor of resampling is not above 1, or the band would reach beyond half the sampling rate.
     """
 
     bandwidth_hz: float = 0.5
@@ -85,7 +91,7 @@ class SpectrumSettings:
         highest_hz = max(self.resampling, default=np.inf) * self.aperiodic_hz[1]
         if highest_hz >= ANALYSIS_RATE_HZ / 2 or min(self.resampling) <= 1:
             raise SettingsError(
-                "the aperiodic part cannot be told with these factors",
+                "the aperiodic part cannot be measured with these factors",
                 found=f"resampling {self.resampling} up to {self.aperiodic_hz[1]:g} Hz",
                 allowed=f"factors above 1 whose product with the upper edge is below {ANALYSIS_RATE_HZ / 2:g} Hz",
             )
@@ -115,7 +121,7 @@ def measure_spectrum(
     stages: pd.DataFrame,
     quality: pd.DataFrame,
     settings: SpectrumSettings | None = None,
-) -> tuple[pd.DataFrame, Spectrogram]:
+) -> tuple[pd.DataFrame, Spectrogram | None]:
     """Measure spectra on every EEG derivation, and eye movements where there is an EOG.
 
     Parameters
@@ -128,15 +134,15 @@ def measure_spectrum(
     Returns
     -------
     spectrum : pandas.DataFrame
-        Table `SPECTRUM`, all of it from usable epochs. For each stage and band `_power_uv2` is the mean over
+        Table `SPECTRUM`, measured in usable epochs only. For each stage and band `_power_uv2` is the mean over
         epochs, `_relative_percent` its share of 0.5–30 Hz, `_power_ln_uv2` the mean of the natural logarithm
         over epochs (which a few loud epochs do not decide). SWA also by cycle, in the first hour of NREM, and
         its fall per hour of NREM. `aperiodic_exponent` is positive: the larger, the steeper;
         `aperiodic_offset` is the power of that line at 1 Hz, log10 of µV²/Hz. `sigma_oscillatory_power_uv2` is
-        what rises over the aperiodic part in 11–16 Hz, and may be below 0. `eye_movements_per_min` bears the
-        label of the EOG.
-    spectrogram : Spectrogram
-        Of the most trusted derivation.
+        the power in 11–16 Hz less the aperiodic part, and may be below 0. The channel of `eye_movements_per_min`
+        is the EOG.
+    spectrogram : Spectrogram or None
+        Of the most trusted derivation; None where the recording has no EEG.
     """
     settings = settings or SpectrumSettings()
     logger.info("measuring spectra")
@@ -144,7 +150,7 @@ def measure_spectrum(
     cycles = find_cycles(stages)
     for label in recording.derivations:
         usable = usable_epochs(quality, label)
-        epochs = np.nan_to_num(recording.signal(label)[: usable.size * 3000]).reshape(usable.size, 3000)
+        epochs = np.nan_to_num(cut_epochs(recording.signal(label), usable.size))
         frequency_hz, density = _multitaper(epochs, settings)
         powers = _band_powers(frequency_hz, density)
         rows += _power_rows(label, stages, usable, powers)
@@ -204,7 +210,7 @@ def _row(
         "value": value,
         "unit": unit,
         "n_epochs": n,
-        "clean_min": n / 2,
+        "clean_min": n * EPOCH_MIN,
         "reason": reason,
     }
 
@@ -271,16 +277,17 @@ def _cycle_rows(
 def _course_rows(
     label: str, stages: pd.DataFrame, usable: np.ndarray, swa: np.ndarray, settings: SpectrumSettings
 ) -> list[dict]:
-    """Return SWA in the first hour of NREM, and how fast it falls with the hours of NREM, slept or not usable."""
+    """Return SWA in the first hour of NREM, and its decay per hour of NREM; unusable NREM counts as time."""
     in_nrem = np.isin(stages["stage"].to_numpy(), STAGE_GROUPS["NREM"])
-    slept_h = np.cumsum(in_nrem) / 120
+    slept_h = np.cumsum(in_nrem) / _EPOCHS_PER_H
     inside = in_nrem & usable
     first = inside & (slept_h <= 1)
     n_first, n = int(first.sum()), int(inside.sum())
-    short = "" if in_nrem.sum() >= 120 else f"only {in_nrem.sum() / 2:g} minutes of NREM, 60 needed"
+    nrem_min, clean_min = in_nrem.sum() * EPOCH_MIN, n * EPOCH_MIN
+    short = "" if nrem_min >= 60 else f"only {nrem_min:g} minutes of NREM, 60 needed"
     short = short or ("" if n_first else "no usable epoch in the first hour of NREM")
-    few = "" if n / 120 >= settings.min_decay_h else f"only {n / 2:g} clean minutes of NREM, "
-    few = few and f"{few}{60 * settings.min_decay_h:g} needed"
+    needed_min = 60 * settings.min_decay_h
+    few = "" if clean_min >= needed_min else f"only {clean_min:g} clean minutes of NREM, {needed_min:g} needed"
     slope = np.nan if few else np.polyfit(slept_h[inside], _log(swa[inside]), 1)[0]
     band = BANDS_HZ["swa"]
     return [
@@ -305,13 +312,14 @@ def _aperiodic_rows(
     band = settings.aperiodic_hz
     chosen = {stage: usable & np.isin(names, STAGE_GROUPS[stage]) for stage in APERIODIC_STAGES}
     needed = np.logical_or.reduce(list(chosen.values()))
-    spectra = part_spectrum(epochs[needed], band, settings.aperiodic_window_s, settings.resampling)
+    spectra = resample_spectra(epochs[needed], band, settings.aperiodic_window_s, settings.resampling)
     means = [spectrum.mean(axis=2, keepdims=True) for spectrum in spectra]
     rows = []
     for stage, inside in chosen.items():
         n = int(inside.sum())
-        few = n / 2 < settings.min_aperiodic_min or not n
-        reason = f"only {n / 2:g} clean minutes of {stage}, {settings.min_aperiodic_min:g} needed" if few else ""
+        clean_min = n * EPOCH_MIN
+        few = clean_min < settings.min_aperiodic_min or not n
+        reason = f"only {clean_min:g} clean minutes of {stage}, {settings.min_aperiodic_min:g} needed" if few else ""
         fit = None if few else fit_aperiodic(spectra, band, inside[needed])
         exponent, offset = (fit.exponent, fit.offset) if fit else (np.nan, np.nan)
         rows += [
@@ -327,13 +335,13 @@ def _aperiodic_rows(
 def _sigma_rows(
     label: str, stage: str, n: int, parted: Aperiodic | None, reason: str, settings: SpectrumSettings
 ) -> list[dict]:
-    """Return the power of sigma above the aperiodic part, and the peaks of a mean spectrum: spindles are rare."""
+    """Return the power of sigma above the aperiodic part, and the peaks of the mean spectrum."""
     power = parted.power_above(*BANDS_HZ["sigma"]) if parted else np.nan
     rows = [_row(label, stage, "sigma_oscillatory_power_uv2", BANDS_HZ["sigma"], power, "µV²", n, reason)]
     for name, band in SIGMA_PEAKS_HZ.items():
         peak_hz = parted.find_peak(*band, settings.min_peak_ratio) if parted else np.nan
         low, high = peak_hz - settings.peak_half_width_hz, peak_hz + settings.peak_half_width_hz
-        power = parted.power_above(low, high) if np.isfinite(peak_hz) else np.nan
+        power = parted.power_above(low, high) if parted and np.isfinite(peak_hz) else np.nan
         lack = reason or ("" if np.isfinite(peak_hz) else f"no peak in {band[0]:g}–{band[1]:g} Hz")
         rows += [
             _row(label, stage, f"{name}_peak_hz", band, peak_hz, "Hz", n, lack),
@@ -349,7 +357,7 @@ def _eye_rows(
     if counted is None:
         return []
     channel, n_movements, n = counted
-    value = n_movements / (n / 2) if n else np.nan
+    value = n_movements / (n * EPOCH_MIN) if n else np.nan
     reason = "" if n else "no usable epoch of R"
     return [_row(channel, "R", "eye_movements_per_min", (0.5, 5.0), value, "/min", n, reason)]
 
@@ -359,7 +367,6 @@ def _make_spectrogram(label: str, usable: np.ndarray, frequency_hz: np.ndarray, 
     edges = np.arange(TOTAL_HZ[0], TOTAL_HZ[1] + 1e-9, 0.25)
     bins = np.digitize(frequency_hz, edges) - 1
     power = np.stack([density[:, bins == i].mean(axis=1) for i in range(len(edges) - 1)])
-    # a silent epoch has no power, and a logarithm needs some
-    power_db = 10 * np.log10(np.maximum(power, 1e-6))
+    power_db = 10 * np.log10(np.maximum(power, _LEAST_UV2))
     power_db[:, ~usable] = np.nan
-    return Spectrogram(label, 30.0 * np.arange(usable.size), (edges[:-1] + edges[1:]) / 2, power_db)
+    return Spectrogram(label, EPOCH_S * np.arange(usable.size), (edges[:-1] + edges[1:]) / 2, power_db)

@@ -1,8 +1,8 @@
-"""How sure the stages are: calibrated probabilities, and what they leave open in each sleep statistic.
+"""How sure the stages are: calibrated probabilities, and an interval for each sleep statistic.
 
 Constants here were measured on simulated nights and on the one real segment with an expert's stages
 (tests/benchmarks/staging_on_simulated_nights.py). Simulated nights are easier to stage than real ones, so
-the intervals are the least that must be reckoned with.
+the true intervals of real nights are at least as wide as these.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from eegsleep.hypnograms.table import PROBABILITY_COLUMNS
-from eegsleep.signals.epochs import EPOCH_S
+from eegsleep.signals.epochs import EPOCH_MIN, SCORED_STAGES, SLEEP_STAGES
 from eegsleep.staging.statistics import measure_codes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# YASA is less sure than it is right: 86 % against 92 % of the epochs of 40 simulated nights, 80 % against
+# YASA's confidence is below its accuracy: 86 % against 92 % of the epochs of 40 simulated nights, 80 % against
 # 86 % of the real segment. The best temperature was 0.66 on the former and 0.78 on the latter (temperature
 # scaling: Guo et al. 2017, arXiv:1706.04599).
 TEMPERATURE = 0.7
@@ -41,25 +41,34 @@ _WIDER = {
     "fragmentation_per_h": 2.8,
     "stage_transitions_per_h": 3.1,
 }
-_STAGES = np.array(["W", "N1", "N2", "N3", "R"])
-_MINUTES = {"n1_min": ["N1"], "n2_min": ["N2"], "n3_min": ["N3"], "rem_min": ["R"], "tst_min": ["N1", "N2", "N3", "R"]}
+_STAGES = np.array(SCORED_STAGES)
+_MINUTES = {"n1_min": ["N1"], "n2_min": ["N2"], "n3_min": ["N3"], "rem_min": ["R"], "tst_min": SLEEP_STAGES}
 
 
 class Uncertainty(NamedTuple):
-    """What is left open in one sleep statistic; NaN where it cannot be told."""
+    """Expected value and 95 % interval of one sleep statistic, in its own unit; NaN where not known."""
 
     expected: float = np.nan
     low: float = np.nan
     high: float = np.nan
 
 
-def calibrate(probabilities: np.ndarray) -> np.ndarray:
-    """Return probabilities whose largest is right as often as it says; the order of stages stays as it is.
+def calibrate_probabilities(probabilities: np.ndarray) -> np.ndarray:
+    """Return probabilities whose largest agrees with how often that stage is right.
 
     Parameters
     ----------
     probabilities : numpy.ndarray, shape (n_epochs, 5)
-        As YASA gives them; rows of NaN stay so.
+        As YASA gives them; rows of NaN stay NaN.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_epochs, 5)
+        Each row sums to 1, and its stages keep their order.
+
+    Notes
+    -----
+    Temperature scaling with `TEMPERATURE` (Guo et al. 2017, arXiv:1706.04599).
     """
     sharpened = probabilities ** (1 / TEMPERATURE)
     return sharpened / sharpened.sum(axis=1, keepdims=True)
@@ -76,16 +85,20 @@ def measure_uncertainty(stages: pd.DataFrame) -> dict[str, Uncertainty]:
     Returns
     -------
     dict of str to Uncertainty
-        By statistic. `expected` is there for minutes of stages: the sum of their probabilities. The
-        interval is the value counted, plus and minus a multiple of its standard deviation over hypnograms
-        drawn from the probabilities; it says nothing of whether YASA suits this sleeper and device.
-        Empty for stages that were given, not scored.
+        By name of the statistic. `expected` is given for minutes of stages only: the sum of their
+        probabilities. The interval is the value counted, plus and minus a multiple of its standard deviation
+        over hypnograms drawn from the probabilities. It does not cover how well YASA suits this sleeper and
+        device. Empty for stages that were given and have no probabilities.
 
     Notes
     -----
-    A draw keeps one quantile for a run of epochs and one shift of the log probabilities for the night, so
-    that its errors go together as those of a stager do; with independent epochs the intervals would be
-    several times too narrow. The seed is fixed: the same night has the same interval.
+    A draw uses one quantile for a run of epochs and one shift of the log probabilities for the night, so
+    that neighbouring epochs err together, as a stager's do. With independent epochs the intervals would be
+    several times too narrow. The seed is fixed, so that the same night has the same interval.
+
+    References
+    ----------
+    Split conformal prediction with scaled residuals: Lei et al. 2018, doi:10.1080/01621459.2017.1307116.
     """
     probabilities = stages[PROBABILITY_COLUMNS].to_numpy()
     scored = (stages["stage"] != "UNS").to_numpy() & np.isfinite(probabilities).all(axis=1)
@@ -102,7 +115,7 @@ def measure_uncertainty(stages: pd.DataFrame) -> dict[str, Uncertainty]:
     uncertainty = {name: _interval(name, counted[name].value, np.array(values[name])) for name in counted}
     for name, members in _MINUTES.items():
         share = probabilities[scored][:, np.isin(_STAGES, members)].sum()
-        uncertainty[name] = uncertainty[name]._replace(expected=float(share * EPOCH_S / 60))
+        uncertainty[name] = uncertainty[name]._replace(expected=float(share * EPOCH_MIN))
     return uncertainty
 
 
@@ -112,24 +125,24 @@ def _interval(name: str, value: float, drawn: np.ndarray) -> Uncertainty:
         return Uncertainty()
     half = _WIDER.get(name, _WIDTH) * float(drawn.std())
     if name.endswith("_min") and half > 0:
-        half = max(half, EPOCH_S / 60)  # nobody knows a time to less than an epoch
+        half = max(half, EPOCH_MIN)  # a time is known to one epoch at best
     high = min(value + half, 100.0) if name.endswith("_percent") else value + half
     return Uncertainty(low=max(value - half, 0.0), high=high)
 
 
-def _draw_hypnograms(probabilities: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0) -> np.ndarray:
-    """Return hypnograms drawn from probabilities, shape (n_draws, n_epochs), as indices of stages."""
-    rng = np.random.default_rng(seed)
+def _draw_hypnograms(probabilities: np.ndarray) -> np.ndarray:
+    """Return hypnograms drawn from probabilities, shape (`N_DRAWS`, n_epochs), as indices of stages."""
+    rng = np.random.default_rng(0)
     n_epochs, n_stages = probabilities.shape
-    shift = rng.normal(0, NIGHT_SHIFT_SD, (n_draws, 1, n_stages))
+    shift = rng.normal(0, NIGHT_SHIFT_SD, (N_DRAWS, 1, n_stages))
     shifted = np.maximum(probabilities, 1e-6) * np.exp(shift)
     shifted /= shifted.sum(axis=2, keepdims=True)
-    starts = rng.random((n_draws, n_epochs)) < 1 / MEAN_RUN_EPOCHS
-    run = np.cumsum(starts, axis=1)
+    starts = rng.random((N_DRAWS, n_epochs)) < 1 / MEAN_RUN_EPOCHS
+    run = np.cumsum(starts, axis=1, dtype=np.intp)
     n_runs = int(run.max()) + 1
-    quantile = np.take_along_axis(rng.random((n_draws, n_runs)), run, axis=1)
-    # each run lines the stages up in its own order, so that no two stages are neighbours by rule
-    order = np.argsort(rng.random((n_draws, n_runs, n_stages)), axis=2)
+    quantile = np.take_along_axis(rng.random((N_DRAWS, n_runs)), run, axis=1)
+    # the order of the stages is drawn anew in each run, so that no two stages are always neighbours
+    order = np.argsort(rng.random((N_DRAWS, n_runs, n_stages)), axis=2)
     order = np.take_along_axis(order, run[..., None], axis=1)
     cumulative = np.take_along_axis(shifted, order, axis=2).cumsum(axis=2)
     place = (quantile[..., None] > cumulative[..., :-1]).sum(axis=2)

@@ -1,9 +1,9 @@
-"""YASA's features of each channel, and YASA's classifiers, so that several derivations share one pass.
+"""YASA's features of each channel, computed once, and YASA's classifiers.
 
-`yasa.SleepStaging` takes one EEG and works out the features of all its channels anew in every call. Here
-each channel's features are taken from YASA once. Where an epoch of a channel is not usable, its features
-are left out of the smoothing and scaling that YASA does over the night: an hour of a loose electrode
-would otherwise change the stages of the other seven.
+`yasa.SleepStaging` takes one EEG and computes the features of all its channels anew in every call. Here each
+channel's features are computed by YASA once, whatever the number of derivations. Features of an epoch that is
+not usable are left out of the smoothing and scaling that YASA does over the night: otherwise an hour of a loose
+electrode would change the stages of the other seven.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import pandas as pd
 
 from eegsleep.errors import EegSleepError
 from eegsleep.recording.rates import bridge_gaps
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, SCORED_STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from lightgbm import LGBMClassifier
 
     from eegsleep.recording.recording import Recording
 
@@ -35,52 +37,53 @@ def measure_features(
     ----------
     recording : Recording
     derivations : sequence of str
-        EEG labels.
+        Labels of the EEG channels.
     others : dict of str to str
-        `eog` and `emg` to their labels, as far as they are used.
+        Labels of the channels with role `eog` and `emg`; empty for none.
     span : slice
-        The samples at the analysis rate to look at.
+        The samples at the analysis rate that are staged.
 
     Returns
     -------
     dict of str to pandas.DataFrame
-        By label, with YASA's column names; the columns of time stand under an empty label.
+        By label, with YASA's column names; those of the time of night have an empty label.
 
     References
     ----------
     Vallat & Walker 2021, doi:10.7554/eLife.70092.
     """
-    features = {}
+    features: dict[str, pd.DataFrame] = {}
     for label in derivations:
-        # EOG and EMG ride along with the first derivation: YASA takes none without an EEG
+        # EOG and EMG are measured with the first derivation, because YASA accepts neither without an EEG
         roles = {"eeg": label, **(others if not features else {})}
-        columns = _ask_yasa(recording, roles, span)
+        columns = _measure_with_yasa(recording, roles, span)
         features |= {name: columns.filter(regex=f"^{role}_") for role, name in roles.items() if name not in features}
         features[""] = columns[list(_TIME_FEATURES)]
     return features
 
 
-def _ask_yasa(recording: Recording, roles: dict[str, str], span: slice) -> pd.DataFrame:
+def _measure_with_yasa(recording: Recording, roles: dict[str, str], span: slice) -> pd.DataFrame:
+    """Return YASA's features of one EEG and of the channels that go with it."""
     import mne
     import yasa
 
     import_antropy()
-    # One missing sample would change a third of the epochs: the filter spreads it over the night.
+    # Gaps are filled: YASA's filter spreads one missing sample so far that a third of the epochs would change.
     data = np.stack([bridge_gaps(recording.signal(label)[span]) for label in roles.values()])
     info = mne.create_info(list(roles.values()), ANALYSIS_RATE_HZ, list(roles))
     raw = mne.io.RawArray(data * 1e-6, info, verbose="ERROR")
     names = {f"{role}_name": label for role, label in roles.items()}
     with warnings.catch_warnings():
-        # a flat epoch has no variance to divide by; it is not usable, and its features are left out afterwards
+        # A flat epoch has no variance to divide by. It is not usable, and its features are left out afterwards.
         warnings.filterwarnings("ignore", message="(invalid value|divide by zero) encountered", category=RuntimeWarning)
         return yasa.SleepStaging(raw, **names).get_features()
 
 
 def import_antropy() -> None:
-    """Import antropy, which YASA will ask for, so that numba keeps what it compiles.
+    """Import antropy, which YASA needs, so that numba stores the compiled functions on disk.
 
-    antropy has six functions compiled whenever it is imported, which takes 5 s in every process. numba can keep
-    them on disk (in its own cache, which is bound to processor and versions), but antropy does not ask it to.
+    Importing antropy compiles six functions, which takes 5 s in every process. numba can keep them in its own cache,
+    which is bound to processor and versions, but only where it is told so, and antropy does not.
     """
     import functools
     import sys
@@ -90,24 +93,29 @@ def import_antropy() -> None:
     if "antropy" in sys.modules:
         return
     compiling = numba.jit
-    numba.jit = functools.partial(compiling, cache=True)
+    vars(numba)["jit"] = functools.partial(compiling, cache=True)
     try:
         import antropy
-    except (OSError, RuntimeError):  # nowhere to keep them: compiled anew, as YASA would have it
-        numba.jit = compiling
+    except (OSError, RuntimeError):  # no folder can be written to: compiled anew, as without this function
+        vars(numba)["jit"] = compiling
         import antropy  # noqa: F401
     finally:
-        numba.jit = compiling
+        vars(numba)["jit"] = compiling
 
 
 def leave_out(features: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:
-    """Return features as YASA would smooth and scale them if the epochs that are not usable were not there.
+    """Return features smoothed and scaled as YASA does it, with unusable epochs left out.
 
     Parameters
     ----------
     features : pandas.DataFrame
-        One channel's, as `measure_features` gives them.
+        Features of one channel, as `measure_features` returns them.
     usable : numpy.ndarray of bool, shape (n_epochs,)
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows and columns; NaN in the unusable epochs.
 
     Notes
     -----
@@ -135,18 +143,23 @@ def predict_stages(features: Sequence[pd.DataFrame], roles: Sequence[str]) -> np
     Parameters
     ----------
     features : sequence of pandas.DataFrame
-        Those of the channels and of time, row by row.
+        Features of the channels and of the time of night, with the same rows.
     roles : sequence of str
-        Which of `eeg`, `eog`, `emg` are among them; chooses the classifier.
+        Which of `eeg`, `eog`, `emg` are among them; this decides which classifier is used.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_epochs, 5)
+        Each row sums to 1.
     """
     classifier = _load_classifier("+".join(role for role in ("eeg", "eog", "emg") if role in roles))
     table = pd.concat([frame.reset_index(drop=True) for frame in features], axis=1)
-    order = [list(classifier.classes_).index(stage) for stage in ("W", "N1", "N2", "N3", "R")]
-    return classifier.predict_proba(table[classifier.feature_name_])[:, order]
+    order = [list(classifier.classes_).index(stage) for stage in SCORED_STAGES]
+    return np.asarray(classifier.predict_proba(table[classifier.feature_name_]))[:, order]
 
 
-def _load_classifier(name: str):  # noqa: ANN202 - a LightGBM classifier
-    """Load one of the classifiers in YASA's own wheel; a pickle runs code, so none is ever taken from elsewhere."""
+def _load_classifier(name: str) -> LGBMClassifier:
+    """Load a classifier from YASA's own package, and only from there, because loading a pickle runs code."""
     from pathlib import Path
 
     import joblib

@@ -1,4 +1,4 @@
-"""Lights off and on: between which epochs the night lies, and who says so."""
+"""Lights off and on: between which epochs the night lies, and where these times come from."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegsleep.errors import RecordingError
-from eegsleep.signals.epochs import EPOCH_S
+from eegsleep.signals.epochs import EPOCH_S, SLEEP_STAGES
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from eegsleep.recording.recording import Recording
 
-# Nobody lies in bed longer for one night; a longer file holds a day as well.
+# A longer file holds a day as well as a night.
 MAX_NIGHT_H = 14.0
-# Wake kept on both sides of the sleep in a file that does not say when the lights went out: the custom for
-# Sleep-EDF's 20 h recordings (mne's sleep_physionet, and most who publish on them).
+# Wake that is kept on both sides of the sleep where lights off is not known, as is usual for Sleep-EDF's 20 h
+# recordings (mne's sleep_physionet does so).
 MARGIN_S = 30 * 60.0
-# Who writes minutes down rounds them.
+# A time that was noted in minutes may lie up to this far outside the recording.
 _TOLERANCE_S = 60.0
-# Sleep parted from the rest by more than this is a nap, not the night.
+# Sleep that is separated from the rest by more than this is a nap, not the night.
 NAP_GAP_S = 2 * 3600.0
-# The lists of Sleep-EDF say when the lights went out, and not when they went on, hours before its 20 h recordings end.
+# Source of lights where only lights off is known. Sleep-EDF's lists give lights off and not lights on, which is hours
+# before the end of its 20 h recordings.
 OFF_ALONE = "off given, on from sleep"
 
 _OFF = re.compile(
@@ -45,7 +46,7 @@ class Lights:
         Seconds from the first sample; `on_s` is NaN until `complete_lights` has found it from the stages.
     source : str
         `user`, `annotations`, `hypnogram`, `whole recording`, or `sleep`: found from the stages, which
-        says nothing of when the lights went out; `OFF_ALONE` where only that is known.
+        means that lights off is not known; `OFF_ALONE` where only lights off is known.
     asked : pair of str or None, optional
         The clock times that `find_lights` was given; None for lights that were found in another way.
     """
@@ -57,12 +58,12 @@ class Lights:
 
     @property
     def known(self) -> bool:
-        """Whether times from lights off mean something."""
+        """Whether lights off is known, so that times counted from it have a meaning."""
         return self.source != "sleep"
 
     @property
     def on_known(self) -> bool:
-        """Whether times up to lights on mean something."""
+        """Whether lights on is known, so that times counted up to it have a meaning."""
         return self.source not in {"sleep", OFF_ALONE}
 
     def epochs(self, n_epochs: int, margin_s: float = 0.0) -> slice:
@@ -75,7 +76,7 @@ class Lights:
 def find_lights(
     recording: Recording, off: str | datetime | None = None, on: str | datetime | None = None
 ) -> Lights | None:
-    """Return lights off and on: by the user's word, else by annotations in the file, else the whole recording.
+    """Find lights off and on: as the user gives them, else by annotations in the file, else the whole recording.
 
     Parameters
     ----------
@@ -87,8 +88,8 @@ def find_lights(
     Returns
     -------
     Lights or None
-        None for a recording of more than `MAX_NIGHT_H` hours of which nobody says when the night was; then
-        `complete_lights` finds it once there are stages.
+        None for a recording of more than `MAX_NIGHT_H` hours without any such time; `complete_lights` then finds
+        the night once there are stages.
 
     Raises
     ------
@@ -96,8 +97,8 @@ def find_lights(
         If a time given cannot be understood, or does not lie in the recording.
     """
     found = _find_lights(recording, off, on)
-    words = tuple(str(moment) if moment is not None else None for moment in (off, on))
-    return replace(found, asked=words) if found else None
+    asked = (None if off is None else str(off), None if on is None else str(on))
+    return replace(found, asked=asked) if found else None
 
 
 def _find_lights(recording: Recording, off: str | datetime | None, on: str | datetime | None) -> Lights | None:
@@ -105,44 +106,88 @@ def _find_lights(recording: Recording, off: str | datetime | None, on: str | dat
     if off is not None or on is not None:
         off_s = 0.0 if off is None else _seconds_of(recording, off)
         if on is None and recording.duration_s > MAX_NIGHT_H * 3600:
-            _checked(off_s, whole, "user", whole)
+            _make_lights(off_s, whole, "user", whole)  # refused if no epoch is left
             return Lights(max(0.0, off_s), float("nan"), OFF_ALONE)
         on_s = whole if on is None else _seconds_of(recording, on)
-        return _checked(off_s, on_s, "user", whole)
-    said = [(a["onset"], a["description"]) for a in recording.raw.annotations]
-    offs = [onset for onset, text in said if _OFF.search(text)]
-    ons = [onset for onset, text in said if _ON.search(text)]
+        return _make_lights(off_s, on_s, "user", whole)
+    noted = [(a["onset"], a["description"]) for a in recording.raw.annotations]
+    offs = [onset for onset, text in noted if _OFF.search(text)]
+    ons = [onset for onset, text in noted if _ON.search(text)]
     if offs or ons:
-        # the first time they went out, the last time they went on: someone got up in between, and who set up
-        # the recording had them on before
+        # The first lights off and the last lights on after it: the sleeper may have got up in between, and the
+        # lights were on before, while the recording was set up.
         off_s = min(offs, default=0.0)
-        return _checked(off_s, max((onset for onset in ons if onset > off_s), default=whole), "annotations", whole)
+        return _make_lights(off_s, max((onset for onset in ons if onset > off_s), default=whole), "annotations", whole)
     return Lights(0.0, whole, "whole recording") if recording.duration_s <= MAX_NIGHT_H * 3600 else None
 
 
 def lights_from_hypnogram(off_s: float | None, on_s: float | None, n_epochs: int) -> Lights | None:
-    """Return lights off and on as a hypnogram says them, in seconds from the first sample; None if it does not."""
+    """Return lights off and on as a hypnogram gives them.
+
+    Parameters
+    ----------
+    off_s, on_s : float or None
+        Seconds from the first sample; None for a time that the hypnogram does not give, which is then the
+        beginning or the end of the recording.
+    n_epochs : int
+        Length of the recording in epochs.
+
+    Returns
+    -------
+    Lights or None
+        None where both are None.
+
+    Raises
+    ------
+    RecordingError
+        If no epoch lies between them.
+    """
     if off_s is None and on_s is None:
         return None
     whole = n_epochs * EPOCH_S
-    return _checked(off_s or 0.0, whole if on_s is None else on_s, "hypnogram", whole)
+    return _make_lights(off_s or 0.0, whole if on_s is None else on_s, "hypnogram", whole)
 
 
 def complete_lights(lights: Lights | None, stages: pd.DataFrame) -> Lights:
-    """Return lights off and on, with what nobody says of them found from the stages."""
+    """Return lights off and on, found from the stages where they are not known.
+
+    Parameters
+    ----------
+    lights : Lights or None
+        As `find_lights` returns them.
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM` of the whole recording.
+
+    Returns
+    -------
+    Lights
+        The same where both are known.
+    """
     if lights is None:
         return lights_from_sleep(stages)
     return lights_from_sleep(stages, lights.off_s) if np.isnan(lights.on_s) else lights
 
 
 def lights_from_sleep(stages: pd.DataFrame, off_s: float | None = None) -> Lights:
-    """Return the night's place in a recording that holds a day as well: its longest sleep, and 30 min around it.
+    """Find the night in a recording that holds a day as well: its longest sleep, and 30 min before and after it.
 
-    Sleep epochs less than `NAP_GAP_S` apart belong together; of such groups the one with most sleep is the
-    night. A recording without sleep is kept whole. Where it is known when the lights went out, the night begins
-    there, and only sleep after it counts.
+    Sleep epochs less than `NAP_GAP_S` apart are one group; the group with most sleep is the night. A recording
+    without sleep is kept whole.
+
+    Parameters
+    ----------
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM`.
+    off_s : float, optional
+        Lights off in s from the first sample, where it is known. The night begins there, and only sleep after it
+        counts.
+
+    Returns
+    -------
+    Lights
+        With the source `sleep`, or `OFF_ALONE` where lights off was given.
     """
-    asleep = np.flatnonzero(stages["stage"].isin(["N1", "N2", "N3", "R"]))
+    asleep = np.flatnonzero(stages["stage"].isin(SLEEP_STAGES))
     asleep = asleep[(asleep + 1) * EPOCH_S > (off_s or 0.0)]
     whole, source = len(stages) * EPOCH_S, "sleep" if off_s is None else OFF_ALONE
     if not asleep.size:
@@ -156,14 +201,24 @@ def lights_from_sleep(stages: pd.DataFrame, off_s: float | None = None) -> Light
 def keep_night(stages: pd.DataFrame, lights: Lights) -> pd.DataFrame:
     """Return the hypnogram with the epochs before lights off and after lights on unscored.
 
-    Their probabilities stay, so that nothing is lost.
+    Parameters
+    ----------
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM` of the whole recording.
+    lights : Lights
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table `HYPNOGRAM`; probabilities of unscored epochs are kept.
     """
     inside = np.zeros(len(stages), dtype=bool)
     inside[lights.epochs(len(stages))] = True
     return stages.assign(stage=stages["stage"].where(inside, "UNS"))
 
 
-def _checked(off_s: float, on_s: float, source: str, whole_s: float) -> Lights:
+def _make_lights(off_s: float, on_s: float, source: str, whole_s: float) -> Lights:
+    """Return lights off and on within a recording of `whole_s`; raise if they leave no epoch."""
     off_s, on_s = max(0.0, float(off_s)), min(whole_s, float(on_s))
     if on_s - off_s < EPOCH_S:
         raise RecordingError(
@@ -192,10 +247,10 @@ def _seconds_of(recording: Recording, when: str | datetime) -> float:
         seconds = min(days, key=lambda s: max(-s, s - recording.duration_s, 0.0))
     if not -_TOLERANCE_S <= seconds <= recording.duration_s + _TOLERANCE_S:
         raise RecordingError(
-            f"{when} does not lie in the recording, so what happened from or until then is not known",
+            f"{when} does not lie in the recording",
             found=f"a recording from {recording.start:%Y-%m-%d %H:%M} on, {recording.duration_s / 3600:.1f} h long",
-            remedy="check the time and the recording's start (--start); else the night counts from the first "
-            "to the last sample",
+            remedy="check the time and the recording's start (--start); without a time the night is counted from the "
+            "first to the last sample",
         )
     return seconds
 

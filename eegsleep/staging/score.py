@@ -1,4 +1,4 @@
-"""Sleep stages by YASA on every usable derivation, and what YASA does not say: how sure, and where not at all."""
+"""Sleep stages by YASA on every usable derivation, with calibrated probabilities and unscored epochs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ import pandas as pd
 from eegsleep.errors import RecordingError
 from eegsleep.hypnograms.table import make_stages
 from eegsleep.quality import usable_epochs
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_S
-from eegsleep.staging.confidence import calibrate
+from eegsleep.signals.epochs import EPOCH_SAMPLES, SCORED_STAGES
+from eegsleep.staging.confidence import calibrate_probabilities
 from eegsleep.staging.features import leave_out, measure_features, predict_stages
 from eegsleep.staging.lights import MARGIN_S, MAX_NIGHT_H, Lights, complete_lights, keep_night
 
 if TYPE_CHECKING:
     from eegsleep.recording.recording import Recording
 
-# Below five minutes YASA's features, which are smoothed over 7.5 min, mean nothing.
+# YASA's features are smoothed over 7.5 min; in less than five minutes they have no meaning.
 MIN_DURATION_S = 300.0
-STAGES = np.array(["W", "N1", "N2", "N3", "R"])
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +31,12 @@ logger = logging.getLogger(__name__)
 class StagingSettings:
     """How stages are scored.
 
-    A channel is given to the classifier when at least `min_usable_fraction` of its epochs are usable.
+    Parameters
+    ----------
+    use_eog, use_emg : bool
+        Whether an EOG and an EMG are staged with, where the recording has them.
+    min_usable_fraction : float
+        A channel is staged with where at least this share of its epochs is usable.
     """
 
     use_eog: bool = True
@@ -61,10 +65,22 @@ class Staged(NamedTuple):
 def choose_staging_channels(
     recording: Recording, quality: pd.DataFrame, settings: StagingSettings | None = None
 ) -> dict[str, float]:
-    """Return the channels that are staged, EEG first in order of trust, and the weight of each.
+    """Choose the channels that are staged, and the weight of each.
 
-    A derivation's weight is the share of its epochs that are usable: one that fails half the night is
-    believed less in the other half. EOG and EMG have the weight 1; they add to each derivation.
+    A derivation's weight is the share of its epochs that are usable: one that fails for half the night counts
+    less in the other half too. EOG and EMG have the weight 1; they are used together with each derivation.
+
+    Parameters
+    ----------
+    recording : Recording
+    quality : pandas.DataFrame
+        Table `QUALITY` of that recording.
+    settings : StagingSettings, optional
+
+    Returns
+    -------
+    dict of str to float
+        Label to weight, EEG first in order of trust.
 
     Raises
     ------
@@ -99,16 +115,11 @@ def check_duration(recording: Recording) -> None:
         )
 
 
-def score_stages(
-    recording: Recording,
-    quality: pd.DataFrame,
-    settings: StagingSettings | None = None,
-    epochs: slice | None = None,
-) -> pd.DataFrame:
-    """Score 30 s epochs with YASA on every usable derivation, and combine what they say.
+def score_stages(recording: Recording, quality: pd.DataFrame, settings: StagingSettings | None = None) -> pd.DataFrame:
+    """Score 30 s epochs with YASA on every usable derivation, and combine the probabilities.
 
-    In each epoch the probabilities of the derivations that are usable there are averaged, weighted as
-    `choose_staging_channels` says. Where EOG or EMG is not usable, YASA's classifier without it is asked.
+    In each epoch the probabilities of the derivations that are usable there are averaged with the weights of
+    `choose_staging_channels`. Where EOG or EMG is not usable, YASA's classifier without it is used.
     One derivation on a clean night gives YASA's own stages.
 
     Parameters
@@ -117,15 +128,12 @@ def score_stages(
     quality : pandas.DataFrame
         Table `QUALITY` of that recording.
     settings : StagingSettings, optional
-    epochs : slice, optional
-        The epochs to score; by default all. YASA scales its features by the night, so a day of wake in
-        the file would change the stages of the night.
 
     Returns
     -------
     pandas.DataFrame
-        Table `HYPNOGRAM`. Epochs in which no derivation is usable, and those outside `epochs`, are UNS,
-        with their probabilities missing: YASA would give them a stage all the same.
+        Table `HYPNOGRAM`. Epochs in which no derivation is usable are UNS and their probabilities are
+        missing; YASA would give them a stage.
 
     Raises
     ------
@@ -137,11 +145,11 @@ def score_stages(
     Vallat & Walker 2021, doi:10.7554/eLife.70092; several EEG, a vote outside YASA: yasa#40.
     """
     check_duration(recording)
-    return _score_epochs(recording, quality, choose_staging_channels(recording, quality, settings), epochs)
+    return _score_epochs(recording, quality, choose_staging_channels(recording, quality, settings))
 
 
 def _score_epochs(
-    recording: Recording, quality: pd.DataFrame, weights: dict[str, float], epochs: slice | None
+    recording: Recording, quality: pd.DataFrame, weights: dict[str, float], epochs: slice | None = None
 ) -> pd.DataFrame:
     """Return table `HYPNOGRAM` from the channels that were chosen; see `score_stages`."""
     logger.info("scoring sleep stages")
@@ -155,44 +163,65 @@ def _score_epochs(
 def score_night(
     recording: Recording, quality: pd.DataFrame, settings: StagingSettings | None = None, lights: Lights | None = None
 ) -> Staged:
-    """Score the night within a recording, and say from when to when it was.
+    """Score the night within a recording, and find lights off and on where they are not known.
 
-    Where lights off and on are known, nothing outside them is kept. A recording of more than a night's
-    length is scored twice if need be: once to find the night, and once from 30 min before it to 30 min
-    after, because YASA scales its features by all it is given.
+    Epochs outside lights off and on are unscored. A recording of more than a night's length is scored twice where
+    lights are not known: once to find the night, and once from 30 min before it to 30 min after, because YASA
+    scales its features over all epochs it gets.
+
+    Parameters
+    ----------
+    recording : Recording
+    quality : pandas.DataFrame
+        Table `QUALITY` of that recording.
+    settings : StagingSettings, optional
+    lights : Lights, optional
+        As `find_lights` returns them.
 
     Returns
     -------
     Staged
-        `stages` are those of the whole recording; UNS outside the night.
+        `stages` has a row for every epoch of the recording, UNS outside the night.
+
+    Raises
+    ------
+    RecordingError
+        If the recording is shorter than `MIN_DURATION_S`, or no derivation is usable.
     """
     check_duration(recording)
     channels = choose_staging_channels(recording, quality, settings)
     is_long = recording.duration_s > MAX_NIGHT_H * 3600
-    is_open = lights is None or math.isnan(lights.on_s)
-    night = complete_lights(lights, _score_epochs(recording, quality, channels, None)) if is_open else lights
+    if lights is None or math.isnan(lights.on_s):
+        night = complete_lights(lights, _score_epochs(recording, quality, channels))
+    else:
+        night = lights
     margin_s = MARGIN_S if night.known else 0.0
     epochs = night.epochs(recording.n_epochs, margin_s) if is_long else None
     stages = _score_epochs(recording, quality, channels, epochs)
-    # scaled by a whole day, single epochs of its wake look like sleep and draw the night out
-    night = complete_lights(lights, stages) if is_open else night
+    # Features scaled by a whole day make single epochs of its wake look like sleep, which would lengthen the
+    # night; so its borders are found again.
+    night = complete_lights(lights, stages)
     return Staged(keep_night(stages, night), night, channels)
 
 
 def score_derivations(recording: Recording, usable: dict[str, np.ndarray], epochs: slice) -> dict[str, np.ndarray]:
-    """Return YASA's probabilities from each derivation, shape (n_epochs, 5), by label.
+    """Predict the stages from each derivation alone.
 
     Parameters
     ----------
     recording : Recording
     usable : dict of str to numpy.ndarray
-        The channels to use and which of `epochs` each can be believed in.
+        The channels to use, and in which of `epochs` each is usable, shape (n_epochs,).
     epochs : slice
+
+    Returns
+    -------
+    dict of str to numpy.ndarray, shape (n_epochs, 5)
+        Probabilities of W, N1, N2, N3 and R by label of the derivation.
     """
     derivations = [label for label in usable if recording.roles[label] == "eeg"]
     others = {recording.roles[label]: label for label in usable if recording.roles[label] != "eeg"}
-    epoch_samples = int(EPOCH_S * ANALYSIS_RATE_HZ)
-    span = slice(epochs.start * epoch_samples, epochs.stop * epoch_samples)
+    span = slice(epochs.start * EPOCH_SAMPLES, epochs.stop * EPOCH_SAMPLES)
     features = measure_features(recording, derivations, others, span)
     time = features.pop("")
     features = {label: leave_out(frame, usable[label]) for label, frame in features.items()}
@@ -206,8 +235,8 @@ def _score_one(
     others: dict[str, str],
     usable: dict[str, np.ndarray],
 ) -> np.ndarray:
-    """Return the probabilities from one derivation, with whichever of EOG and EMG is there in each epoch."""
-    probabilities = np.empty((len(time), len(STAGES)))
+    """Return the probabilities from one derivation, with EOG and EMG in the epochs in which they are usable."""
+    probabilities = np.empty((len(time), len(SCORED_STAGES)))
     there = np.stack([usable[name] for name in others.values()], axis=1) if others else np.ones((len(time), 0), bool)
     for present in np.unique(there, axis=0):
         rows = (there == present).all(axis=1)
@@ -220,10 +249,22 @@ def _score_one(
 def combine(
     by_derivation: dict[str, np.ndarray], usable: dict[str, np.ndarray], weights: dict[str, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return combined probabilities, NaN where no derivation is usable, and how far derivations agree.
+    """Return the weighted mean of the derivations' probabilities, and how far the derivations agree.
 
-    Agreement is the weighted share of the usable derivations that by themselves give the combined stage;
-    it is missing where fewer than two are usable.
+    Parameters
+    ----------
+    by_derivation : dict of str to numpy.ndarray, shape (n_epochs, 5)
+        Probabilities from each derivation.
+    usable : dict of str to numpy.ndarray of bool, shape (n_epochs,)
+    weights : dict of str to float
+
+    Returns
+    -------
+    combined : numpy.ndarray, shape (n_epochs, 5)
+        NaN where no derivation is usable.
+    agreement : numpy.ndarray, shape (n_epochs,)
+        Weighted share of the usable derivations that by themselves give the combined stage; NaN where fewer than
+        two are usable.
     """
     votes = np.stack(list(by_derivation.values()))
     weight = np.stack([weights[label] * usable[label] for label in by_derivation])
@@ -237,11 +278,11 @@ def combine(
 
 def _as_table(combined: np.ndarray, agreement: np.ndarray, start: int, n_epochs: int) -> pd.DataFrame:
     """Return table `HYPNOGRAM` of the whole recording from the probabilities of some of its epochs."""
-    probabilities = np.full((n_epochs, len(STAGES)), np.nan)
+    probabilities = np.full((n_epochs, len(SCORED_STAGES)), np.nan)
     rows = slice(start, start + len(combined))
-    probabilities[rows] = calibrate(combined)
+    probabilities[rows] = calibrate_probabilities(combined)
     scored = np.isfinite(probabilities).all(axis=1)
-    stages = np.where(scored, STAGES[np.nan_to_num(probabilities).argmax(axis=1)], "UNS")
+    stages = np.where(scored, np.array(SCORED_STAGES)[np.nan_to_num(probabilities).argmax(axis=1)], "UNS")
     agreed = np.full(n_epochs, np.nan)
     agreed[rows] = agreement
     return make_stages(stages, pd.DataFrame(probabilities), scored, agreed)

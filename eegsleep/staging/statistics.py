@@ -1,4 +1,4 @@
-"""What a hypnogram says about the night: minutes, latencies, continuity, and the NREM-REM cycles."""
+"""Sleep statistics of a hypnogram: minutes, latencies, continuity, and the NREM-REM cycles."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import TableError
+from eegsleep.signals.epochs import EPOCH_MIN, EPOCH_S, NREM, SLEEP_STAGES, STAGES, find_runs
 from eegsleep.tables import HYPNOGRAM, check_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-EPOCH_S = 30.0
-EPOCH_MIN = EPOCH_S / 60
-SLEEP = ("N1", "N2", "N3", "R")
-STAGES = ("W", *SLEEP, "UNS")
-# Sleep that lasted this long has set in for good: "latency to persistent sleep" of the trial literature
-# (e.g. Lankford et al. 2008, PMC2572741, where it is a primary endpoint).
+# Length of unbroken sleep that "latency to persistent sleep" waits for, as in clinical trials (e.g. Lankford et
+# al. 2008, PMC2572741, where it is a primary endpoint).
 PERSISTENT_SLEEP_MIN = 10.0
 # Feinberg & Floyd 1979, doi:10.1111/j.1469-8986.1979.tb02991.x.
 NREM_PERIOD_MIN = 15.0
@@ -37,7 +34,7 @@ class Measure(NamedTuple):
 
 
 def measure_sleep(stages: pd.DataFrame) -> dict[str, Measure]:
-    """Measure how long, how soon and how soundly the night was slept.
+    """Measure the sleep statistics of a night: durations, latencies and continuity.
 
     Definitions are those of the AASM manual (parameters to be reported), with lights off at the first
     epoch and lights on at the end of the last. An epoch is 30 s.
@@ -87,13 +84,23 @@ def measure_sleep(stages: pd.DataFrame) -> dict[str, Measure]:
 
 
 def measure_codes(codes: NDArray[np.str_]) -> dict[str, Measure]:
-    """Return what `measure_sleep` does from one stage name an epoch, for those who have many hypnograms."""
+    """Measure the sleep statistics of an array of stages, as `measure_sleep` does; faster for many hypnograms.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray of str, shape (n_epochs,)
+        One of `STAGES` an epoch; they are not checked.
+
+    Returns
+    -------
+    dict of str to Measure
+    """
     scored = int(np.sum(codes != "UNS"))
     measures = {
         "tib_min": Measure(codes.size * EPOCH_MIN),
         "unscored_min": Measure((codes.size - scored) * EPOCH_MIN),
     }
-    asleep = np.isin(codes, SLEEP)
+    asleep = np.isin(codes, SLEEP_STAGES)
     measures |= _durations(codes, asleep) | _latencies(codes, asleep) | _continuity(codes, asleep)
     measures |= _cycle_statistics(codes)
     if scored == 0:
@@ -209,7 +216,7 @@ def _continuity(codes: NDArray[np.str_], asleep: NDArray[np.bool_]) -> dict[str,
     sleep_epochs = np.flatnonzero(asleep)
     period = codes[sleep_epochs[0] : sleep_epochs[-1] + 1]
     tst_h = sleep_epochs.size * EPOCH_MIN / 60
-    awakenings = len(_runs(period[period != "UNS"] == "W"))
+    awakenings = find_runs(period[period != "UNS"] == "W")[0].size
     changes = [(a, b) for a, b in pairwise(period) if a != b and "UNS" not in {a, b}]
     # W to N1 is falling asleep again, the end of an awakening that was counted when it began.
     fragmenting = sum(b == "W" or (b == "N1" and a != "W") for a, b in changes)
@@ -242,7 +249,7 @@ def _cycle_epochs(codes: NDArray[np.str_]) -> list[tuple[int, int, bool]]:
         begin = stop
     onset = _nrem_onset(codes, begin, codes.size)
     if onset is not None:
-        last_sleep = int(np.flatnonzero(np.isin(codes, SLEEP))[-1])
+        last_sleep = int(np.flatnonzero(np.isin(codes, SLEEP_STAGES))[-1])
         cycles.append((onset, last_sleep + 1, False))
     return cycles
 
@@ -263,15 +270,14 @@ def _rem_periods(codes: NDArray[np.str_]) -> list[tuple[int, int]]:
 
 def _nrem_onset(codes: NDArray[np.str_], begin: int, stop: int) -> int | None:
     """Return the first N2 or N3 epoch of the NREM period in [begin, stop), None if it is too short."""
-    deep = np.flatnonzero(np.isin(codes[begin:stop], ("N2", "N3")))
+    deep = np.flatnonzero(np.isin(codes[begin:stop], NREM))
     if not deep.size:
         return None
     onset = begin + int(deep[0])
-    nrem_min = np.sum(np.isin(codes[onset:stop], ("N1", "N2", "N3"))) * EPOCH_MIN
+    nrem_min = np.sum(np.isin(codes[onset:stop], ("N1", *NREM))) * EPOCH_MIN
     return onset if nrem_min >= NREM_PERIOD_MIN else None
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return (first, one past the last) of every unbroken run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype("int8")))
-    return [(int(first), int(stop)) for first, stop in zip(edges[::2], edges[1::2], strict=True)]
+    return [(int(first), int(stop)) for first, stop in zip(*find_runs(flags), strict=True)]

@@ -1,12 +1,13 @@
-"""The tables of two scorings laid side by side."""
+"""The tables of an agreement between two scorings."""
 
 from __future__ import annotations
 
-from eegsleep.tables.columns import N_NIGHTS, N_SUBJECTS, NIGHT, NOTE, SUBJECT
+from eegsleep.tables.columns import N_NIGHTS, N_SUBJECTS, NIGHT, NOTE, STAGE_LEVELS, SUBJECT
 from eegsleep.tables.declared import Column, Table
 
 _LOW = "Lower end of its 95 % interval; missing with a reason where there are too few nights."
 _HIGH = "Upper end of that interval."
+_SCORED = {stage: name for stage, name in STAGE_LEVELS.items() if stage != "UNS"}
 
 AGREEMENT_NIGHTS = Table(
     "agreement_nights",
@@ -36,7 +37,16 @@ AGREEMENT_POOLED = Table(
     "one measure of agreement over all nights, pooled in one way",
     (
         Column("measure", "str", "accuracy, kappa, macro_f1, or f1_ and the stage."),
-        Column("pooling", "str", "mean of nights, median of nights, or all epochs (of all nights, counted together)."),
+        Column(
+            "pooling",
+            "str",
+            "How the nights were pooled.",
+            levels={
+                "mean of nights": "mean of the values of single nights",
+                "median of nights": "median of the values of single nights",
+                "all epochs": "from the epochs of all nights, counted together",
+            },
+        ),
         Column("value", "float", "The measure."),
         Column("low", "float", _LOW),
         Column("high", "float", _HIGH),
@@ -52,8 +62,8 @@ AGREEMENT_CONFUSION = Table(
     "agreement_confusion",
     "one stage of the reference met by one stage of the observed scoring, all nights together",
     (
-        Column("reference", "str", "Stage in the reference."),
-        Column("observed", "str", "Stage in the observed scoring."),
+        Column("reference", "str", "Stage in the reference.", levels=_SCORED),
+        Column("observed", "str", "Stage in the observed scoring.", levels=_SCORED),
         Column("n_epochs", "int", "Epochs so scored."),
         Column("share", "float", "Of the epochs with that stage in the reference; missing if there are none."),
     ),

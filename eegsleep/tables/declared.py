@@ -1,15 +1,16 @@
-"""What a table is, how it is checked, and how it lies on disk: a CSV with a JSON sidecar in the form BIDS uses."""
+"""Declared tables: how they are checked, and how they are written, as a CSV with a JSON sidecar as in BIDS."""
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from eegsleep.errors import TableError
 from eegsleep.provenance import encode_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -22,17 +23,41 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True)
 class Column:
-    """One column: a name that carries its unit, a type, the unit again in full, and a meaning."""
+    """One column of a table.
+
+    Attributes
+    ----------
+    name : str
+        Carries the unit: `duration_s`.
+    kind : {"int", "float", "str", "bool"}
+    meaning : str
+        For the sidecar.
+    unit : str, optional
+        The unit as printed: `µV/s`.
+    levels : mapping of str to str, optional
+        The only values the column may hold, each with its meaning, as `Levels` of a BIDS sidecar; by default any.
+    """
 
     name: str
     kind: Kind
     meaning: str
     unit: str = ""
+    levels: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table's name (its file is `<name>.csv`), what one row is, and its columns in order."""
+    """A table.
+
+    Attributes
+    ----------
+    name : str
+        Its file is `<name>.csv`.
+    row : str
+        What one row describes.
+    columns : tuple of Column
+        In the order they are written.
+    """
 
     name: str
     row: str
@@ -47,10 +72,20 @@ class Table:
 def check_table(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     """Return `frame` with exactly the columns of `table`, in order and in their types.
 
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    table : Table
+
+    Returns
+    -------
+    pandas.DataFrame
+        A new frame, its rows numbered from 0.
+
     Raises
     ------
     TableError
-        If a column is missing, unknown, or holds values its type cannot.
+        If a column is missing or unknown, or holds a value that is not of its type or not one of its levels.
     """
     missing = [name for name in table.column_names if name not in frame.columns]
     unknown = [str(name) for name in frame.columns if name not in table.column_names]
@@ -69,18 +104,51 @@ def check_table(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
                 f"column {column.name} of table {table.name} cannot be read as {column.kind}",
                 found=str(error),
             ) from error
+        if column.levels:
+            _check_levels(columns[column.name], column, table)
     return type(frame)(columns).reset_index(drop=True)
 
 
+def _check_levels(values: pd.Series, column: Column, table: Table) -> None:
+    other = values[~values.isin(column.levels)]
+    if len(other):
+        raise TableError(
+            f"column {column.name} of table {table.name} holds a value that it may not hold",
+            found=", ".join(repr(value) for value in other.unique()[:3]),
+            allowed=", ".join(level or "an empty cell" for level in column.levels),
+        )
+
+
 def empty_table(table: Table) -> pd.DataFrame:
-    """Return `table` without a row: what a detector gives when it looked and found nothing."""
+    """Return `table` without a row, the result of a detector that found nothing.
+
+    Parameters
+    ----------
+    table : Table
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
     import pandas as pd
 
     return check_table(pd.DataFrame({name: [] for name in table.column_names}), table)
 
 
 def encode_table(frame: pd.DataFrame, table: Table) -> bytes:
-    """Return `frame` as CSV bytes; missing numbers are empty cells, and no cell can be a formula."""
+    """Return `frame` as CSV bytes; missing numbers are empty cells, and no cell can be a formula.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With the columns of `table` (`check_table`).
+    table : Table
+
+    Returns
+    -------
+    bytes
+        In UTF-8; equal tables give equal bytes.
+    """
     frame = check_table(frame, table).copy()
     for column in table.columns:
         if column.kind == "str":
@@ -91,17 +159,37 @@ def encode_table(frame: pd.DataFrame, table: Table) -> bytes:
 
 
 def encode_sidecar(table: Table) -> bytes:
-    """Return the JSON that describes the columns of `table`, in the form BIDS uses."""
-    entries = {}
+    """Return the JSON that describes the columns of `table`, in the form BIDS uses.
+
+    Parameters
+    ----------
+    table : Table
+
+    Returns
+    -------
+    bytes
+    """
+    entries: dict[str, dict[str, Any]] = {}
     for column in table.columns:
         entries[column.name] = {"Description": column.meaning}
         if column.unit:
             entries[column.name]["Units"] = column.unit
+        if column.levels:
+            entries[column.name]["Levels"] = dict(column.levels)
     return encode_json(entries)
 
 
 def read_table(path: Path, table: Table) -> pd.DataFrame:
     """Read back a CSV written from `table`, and check it.
+
+    Parameters
+    ----------
+    path : Path
+    table : Table
+
+    Returns
+    -------
+    pandas.DataFrame
 
     Raises
     ------

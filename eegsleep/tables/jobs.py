@@ -7,12 +7,21 @@ from eegsleep.tables.declared import Column, Table
 
 JOBS = Table(
     "jobs",
-    "one night that a batch was asked for, as the last run that was asked for it left it",
+    "one night of a batch, as the last run that included it left it",
     (
         NIGHT,
         Column("subject", "str", "Sleeper; empty where it is not known."),
         Column("file", "str", "The recording, from the folder of this table."),
-        Column("status", "str", "done (worked out in that run), fresh (nothing changed since it was) or failed."),
+        Column(
+            "status",
+            "str",
+            "What became of the night.",
+            levels={
+                "done": "worked out in that run",
+                "fresh": "worked out before, and nothing has changed since",
+                "failed": "not worked out",
+            },
+        ),
         Column(
             "seconds", "float", "Wall-clock time of working it out; missing where it never began or never ended.", "s"
         ),

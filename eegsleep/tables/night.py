@@ -1,7 +1,8 @@
-"""The tables of one night, and of what a simulated night holds."""
+"""The tables of one night, and those of a simulated night."""
 
 from __future__ import annotations
 
+from eegsleep.tables.columns import FAMILY, MARKER, MARKER_CHANNEL, MARKER_STAGE, SPINDLE_CLASS_LEVELS, STAGE_LEVELS
 from eegsleep.tables.declared import Column, Table
 
 
@@ -11,10 +12,11 @@ def _onset(what: str) -> Column:
 
 _EPOCH = Column("epoch", "int", "Number of the 30 s epoch, counted from 0.")
 _CHANNEL = Column("channel", "str", "Label of the derivation, as the recording calls it.")
-_STAGE = Column("stage", "str", "Sleep stage by AASM name: W, N1, N2, N3, R; UNS where unscored.")
+_STAGE = Column("stage", "str", "Sleep stage by AASM name.", levels=STAGE_LEVELS)
 _DURATION = Column("duration_s", "float", "From first to last sample of the event.", "s")
 _FREQUENCY = Column("frequency_hz", "float", "Median instantaneous frequency.", "Hz")
-_SPINDLE_CLASS = Column("spindle_class", "str", "slow or fast, by the spindle's own frequency.")
+_SPINDLE_CLASS = Column("spindle_class", "str", "Class by the spindle's own frequency.", levels=SPINDLE_CLASS_LEVELS)
+_WAVE_KINDS = {"slow_oscillation": "slow oscillation", "k_complex": "K-complex: large, sharp and isolated in N2"}
 _CLEAN = Column("clean_min", "float", "Usable minutes of that stage and channel that the value rests on.", "min")
 _REASON = Column("reason", "str", "Why the value is missing, or empty.")
 
@@ -41,6 +43,36 @@ HYPNOGRAM = Table(
     ),
 )
 
+HYPNOGRAM_EDITED = Table(
+    "hypnogram-edited",
+    "one 30 s epoch, as the page of a night saves stages that were edited by hand",
+    (
+        _EPOCH,
+        _onset("epoch"),
+        _STAGE,
+        Column("was", "str", "Stage before any edit by hand."),
+        Column("scorer", "str", "Who gave the epoch its stage by hand; empty where nobody did."),
+        Column("date", "str", "When, in UTC; empty where nobody did."),
+        Column("input_sha256", "str", "Hash of the recording that the stages belong to."),
+    ),
+)
+
+EVENTS_EDITED = Table(
+    "events-edited",
+    "one event that was rejected by hand, or an arousal that was marked",
+    (
+        Column("kind", "str", "fast spindle, slow spindle, slow oscillation, K-complex, or arousal."),
+        Column("channel", "str", "Label of the derivation; empty for an arousal."),
+        _onset("event"),
+        _DURATION,
+        Column("peak_s", "float", "Peak of a spindle, negative peak of a slow oscillation.", "s"),
+        Column("verdict", "str", "rejected, or added for an arousal."),
+        Column("scorer", "str", "Who judged it."),
+        Column("date", "str", "When, in UTC."),
+        Column("input_sha256", "str", "Hash of the recording that the events belong to."),
+    ),
+)
+
 QUALITY = Table(
     "quality",
     "one 30 s epoch of one channel",
@@ -48,7 +80,9 @@ QUALITY = Table(
         _EPOCH,
         _onset("epoch"),
         _CHANNEL,
-        Column("role", "str", "eeg, eog or emg."),
+        Column(
+            "role", "str", "What the channel records.", levels={"eeg": "brain", "eog": "eyes", "emg": "chin muscle"}
+        ),
         Column("rms_uv", "float", "Root mean square about the epoch's mean.", "µV"),
         Column("ptp_uv", "float", "Largest minus smallest sample.", "µV"),
         Column("flat_fraction", "float", "Share of one-second pieces with no signal in them."),
@@ -160,7 +194,7 @@ SLOW_OSCILLATIONS = Table(
     "one slow oscillation on one channel, found by at least one of two definitions",
     (
         *_WAVE_MEASURES,
-        Column("kind", "str", "slow_oscillation, or k_complex: large, sharp and alone in N2."),
+        Column("kind", "str", "Kind of wave.", levels=_WAVE_KINDS),
         Column(
             "found_absolute",
             "bool",
@@ -202,8 +236,13 @@ COUPLING_SUMMARY = Table(
     "the coupling of one class of spindles in one stage on one channel",
     (
         _CHANNEL,
-        Column("stage", "str", "N2, N3, or NREM (both)."),
-        Column("spindle_class", "str", "slow, fast, or all."),
+        Column("stage", "str", "Stage of the spindles.", levels={"N2": "N2", "N3": "N3", "NREM": "N2 and N3"}),
+        Column(
+            "spindle_class",
+            "str",
+            "Class of the spindles.",
+            levels={**SPINDLE_CLASS_LEVELS, "all": "slow and fast together"},
+        ),
         Column("n", "int", "Spindles."),
         Column("n_coupled", "int", "Spindles whose peak lies in the window around a negative peak."),
         Column("percent", "float", "Coupled share of the spindles.", "%"),
@@ -232,7 +271,16 @@ SPECTRUM = Table(
     "one spectral measure of one channel in one stage",
     (
         _CHANNEL,
-        Column("stage", "str", "W, N1, N2, N3, R, NREM (N2 and N3), or TIB (every scored epoch, whatever its stage)."),
+        Column(
+            "stage",
+            "str",
+            "Stage, or several stages together.",
+            levels={
+                **{stage: name for stage, name in STAGE_LEVELS.items() if stage != "UNS"},
+                "NREM": "N2 and N3",
+                "TIB": "every scored epoch, whatever its stage",
+            },
+        ),
         Column("cycle", "int", "NREM–REM cycle, counted from 1; 0 is the whole night."),
         Column("measure", "str", "Name of the measure."),
         Column("low_hz", "float", "Lower edge of its band.", "Hz"),
@@ -249,10 +297,10 @@ MARKERS = Table(
     "markers",
     "one marker of one stage and channel",
     (
-        Column("marker", "str", "Name of the marker; the catalogue gives its meaning."),
-        Column("family", "str", "Family of the marker: A to E, or context."),
-        Column("stage", "str", "Stage it was measured in; empty for the whole night."),
-        Column("channel", "str", "Derivation it was measured on; empty if it belongs to none."),
+        MARKER,
+        FAMILY,
+        MARKER_STAGE,
+        MARKER_CHANNEL,
         Column("value", "float", "The marker, in the unit beside it; missing is not zero."),
         Column("unit", "str", "Unit of the value."),
         Column("n", "int", "Events or epochs the value rests on."),
@@ -303,7 +351,7 @@ SIMULATED_SLOW_OSCILLATIONS = Table(
         Column("neg_peak_s", "float", "Time of the negative peak.", "s"),
         Column("pos_peak_s", "float", "Time of the positive peak.", "s"),
         Column("ptp_uv", "float", "Peak to peak planted, before the channel's gain.", "µV"),
-        Column("kind", "str", "slow_oscillation or k_complex."),
+        Column("kind", "str", "Kind of wave.", levels=_WAVE_KINDS),
     ),
 )
 
@@ -318,7 +366,7 @@ AUDIT = Table(
     "planted events of one kind, stage and amplitude on one channel",
     (
         _CHANNEL,
-        Column("kind", "str", "spindle or slow_oscillation."),
+        Column("kind", "str", "Kind of event.", levels={"spindle": "spindle", "slow_oscillation": "slow oscillation"}),
         _STAGE,
         Column("planted_uv", "float", "Peak to peak of the events planted.", "µV"),
         Column("n_planted", "int", "How many were planted."),

@@ -1,8 +1,18 @@
-"""The tables of a study: its nights and plan, its checks, and what the comparison found."""
+"""The tables of a study: its nights and plan, its checks, and the comparison."""
 
 from __future__ import annotations
 
-from eegsleep.tables.columns import N_NIGHTS, N_SUBJECTS, NIGHT, NOTE, SUBJECT
+from eegsleep.tables.columns import (
+    FAMILY,
+    MARKER,
+    MARKER_CHANNEL,
+    MARKER_STAGE,
+    N_NIGHTS,
+    N_SUBJECTS,
+    NIGHT,
+    NOTE,
+    SUBJECT,
+)
 from eegsleep.tables.declared import Column, Table
 
 STUDY_NIGHTS = Table(
@@ -71,7 +81,16 @@ CHECKS = Table(
     (
         Column("code", "str", "C1 to C14."),
         Column("name", "str", "What is checked."),
-        Column("status", "str", "pass, warn or fail."),
+        Column(
+            "status",
+            "str",
+            "What the check says.",
+            levels={
+                "pass": "nothing is wrong",
+                "warn": "read the message before the result",
+                "fail": "the result cannot be relied on until this is resolved",
+            },
+        ),
         Column("value", "float", "The number it rests on; missing where there is none."),
         Column("limit", "float", "What the number is held against; missing where it is only reported."),
         Column("message", "str", "What was found, in a sentence."),
@@ -79,24 +98,50 @@ CHECKS = Table(
 )
 
 
-_MARKER = Column("marker", "str", "Name of the marker; the catalogue gives its meaning.")
-_FAMILY = Column("family", "str", "Family of the marker: A to E, or context.")
-_MARKER_STAGE = Column("stage", "str", "Stage it was measured in; empty for the whole night.")
-_MARKER_CHANNEL = Column("channel", "str", "Derivation it was measured on; empty if it belongs to none.")
 _UNIT = Column("unit", "str", "Unit of the values.")
+
+_VERDICT = Column(
+    "verdict",
+    "str",
+    "What the nights say of the difference.",
+    levels={
+        "better": "there is a difference, in the direction that is usually better",
+        "worse": "there is a difference, in the direction that is usually worse",
+        "changed": "there is a difference, and neither direction is better",
+        "equivalent": "any difference is smaller than the smallest effect of interest",
+        "inconclusive": "the nights cannot tell",
+        "gain": "not judged, because the marker follows the electrodes' gain, which differed",
+        "masked": "there is a difference, and the codes are masked",
+    },
+)
+_GATES = {"open": "tested", "closed": "not tested, because a family before it found nothing"}
 
 COMPARISON = Table(
     "comparison",
     "one marker of one stage and channel, compound against control",
     (
-        _MARKER,
+        MARKER,
         Column("label", "str", "Name of the marker in a report."),
-        _FAMILY,
-        _MARKER_STAGE,
-        _MARKER_CHANNEL,
+        FAMILY,
+        MARKER_STAGE,
+        MARKER_CHANNEL,
         _UNIT,
-        Column("direction", "str", "+ if more is usually better, - if worse, 0 if neither."),
-        Column("role", "str", "primary, family (tested in a family of the declared order) or described."),
+        Column(
+            "direction",
+            "str",
+            "What more of it usually means.",
+            levels={"+": "more is usually better", "-": "more is usually worse", "0": "neither"},
+        ),
+        Column(
+            "role",
+            "str",
+            "How it is tested.",
+            levels={
+                "primary": "a primary endpoint",
+                "family": "tested in a family of the declared order",
+                "described": "not tested",
+            },
+        ),
         Column("n_subjects", "int", "Sleepers that have a value in what is compared."),
         Column("n_control", "int", "Control nights that have a value and enter."),
         Column("n_compound", "int", "Compound nights that have a value and enter."),
@@ -115,7 +160,12 @@ COMPARISON = Table(
         Column("nap", "float", "Share of pairs of nights in which the compound night is larger, ties as half."),
         Column("p", "float", "Two-sided p-value by the method; missing where no mechanism allocated the nights."),
         Column("sides", "int", "2, or 1 for a primary endpoint registered as one-sided: only the better side counts."),
-        Column("scale", "str", "logarithm where p is that of the logarithms (powers and densities above 0), or empty."),
+        Column(
+            "scale",
+            "str",
+            "What p is of.",
+            levels={"logarithm": "the logarithms of powers and densities above 0", "": "the values"},
+        ),
         Column("p_ranks", "float", "The same of the ranks of the nights, which one odd night moves little; secondary."),
         Column("method", "str", "re-randomisation, mixed model (Kenward-Roger), subject means, or descriptive."),
         Column("p_randomization", "float", "Two-sided p-value by redrawing the declared schedule."),
@@ -123,7 +173,7 @@ COMPARISON = Table(
         Column("p_adjusted", "float", "p-value adjusted for the other tests; missing where nothing is tested."),
         Column("adjustment", "str", "How it was adjusted."),
         Column("n_tests", "int", "How many tests it was adjusted for."),
-        Column("gate", "str", "open, closed (a family before found nothing), or empty for what is not tested."),
+        Column("gate", "str", "Whether its turn to be tested came.", levels={**_GATES, "": "never tested"}),
         Column("t_low", "float", "Lower end of the 95 % interval by Student's t, as a comparator."),
         Column("t_high", "float", "Upper end of that interval."),
         Column("smallest_effect", "float", "Smallest effect of interest, as declared or by default."),
@@ -142,9 +192,7 @@ COMPARISON = Table(
         Column("gain_apart", "float", "Difference of the gain check, as a share, if it forbids a verdict; else 0."),
         Column("adjusted_for", "str", "What the difference was adjusted for if the nights were not drawn; or empty."),
         Column("nights_to_settle", "int", "Nights in pairs that would find such a difference in 80 %; 0 if not asked."),
-        Column(
-            "verdict", "str", "better, worse, changed (no value judgement), equivalent, inconclusive, gain or masked."
-        ),
+        _VERDICT,
         Column("sentence", "str", "The verdict in words."),
         Column("measure", "str", "What it measures: markers that measure one thing share this name."),
         Column("represents", "bool", "Whether it stands for its measure in the verdict on the family."),
@@ -156,11 +204,11 @@ FAMILY_VERDICTS = Table(
     "family_verdicts",
     "one family of markers",
     (
-        _FAMILY,
+        FAMILY,
         Column("title", "str", "What the family stands for."),
         Column("order", "int", "Its place in the declared order, from 1; 0 if it is not in it."),
-        Column("gate", "str", "open or closed."),
-        Column("verdict", "str", "better, worse, changed, equivalent, inconclusive, gain or masked."),
+        Column("gate", "str", "Whether its turn to be tested came.", levels=_GATES),
+        _VERDICT,
         Column("n_markers", "int", "Markers compared."),
         Column("n_measures", "int", "What they measure, several ways of measuring one thing counted once."),
         Column("n_better", "int", "Measures that are better."),
@@ -185,12 +233,25 @@ NUISANCE = Table(
         Column(
             "kind",
             "str",
-            "trend, carry-over, clean minutes, stage mix, time in bed, staging, recall, device, "
-            "gain, covariate, one night or blinding.",
+            "What it is.",
+            levels={
+                "trend": "a drift over the nights",
+                "carry-over": "an effect that lasts into the following nights",
+                "clean minutes": "different minutes that could be used",
+                "stage mix": "another mix of N2 and N3",
+                "time in bed": "longer or shorter nights",
+                "staging": "another certainty of the stages",
+                "recall": "another share of events that the detector finds",
+                "device": "another recorder",
+                "gain": "another size of all signals of a derivation",
+                "covariate": "something else that was recorded of the night",
+                "one night": "a single night that decides",
+                "blinding": "a sleeper who knew the condition",
+            },
         ),
-        _MARKER,
-        _MARKER_STAGE,
-        _MARKER_CHANNEL,
+        MARKER,
+        MARKER_STAGE,
+        MARKER_CHANNEL,
         Column("value", "float", "The number, in the unit beside it."),
         _UNIT,
         Column("adjusted_difference", "float", "Compound minus control with it taken into account; missing if none."),
@@ -207,10 +268,10 @@ COMPARISON_NIGHTS = Table(
         NIGHT,
         Column("date", "str", "Evening of the night, as YYYY-MM-DD."),
         Column("condition", "str", "Code of its condition."),
-        _MARKER,
-        _FAMILY,
-        _MARKER_STAGE,
-        _MARKER_CHANNEL,
+        MARKER,
+        FAMILY,
+        MARKER_STAGE,
+        MARKER_CHANNEL,
         _UNIT,
         Column("value", "float", "The marker; missing is not zero."),
         Column("clean_min", "float", "Usable minutes that the value rests on.", "min"),
@@ -221,9 +282,9 @@ COMPARISON_MODELS = Table(
     "comparison_models",
     "one way to estimate one marker over several sleepers",
     (
-        _MARKER,
-        _MARKER_STAGE,
-        _MARKER_CHANNEL,
+        MARKER,
+        MARKER_STAGE,
+        MARKER_CHANNEL,
         Column("method", "str", "Kenward-Roger, Satterthwaite or subject means."),
         Column("decides", "bool", "Whether it is the one that decides."),
         Column("estimate", "float", "Compound minus control."),
@@ -245,11 +306,11 @@ COMPARISON_SLEEPERS = Table(
     "one marker of one sleeper in a study of several: it is about that person alone",
     (
         SUBJECT,
-        _MARKER,
+        MARKER,
         Column("label", "str", "Name of the marker in a report."),
-        _FAMILY,
-        _MARKER_STAGE,
-        _MARKER_CHANNEL,
+        FAMILY,
+        MARKER_STAGE,
+        MARKER_CHANNEL,
         _UNIT,
         Column("role", "str", "primary or family, as in the comparison."),
         Column("n_control", "int", "Control nights with a value."),
@@ -274,8 +335,16 @@ PATTERN = Table(
         Column(
             "pattern",
             "str",
-            "selective, sedation-like, restorative-like, stimulant-like, not claimed (selective, but without a "
-            "next-day outcome), none or masked.",
+            "What the differences look like together.",
+            levels={
+                "selective": "sleep is longer or sooner, and nothing inside it or of the next day was lost",
+                "not claimed": "the same, but without a next-day outcome",
+                "sedation-like": "more sleep with fewer slow waves or less REM sleep",
+                "restorative-like": "more slow waves, and nothing lost",
+                "stimulant-like": "less sleep",
+                "none": "none of these",
+                "masked": "the codes are masked",
+            },
         ),
         Column("sentence", "str", "What it says, in words."),
         Column("found", "str", "The aspects that differ at a false discovery rate of .05, joined by semicolons."),
@@ -290,13 +359,18 @@ RELATIONS = Table(
     (
         Column("score", "str", "Column of the nights that holds the score."),
         Column("score_label", "str", "Name of the score in a report."),
-        _MARKER,
+        MARKER,
         Column("label", "str", "Name of the marker in a report."),
-        _FAMILY,
-        _MARKER_STAGE,
-        _MARKER_CHANNEL,
+        FAMILY,
+        MARKER_STAGE,
+        MARKER_CHANNEL,
         _UNIT,
-        Column("role", "str", "primary (the marker is a primary endpoint) or exploratory."),
+        Column(
+            "role",
+            "str",
+            "Why it is in the table.",
+            levels={"primary": "the marker is a primary endpoint", "exploratory": "any other marker"},
+        ),
         Column("lag_nights", "int", "0: the night that ended on the day of the score; 1: the night before that."),
         Column("method", "str", "least squares within persons, or mixed model (Kenward-Roger)."),
         N_NIGHTS,

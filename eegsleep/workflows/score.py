@@ -1,4 +1,4 @@
-"""One night from its file to its folder: what `eegsleep score` does once and `eegsleep batch` many times."""
+"""One night, from its recording to its folder: the work of `eegsleep score`, and of `eegsleep batch` on each night."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from eegsleep.file_names import NIGHTS_FOLDER, PROVENANCE_FILE, REPORT_FILE
+from eegsleep.errors import SettingsError
+from eegsleep.file_names import NIGHTS_FOLDER, PROVENANCE_FILE, REPORT_FILE, TRACE_FILE
 from eegsleep.night.request import FILES, hash_request
 from eegsleep.provenance import hash_file
 
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Fields of a job that change no number of a night.
-_NAMES = ("file", "night", "subject", "replaces")
+# Fields of a job that do not affect any number of the night.
+_NAMES = ("file", "night", "subject", "trace", "replaces")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One night to be worked out: paths and words only, so that it travels.
+    """One night to be scored: only paths and words, so that it can be sent to another process.
 
     Attributes
     ----------
@@ -45,11 +46,15 @@ class Job:
     reference : Path, optional
         An expert's stages to keep beside ours.
     coding : str, optional
-        What integers in both mean.
+        Meaning of integers in both, a name in `CODINGS`.
     calibration : Path, optional
         The person's own thresholds.
+    events : Path, optional
+        Events that were rejected by hand on the page of this night.
+    trace : {'light', 'full', 'none'}
+        How fine the signal is in the report, as `render_night` takes it.
     replaces : bool
-        Whether what is kept of another recording under that name was this night before its file changed.
+        Whether a night folder of the same name may be replaced although its recording had another content.
     """
 
     file: Path
@@ -67,11 +72,13 @@ class Job:
     reference: Path | None = None
     coding: str | None = None
     calibration: Path | None = None
+    events: Path | None = None
+    trace: str = "light"
     replaces: bool = False
 
 
 class ScoredNight(NamedTuple):
-    """A night that was worked out, and the folder it is kept in."""
+    """A scored night, and the folder it was saved to."""
 
     night: Night
     folder: Path
@@ -80,19 +87,19 @@ class ScoredNight(NamedTuple):
 def score_file(
     job: Job, settings: Settings | None = None, output: Path | None = None, *, share: bool = False
 ) -> ScoredNight:
-    """Read, analyze, render and save one night: what `eegsleep score` does.
+    """Read, analyze, render and save one night, as `eegsleep score` does.
 
     `save_night(analyze_night(read_recording(...)))` gives the same bytes, step by step.
 
     Parameters
     ----------
     job : Job
-        The recording, and what else is asked of it.
+        The recording, and how it is to be scored.
     settings : Settings, optional
     output : Path, optional
         Where the night folder is made; by default eegsleep-nights, here.
     share : bool
-        Whether the reports of all nights in `output` share one plotly.js, or each carries its own.
+        Whether `output` is a folder of many nights: the signal of each then lies in a file beside its report.
 
     Returns
     -------
@@ -102,40 +109,89 @@ def score_file(
     Raises
     ------
     EegSleepError
-        If the night cannot be worked out or saved.
+        If the night cannot be scored or saved.
     """
     from eegsleep.events.calibration import read_calibration
+    from eegsleep.events.edited import read_event_edits
     from eegsleep.hypnograms.read import read_hypnogram
     from eegsleep.night.analyze import analyze_night
     from eegsleep.night.folder import save_night
     from eegsleep.recording.read import read_recording
-    from eegsleep.report.compose import share_plotly
-    from eegsleep.report.night_page import render_night
+    from eegsleep.report.night_page import render_night, render_trace
+    from eegsleep.report.trace import check_trace
     from eegsleep.staging.lights import find_lights
 
     output = output or Path(NIGHTS_FOLDER)
+    check_trace(job.trace)
     logger.info("reading the recording")
     recording = read_recording(
         job.file, eeg=job.eeg, eog=job.eog, emg=job.emg, units=dict(job.units), device=job.device, start=job.start
     )
     if job.night:
         recording = replace(recording, id=job.night)
-    # before the long work, which a slip in a name would lose
+    # before the long work, so that a wrong path is found at once
     hypnogram, reference = (
         read_hypnogram(path, coding=job.coding) if path else None for path in (job.hypnogram, job.reference)
     )
     calibration = read_calibration(job.calibration) if job.calibration else None
+    edits = read_event_edits(job.events) if job.events else None
     lights = find_lights(recording, job.lights_off, job.lights_on)
-    night = analyze_night(recording, settings, hypnogram, lights, calibration, reference)
+    night = analyze_night(recording, settings, hypnogram, lights, calibration, reference, edits)
     logger.info("writing the report")
-    page = render_night(night, share_plotly(output) if share else None)
+    pages = {REPORT_FILE: render_night(night, recording, trace=job.trace, sidecar=share)}
+    if share and job.trace != "none":
+        pages[TRACE_FILE] = render_trace(recording, job.trace)
     if job.replaces:
         (output / night.id / PROVENANCE_FILE).unlink(missing_ok=True)
-    return ScoredNight(night, save_night(night, output, {REPORT_FILE: page}))
+    return ScoredNight(night, save_night(night, output, pages))
+
+
+def check_job(job: Job) -> None:
+    """Refuse a job whose words cannot be understood, without reading the recording.
+
+    Parameters
+    ----------
+    job : Job
+        Its device, units, lights, coding and calibration are checked.
+
+    Raises
+    ------
+    EegSleepError
+        If one of them does not exist, or cannot be understood.
+    """
+    from datetime import time
+
+    from eegsleep.hypnograms.codings import check_coding
+    from eegsleep.recording.channels.presets import find_device
+    from eegsleep.recording.units import parse_unit
+
+    if job.device:
+        find_device(job.device)
+    for label, unit in job.units:
+        if parse_unit(unit) is None:
+            raise SettingsError(f"there is no unit for {label!r}", found=repr(unit), allowed="V, mV, uV and nV")
+    for clock_time in filter(None, (job.lights_off, job.lights_on)):
+        try:
+            time.fromisoformat(clock_time)
+        except ValueError as error:
+            raise SettingsError("a clock time is not understood", found=clock_time, allowed="such as 23:15") from error
+    check_coding(job.coding)
+    if job.calibration and not job.calibration.is_file():
+        raise SettingsError(
+            "there is no such calibration", found=str(job.calibration), remedy="`eegsleep calibrate` writes one"
+        )
 
 
 def score_job(job: Job, settings: Settings, output: Path) -> None:
-    """Work out one night of a batch and keep it."""
+    """Score one night of a batch: `score_file` with a shared plotly.js.
+
+    Parameters
+    ----------
+    job : Job
+    settings : Settings
+    output : Path
+        Folder in which the night folder is made.
+    """
     score_file(job, settings, output, share=True)
 
 
@@ -150,6 +206,10 @@ def describe_request(job: Job, inputs: str, settings: Settings, versions: Mappin
     settings : Settings
     versions : mapping of str to str
         As `package_versions` gives them.
+
+    Returns
+    -------
+    str
 
     Raises
     ------

@@ -1,16 +1,19 @@
-"""A study from its declaration to its answer: planned, locked, compared; what the commands of these names do."""
+"""Plan, lock and compare a study: the work of the commands of these names."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import logging
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE, SCHEDULE_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from eegsleep.study.comparison.compare import Comparison
@@ -30,7 +33,7 @@ class PlannedStudy(NamedTuple):
     study : Study
         As declared.
     plan : Plan
-        The schedule and what it can show; `plan.sentences` says it in words.
+        The schedule, and the power of the design; `plan.sentences` describes both.
     schedule, key : Path or None
         The files written; None if none was.
     passphrase : str
@@ -48,7 +51,7 @@ class PlannedStudy(NamedTuple):
 
 
 class LockedStudy(NamedTuple):
-    """A lock, and what the checks before it found.
+    """A lock, and the result of the checks before it.
 
     Attributes
     ----------
@@ -60,6 +63,12 @@ class LockedStudy(NamedTuple):
 
     file: Path
     checks: pd.DataFrame
+
+    @property
+    def sentences(self) -> list[str]:
+        """One line for each check: code, status, name and what was found."""
+        rows = self.checks.itertuples(index=False)
+        return [f"{row.code:<3} {row.status:<4} {row.name}: {row.message}" for row in rows]
 
 
 class ComparedStudy(NamedTuple):
@@ -84,6 +93,27 @@ class ComparedStudy(NamedTuple):
     report: Path
     timeline: tuple[Step, ...]
 
+    @property
+    def sentences(self) -> list[str]:
+        """The result in lines: changes since the lock, primary endpoints, families."""
+        markers, families = self.comparison.markers, self.comparison.families
+        lines = [f"Post hoc: {change.what} was {change.was}, is now {change.now}." for change in self.changes]
+        lines += [step.sentence for step in self.timeline if step.grade == "serious"]
+        endpoints = markers[["marker", "stage", "channel"]].agg("|".join, axis=1)
+        primary = markers[endpoints.isin(self.study.primary)]
+        lines += [f"Primary endpoint: {_describe_difference(row)}" for row in primary.to_dict("records")]
+        return lines + [f"{row.family}  {row.verdict:<12} {row.sentence}" for row in families.itertuples(index=False)]
+
+
+def _describe_difference(row: Mapping[str, Any]) -> str:
+    """Return the result of one endpoint, with its numbers where there are any."""
+    if not math.isfinite(row["difference"]):
+        return row["sentence"]
+    found = f"{row['sentence']} Difference {row['difference']:+.3g} {row['unit']}".rstrip()
+    if math.isfinite(row["low"]):
+        found += f", 95 % interval {row['low']:.3g} to {row['high']:.3g}"
+    return found + (f", adjusted p {row['p_adjusted']:.2g}." if math.isfinite(row["p_adjusted"]) else ".")
+
 
 def plan_study(
     file: str | Path,
@@ -96,14 +126,14 @@ def plan_study(
     replace: bool = False,
     anyway: bool = False,
 ) -> PlannedStudy:
-    """Draw the schedule of a study, seal its key, register its protocol, and work out what the design can show.
+    """Draw the schedule of a study, seal its key, register its protocol, and compute the power of the design.
 
     Parameters
     ----------
     file : path
         study.toml.
     nights : path, optional
-        A folder of nights scored earlier, whose spread the power is worked out from; by default the catalogue's.
+        A folder of nights scored earlier, from whose spread the power is computed; by default from the catalogue's.
     key : path, optional
         Where the sealed key is written; by default beside the folder of the study.
     active : str, optional

@@ -9,7 +9,7 @@ from eegsleep.agreement.pairs import collect_pairs, find_unpaired
 from eegsleep.errors import TableError
 from eegsleep.hypnograms.table import make_stages
 from eegsleep.provenance import encode_json
-from eegsleep.report.agreement_page import render_agreement, tell_left_out
+from eegsleep.report.agreement_page import describe_left_out, render_agreement
 from eegsleep.tables import HYPNOGRAM, JOBS, encode_table
 
 STAGES = encode_table(make_stages(np.array(["W", "N1", "N2", "N3", "R"] * 8), None, np.ones(40, bool)), HYPNOGRAM)
@@ -64,19 +64,19 @@ def test_nights_that_are_not_among_the_numbers_are_counted_and_named(tmp_path):
     (tmp_path / "pictures").mkdir()
     _write_jobs(tmp_path, n1="S1", lost="S1")
     left_out = find_unpaired(tmp_path)
-    assert left_out == {"lost": "it was not made: the file is cut off.", "plain": "no expert's stages came with it"}
+    assert left_out == {"lost": "it could not be scored: the file is cut off.", "plain": "it has no expert's stages"}
     assert [night for night, *_ in collect_pairs(tmp_path)] == ["n1"]
     page = render_agreement(measure_agreement(collect_pairs(tmp_path)), left_out=left_out).decode()
-    for sentence in tell_left_out(left_out):
+    for sentence in describe_left_out(left_out):
         assert sentence.replace("'", "&#39;") in page
-    assert tell_left_out(left_out) == [
-        "1 night not among these numbers (it was not made: the file is cut off): lost.",
-        "1 night not among these numbers (no expert's stages came with it): plain.",
+    assert describe_left_out(left_out) == [
+        "1 night not among these numbers (it could not be scored: the file is cut off): lost.",
+        "1 night not among these numbers (it has no expert's stages): plain.",
     ]
 
 
 def test_many_nights_of_one_reason_are_one_sentence():
-    said = tell_left_out({f"n{number}": "no stages" for number in range(30)})
+    said = describe_left_out({f"n{number}": "no stages" for number in range(30)})
     assert len(said) == 1
     assert said[0].startswith("30 nights not among these numbers (no stages): n0, ")
     assert said[0].endswith(" and 20 more.")

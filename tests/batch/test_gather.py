@@ -142,7 +142,9 @@ def test_what_is_no_night_folder_is_passed_over(nights_folder):
 
 
 def test_a_folder_without_a_night_gives_a_table_without_a_row(tmp_path):
-    page = write_summary(tmp_path, _jobs({"night": "x", "status": "failed", "reason": "x.edf is cut off."}))
+    jobs = _jobs({"night": "x", "status": "failed", "reason": "x.edf is cut off."})
+    (tmp_path / "jobs.csv").write_bytes(encode_table(jobs, JOBS))
+    page = write_summary(tmp_path)
     assert gather_nights(tmp_path).empty
     assert (tmp_path / "nights.csv").read_text(encoding="utf-8").count("\n") == 1
     assert "x.edf is cut off." in page.read_text(encoding="utf-8")
@@ -182,7 +184,8 @@ def test_whose_a_night_is_comes_from_the_jobs_and_else_from_the_night(nights_fol
 
 def test_a_night_that_failed_is_on_the_page_and_not_in_the_table(nights_folder):
     jobs = _jobs({"night": "a"}, {"night": "z", "status": "failed", "error": "RecordingError", "reason": "cut off"})
-    page = write_summary(nights_folder, jobs).read_text(encoding="utf-8")
+    (nights_folder / "jobs.csv").write_bytes(encode_table(jobs, JOBS))
+    page = write_summary(nights_folder).read_text(encoding="utf-8")
     assert "1 of 3 nights could not be made or read: z." in page
     assert "cut off" in page
     assert set(pd.read_csv(nights_folder / "nights.csv")["night"]) == {"a", "b"}

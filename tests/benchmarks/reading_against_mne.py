@@ -14,7 +14,7 @@ import numpy as np
 
 OURS = """
 import eegsleep as es, mne, numpy
-import eegsleep.recording.doubts
+import eegsleep.recording.plausibility
 def read(path):
     return es.read_recording(path, eeg=LABELS).raw
 """

@@ -35,7 +35,7 @@ from eegsleep.events.calibrate import calibrate
 from eegsleep.events.gain_reference import gain_reference_uv
 from eegsleep.events.spindle_candidates import find_spindle_candidates
 from eegsleep.events.spindles import SpindleSettings, select_spindles
-from eegsleep.signals.epochs import sample_stages
+from eegsleep.events.yasa_detectors import yasa_stages
 
 YASA = {
     "YASA": {},
@@ -49,7 +49,7 @@ def detect(method, night, candidates=None, calibration=None):
     recording, stages, _ = night
     if method in YASA:
         signals = recording.microvolts
-        integers = sample_stages(stages, np.ones(len(stages), dtype=bool), signals.shape[1])
+        integers = yasa_stages(stages, np.ones(len(stages), dtype=bool), signals.shape[1])
         found = yasa.spindles_detect(
             signals, RATE_HZ, recording.channels, hypno=integers, include=(2, 3), verbose="CRITICAL", **YASA[method]
         )

@@ -49,11 +49,11 @@ def run(*arguments, **options):
         ((".",), "there is no recording"),
     ],
 )
-def test_wrong_usage_is_one_sentence_and_exit_2(arguments, words, tmp_path):
-    done = run(*arguments, cwd=tmp_path, capture_output=True)
+def test_wrong_usage_is_one_sentence_and_exit_2(arguments, words, tmp_path, run_here):
+    done = run_here("batch", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert words in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert done.stderr.count("\n") == 1, done.stderr
     assert not list(tmp_path.iterdir()), "nothing was written"
 
 
@@ -136,7 +136,7 @@ def test_an_interrupt_ends_the_workers_too_and_leaves_nothing_half_written(numbe
     said = running.communicate(timeout=60)[1]  # comes back when no process is left that could say something
     assert running.returncode == 130
     assert said.splitlines()[1:] == [
-        "eegsleep: interrupted; what is finished is kept, and the same command goes on from there."
+        "eegsleep: interrupted; what is finished is kept, and the same command continues from there."
     ], "after the line of progress, one sentence"
     assert not list(tmp_path.rglob(".*.partial")) + list(tmp_path.rglob("*.tmp"))
     assert all((night / "provenance.json").is_file() for night in tmp_path.glob("n*")), "whole, or not there"

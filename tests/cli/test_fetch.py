@@ -4,27 +4,15 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 
 import pytest
 
 from eegsleep.cli.fetch import fetch
 from eegsleep.cli.main import main
-from eegsleep.datasets import transfer
 
 
-def run(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "eegsleep", "fetch", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        check=False,
-    )
-
-
-def test_fetch_says_what_came_and_where_it_went(server, tmp_path):
-    done = run("ucddb", "--mirror", server.url, cwd=tmp_path)
+def test_fetch_says_what_came_and_where_it_went(server, tmp_path, run_here):
+    done = run_here("fetch", "ucddb", "--mirror", server.url, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "2 files fetched (0.4 MB), 0 there already" in done.stdout
     assert "This is 1 of 25 records" in done.stdout
@@ -33,19 +21,21 @@ def test_fetch_says_what_came_and_where_it_went(server, tmp_path):
     assert done.stderr == ""
 
 
-def test_some_missing_is_exit_1_and_says_which_and_why(server, tmp_path):
+def test_some_missing_is_exit_1_and_says_which_and_why(server, tmp_path, run_here):
     server.wrong_bodies["SN002.edf"] = 9
-    done = run("hmc", "--records", "SN001", "SN002", "--output", "x", "--base-url", server.url, cwd=tmp_path)
+    done = run_here(
+        "fetch", "hmc", "--records", "SN001", "SN002", "--output", "x", "--base-url", server.url, cwd=tmp_path
+    )
     assert done.returncode == 1
     assert "3 files fetched" in done.stdout
     assert "Missing: SN002.edf: SN002.edf did not arrive as it should be" in done.stdout
 
 
-def test_what_a_mirror_of_other_files_needs_is_said_before_and_after(server, tmp_path):
-    done = run("sleep-edf-st", "--mirror", server.url, cwd=tmp_path)
+def test_what_a_mirror_of_other_files_needs_is_said_before_and_after(server, tmp_path, run_here):
+    done = run_here("fetch", "sleep-edf-st", "--mirror", server.url, cwd=tmp_path)
     assert done.returncode == 2
-    assert "--checksums server takes its own word" in done.stderr
-    done = run("sleep-edf-st", "--mirror", server.url, "--checksums", "server", cwd=tmp_path)
+    assert "--checksums server checks them against its own list" in done.stderr
+    done = run_here("fetch", "sleep-edf-st", "--mirror", server.url, "--checksums", "server", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "not against the checksums in the package: these need not be the published recordings" in done.stdout
     assert "The server's list names only 2 of 44 records." in done.stdout
@@ -79,9 +69,8 @@ def test_ctrl_c_is_one_sentence_and_keeps_what_arrived(server, tmp_path):
         (["hmc", "--output", "taken"], "taken"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence_and_exit_2(arguments, words, tmp_path, monkeypatch, capsys):
+def test_what_cannot_be_done_is_one_sentence_and_exit_2(arguments, words, tmp_path, monkeypatch, capsys, quick):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(transfer, "Patience", partial(transfer.Patience, pause_s=0.01))
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(SystemExit, match="2"):
         main(["fetch", *arguments])

@@ -251,7 +251,7 @@ def test_a_night_that_the_schedule_does_not_name_is_refused_as_that(planned, cap
     nights.write_text(nights.read_text().replace("S01-005,", "S01-05,", 1))
     code, _, aside = run(capsys, "lock", study)
     assert code == 2
-    assert "row 6, column night: schedule.csv has no such night; found S01-05" in aside
+    assert "row 6, column night: schedule.csv has no such night. Found: S01-05" in aside
 
 
 def test_a_score_without_a_recording_is_told_and_does_not_enter(planned, capsys):
@@ -268,8 +268,8 @@ def test_a_score_without_a_recording_is_told_and_does_not_enter(planned, capsys)
 @pytest.mark.parametrize(
     ("endpoint", "said"),
     [
-        ("fast_spindle_density_per_min|NREM|C9", "allowed: fast_spindle_density_per_min|NREM|C3"),
-        ("day_pvt||", "has no column in nights.csv; allowed: day_kss"),
+        ("fast_spindle_density_per_min|NREM|C9", "Allowed: fast_spindle_density_per_min|NREM|C3"),
+        ("day_pvt||", "has no column in nights.csv. Allowed: day_kss"),
     ],
 )
 def test_an_endpoint_that_no_night_has_is_refused_while_it_can_be_put_right(planned, capsys, endpoint, said):

@@ -3,11 +3,21 @@
 import pytest
 from datasets.miniature_physionet import MiniaturePhysioNet, make_mirror
 
+from eegsleep.datasets import transfer
+
 
 @pytest.fixture(scope="session")
-def mirror(tmp_path_factory):
+def mirror(make_once):
     """Return the folder of a mirror that no test may change."""
-    return make_mirror(tmp_path_factory.mktemp("mirror"))
+    return make_once("mirror", make_mirror)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Ask a failing server again after hundredths of a second, and not often."""
+    monkeypatch.setattr(transfer, "PAUSE_S", 0.01)
+    monkeypatch.setattr(transfer, "LONGEST_PAUSE_S", 0.05)
+    monkeypatch.setattr(transfer, "TRIES", 3)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from eegsleep.batch.sources import find_jobs
 from eegsleep.cli.fetch import fetch
 from eegsleep.datasets.pairs import find_expert
 from eegsleep.datasets.physionet import FETCHERS, list_nights
-from eegsleep.datasets.transfer import Patience
 from eegsleep.hypnograms.read import read_hypnogram
 from eegsleep.hypnograms.scoring import align_scoring
 from eegsleep.recording.read import read_recording
@@ -24,7 +23,7 @@ def fetched(server, mirror, tmp_path):
         registry = registry_of(mirror, name) if name.startswith("sleep-edf") else None
         options = {} if registry is None else {"registry": registry}
         folder = tmp_path / name
-        report = FETCHERS[name](records, folder, base_url=server.url, patience=Patience(pause_s=0.01), **options)
+        report = FETCHERS[name](records, folder, base_url=server.url, **options)
         assert not report.failed
         return list_nights(name, folder, registry=registry)
 

@@ -98,15 +98,15 @@ def test_the_groups_of_cap_are_counted_as_the_set_counts_them():
     ],
 )
 def test_records_are_meant_by_name_subject_or_pattern(dataset, asked, expected):
-    assert {file.record for file in select_records(read_registry(dataset), asked)} == expected
+    assert {file.record for file in select_records(read_registry(dataset), asked, dataset)} == expected
 
 
 def test_all_means_all_and_a_slip_is_told_with_what_is_near():
     files = read_registry("cap")
-    assert select_records(files, ["all"]) == files
-    with pytest.raises(SettingsError, match=r"cap has no record 'n17'; allowed: .*n1.*or all; see the records"):
+    assert select_records(files, ["all"], "cap") == files
+    with pytest.raises(SettingsError, match=r"cap has no record 'n17'\. Allowed: .*n1.*or all\. See the records"):
         select_records(files, ["n17"], "cap")
-    with pytest.raises(SettingsError, match="no data set 'sleep-edf'; allowed: sleep-edf-sc"):
+    with pytest.raises(SettingsError, match=r"no data set 'sleep-edf'\. Allowed: sleep-edf-sc"):
         find_dataset("sleep-edf")
 
 

@@ -17,7 +17,6 @@ from datasets.miniature_physionet import CINC_STAGES, SLPDB_STAGES, spread
 from eegsleep import read_recording
 from eegsleep.batch.dataset_study import write_dataset_study
 from eegsleep.cli.night import agree
-from eegsleep.cli.study import describe_comparison
 from eegsleep.config import Settings
 from eegsleep.datasets.physionet import list_nights
 from eegsleep.datasets.registry import read_registry
@@ -145,7 +144,7 @@ def test_a_stated_coin_for_each_sleeper_gives_a_finding_that_says_what_it_rests_
     text = text.replace('mechanism = "observational"\n', "").replace('# mechanism = "cr', 'mechanism = "cr')
     study.write_text(text.replace("# balanced = false", "balanced = false"))
     lock_study(study, nights=nights)
-    said = describe_comparison(compare_study(study, nights=nights))
+    said = compare_study(study, nights=nights).sentences
     assert any(line.startswith("Primary endpoint: Spindle frequency") for line in said)
     found = read_table(study.parent / "comparison.csv", COMPARISON).set_index(["marker", "stage", "channel"])
     slower = found.loc["spindle_frequency_hz", "NREM", "EEG Fpz-Cz"]

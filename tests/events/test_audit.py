@@ -56,6 +56,26 @@ def test_size_and_frequency_of_large_events_are_told_right(sample_audit):
     assert large["frequency_bias_hz"].abs().max() < 0.5
 
 
+def test_a_planted_slow_oscillation_is_awaited_at_its_trough(sample_recording, sample_night):
+    """The trough lies a quarter period, 0.29 s, before the middle of what was planted."""
+    from eegsleep.tables import SPINDLES, empty_table
+
+    near = audit_events(
+        sample_recording,
+        sample_night.stages,
+        sample_night.quality,
+        sample_night.spindles,
+        sample_night.slow_oscillations,
+        (
+            lambda _: empty_table(SPINDLES),
+            lambda r: detect_slow_oscillations(r, sample_night.stages, sample_night.quality),
+        ),
+        AuditSettings(tolerance_s=0.12),
+    )
+    assert share(near, "slow_oscillation", 200) > 0.9
+    assert share(near, "spindle", 40) == 0
+
+
 def test_chance_is_small_beside_recall(sample_audit):
     """Where nothing is planted a random moment seldom counts as found."""
     assert sample_audit["chance_percent"].max() < 20

@@ -10,14 +10,14 @@ from eegsleep.events.coupling import (
     CouplingSettings,
     _chance_of_coupling,
     couple_events,
+    measure_coupling,
     modulation_index,
-    slow_phase,
     summarize_coupling,
 )
 from eegsleep.events.slow_oscillations import detect_slow_oscillations
 from eegsleep.recording.recording import Recording
 from eegsleep.simulation.night import SimulationSettings, simulate_night
-from eegsleep.tables import COUPLING_SUMMARY, SLOW_OSCILLATIONS, SPINDLES, check_table, empty_table
+from eegsleep.tables import COUPLING, COUPLING_SUMMARY, SLOW_OSCILLATIONS, SPINDLES, check_table, empty_table
 
 
 def make(peaks_s):
@@ -29,7 +29,7 @@ def make(peaks_s):
     spindles = pd.DataFrame(dict.fromkeys(SPINDLES.column_names, 0), index=range(len(peaks_s)))
     spindles = spindles.assign(channel="C4", stage="N2", spindle_class="fast", peak_s=peaks_s)
     waves = pd.DataFrame(dict.fromkeys(SLOW_OSCILLATIONS.column_names, 0), index=range(1))
-    waves = waves.assign(channel="C4", stage="N2", neg_peak_s=100.625, found_absolute=True)
+    waves = waves.assign(channel="C4", stage="N2", kind="slow_oscillation", neg_peak_s=100.625, found_absolute=True)
     recording = Recording(id="made", raw=raw, roles={"C4": "eeg"})
     return recording, check_table(spindles, SPINDLES), check_table(waves, SLOW_OSCILLATIONS)
 
@@ -64,13 +64,6 @@ def test_only_waves_of_the_view_that_is_asked_for_count():
     waves = waves.assign(found_absolute=False, found_relative=True)
     assert not couple_events(recording, spindles, waves)["coupled"].any()
     assert couple_events(recording, spindles, waves, CouplingSettings(relative_waves=True))["coupled"].all()
-
-
-def test_slow_phase_is_zero_at_the_positive_peak():
-    times = np.arange(30_000) / 100
-    phase = slow_phase(np.cos(2 * np.pi * 0.8 * times), (0.3, 1.5))
-    assert phase[[12_500, 15_000]] == pytest.approx(0, abs=0.02)
-    assert np.abs(phase[12_562]) == pytest.approx(np.pi, abs=0.05)
 
 
 def test_chance_is_the_share_of_the_run_that_the_windows_cover():
@@ -112,6 +105,50 @@ def test_modulation_index_of_few_events_is_not_biased():
     shape = (10, 60)
     indices = [modulation_index(rng.uniform(-np.pi, np.pi, shape), rng.rayleigh(1, shape)) for _ in range(60)]
     assert np.mean(indices) == pytest.approx(0, abs=0.0004)
+
+
+def coupled_at(phases_rad, peaks_s=None):
+    """Return table `COUPLING` of spindles in N2 with these phases; those without a phase are not coupled."""
+    peaks_s = 5.0 + np.arange(len(phases_rad)) if peaks_s is None else peaks_s
+    known = {"phase_rad": phases_rad, "coupled": np.isfinite(phases_rad), "spindle_peak_s": peaks_s}
+    blank = dict.fromkeys(COUPLING.column_names, 0) | {"channel": "C4", "stage": "N2", "spindle_class": "fast"}
+    return check_table(pd.DataFrame({**blank, **known}), COUPLING)
+
+
+def test_strength_is_without_bias_and_may_be_negative():
+    """Two phases of 0 and two of π/2 have R² = 1/2, so that (4/2 − 1) / 3 = 1/3 is left of it."""
+    found = measure_coupling(coupled_at([0, 0, np.pi / 2, np.pi / 2, np.nan]))
+    assert found == pytest.approx((5, 4, 80.0, np.pi / 4, 1 / 3))
+    assert measure_coupling(coupled_at([0, np.pi])).strength == pytest.approx(-1)
+    assert measure_coupling(coupled_at([1.0, 1.0, 1.0])).strength == pytest.approx(1)
+
+
+def test_strength_of_random_phases_is_zero_on_average():
+    """The resultant length itself would be 0.28 with 10 spindles."""
+    rng = np.random.default_rng(3)
+    strengths = [measure_coupling(coupled_at(rng.uniform(-np.pi, np.pi, 10))).strength for _ in range(400)]
+    assert np.mean(strengths) == pytest.approx(0, abs=0.015)
+
+
+def test_what_is_not_there_is_missing():
+    assert np.isnan(measure_coupling(coupled_at([np.nan, np.nan]))[3:]).all()
+    assert np.isnan(measure_coupling(coupled_at([0.0])).strength)
+    assert np.isnan(measure_coupling(coupled_at([])).percent)
+
+
+def test_the_summary_counts_usable_peaks_with_the_same_strength():
+    """Of six spindles the last peaks in an unusable epoch; the others are those of the test above."""
+    recording, _, waves = make([100.7])
+    stages = pd.DataFrame({"epoch": range(20), "stage": ["N2"] * 20})
+    quality = pd.DataFrame({"epoch": range(20), "channel": "C4", "usable": [True] * 3 + [False] + [True] * 16})
+    phases = [0, 0, np.pi / 2, np.pi / 2, np.nan, 0.0]
+    coupling = coupled_at(phases, peaks_s=[10.0, 20.0, 30.0, 40.0, 50.0, 91.0])
+    summary = summarize_coupling(recording, coupling, waves, stages, quality).set_index(["stage", "spindle_class"])
+    row = summary.loc[("N2", "all")]
+    assert row[["n", "n_coupled", "percent"]].tolist() == [5, 4, 80.0]
+    assert row["phase_rad"] == pytest.approx(np.pi / 4)
+    assert row["strength"] == pytest.approx(1 / 3)
+    assert row["excess_percent"] == pytest.approx(80 - row["expected_percent"])
 
 
 def couple_planted(coupling_strength):

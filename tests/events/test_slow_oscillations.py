@@ -84,7 +84,7 @@ def test_too_little_n2_leaves_no_relative_view():
     assert not waves["found_relative"].any()
 
 
-@pytest.mark.parametrize("method", ["own", "yasa"])
+@pytest.mark.parametrize("method", ["eegsleep", "yasa"])
 @pytest.mark.parametrize(
     ("signal", "names", "bad"),
     [

@@ -168,7 +168,7 @@ def test_a_calibrated_threshold_is_frozen_over_nights(candidates):
 def test_calibration_survives_json(candidates):
     calibration = calibrate([candidates])
     assert Calibration.from_dict(json.loads(json.dumps(calibration.as_dict()))) == calibration
-    with pytest.raises(es.EegSleepError, match="not ours"):
+    with pytest.raises(es.EegSleepError, match="unknown entries"):
         Calibration.from_dict({"sigma": 1})
 
 

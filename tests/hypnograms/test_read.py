@@ -89,7 +89,7 @@ def test_sleep_edf_night_by_hand(real_data):
     )
     assert stages["stage"].value_counts().to_dict() == {"W": 1997, "N2": 250, "N3": 220, "R": 125, "N1": 58}
     assert stages.loc[stages["stage"] != "W", "onset_s"].iloc[0] == 30630
-    assert notes == ("115 min of the hypnogram lie after the recording and were cut",)
+    assert notes == ("115 min of the hypnogram are after the recording and were cut",)
 
 
 def test_first_minutes_of_a_night_take_their_part_of_its_scoring(real_data):
@@ -116,7 +116,7 @@ def test_segment_is_scored_off_our_grid(real_data):
     """Its epochs start 10.01 s after the first sample: N2 from 100.01 s on fills most of the epoch from 90 s on."""
     stages, notes = read_aligned(real_data / "segment" / "segment_stages.csv", 167)
     assert list(stages["stage"][:5]) == ["R", "W", "N1", "N2", "N2"]
-    assert any("10.01 s after ours" in note for note in notes)
+    assert any("10.01 s after those of the recording" in note for note in notes)
 
 
 # ---- words and integers --------------------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ def test_repeated_rows_are_epochs_and_a_hole_stays_unscored(save):
     changes = save("onset_s,stage\n0,W\n90,N1\n300,N2\n330,R\n1200,W\n")
     stages, notes = read_aligned(changes, 41)
     assert Counter(stages["stage"]) == {"W": 4, "N1": 7, "N2": 1, "R": 29}
-    assert any("last stage ends" in note for note in notes)
+    assert any("end of its last stage" in note for note in notes)
 
 
 def test_a_night_passes_midnight(save):
@@ -450,6 +450,26 @@ def test_remarks_beside_marked_stages_are_no_stages(save):
         read_hypnogram(save(edf([*rows, (90, 30, b"Sleep stage 7")])))
 
 
+@pytest.mark.parametrize("label", [b"EDF annotations", b"edf annotations", b"EDF ANNOTATIONS\0"])
+def test_the_label_of_the_annotations_is_read_in_any_letter_case(save, label):
+    """`inspect` reads such a recording with its annotations; as a hypnogram it was refused."""
+    content = edf([(0, 30, b"Sleep stage W"), (30, 30, b"Sleep stage N2")]).replace(b"EDF Annotations", label[:15], 1)
+    assert read_hypnogram(save(content)).stages == ("W", "N2")
+
+
+def test_annotations_that_are_lost_are_told(save):
+    """A list without a time holds no stage; a file that ends early holds fewer than it counts."""
+    broken = edf([(0, 30, b"Sleep stage W\x14\0thirty\x14Sleep stage N1"), (30, 30, b"Sleep stage N2")])
+    scoring = read_hypnogram(save(broken))
+    assert scoring.stages == ("W", "N2")
+    assert any("1 annotations are malformed" in note for note in scoring.notes)
+    whole = edf([(0, 30, b"Sleep stage W"), (30, 30, b"Sleep stage N2")], record_s=b"60")
+    counted = whole[:236] + b"2".ljust(8) + whole[244:]
+    assert any("cut off" in note for note in read_hypnogram(save(counted)).notes)
+    with pytest.raises(TableError, match="no whole record"):
+        read_hypnogram(save(whole[:-20]))
+
+
 def test_stages_without_duration_last_until_the_next(save):
     rows = [(0, None, b"Sleep stage W"), (90, None, b"Sleep stage N2"), (150, None, b"Sleep stage R")]
     assert epochs(read_hypnogram(save(edf(rows))), None, 6) == "W W W N2 N2 R"
@@ -555,18 +575,18 @@ REFUSED = {
     "entities": (BOMB.encode(), "entities"),
     "entities in UTF-16": (BOMB.encode("utf-16"), "entities"),
     "XML cut short": (b"<CMPStudyConfig><SleepStages>", "parsed"),
-    "other XML": (b"<html></html>", "no hypnogram we know"),
+    "other XML": (b"<html></html>", "no known hypnogram"),
     "no epoch length": (PROFUSION.replace("30", "").format("<SleepStage>0</SleepStage>").encode(), "length"),
     "JSON cut short": (b'{"values": [', "parsed"),
     "deep JSON": (b'{"a":' + b"[" * 100_000, "parsed"),
-    "other JSON": (b'{"a": 1}', "no hypnogram we know"),
+    "other JSON": (b'{"a": 1}', "no known hypnogram"),
     "JSON of numbers": (json.dumps({"values": [0, 1], "freq": "30s", "start": None}).encode(), "no stage names"),
     "picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)), "neither text nor EDF"),
     "prose": (b"Dear all,\nthe night went well.\n", "stages|words"),
     "no stage column": (b"onset,duration\n0,30\n", "no names|holds stages|words"),
     "header alone": (b"onset,duration,stage\n", "rows|stages|words"),
     "times in the past": (b"onset,stage\n-1e9,W\n", "one recording"),
-    "no number": (b"onset,duration,stage\n0,thirty,W\n", "no number"),
+    "no number": (b"onset,duration,stage\n0,thirty,W\n", "not a number"),
     "impossible time": (b"time,stage\n25:00:00,W\n25:00:30,W\n", "no time of day"),
     "impossible date": (b"time,stage\n31/31/2016 22:00:00,W\n", "impossible"),
     "dates of two nights": (b"time,stage\n2016-01-01 22:00:00,W\n2016-01-09 22:00:00,W\n", "72 h"),
@@ -579,10 +599,11 @@ REFUSED = {
         + b"1".ljust(4)
         + b"EEG".ljust(16)
         + b" " * 200
-        + b"9".ljust(40),
+        + b"9".ljust(40)
+        + bytes(18),
         "no annotations",
     ),
-    "EDF of spaces": (b"0".ljust(600), "header of the EDF"),
+    "EDF of spaces": (b"0".ljust(600), "number of signals is not a whole number"),
     "spindles alone": (edf([(0, 1, b"Spindle C4-M1")]), "no sleep stage"),
 }
 

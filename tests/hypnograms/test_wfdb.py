@@ -70,7 +70,7 @@ def test_stages_of_the_challenge_hold_until_they_change(tmp_path):
     found = stages(path, 16)
     assert found == ["UNS", "W", "W", "N1", *["N2"] * 6, "N3", "N3", "UNS", "R", "UNS", "UNS"]
     notes = read_hypnogram(path).notes
-    assert any("where its last stage ends" in note for note in notes)
+    assert any("end of its last stage" in note for note in notes)
     assert any("2 events that are no stages" in note for note in notes)
 
 
@@ -88,7 +88,7 @@ def test_the_rate_of_the_file_itself_wins_and_a_note_at_the_first_sample_is_kept
 def test_without_a_rate_the_error_says_what_is_missing(tmp_path):
     path = write(tmp_path, [(0, "W"), (30, "2")])
     (tmp_path / "rec.hea").unlink()
-    with pytest.raises(TableError, match=r"put rec.hea beside it"):
+    with pytest.raises(TableError, match=r"Put rec.hea beside it"):
         read_hypnogram(path)
 
 

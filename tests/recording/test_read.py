@@ -141,11 +141,17 @@ def test_folder_of_nights_is_refused(tmp_path):
 
 
 def test_other_formats_go_through_mne_with_a_note(sample_recording, tmp_path):
-    path = tmp_path / "night_raw.fif"
-    sample_recording.raw.copy().crop(0, 60).save(path, verbose="ERROR")
-    recording = es.read_recording(path)
-    assert recording.derivations == ["C4-M1", "F3-M2"]
-    assert any("taken on its word" in note for note in recording.notes)
+    from scipy.io import savemat
+
+    labels = ["C4-M1", "F3-M2"]
+    numbers = 1e6 * sample_recording.raw.get_data(picks=labels, tmax=60)
+    fields = {"nbchan": 2, "pnts": numbers.shape[1], "trials": 1, "srate": sample_recording.raw.info["sfreq"]}
+    fields |= {"xmin": 0.0, "xmax": 60.0, "event": [], "data": numbers}
+    fields["chanlocs"] = np.array([(label,) for label in labels], dtype=[("labels", object)])
+    savemat(tmp_path / "night.set", {"EEG": fields})
+    recording = es.read_recording(tmp_path / "night.set")
+    assert recording.derivations == labels
+    assert any("were not checked" in note for note in recording.notes)
 
 
 def test_clock_of_twelve_hours_is_reported_and_can_be_set_right(tmp_path):
@@ -239,9 +245,9 @@ def test_real_file_reads_as_mne_reads_it(file, real_data):
 
 
 def test_railed_bench_recording_is_no_eeg(real_data):
-    """An OpenBCI on the bench: inputs at the rail and a hundred millivolts of noise are said to be no EEG."""
+    """An OpenBCI on the bench: inputs at the end of the range and 100 mV of noise are reported as no EEG."""
     recording = es.read_recording(real_data / "openbci" / "openbci-gui.txt", eeg=["EXG Channel 0", "EXG Channel 6"])
-    assert any("EXG Channel 0" in note and "no EEG does" in note for note in recording.notes)
-    assert any("EXG Channel 6" in note and "end of the range" in note for note in recording.notes)
+    assert any("EXG Channel 0" in note and "no EEG has" in note for note in recording.notes)
+    assert any("EXG Channel 6" in note and "end of its range" in note for note in recording.notes)
     with pytest.raises(es.RecordingError, match="too short"):
         es.analyze_night(recording)

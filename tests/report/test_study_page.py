@@ -273,7 +273,7 @@ def test_a_reason_that_most_markers_share_is_said_once(one):
     assert "holds for that sleeper" in words
 
 
-def test_doubts_that_stand_out_are_marked(one):
+def test_explanations_that_stand_out_are_marked(one):
     study, comparison = one
     rows = [
         ("trend", FAST, "NREM", "C3", 1.0, "/min", -0.2, True, "It drifted by -1."),
@@ -282,9 +282,9 @@ def test_doubts_that_stand_out_are_marked(one):
     ]
     nuisance = check_table(pd.DataFrame(rows, columns=NUISANCE.column_names), NUISANCE)
     words = _words(render_study(study, _with(comparison, nuisance=nuisance)))
-    assert "1 of the rows should make you stop" in words
+    assert "1 row needs your attention" in words
     assert "It drifted by −1." in words
-    assert "Suspects of other markers with a verdict (1)" in words
+    assert "Other explanations for further markers with a verdict (1)" in words
     assert "Nobody asked." not in words
     assert "Too few values to look for anything" in _words(
         render_study(study, _with(comparison, nuisance=empty_table(NUISANCE)))

@@ -12,7 +12,7 @@ from eegsleep.hypnograms.table import make_stages
 from eegsleep.quality import measure_quality
 from eegsleep.recording.recording import Recording
 from eegsleep.spectrum import SpectrumSettings, measure_spectrum
-from eegsleep.spectrum.aperiodic import fit_aperiodic, part_spectrum
+from eegsleep.spectrum.aperiodic import fit_aperiodic, resample_spectra
 from eegsleep.spectrum.eye_movements import count_eye_movements, find_eye_movements
 
 
@@ -133,7 +133,7 @@ def compare_with_yasa(recording, stages, usable, label):
     pairs = []
     for stage in ("N2", "N3"):
         chosen = epochs[usable & (stages["stage"] == stage).to_numpy()][:120]
-        fit = fit_aperiodic(part_spectrum(chosen, band, window_s, factors), band, np.ones(len(chosen), dtype=bool))
+        fit = fit_aperiodic(resample_spectra(chosen, band, window_s, factors), band, np.ones(len(chosen), dtype=bool))
         *_, theirs = yasa.irasa(chosen.ravel(), sf=100, band=band, hset=factors, win_sec=window_s, verbose="CRITICAL")
         pairs.append((fit.exponent, -float(theirs["Slope"].iloc[0])))
         assert fit.offset == pytest.approx(float(theirs["Intercept"].iloc[0]) / np.log(10), abs=0.03)

@@ -61,7 +61,7 @@ def test_what_counts_up_to_lights_on_is_missing_and_what_counts_from_lights_off_
     unknown = ["tib_min", "waso_min", "sleep_efficiency_percent"]
     assert values.loc[unknown, "value"].isna().all()
     assert (values.loc[unknown, "reason"] == "lights on is not known").all()
-    assert any("Nobody says when the lights went on" in warning for warning in night.warnings)
+    assert any("Lights on is not known" in warning for warning in night.warnings)
     assert any("30 min after the longest sleep" in method for method in night.methods)
 
 

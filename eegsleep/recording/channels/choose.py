@@ -1,4 +1,4 @@
-"""Labels to roles: which channels are EEG derivations, EOG and EMG, by device, by label or by the user's word."""
+"""Which channels are used as EEG, EOG and EMG: those the user names, else by the device, else by their labels."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.channels.labels import _ABOUT, _TWIN, _bare, _electrode, _fold, guess_role, rank_derivations
+from eegsleep.recording.channels.labels import (
+    ABOUT,
+    NUMBERED,
+    bare_label,
+    first_electrode,
+    fold_label,
+    guess_role,
+    rank_derivations,
+)
 from eegsleep.recording.faults import Fault
-from eegsleep.recording.units import parse_unit
+from eegsleep.recording.units import parse_unit, volts_per_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,12 +25,12 @@ if TYPE_CHECKING:
     from eegsleep.recording.channels.presets import Device
     from eegsleep.recording.source import SourceChannel
 
-# YASA's features need a spectrum up to 30 Hz and more; it refuses 80 Hz and less.
+# YASA's features need the spectrum up to 30 Hz; YASA refuses rates of 80 Hz and less.
 MIN_RATE_HZ = 80.0
-# Without the user's word: more derivations cost time and add little to one night's report.
+# The number chosen by default: more derivations cost time and add little to the report of one night.
 MAX_DERIVATIONS = 2
 
-# Units of what is no voltage. Blank and odd units (`ADC`) may still be one: there the user is asked.
+# Units of quantities that are no voltage. A blank or unusual unit (`ADC`) may be one: there the user is asked.
 _NOT_A_VOLTAGE = re.compile(
     r"ohm|\u03a9|\u2126|%|°|/|bpm|deg|h2o|hg|hz|lux|^(?:g|lx|s|ms|h|k?pa|db|k|c|l|m|cm|mm)$", re.IGNORECASE
 )
@@ -33,12 +41,27 @@ _CENTRAL_TO_MASTOID = ("C4-M1", "C4-A1", "C3-M2", "C3-A2")
 
 @dataclass(frozen=True)
 class Derivation:
-    """One signal to be used: channel `plus` as recorded, or less channel `minus` if that is not empty."""
+    """One signal to be used: channel `plus` as recorded, or `plus` minus `minus` if `minus` is not empty."""
 
     label: str
     role: str
     plus: str
     minus: str = ""
+
+
+def names_of(derivations: Iterable[Derivation]) -> list[str]:
+    """Return the channels that derivations are made of, each once.
+
+    Parameters
+    ----------
+    derivations : iterable of Derivation
+
+    Returns
+    -------
+    list of str
+        Labels of channels of the file.
+    """
+    return list(dict.fromkeys(name for d in derivations for name in (d.plus, d.minus) if name))
 
 
 def choose_derivations(
@@ -49,7 +72,7 @@ def choose_derivations(
     eog: str | None = None,
     emg: str | None = None,
 ) -> tuple[Derivation, ...]:
-    """Choose what is staged: the user's word first, then the device's list, then the 10-20 rule.
+    """Choose the signals to be used: those the user names, else by the device's list, else by 10-20 labels.
 
     Parameters
     ----------
@@ -66,24 +89,28 @@ def choose_derivations(
     Returns
     -------
     tuple of Derivation
-        EEG in order of trust, then EOG, then EMG. The guesses are faster than `MIN_RATE_HZ`, and their
-        unit may be a voltage.
+        EEG in order of trust, then EOG, then EMG. Those chosen by default are faster than `MIN_RATE_HZ`, and their
+        unit is a voltage or not known.
 
     Raises
     ------
     RecordingError
-        If what was named is missing, ambiguous, too slow or cannot be subtracted, or no EEG is found.
+        If a named channel is missing, ambiguous, too slow or cannot be subtracted, or no EEG is found.
     """
-    asked = {"eeg": [eeg] if isinstance(eeg, str) else list(eeg or ()), "eog": [eog], "emg": [emg]}
+    asked: dict[str, list[str] | list[str | None]] = {
+        "eeg": [eeg] if isinstance(eeg, str) else list(eeg or ()),
+        "eog": [eog],
+        "emg": [emg],
+    }
     chosen = {role: [_take(name, role, channels) for name in names if name] for role, names in asked.items()}
-    _refuse_two_roles(chosen)
-    shared = _twins(channels)
+    _check_one_role(chosen)
+    shared = _numbered(channels)
     usable = [
         c
         for c in channels
         if c.rate_hz > MIN_RATE_HZ
         and not _NOT_A_VOLTAGE.search(c.unit.strip())
-        and not _ABOUT.search(c.label)
+        and not ABOUT.search(c.label)
         and c.label not in shared
     ]
     for role, count in (("eeg", MAX_DERIVATIONS), ("eog", 1), ("emg", 1)):
@@ -108,7 +135,7 @@ def _guess(
     used = {derivation.plus for derivation in taken} if role != "eeg" else set()
     chosen: dict[str, Derivation] = {}
     for derivation in _free(listed, labels, used) or _free(_by_rule(role, usable), labels, used):
-        chosen.setdefault(_electrode(derivation.label), derivation)
+        chosen.setdefault(first_electrode(derivation.label), derivation)
     return list(chosen.values())[:count]
 
 
@@ -117,7 +144,7 @@ def _free(candidates: Iterable[Derivation], labels: set[str], used: set[str]) ->
 
 
 def _by_rule(role: str, usable: Sequence[SourceChannel]) -> list[Derivation]:
-    """Return all channels of a role by label, and the central derivations that can be made, most trusted first."""
+    """Return all channels that have a role by their label, and the central derivations that can be made from two."""
     names = [channel.label for channel in usable if guess_role(channel.label) == role]
     if role == "eeg":
         names += _CENTRAL_TO_MASTOID
@@ -127,7 +154,7 @@ def _by_rule(role: str, usable: Sequence[SourceChannel]) -> list[Derivation]:
 
 
 def _take(name: str, role: str, channels: Sequence[SourceChannel]) -> Derivation:
-    """Return what the user named, or say why it cannot be used."""
+    """Return the derivation that the user named, or raise with the reason why it cannot be used."""
     derivation = _resolve(name, role, channels)
     if isinstance(derivation, Derivation):
         return derivation
@@ -154,7 +181,18 @@ def _resolve(name: str, role: str, channels: Sequence[SourceChannel]) -> Derivat
 def split_derivation(
     name: str, channels: Sequence[SourceChannel]
 ) -> tuple[str, list[SourceChannel], list[SourceChannel]] | None:
-    """Return a name as `PLUS-MINUS`, and the channels of that name on either side; None if one side has none."""
+    """Split the name of a derivation at the first `-` or `:` that has channels of the file on both sides.
+
+    Parameters
+    ----------
+    name : str
+    channels : sequence of SourceChannel
+
+    Returns
+    -------
+    tuple of label, plus, minus; or None
+        `PLUS-MINUS`, and the channels that each side may mean; None if no place has channels on both sides.
+    """
     for place in (i for i, character in enumerate(name) if character in "-:"):
         plus, minus = find_channels(name[:place], channels), find_channels(name[place + 1 :], channels)
         if plus and minus:
@@ -175,33 +213,102 @@ def _subtract(label: str, plus: Sequence[SourceChannel], minus: Sequence[SourceC
     return _too_slow(one) or Derivation(label, role, one.label, other.label)
 
 
-def tell_unsubtracted(channels: Sequence[SourceChannel], derivations: Iterable[Derivation]) -> Iterable[Fault]:
-    """Yield a fault for each central electrode that is staged alone though its mastoid is there.
+def find_unit_faults(channels: Sequence[SourceChannel], derivations: Iterable[Derivation]) -> list[Fault]:
+    """Return a fault for each channel of the derivations whose unit is not known.
 
-    Against the recorder's own reference its amplitude and stages are others than those of the derivation.
+    Parameters
+    ----------
+    channels : sequence of SourceChannel
+        All channels of the file.
+    derivations : iterable of Derivation
+
+    Returns
+    -------
+    list of Fault
+    """
+    by_label = {channel.label: channel for channel in channels}
+    found = (volts_per_unit(by_label[name]) for name in names_of(derivations))
+    return [fault for fault in found if isinstance(fault, Fault)]
+
+
+def find_choice_faults(channels: Sequence[SourceChannel], derivations: Sequence[Derivation]) -> list[Fault]:
+    """Return what the user should know of the channels that were chosen without them.
+
+    Parameters
+    ----------
+    channels : sequence of SourceChannel
+        All channels of the file.
+    derivations : sequence of Derivation
+        Those chosen of them.
+
+    Returns
+    -------
+    list of Fault
+        One for each central electrode that is used without its mastoid, then one for each channel that is named like
+        an EEG and was left out because its unit is no voltage.
+    """
+    used = names_of(derivations)
+    said = "it is called like an EEG, but its unit is no voltage; it is left out"
+    left_out = [
+        c
+        for c in channels
+        if c.label not in used
+        and c.rate_hz > MIN_RATE_HZ
+        and guess_role(c.label) == "eeg"
+        and isinstance(volts_per_unit(c), Fault)
+    ]
+    return [*_find_unsubtracted(channels, derivations)] + [
+        Fault(
+            "not-a-voltage",
+            "needs the user",
+            said,
+            "unit",
+            c.unit,
+            f'if it is one, name it with --eeg and --units "{c.label}=uV"',
+            c.label,
+        )
+        for c in left_out
+    ]
+
+
+def _find_unsubtracted(channels: Sequence[SourceChannel], derivations: Iterable[Derivation]) -> Iterable[Fault]:
+    """Yield a fault for each central electrode that is staged alone although its mastoid is in the file.
+
+    Against the recorder's own reference its amplitude and stages differ from those of the derivation.
     """
     for derivation in derivations:
         for name in _CENTRAL_TO_MASTOID if derivation.role == "eeg" and not derivation.minus else ():
-            parts = split_derivation(name, channels) if _bare(derivation.label) == _bare(name[:2]) else None
+            parts = split_derivation(name, channels) if bare_label(derivation.label) == bare_label(name[:2]) else None
             found = _subtract(*parts, "eeg") if parts else ""
             if isinstance(found, str) and found:
                 said = f"{name} could not be made: {found}; it is used against the recorder's own reference"
-                remedy = f'name what is to be used with --eeg, or the units for "{name}" with --units'
+                remedy = f'name the derivation with --eeg, or the units for "{name}" with --units'
                 yield Fault("not-subtracted", "needs the user", said, remedy=remedy, channel=derivation.plus)
 
 
 def find_channels(name: str, channels: Sequence[SourceChannel]) -> list[SourceChannel]:
-    """Return the channels of that name: exactly, else in another spelling, else those of one name in the file."""
-    for spell in (str.strip, _fold, _bare):
+    """Return the channels of a name: spelt exactly so, else spelt in another way, else all that share it.
+
+    Parameters
+    ----------
+    name : str
+    channels : sequence of SourceChannel
+
+    Returns
+    -------
+    list of SourceChannel
+        Empty if there is none.
+    """
+    for spell in (str.strip, fold_label, bare_label):
         if found := [channel for channel in channels if spell(channel.label) == spell(name)]:
             return found
-    return [c for c in channels if (twin := _TWIN.match(c.label)) and _fold(twin["name"]) == _fold(name)]
+    return [c for c in channels if (match := NUMBERED.match(c.label)) and fold_label(match["name"]) == fold_label(name)]
 
 
-def _twins(channels: Sequence[SourceChannel]) -> list[str]:
-    """Return the labels that carry a number because the file has several of that name."""
-    names = [twin["name"] for channel in channels if (twin := _TWIN.match(channel.label))]
-    return [c.label for c in channels if (twin := _TWIN.match(c.label)) and names.count(twin["name"]) > 1]
+def _numbered(channels: Sequence[SourceChannel]) -> list[str]:
+    """Return the labels that carry a number because several channels of the file have that name."""
+    names = [match["name"] for channel in channels if (match := NUMBERED.match(channel.label))]
+    return [c.label for c in channels if (match := NUMBERED.match(c.label)) and names.count(match["name"]) > 1]
 
 
 def _too_slow(channel: SourceChannel) -> str:
@@ -213,7 +320,7 @@ def _several(found: Sequence[SourceChannel]) -> str:
     return "several channels of that name: " + ", ".join(channel.label for channel in found)
 
 
-def _refuse_two_roles(chosen: dict[str, list[Derivation]]) -> None:
+def _check_one_role(chosen: dict[str, list[Derivation]]) -> None:
     roles: dict[str, str] = {}
     for derivation in (derivation for derivations in chosen.values() for derivation in derivations):
         if roles.setdefault(derivation.label, derivation.role) != derivation.role:
@@ -224,7 +331,7 @@ def _refuse_two_roles(chosen: dict[str, list[Derivation]]) -> None:
 
 
 def _no_eeg(channels: Sequence[SourceChannel], shared: Sequence[str]) -> RecordingError:
-    same = [c for c in channels if c.label in shared and guess_role(_TWIN.sub(r"\g<name>", c.label)) == "eeg"]
+    same = [c for c in channels if c.label in shared and guess_role(NUMBERED.sub(r"\g<name>", c.label)) == "eeg"]
     return RecordingError(
         "no EEG derivation was recognised in this file",
         found=_several(same) if same else ", ".join(channel.label for channel in channels) or "no channel",

@@ -1,13 +1,15 @@
-"""What a channel's label says of it: its role, its electrode, and how far a derivation is trusted."""
+"""What the label of a channel tells: its role, its electrode, and how far a derivation is trusted."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
+
+from eegsleep.recording.faults import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
 
 _ELECTRODE = r"(?:Fp|AF|FC|FT|F|CP|C|TP|T|PO|P|O|I)(?:z|\d{1,2})"
 _REFERENCE = rf"(?:{_ELECTRODE}|[AM][12]|A1A2|M1M2|REF|AVG?|LE|LER|Ref)"
@@ -15,11 +17,11 @@ _EEG = re.compile(rf"^(?:EEG\d*\b.*|{_ELECTRODE}(?:\s*[-:/_ ]?\s*{_REFERENCE})?(
 _EOG = re.compile(r"^(?:.*\bEOG\b.*|[LR]EOG.*|E[12](?:\s*[-:/ ].*)?|[LR]OC(?:\b.*|[-:/ ].*))$", re.IGNORECASE)
 _EMG = re.compile(r"^(?:.*\bEMG.*|.*\bchin.*)$", re.IGNORECASE)
 _LEG = re.compile(r"leg|tib|\b[RL]AT\b", re.IGNORECASE)
-# Channels about a channel: `C4-M1 (Imp)`, `E1 Impédance`, `EOG-L_Off`.
-_ABOUT = re.compile(r"\bimp|_off$|quality", re.IGNORECASE)
-# The order in which derivations are staged. YASA's models were trained on a central electrode against
-# the opposite mastoid (doi:10.7554/eLife.70092). A lone electrode has an unknown reference and comes after
-# those that name theirs; a posterior derivation is the last choice.
+# Channels that describe another channel: `C4-M1 (Imp)`, `E1 Impédance`, `EOG-L_Off`.
+ABOUT = re.compile(r"\bimp|_off$|quality", re.IGNORECASE)
+# The order in which derivations are trusted. YASA's models were trained on a central electrode against the opposite
+# mastoid (doi:10.7554/eLife.70092). An electrode without a reference in its name comes after those with one; posterior
+# derivations come last.
 _TRUST = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -34,16 +36,25 @@ _TRUST = tuple(
 )
 _SITE = re.compile(_ELECTRODE, re.IGNORECASE)
 _KIND_BEFORE_SITE = re.compile(rf"^(?:EEG|EOG|EMG)[-:/_]?(?={_ELECTRODE}|[AM][12]|E[12])", re.IGNORECASE)
-_TWIN = re.compile(r"^(?P<name>.+) \[\d+\]$")
+# A label that carries the number of its channel, because several have that name (`unique_labels`).
+NUMBERED = re.compile(r"^(?P<name>.+) \[\d+\]$")
 
 
 def guess_role(label: str) -> str:
     """Return `eeg`, `eog`, `emg` or an empty string for a channel label.
 
-    Leg muscles are not taken as EMG: they say nothing of chin tone, which is what staging needs.
+    Leg muscles are not taken as EMG: staging needs the tone of the chin, and they do not show it.
+
+    Parameters
+    ----------
+    label : str
+
+    Returns
+    -------
+    str
     """
     text = label.strip()
-    if _ABOUT.search(text):
+    if ABOUT.search(text):
         return ""
     if _EOG.match(text):
         return "eog"
@@ -52,8 +63,44 @@ def guess_role(label: str) -> str:
     return "eeg" if _EEG.match(text) else ""
 
 
+def unique_labels(names: Sequence[str]) -> list[str]:
+    """Return labels that are safe as text and of which no two are the same.
+
+    Names that several channels share, and blank ones, get the number of their channel: two channels `EEG` become
+    `EEG [1]` and `EEG [2]`.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names of all channels, in the order of the file.
+
+    Returns
+    -------
+    list of str
+    """
+    texts = [clean_text(name) for name in names]
+    counts, used, labels = Counter(texts), set(), []
+    for number, text in enumerate(texts, start=1):
+        label = text if text and counts[text] == 1 else f"{text or 'unnamed'} [{number}]"
+        while label in used or (label != text and label in counts):
+            number += len(texts)  # noqa: PLW2901 - another channel is called like a numbered one
+            label = f"{text or 'unnamed'} [{number}]"
+        used.add(label)
+        labels.append(label)
+    return labels
+
+
 def rank_derivations(labels: Sequence[str]) -> list[str]:
-    """Return EEG labels in the order in which they are trusted for staging; ties keep the file's order."""
+    """Return EEG labels in the order in which they are trusted for staging; equal ones keep their order.
+
+    Parameters
+    ----------
+    labels : sequence of str
+
+    Returns
+    -------
+    list of str
+    """
 
     def rank(label: str) -> int:
         return next((i for i, pattern in enumerate(_TRUST) if pattern.search(label)), len(_TRUST))
@@ -61,17 +108,18 @@ def rank_derivations(labels: Sequence[str]) -> list[str]:
     return sorted(labels, key=rank)
 
 
-def _fold(label: str) -> str:
+def fold_label(label: str) -> str:
+    """Return a label without spaces and letter case."""
     return "".join(label.split()).casefold()
 
 
-def _bare(label: str) -> str:
-    """Return a label without what writers add or vary: `EEG C4-M1`, `C4:M1` and `C4M1` are one derivation."""
-    return re.sub(r"[-:/_]", "", re.sub(r"[-:/_]ref$", "", _KIND_BEFORE_SITE.sub("", _fold(label))))
+def bare_label(label: str) -> str:
+    """Return a label without the parts that writers add or vary: `EEG C4-M1`, `C4:M1` and `C4M1` are alike."""
+    return re.sub(r"[-:/_]", "", re.sub(r"[-:/_]ref$", "", _KIND_BEFORE_SITE.sub("", fold_label(label))))
 
 
-def _electrode(label: str) -> str:
-    """Return the electrode a derivation looks from, so that none is chosen twice."""
-    bare = _bare(label)
+def first_electrode(label: str) -> str:
+    """Return the first electrode of a derivation, so that none is chosen twice."""
+    bare = bare_label(label)
     site = _SITE.match(bare)
     return site.group() if site else bare

@@ -1,4 +1,4 @@
-"""Device presets: what each recorder writes, read from `devices.toml`, and which of them a file fits."""
+"""Device presets: what each recorder writes, read from `devices.toml`, and which of them fits a file."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import SettingsError
 from eegsleep.recording.channels.labels import guess_role
+from eegsleep.recording.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a preset is recognised by; everything stated must hold. See `devices.toml` for the patterns."""
+    """How a preset is recognised; every condition that is given must hold. See `devices.toml` for the patterns."""
 
     labels: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
@@ -32,15 +34,15 @@ class Device:
     Attributes
     ----------
     name, title : str
-        As the user writes it, and as people call it.
+        The name for `--device`, and the name for readers.
     recognised : tuple of Signature
-        One of them is enough.
+        One of them is enough to recognise the device.
     eeg, eog, emg : tuple of tuple of str
         Derivations in order of trust, each with its spellings.
     filter, validation : str
-        What the maker filters; what is known about staging on this device.
+        Filters of the maker; what is known about staging on this device.
     faults, source : tuple of str
-        Known faults of its files; where all this comes from.
+        Known faults of its files; the sources of this entry.
     twelve_hour_clock : bool
         Whether its writer stores the start by a 12-hour clock.
     """
@@ -59,7 +61,12 @@ class Device:
 
 
 def load_devices() -> dict[str, Device]:
-    """Return all presets by name, in the order of `devices.toml`."""
+    """Return all presets by name, in the order of `devices.toml`.
+
+    Returns
+    -------
+    dict of str to Device
+    """
     return dict(_read_presets())
 
 
@@ -72,19 +79,30 @@ def _read_presets() -> dict[str, Device]:
     return {name: _make_device(name, table) for name, table in tables.items()}
 
 
-def _make_device(name: str, table: dict) -> Device:
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-    values["recognised"] = tuple(
-        Signature(**{key: tuple(value) if isinstance(value, list) else value for key, value in signature.items()})
-        for signature in table["recognised"]
-    )
+def _make_device(name: str, table: dict[str, Any]) -> Device:
+    values = _freeze(table)
+    values["recognised"] = tuple(Signature(**_freeze(signature)) for signature in table["recognised"])
     for role in ("eeg", "eog", "emg"):
         values[role] = tuple((entry,) if isinstance(entry, str) else tuple(entry) for entry in table[role])
     return Device(name=name, **values)
 
 
+def _freeze(table: dict[str, Any]) -> dict[str, Any]:
+    """Return a table of TOML with tuples in place of lists."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+
+
 def find_device(name: str) -> Device:
-    """Return a preset by its name, whatever its case.
+    """Return a preset by its name, in any letter case.
+
+    Parameters
+    ----------
+    name : str
+        As in `devices.toml`; spaces around it do not matter, and `_` is read as `-`.
+
+    Returns
+    -------
+    Device
 
     Raises
     ------
@@ -99,7 +117,7 @@ def find_device(name: str) -> Device:
 
 
 def detect_device(labels: Sequence[str], kind: str, identity: str) -> Device:
-    """Return the preset that fits a file most specifically, or `generic`.
+    """Return the preset whose most specific signature fits a file; `generic` if none fits.
 
     Parameters
     ----------
@@ -108,7 +126,11 @@ def detect_device(labels: Sequence[str], kind: str, identity: str) -> Device:
     kind : str
         The container, as in `Source.kind`.
     identity : str
-        Text of the header, as in `Source.identity`. File names take no part: they name people and conditions.
+        Text of the header, as in `Source.identity`. File names are not used: they name people and conditions.
+
+    Returns
+    -------
+    Device
     """
     devices = load_devices()
     matches = [
@@ -120,18 +142,39 @@ def detect_device(labels: Sequence[str], kind: str, identity: str) -> Device:
     return max(matches, key=lambda match: match[0])[1] if matches else devices["generic"]
 
 
+def find_clock_faults(device: Device, start: datetime | None) -> list[Fault]:
+    """Return a fault if the device writes a 12-hour clock, so that an evening may look like a morning.
+
+    Parameters
+    ----------
+    device : Device
+    start : datetime or None
+        Naive local start as the file gives it.
+
+    Returns
+    -------
+    list of Fault
+        One or none.
+    """
+    if not (device.twelve_hour_clock and start and 1 <= start.hour < 12):
+        return []
+    said = f"this device writes a clock of 12 hours; the start may be {start:%H:%M} or twelve hours later"
+    remedy = "give the start yourself if it is wrong"
+    return [Fault("twelve-hour-clock", "repaired", said, "start time", f"{start:%H:%M}", remedy)]
+
+
 def _fits(signature: Signature, labels: Sequence[str], kind: str, identity: str) -> bool:
     wanted = [pattern.casefold() for pattern in signature.labels]
-    held = [[fnmatchcase(label.strip().casefold(), pattern) for pattern in wanted] for label in labels]
-    if not all(any(row[i] for row in held) for i in range(len(wanted))):
+    fitting = [[fnmatchcase(label.strip().casefold(), pattern) for pattern in wanted] for label in labels]
+    if not all(any(row[i] for row in fitting) for i in range(len(wanted))):
         return False
     if signature.only and any(
-        guess_role(label) == "eeg" and not any(row) for label, row in zip(labels, held, strict=True)
+        guess_role(label) == "eeg" and not any(row) for label, row in zip(labels, fitting, strict=True)
     ):
         return False
     if signature.kinds and not any(fnmatchcase(kind, pattern) for pattern in signature.kinds):
         return False
-    # a word must begin there: a sleeper called Knoxon is no recorder
+    # the text must begin a word: a sleeper called Knoxon is not the recorder Nox
     return not signature.text or any(
         re.search(rf"(?<![^\W_]){re.escape(text)}", identity, re.IGNORECASE) for text in signature.text
     )

@@ -1,1 +1,1 @@
-"""EDF, EDF+ and BDF, checked before they are believed."""
+"""Reading EDF, EDF+ and BDF files, and anonymizing them."""

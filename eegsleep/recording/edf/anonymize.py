@@ -1,9 +1,9 @@
-"""A copy of an EDF or BDF file without what names the sleeper, every sample as it was.
+"""A copy of an EDF or BDF file with every sample, and without the words that name the sleeper.
 
-A file names people in more places than its patient field: staff and equipment in the recording field,
-serial numbers among the transducers, words in annotations, bytes left behind the last annotation of a
-record and behind the last record. So the copy is built the other way round: a field is written anew, or
-it must look like one of the few things that stay.
+A file names people in more places than its patient field: staff and equipment in the recording field, serial numbers
+among the transducers, words in annotations, bytes after the last annotation of a record and after the last record. So
+no list of things to remove is used: every field is written anew, or kept only if it looks like one of a few harmless
+contents.
 """
 
 from __future__ import annotations
@@ -17,34 +17,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from eegsleep.errors import EegSleepError, RecordingError, SettingsError
-from eegsleep.recording.edf.annotations import TAL
-from eegsleep.recording.edf.header import DECIMAL, FIELD_WIDTHS, Header, HeaderRefusedError, Signal, inspect_header
+from eegsleep.recording.edf.annotations import split_lists
+from eegsleep.recording.edf.header import (
+    DECIMAL,
+    FIELD_WIDTHS,
+    PADDING,
+    Header,
+    HeaderRefusedError,
+    Signal,
+    inspect_header,
+)
 from eegsleep.recording.edf.open import open_bytes
 from eegsleep.recording.edf.start_time import MONTHS
 from eegsleep.recording.faults import decode_text
+from eegsleep.recording.limits import YEARS
+from eegsleep.recording.pieces import PIECE_BYTES
 from eegsleep.recording.units import VOLTS_PER_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import date
 
-# Records are copied in pieces of about this size: a night of gigabytes needs no more memory than this.
-_PIECE_BYTES = 4_000_000
-_PADDING = b" \0\t\r\n"
-# EDF's own date for a start that is not known, or not told.
+# EDF's own date for a start that is not known or not given.
 _NO_DATE = b"01.01.85"
 
 _CLOCK = re.compile(rb"[0-9]{1,2}[.:/\- ][0-9]{1,2}[.:/\- ][0-9]{2}")
 _FILTERS = re.compile(rb"(?:(?:HP|LP|BP|N): ?(?:DC|[0-9]{1,5}(?:\.[0-9]{1,5})? ?Hz)(?:[ ;,]+|\Z))+", re.IGNORECASE)
-# The words of the field that say nothing about a person; EDF+ and the AASM's stages spell them so.
+# Annotations that tell nothing about a person, in the spelling of EDF+ and of the AASM's stages.
 _STAGE_WORDS = re.compile(
     r"sleep stage (?:w|r|n[1-4]?|[1-4]|\?)|movement time|lights (?:off|on)|recording (?:starts|ends)",
     re.IGNORECASE | re.ASCII,
 )
 _LABEL = re.compile(r"[\w \-:()+./]+")
-# A date of birth or a number of a patient is made of a label's characters too.
+# A date of birth or a patient's number consists of characters that a label may have.
 _NUMBER = re.compile(r"\d{5}|\d+[./-]\d+[./-]\d+")
-# Words of a channel: that the patient field says them too does not make them a name.
+# Words of channel labels. They are no names, even if the patient field contains them.
 _CHANNEL_WORDS = frozenset(
     {
         "eeg",
@@ -80,7 +87,7 @@ _CHANNEL_WORDS = frozenset(
         "ref",
     }
 )
-# Voltages we would not read, yet a person can make out what is meant.
+# Voltages in spellings that eegsleep does not read, but people understand.
 _VOLTS = re.compile(r"[0-9.]{0,4}[mun\N{MICRO SIGN}\N{GREEK SMALL LETTER MU}kp]{0,2}V", re.IGNORECASE)
 _UNITS = frozenset(
     {
@@ -161,7 +168,7 @@ _UNITS = frozenset(
         "unknown",
     }
 )
-# What the limits of an annotation signal are by EDF+; they mean nothing, so nothing is lost.
+# The limits of an annotation signal by EDF+. They have no meaning, so that nothing is lost.
 _ANNOTATION_LIMITS = {
     "physical minimum": b"-1",
     "physical maximum": b"1",
@@ -169,8 +176,9 @@ _ANNOTATION_LIMITS = {
     "digital maximum": b"32767",
 }
 
-_SAID = {
-    "prefiltering": "what is no filter in the prefiltering",
+# How the report of what was removed names these fields.
+_NAMES = {
+    "prefiltering": "text in the prefiltering that is no filter",
     "unit": "a unit that does not look like one",
     "reserved": "the reserved field",
 }
@@ -179,19 +187,17 @@ _SAID = {
 def anonymize_recording(
     path: str | Path, output: str | Path, *, keep_annotations: Collection[str] = (), shift_to: date | None = None
 ) -> tuple[str, ...]:
-    """Write a copy of an EDF or BDF file without the words and dates that may tell who slept.
+    """Write a copy of an EDF or BDF file without words and dates that may identify the sleeper.
 
-    Removed are the patient and recording fields, the start date, the transducers, what is not a plain
-    filter among the prefilterings, all reserved fields, labels and units that do not look like ones,
-    every annotation but sleep stages and a few marks beside them, and all bytes that belong to no
-    record or annotation. Samples, gains, rates, times of records, and onset and duration of the annotations
-    that stay are those of the input. Anonymizing the copy again changes nothing.
+    Removed are the patient and recording fields, the start date, the transducers, prefilterings that are not plain
+    filters, all reserved fields, labels and units that do not look like ones, all annotations except sleep stages and
+    a few usual marks, and all bytes that belong to no record or annotation. Samples, gains, rates, times of records,
+    and onset and duration of the annotations that stay are unchanged. Anonymizing the copy again changes nothing.
 
-    The time of day stays, because sleep cannot be judged without it. **The EEG itself may identify a
-    person**, to someone who has another recording of theirs: an anonymized file is not an anonymous one,
-    and who may have it is still to be decided with care. The name of the output is the caller's to choose
-    and is not looked at; nor can a program tell a short name from a label of a channel, so the labels
-    that stay are listed.
+    The time of day stays, because sleep cannot be judged without it. **The EEG itself may identify a person**, if
+    somebody has another recording of them: an anonymized file is not anonymous, and it should be shared with care. The
+    name of the output file is not checked, and no program can tell a short name from the label of a channel; so
+    the labels that stay are listed.
 
     Parameters
     ----------
@@ -200,22 +206,22 @@ def anonymize_recording(
     output : path
         The file to write, which must not exist; it is written unpacked.
     keep_annotations : collection of str
-        Further annotation texts to keep, whole, as someone has read them; capitals do not matter.
+        Further annotation texts to keep, in full; letter case does not matter. Read them before.
     shift_to : date, optional
-        Date to write as the start; by default EDF's own for an unknown one, 1985-01-01. With it, nights of
-        one sleeper can keep their order, counted from a made-up day.
+        Date to write as the start; by default EDF's own for an unknown one, 1985-01-01. With invented dates in the
+        right order, the nights of one sleeper keep their order.
 
     Returns
     -------
     tuple of str
-        What was removed, one sentence each, then what stays. No removed word is in them.
+        One sentence for each kind of content that was removed, and one for what stays. They quote no removed word.
 
     Raises
     ------
     RecordingError
         If the recording cannot be read.
     EegSleepError
-        If the output exists or cannot be written; nothing is left of it then.
+        If the output exists or cannot be written; then no part of it is left.
     """
     path, output = Path(path), Path(output)
     _check_output(path, output)
@@ -224,7 +230,7 @@ def anonymize_recording(
     tally = _Tally()
     try:
         opener, size_bytes = open_bytes(path)
-        # an unpacked file is handed over open, so it is entered twice to be closed in either case
+        # an unpacked file comes open and its opener does not close it, so that it is entered twice
         with opener() as source, source:
             header = inspect_header(source, size_bytes)
             source.seek(0)
@@ -268,15 +274,17 @@ def _dates(shift_to: date | None) -> tuple[bytes, bytes]:
     """Return the start date for the main field, and for the recording field of EDF+."""
     if shift_to is None:
         return _NO_DATE, b"X"
-    if not 1985 <= shift_to.year <= 2084:
-        raise SettingsError("EDF has no such start date", found=shift_to.isoformat(), allowed="1985 to 2084")
+    if shift_to.year not in YEARS:
+        raise SettingsError(
+            "EDF has no such start date", found=shift_to.isoformat(), allowed=f"{YEARS[0]} to {YEARS[-1]}"
+        )
     day, month, year = shift_to.day, shift_to.month, shift_to.year
     return f"{day:02}.{month:02}.{year % 100:02}".encode(), f"{day:02}-{MONTHS[month - 1]}-{year}".encode()
 
 
 @contextmanager
 def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Give a temporary file beside `path`, and put it in place when all was written; else remove it."""
+    """Yield a temporary file beside `path`; it becomes `path` when all was written, and is removed otherwise."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -301,7 +309,7 @@ def _clean_header(old: bytes, header: Header, short_date: bytes, long_date: byte
 def _clean_main(old: bytes, header: Header, short_date: bytes, long_date: bytes) -> tuple[bytes, list[str]]:
     family = header.kind[:3].encode()
     plus = re.match(family + rb"\+[CD]", old[192:236].upper())
-    clock = old[176:184].strip(_PADDING)
+    clock = old[176:184].strip(PADDING)
     fields = (
         (8, b"\xffBIOSEMI" if family == b"BDF" else b"0", ""),
         (80, b"X X X X" if plus else b"X", "The patient field was emptied."),
@@ -322,12 +330,12 @@ def _clean_main(old: bytes, header: Header, short_date: bytes, long_date: bytes)
         (8, b"%d" % header.header_bytes, ""),
         (44, plus[0] if plus else b"24BIT" if family == b"BDF" else b"", "The reserved field was emptied."),
         (8, b"%d" % header.n_records, "The number of records was set to that of the whole records in the file."),
-        (8, old[244:252].strip(_PADDING), ""),
+        (8, old[244:252].strip(PADDING), ""),
         (4, b"%d" % len(header.signals), ""),
     )
     new, removed, place = b"", [], 0
     for width, content, sentence in fields:
-        if sentence and old[place : place + width].strip(_PADDING) != content:
+        if sentence and old[place : place + width].strip(PADDING) != content:
             removed.append(sentence)
         new += content.ljust(width)
         place += width
@@ -335,7 +343,7 @@ def _clean_main(old: bytes, header: Header, short_date: bytes, long_date: bytes)
 
 
 def _naming_words(old: bytes) -> frozenset[str]:
-    """Return the words of the header that name people: a label that holds one of them is no label.
+    """Return the words of the header that may name people; a label that contains one of them is replaced.
 
     In the recording field of EDF+ the two words after the date are the hospital's number and the technician.
     """
@@ -352,7 +360,7 @@ def _clean_signals(old: bytes, header: Header, naming_words: frozenset[str]) -> 
     changed: dict[str, list[int]] = {}
     for name, width in FIELD_WIDTHS.items():
         for i, signal in enumerate(header.signals):
-            written = old[place : place + width].strip(_PADDING)
+            written = old[place : place + width].strip(PADDING)
             cleaned = (
                 _clean_label(written, signal, i, naming_words) if name == "label" else _clean(name, written, signal)
             )
@@ -362,19 +370,17 @@ def _clean_signals(old: bytes, header: Header, naming_words: frozenset[str]) -> 
             place += width
     renamed = changed.pop("label", [])
     removed = [
-        f"Removed from {len(n)} of the signals: {_SAID.get(name, f'the {name}')}." for name, n in changed.items()
+        f"Removed from {len(n)} of the signals: {_NAMES.get(name, f'the {name}')}." for name, n in changed.items()
     ]
     if renamed:
         told = ", ".join(map(str, renamed))
-        said = (
-            "Labels that do not look like a channel's, or hold a word that names someone, became their signal's number"
-        )
-        removed.insert(0, f"{said}: {told}.")
+        said = "Labels that do not look like a channel's, or contain a word that may be a name, were replaced by the"
+        removed.insert(0, f"{said} number of their signal: {told}.")
     return new, removed
 
 
 def _clean(name: str, written: bytes, signal: Signal) -> bytes:
-    """Return what stays of a signal's field other than its label."""
+    """Return the part that stays of a field of a signal, other than its label."""
     match name:
         case "transducer" | "reserved":
             return b""
@@ -386,7 +392,7 @@ def _clean(name: str, written: bytes, signal: Signal) -> bytes:
             is_unit = text in VOLTS_PER_UNIT or _VOLTS.fullmatch(text) or text.casefold() in _UNITS
             return written if is_unit else b""
         case "samples per record":
-            return written  # the inspector takes nothing but a whole number
+            return written  # it is a whole number, or the header would have been refused
         case _:
             return written if DECIMAL.fullmatch(written) else _ANNOTATION_LIMITS[name] if signal.is_annotation else b""
 
@@ -405,8 +411,8 @@ def _what_stays(start: bytes, header: Header) -> str:
     labels = [decode_text(start[256 + 16 * i : 272 + 16 * i]) for i in range(len(header.signals))]
     told = ", ".join(label for label, s in zip(labels, header.signals, strict=True) if label and not s.is_annotation)
     return (
-        "What stays: the time of day; the signals, which may identify a person by themselves; and their labels, among "
-        f"which no name should be: {told}."
+        "What stays: the time of day; the signals, which may identify a person by themselves; and their labels, which "
+        f"should contain no name: {told}."
     )
 
 
@@ -415,7 +421,7 @@ def _what_stays(start: bytes, header: Header) -> str:
 
 @dataclass
 class _Tally:
-    """What became of the annotations."""
+    """How many annotations were kept and removed."""
 
     kept: int = 0
     removed: int = 0
@@ -428,10 +434,10 @@ class _Tally:
                 "beside them, or texts that were asked for."
             )
         if self.stray:
-            yield f"Pieces of text among the annotations that are no annotation, removed: {self.stray}."
+            yield f"Text among the annotations that is no annotation was removed, in {self.stray} places."
 
 
-def _clean_records(source: BinaryIO, header: Header, texts: frozenset[str], tally: _Tally) -> Iterator[bytes]:
+def _clean_records(source: BinaryIO, header: Header, texts: frozenset[str], tally: _Tally) -> Iterator[memoryview]:
     """Yield the whole records in pieces; only the bytes of annotation signals differ from the input's."""
     width, size = header.sample_bytes, header.record_bytes
     places = [
@@ -439,7 +445,7 @@ def _clean_records(source: BinaryIO, header: Header, texts: frozenset[str], tall
         for s in header.signals
         if s.is_annotation
     ]
-    step = max(1, _PIECE_BYTES // size)
+    step = max(1, PIECE_BYTES // size)
     source.seek(header.header_bytes)
     for first in range(0, header.n_records, step):
         expected = min(step, header.n_records - first) * size
@@ -457,26 +463,27 @@ def _clean_records(source: BinaryIO, header: Header, texts: frozenset[str], tall
 
 
 def _clean_annotations(content: bytes, texts: frozenset[str], tally: _Tally) -> bytes:
-    """Return one record of an annotation signal, in its size, with the lists that stay one after the other.
+    """Return one record of an annotation signal, in its old size, with the lists that stay moved together.
 
-    The first list of a record says when the record began. A list without text stays there, and must not
-    come to stand there by the removal of those before it.
+    The first list of a record gives the time at which it begins. So a list without text is kept in first place, but not
+    if it would only come first because others were removed.
     """
     lists: list[bytes] = []
-    for number, tal in enumerate(tal for tal in content.split(b"\0") if tal):
-        cleaned = _clean_list(tal, texts, tally, may_keep_time=number == 0 or bool(lists))
+    for number, (time, rest) in enumerate(split_lists(content)):
+        cleaned = _clean_list(time, rest, texts, tally, may_keep_time=number == 0 or bool(lists))
         if cleaned:
             lists.append(cleaned)
     return b"\0".join(lists).ljust(len(content), b"\0")
 
 
-def _clean_list(tal: bytes, texts: frozenset[str], tally: _Tally, *, may_keep_time: bool) -> bytes:
-    """Return a time-stamped list with the texts that stay, never longer than it was; empty if none stays."""
-    match = TAL.match(tal)
-    if not match:
+def _clean_list(
+    time: re.Match[bytes] | None, rest: bytes, texts: frozenset[str], tally: _Tally, *, may_keep_time: bool
+) -> bytes:
+    """Return a time-stamped list with the texts that stay, at most as long as it was; empty if none stays."""
+    if time is None:
         tally.stray += 1
         return b""
-    written = tal[match.end() :].split(b"\x14")
+    written = rest.split(b"\x14")
     kept = [_kept_text(text, texts) for text in written]
     stay = [text for text in kept if text]
     tally.kept += len(stay)
@@ -484,18 +491,18 @@ def _clean_list(tal: bytes, texts: frozenset[str], tally: _Tally, *, may_keep_ti
     keeps_time = may_keep_time and not written[0]
     if not stay and not keeps_time:
         return b""
-    # Some writers leave the last end mark out; adding it might need a byte that is not there.
+    # Some writers omit the last end mark; adding it could need a byte more than there is.
     ends = b"" if kept[-1] or not stay else b"\x14"
     mark = b"\x14" if keeps_time and len(written) > 1 else b""
-    return match[0] + mark + b"\x14".join(stay) + ends
+    return time[0] + mark + b"\x14".join(stay) + ends
 
 
 def _kept_text(raw: bytes, texts: frozenset[str]) -> bytes:
-    """Return what may stay of an annotation's text: all, the part before its channel, or nothing."""
-    whole = raw.strip(_PADDING)
+    """Return the part of an annotation's text that may stay: all, the part before its channel, or nothing."""
+    whole = raw.strip(PADDING)
     if whole and _comparable(_decode(whole)) in texts:
         return whole
-    before = whole.partition(b"@@")[0].strip(_PADDING)
+    before = whole.partition(b"@@")[0].strip(PADDING)
     text = _decode(before)
     return before if _STAGE_WORDS.fullmatch(text) or (before and _comparable(text) in texts) else b""
 
@@ -505,7 +512,7 @@ def _comparable(text: str) -> str:
 
 
 def _decode(raw: bytes) -> str:
-    """Return the exact text, where `decode_text` would take out what does not print."""
+    """Return the exact text; `decode_text` would remove characters that do not print."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

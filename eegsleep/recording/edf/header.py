@@ -1,35 +1,36 @@
-"""The header of an EDF or BDF file, believed only after every field was checked.
+"""The header of an EDF or BDF file, with every field checked before it is used.
 
 Layout and meaning of the fields: EDF (doi:10.1016/0013-4694(92)90009-7), EDF+
-(doi:10.1016/s1388-2457(03)00123-8), and BioSemi's 24-bit variant of both. Nothing here reads a sample:
-`inspect_header` tells what a file claims, what of it cannot be, and where each signal lies.
+(doi:10.1016/s1388-2457(03)00123-8), and BioSemi's 24-bit variant of both. No sample is read here: `inspect_header`
+returns what the header says, the faults in it, and the place of each signal within a record.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, NoReturn
 
+from eegsleep.recording.channels.labels import unique_labels
 from eegsleep.recording.edf.layout import Layout, find_extent
 from eegsleep.recording.edf.start_time import read_start
 from eegsleep.recording.faults import Fault, decode_text
+from eegsleep.recording.limits import MAX_DURATION_S, MAX_SIGNALS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from eegsleep.recording.pieces import ByteFile
+
 # Limits before anything is allocated; no sleep recorder comes near them.
-MAX_SIGNALS = 512
 MAX_RECORD_BYTES = 10_000_000
 MAX_RATE_HZ = 100_000.0
-MAX_DURATION_S = 72 * 3600.0
-# Eight hours of records of one sample at 256 Hz are seven million; each costs memory for its time.
+# Eight hours in records of one sample at 256 Hz are seven million; the time of each costs memory.
 MAX_RECORDS = 10_000_000
 
-# Width in bytes of each field of the signal headers; the file holds all labels, then all transducers, ….
+# Width in bytes of each field of the signal headers; a file holds all labels, then all transducers, ….
 FIELD_WIDTHS = {
     "label": 16,
     "transducer": 80,
@@ -42,9 +43,10 @@ FIELD_WIDTHS = {
     "samples per record": 8,
     "reserved": 32,
 }
-# Python's own float() takes 1_000, non-ASCII digits, inf and nan; a header may hold none of them.
+# Python's own float() accepts 1_000, non-ASCII digits, inf and nan; none of these is a number in a header.
 _INTEGER = re.compile(rb"([+-]?[0-9]{1,8})(\.0*)?")
-_PADDING = b" \0\t\r\n"
+# What writers fill fields with; EDF asks for spaces.
+PADDING = b" \0\t\r\n"
 DECIMAL = re.compile(rb"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
 
@@ -52,9 +54,8 @@ DECIMAL = re.compile(rb"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][+-]?[0-
 class Signal:
     """One signal as the header describes it.
 
-    `label` is unique: two signals called `EEG` become `EEG [1]` and `EEG [2]`, by their number in the
-    file. `start_sample` is its place within a record. Limits that cannot be used are NaN, and a fault
-    tells why.
+    `label` is unique: two signals called `EEG` become `EEG [1]` and `EEG [2]`, by their number in the file.
+    `start_sample` is its place within a record. Limits that cannot be used are NaN, and a fault names the reason.
     """
 
     label: str
@@ -75,7 +76,7 @@ class Signal:
 
 @dataclass(frozen=True)
 class Header:
-    """What an EDF or BDF file says about itself, checked.
+    """The header of an EDF or BDF file, checked.
 
     Attributes
     ----------
@@ -86,15 +87,16 @@ class Header:
     header_bytes : int
         Where the first record starts.
     n_records : int
-        Whole records that are there and belong to the recording.
+        Whole records that the file holds and that belong to the recording.
     record_s : float
-        Duration of one.
+        Duration of one. 0 is only possible in a file of annotations alone.
     signals : tuple of Signal
         In the order of the file, annotation signals among them.
     start : datetime or None
         Naive local time at which the header says the recording starts.
     identity : str
-        Who and what was recorded. For recognising a device; it may name the sleeper.
+        The patient and recording fields, transducers and filters, by which a device is recognised. It may name the
+        sleeper.
     faults : tuple of Fault
     """
 
@@ -124,7 +126,7 @@ class Header:
 
 
 class HeaderRefusedError(Exception):
-    """The header cannot be used; carries every fault found until then, the refusing one last."""
+    """The header cannot be used; `faults` holds all that were found, the one that refuses the file last."""
 
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = tuple(faults)
@@ -132,25 +134,47 @@ class HeaderRefusedError(Exception):
 
 
 def is_edf(head: bytes) -> bool:
-    """Return whether a file that starts with these bytes is EDF or BDF, whatever it is called."""
+    """Return whether a file that starts with these bytes is EDF or BDF, whatever its name is.
+
+    Parameters
+    ----------
+    head : bytes
+        The first 8 bytes or more.
+
+    Returns
+    -------
+    bool
+    """
     return head[:8].strip(b" \0") == b"0" or head[:8] == b"\xffBIOSEMI"
 
 
 def parse_integer(raw: bytes) -> int | None:
-    """Return the whole number in a field, however it is padded; None if it is none. `256.0` is one."""
-    match = _INTEGER.fullmatch(raw.strip(_PADDING))
+    """Return the whole number in a field, with any padding; None if it holds none. `256.0` is a whole number.
+
+    Parameters
+    ----------
+    raw : bytes
+        The field as it is in the file.
+
+    Returns
+    -------
+    int or None
+    """
+    match = _INTEGER.fullmatch(raw.strip(PADDING))
     return int(match[1]) if match else None
 
 
-def inspect_header(file: BinaryIO, size_bytes: int | None) -> Header:
+def inspect_header(file: ByteFile, size_bytes: int | None, *, needs_signal: bool = True) -> Header:
     """Read and check the header of an EDF or BDF file.
 
     Parameters
     ----------
-    file : binary file
-        Seekable.
+    file : ByteFile
     size_bytes : int or None
         Its size; None if not known yet, and then records are not counted.
+    needs_signal : bool
+        Whether a file of annotations alone is refused. Hypnograms are such files, and their records may have no
+        duration.
 
     Returns
     -------
@@ -161,24 +185,25 @@ def inspect_header(file: BinaryIO, size_bytes: int | None) -> Header:
     HeaderRefusedError
         If the file cannot be read without guessing.
     """
-    return _Inspector(file, size_bytes).inspect()
+    return _Inspector(file, size_bytes, needs_signal).inspect()
 
 
 @dataclass
 class _Inspector:
-    """The faults found so far, and the small steps that find them."""
+    """The faults found so far, and one method for each step of the inspection."""
 
-    file: BinaryIO
+    file: ByteFile
     size_bytes: int | None
+    needs_signal: bool
     faults: list[Fault] = field(default_factory=list)
 
     def inspect(self) -> Header:
         self.file.seek(0)
         main = self.file.read(256)
         if len(main) < 256:
-            self.refuse("header-cut", "the file ends within its header", value=f"{len(main)} bytes")
+            self.raise_fault("header-cut", "the file ends within its header", value=f"{len(main)} bytes")
         if not is_edf(main):
-            self.refuse(
+            self.raise_fault(
                 "not-edf",
                 "this is not an EDF or BDF file",
                 field="version",
@@ -188,7 +213,7 @@ class _Inspector:
         is_bdf = main[0] == 0xFF
         n_signals = self.integer(main[252:256], "number of signals")
         if not 1 <= n_signals <= MAX_SIGNALS:
-            self.refuse(
+            self.raise_fault(
                 "signal-count",
                 f"a file has 1 to {MAX_SIGNALS} signals",
                 field="number of signals",
@@ -210,14 +235,14 @@ class _Inspector:
             identity=" ".join(map(decode_text, (main[8:168], *columns["transducer"], *columns["prefiltering"]))),
         )
         if not 0 < header.record_bytes <= MAX_RECORD_BYTES:
-            self.refuse(
+            self.raise_fault(
                 "record-size",
                 f"one record has at most {MAX_RECORD_BYTES / 1e6:g} MB",
                 field="samples per record",
                 value=f"{header.record_bytes} bytes together",
             )
         if self.size_bytes is not None:
-            header = replace(header, n_records=self.count_records(header))
+            header = replace(header, n_records=self.count_records(header, self.size_bytes))
         return replace(header, faults=tuple(self.faults))
 
     # -- steps ---------------------------------------------------------------------------------------
@@ -226,7 +251,7 @@ class _Inspector:
         """Return every field of the signal headers, one list a field."""
         block = self.file.read(256 * n_signals)
         if len(block) < 256 * n_signals:
-            self.refuse(
+            self.raise_fault(
                 "header-cut",
                 f"the file ends within the headers of its {n_signals} signals",
                 field="number of signals",
@@ -239,50 +264,68 @@ class _Inspector:
         return columns
 
     def header_size(self, main: bytes, n_signals: int) -> int:
-        """Return where the records start: the number of signals decides, and the other field must agree.
+        """Return where the records start, by the number of signals; the field for it must agree.
 
-        The field is only a second way to say it. Where it is wrong, the number of signals is held to
-        the size of the file by `count_records`; where the size cannot tell either, the file is refused.
+        If it does not, `count_records` compares the number of signals with the size of the file, and refuses the file
+        if these do not agree either.
         """
         expected = 256 * (n_signals + 1)
         if parse_integer(main[184:192]) != expected:
-            said = f"the header's own size is written wrong; {n_signals} signals make {expected} bytes"
+            said = f"the size of the header is written wrongly; with {n_signals} signals it is {expected} bytes"
             self.note("header-size", said, field="header bytes", value=decode_text(main[184:192]))
         return expected
 
     def record_duration(self, main: bytes, columns: dict[str, list[bytes]]) -> float:
+        """Return the duration of a record in seconds."""
         record_s = self.decimal(main[244:252], "record duration")
         if not math.isfinite(record_s) or record_s < 0 or record_s > MAX_DURATION_S:
-            self.refuse(
+            self.raise_fault(
                 "record-duration",
                 "the duration of a record must be a positive number of seconds",
                 field="record duration",
                 value=decode_text(main[244:252]),
             )
         if all(_is_annotation(label) for label in columns["label"]):
-            self.refuse(
+            if not self.needs_signal:
+                return record_s
+            self.raise_fault(
                 "annotations-only",
                 "the file holds annotations and no signal",
                 remedy="if it is a hypnogram, give it with --hypnogram beside the recording",
             )
         if record_s == 0:
-            self.refuse(
+            self.raise_fault(
                 "record-duration", "a record of no duration can hold no signal", field="record duration", value="0"
             )
         return record_s
 
     def signals(self, columns: dict[str, list[bytes]], record_s: float, sample_bytes: int) -> tuple[Signal, ...]:
+        """Return all signals with their places within a record."""
         texts = [decode_text(label) for label in columns["label"]]
-        labels = _make_unique(texts)
+        labels = unique_labels(texts)
         signals, place = [], 0
         for i, label in enumerate(labels):
             n_samples = self.integer(columns["samples per record"][i], "samples per record", label)
-            if n_samples < 1 or n_samples / record_s > MAX_RATE_HZ:
+            if n_samples < 1 or (record_s and n_samples / record_s > MAX_RATE_HZ):
                 said = f"signal {i + 1} has no sample a record, or more than {MAX_RATE_HZ:g} a second"
-                self.refuse("sampling-rate", said, field="samples per record", value=str(n_samples))
+                self.raise_fault("sampling-rate", said, field="samples per record", value=str(n_samples))
             is_annotation = _is_annotation(columns["label"][i])
-            limits = [math.nan] * 4 if is_annotation else self.limits(columns, i, label, sample_bytes)
-            signals.append(Signal(label, decode_text(columns["unit"][i]), *limits, n_samples, place, is_annotation))
+            low, high, digital_low, digital_high = (
+                [math.nan] * 4 if is_annotation else self.limits(columns, i, label, sample_bytes)
+            )
+            signals.append(
+                Signal(
+                    label,
+                    decode_text(columns["unit"][i]),
+                    low,
+                    high,
+                    digital_low,
+                    digital_high,
+                    n_samples,
+                    place,
+                    is_annotation,
+                )
+            )
             place += n_samples
         return tuple(signals)
 
@@ -305,7 +348,7 @@ class _Inspector:
             problem, where = "its physical range is beyond any unit's", names[1]
         else:
             if low > high:
-                said = "its physical limits run backwards, so the signal is turned over, as EDF asks for"
+                said = "its physical minimum is above its maximum, so the signal is inverted, as EDF has it"
                 self.note("polarity", said, channel=label, field=names[0], value=f"{low:g} to {high:g}")
             return values
         self.faults.append(
@@ -328,7 +371,7 @@ class _Inspector:
             if reserved.startswith((family + plus).encode()):
                 if plus == "+D" and not has_annotations:
                     said = "the file says that it has gaps, but not where"
-                    self.refuse("no-time-keeping", said, field="reserved", value=decode_text(reserved))
+                    self.raise_fault("no-time-keeping", said, field="reserved", value=decode_text(reserved))
                 return family + plus
         return f"{family}+C" if has_annotations else family
 
@@ -337,8 +380,8 @@ class _Inspector:
         self.faults += faults
         return start
 
-    def count_records(self, header: Header) -> int:
-        """Return how many whole records to read, after holding the header to the size of the file."""
+    def count_records(self, header: Header, size_bytes: int) -> int:
+        """Return the number of whole records to read, after comparing the header with the size of the file."""
         layout = Layout(
             header.header_bytes,
             tuple(signal.samples_per_record for signal in header.signals),
@@ -346,7 +389,7 @@ class _Inspector:
             header.sample_bytes,
             header.record_s,
         )
-        extent = find_extent(self.file, self.size_bytes - header.header_bytes, header.n_records, layout)
+        extent = find_extent(self.file, size_bytes - header.header_bytes, header.n_records, layout)
         self.faults += extent.faults
         if any(fault.severity == "refused" for fault in extent.faults):
             raise HeaderRefusedError(self.faults)
@@ -354,15 +397,15 @@ class _Inspector:
         if size_is_wrong and any(
             fault.code in {"cut-off", "trailing-bytes", "length-unknown"} for fault in extent.faults
         ):
-            self.refuse(
+            self.raise_fault(
                 "header-contradiction",
                 "neither the size of the header nor that of the file fits the number of signals",
                 field="number of signals",
                 value=str(len(header.signals)),
             )
         hours = extent.n_records * header.record_s / 3600
-        if hours > MAX_DURATION_S / 3600:
-            self.refuse(
+        if self.needs_signal and hours > MAX_DURATION_S / 3600:
+            self.raise_fault(
                 "too-long",
                 f"a recording has at most {MAX_DURATION_S / 3600:g} h",
                 field="record duration",
@@ -370,7 +413,7 @@ class _Inspector:
                 remedy="split it into nights",
             )
         if extent.n_records > MAX_RECORDS:
-            self.refuse(
+            self.raise_fault(
                 "too-many-records",
                 f"a recording has at most {MAX_RECORDS:,} records",
                 field="record duration",
@@ -382,9 +425,10 @@ class _Inspector:
     # -- fields --------------------------------------------------------------------------------------
 
     def integer(self, raw: bytes, name: str, label: str = "") -> int:
+        """Return a whole number, or refuse the file."""
         text, value = self.unpad(raw, name), parse_integer(raw)
         if value is None:
-            self.refuse(
+            self.raise_fault(
                 "not-a-number",
                 f"{name}{f' of {label}' if label else ''} is not a whole number",
                 field=name,
@@ -416,31 +460,22 @@ class _Inspector:
         return float(text.replace(b",", b"."))
 
     def unpad(self, raw: bytes, name: str) -> bytes:
+        """Return a field without its padding."""
         if b"\0" in raw or b"\t" in raw:
             self.note("padding", f"{name} is not padded with spaces", field=name, value=decode_text(raw))
-        return raw.strip(_PADDING)
+        return raw.strip(PADDING)
 
     def note(self, code: str, message: str, **details: str) -> None:
+        """Add a fault that does not keep the file from being read."""
         self.faults.append(Fault(code, "repaired", message, **details))
 
-    def refuse(self, code: str, message: str, **details: str) -> None:
+    def raise_fault(self, code: str, message: str, **details: str) -> NoReturn:
+        """Raise `HeaderRefusedError` with a fault and all that were found before."""
         details.setdefault("remedy", "export the file again from the recorder or its program")
         self.faults.append(Fault(code, "refused", message, **details))
         raise HeaderRefusedError(self.faults)
 
 
-def _make_unique(texts: list[str]) -> list[str]:
-    """Return labels of which no two are the same: those that are shared, or blank, get the signal's number."""
-    counts, labels = Counter(texts), []
-    for number, text in enumerate(texts, start=1):
-        label = text if text and counts[text] == 1 else f"{text or 'unnamed'} [{number}]"
-        while label in labels or (label != text and label in counts):
-            number += len(texts)  # noqa: PLW2901 - some label is called like a numbered one
-            label = f"{text or 'unnamed'} [{number}]"
-        labels.append(label)
-    return labels
-
-
 def _is_annotation(label: bytes) -> bool:
-    """Return whether a signal holds annotations; some writers do not keep to the capitals."""
+    """Return whether a signal holds annotations; some writers use other capitals than EDF+ asks for."""
     return decode_text(label).casefold() in {"edf annotations", "bdf annotations"}

@@ -1,9 +1,9 @@
-"""Where the records of an EDF or BDF file begin and end, when header and file size disagree.
+"""How many records an EDF or BDF file holds, where its header and its size disagree.
 
-A recorder that dies, a full card, or a wrong field in the header: each makes header and size differ,
-and the file alone must tell which it was. Read with the wrong length of a record, every signal turns
-into pieces of the others. Sound neighbouring records join: the step from the last sample of one to the
-first of the next is like any other step of that signal. Records cut in the wrong place do not.
+A recorder that stops, a full card, or a wrong field in the header: each makes header and size differ, and only the
+file can show which it was. With a wrong length of the record, every signal is read as pieces of the others. If the
+length is right, neighbouring records fit together: the step from the last sample of one to the first of the next is
+like any other step of that signal. If it is wrong, they do not.
 """
 
 from __future__ import annotations
@@ -11,11 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import mean
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 
 from eegsleep.recording.faults import Fault
 
-# What recorders sample at, in Hz; clocks are off by up to 0.1 %.
+if TYPE_CHECKING:
+    from eegsleep.recording.pieces import ByteFile
+
+# First two and last two digital values of a signal in one record.
+Edges = tuple[int, int, int, int]
+
+# Rates at which recorders sample, in Hz; their clocks are off by up to 0.1 %.
 _USUAL_RATES_HZ = (
     0.5,
     1,
@@ -62,18 +68,18 @@ _USUAL_RATES_HZ = (
     10000,
     16384,
 )
-# How many records are looked at; a dozen joints tell sound from wrong by a factor of three and more.
+# Records that are compared; with a dozen joints, right and wrong lengths differ by a factor of three and more.
 _N_PROBED = 40
 _MIN_JOINTS = 4
 _PROBED_BYTES = 4_000_000
-# A layout is believed when its joints are smoother than those of the next best by this much.
+# A layout is accepted if the steps at its joints are smaller than this share of those of every other layout.
 _CLEARLY = 0.6
 _REEXPORT = "copy the file again from the recorder, or export it again"
 
 
 @dataclass(frozen=True)
 class Extent:
-    """How many whole records to read, and what had to be decided for it."""
+    """The number of whole records to read, and the faults that were found."""
 
     n_records: int
     faults: tuple[Fault, ...] = ()
@@ -81,7 +87,7 @@ class Extent:
 
 @dataclass(frozen=True)
 class Layout:
-    """How records lie in a file, as its header has it.
+    """Where records and signals are in a file, by its header.
 
     Attributes
     ----------
@@ -90,7 +96,7 @@ class Layout:
     counts : tuple of int
         Samples a record of each signal.
     counted : tuple of bool
-        Which signals are signals; annotations are not.
+        False for annotation signals.
     sample_bytes : int
         2 in EDF, 3 in BDF.
     record_s : float
@@ -110,16 +116,26 @@ class Layout:
 
 
 def is_usual_rate(rate_hz: float) -> bool:
-    """Return whether any recorder is known to sample at this rate."""
-    return any(abs(rate_hz / usual - 1) < 1e-3 for usual in _USUAL_RATES_HZ)
-
-
-def find_extent(file: BinaryIO, data_bytes: int, n_declared: int, layout: Layout) -> Extent:
-    """Return how many records of a file are there and belong to the recording.
+    """Return whether any recorder is known to sample at this rate.
 
     Parameters
     ----------
-    file : binary file
+    rate_hz : float
+
+    Returns
+    -------
+    bool
+        True within 0.1 % of a known rate.
+    """
+    return any(abs(rate_hz / usual - 1) < 1e-3 for usual in _USUAL_RATES_HZ)
+
+
+def find_extent(file: ByteFile, data_bytes: int, n_declared: int, layout: Layout) -> Extent:
+    """Return how many records a file holds that belong to the recording.
+
+    Parameters
+    ----------
+    file : ByteFile
     data_bytes : int
         Bytes after the header.
     n_declared : int
@@ -142,17 +158,15 @@ def find_extent(file: BinaryIO, data_bytes: int, n_declared: int, layout: Layout
         said = "the recorder was not stopped properly, and the header gives no length; "
         return _noted(n_there, "length-unknown", said + f"{_minutes(n_there, layout)} min were read", n_declared)
     if n_declared > 0 and _is_sound(file, data_bytes, n_declared, layout):
-        return _settle(file, n_there, rest, n_declared, layout)
-    said = (
-        "header and size of the file disagree, and the records do not join as the header describes them; the samples "
-    )
-    said += "per record or the number of records are wrong"
+        return _choose_extent(file, n_there, rest, n_declared, layout)
+    said = "header and size of the file disagree, and the records do not fit together as the header has them; "
+    said += "the samples per record or the number of records are wrong"
     value = f"{n_declared} records of {layout.record_bytes} bytes in {data_bytes} bytes"
     return _refused("layout", said, value, n_there)
 
 
-def _settle(file: BinaryIO, n_there: int, rest: int, n_declared: int, layout: Layout) -> Extent:
-    """Return the extent of a file whose records are right, and only their number is not."""
+def _choose_extent(file: ByteFile, n_there: int, rest: int, n_declared: int, layout: Layout) -> Extent:
+    """Return the extent of a file in which only the number of records is wrong."""
     there, declared = _minutes(n_there, layout), _minutes(n_declared, layout)
     if n_there < n_declared:
         said = f"the file is cut off: {there} of the declared {declared} min are there"
@@ -168,8 +182,10 @@ def _minutes(n_records: int, layout: Layout) -> str:
     return f"{n_records * layout.record_s / 60:.1f}"
 
 
-def _is_sound(file: BinaryIO, data_bytes: int, n_declared: int, layout: Layout) -> bool:
-    """Return whether the layout holds, where another number of samples of one signal would explain the size too."""
+def _is_sound(file: ByteFile, data_bytes: int, n_declared: int, layout: Layout) -> bool:
+    """Return whether the layout is right, if another number of samples of one signal would explain the size, too."""
+    if not any(layout.counted):  # annotations alone: there is no signal to compare
+        return True
     other_bytes, rest = divmod(data_bytes, n_declared)
     change, odd = divmod(other_bytes - layout.record_bytes, layout.sample_bytes)
     if rest or odd or not change:
@@ -188,8 +204,8 @@ def _is_sound(file: BinaryIO, data_bytes: int, n_declared: int, layout: Layout) 
     )
 
 
-def _goes_on(file: BinaryIO, n_declared: int, layout: Layout) -> bool:
-    """Return whether what follows the declared records is seen to be more of the same signals."""
+def _goes_on(file: ByteFile, n_declared: int, layout: Layout) -> bool:
+    """Return whether the bytes after the declared records look like more of the same signals."""
     start, size = layout.start, layout.record_bytes
     before = _edges(_probe(file, start, size), layout)
     after = _edges(_probe(file, start + n_declared * size, size), layout)
@@ -198,11 +214,11 @@ def _goes_on(file: BinaryIO, n_declared: int, layout: Layout) -> bool:
         usual = _inner_step(mine)
         if not (usual / 3 <= _inner_step(next_ones) <= usual * 3 and _joints(border)[0] <= 20 * usual):
             return False
-    return bool(before)  # records of two samples show nothing
+    return bool(before)  # with two samples a record nothing can be compared
 
 
 def _roughness(content: bytes, layout: Layout) -> float | None:
-    """Return how large the steps between records are against those within them; None if too few can be seen."""
+    """Return the ratio of the steps between records to those within them; None if there are too few."""
     ratios = []
     for edges in _edges(content, layout):
         joints, within = _joints(edges), _inner_step(edges)
@@ -211,34 +227,42 @@ def _roughness(content: bytes, layout: Layout) -> float | None:
     return mean(ratios) if ratios else None
 
 
-def _probe(file: BinaryIO, start: int, record_bytes: int, n_records: int = _N_PROBED) -> bytes:
-    """Return the first records from `start` on: enough joints, and never more than a few megabytes of them."""
+def _probe(file: ByteFile, start: int, record_bytes: int, n_records: int = _N_PROBED) -> bytes:
+    """Return the first records from `start` on: enough joints, and at most a few megabytes."""
     file.seek(start)
     return file.read(record_bytes * max(_MIN_JOINTS + 1, min(n_records, _PROBED_BYTES // record_bytes)))
 
 
-def _edges(content: bytes, layout: Layout) -> list[list[tuple[int, int, int, int]]]:
-    """Return for each signal the first two and last two digital values of every record; none of annotations."""
+def _edges(content: bytes, layout: Layout) -> list[list[Edges]]:
+    """Return for each signal the first and last two digital values of every record; annotations are left out."""
     width, size = layout.sample_bytes, layout.record_bytes
 
     def digit(at: int) -> int:
         return int.from_bytes(content[at : at + width], "little", signed=True)
 
-    edges, place = [], 0
+    edges: list[list[Edges]] = []
+    place = 0
     for count, is_counted in zip(layout.counts, layout.counted, strict=True):
         if is_counted and count > 2:
-            offsets = (place, place + width, place + (count - 2) * width, place + (count - 1) * width)
+            first, last = place, place + (count - 1) * width
             starts = range(0, len(content) - size + 1, size)
-            edges.append([tuple(digit(at + offset) for offset in offsets) for at in starts])
+            edges.append(
+                [
+                    (digit(at + first), digit(at + first + width), digit(at + last - width), digit(at + last))
+                    for at in starts
+                ]
+            )
         place += count * width
     return edges
 
 
-def _joints(edges: list[tuple[int, int, int, int]]) -> list[int]:
+def _joints(edges: list[Edges]) -> list[int]:
+    """Return the steps between neighbouring records."""
     return [abs(after[0] - before[3]) for before, after in pairwise(edges)]
 
 
-def _inner_step(edges: list[tuple[int, int, int, int]]) -> float:
+def _inner_step(edges: list[Edges]) -> float:
+    """Return the mean step within records."""
     return mean((abs(b - a) + abs(d - c)) / 2 for a, b, c, d in edges) if edges else 0.0
 
 

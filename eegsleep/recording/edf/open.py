@@ -1,4 +1,4 @@
-"""EDF and BDF files as a `Source`: checked header, records placed in time, samples of the channels asked for."""
+"""EDF and BDF files as a `Source`: the header is checked, and the records are placed in time."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from eegsleep.recording.edf.timeline import read_timeline
 from eegsleep.recording.source import Source, SourceChannel
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from io import FileIO
     from pathlib import Path
 
     from eegsleep.recording.edf.samples import Opener
@@ -24,16 +26,27 @@ if TYPE_CHECKING:
 def open_edf(path: Path) -> Source:
     """Open an EDF or BDF file, gzipped or not, and check it; no signal is read yet.
 
-    Faults of severity `refused` that concern the whole file raise `HeaderRefusedError`.
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    HeaderRefusedError
+        If a fault refuses the whole file.
     """
-    opener, size_bytes, odd = _open(path)
+    opener, size_bytes, packing = _open(path)
     with opener() as file:
         header = inspect_header(file, size_bytes)
         timeline = read_timeline(file, header)
     refusal = next((fault for fault in timeline.faults if fault.severity == "refused"), None)
     if refusal:
         raise HeaderRefusedError([*header.faults, *timeline.faults[: timeline.faults.index(refusal) + 1]])
-    start, doubts = move_start(header.start, timeline.offset_s)
+    start, moved = move_start(header.start, timeline.offset_s)
     return Source(
         path=path,
         files=(path,),
@@ -57,22 +70,45 @@ def open_edf(path: Path) -> Source:
         gaps=timeline.gaps,
         annotations=timeline.annotations,
         record_s=header.record_s,
-        faults=(*odd, *header.faults, *doubts, *timeline.faults),
+        faults=(*packing, *header.faults, *moved, *timeline.faults),
     )
 
 
 def open_bytes(path: Path) -> tuple[Opener, int]:
-    """Return what opens a file as plain EDF, and its size; a gzipped one is unpacked once into a temporary file."""
+    """Return a function that opens a file as plain EDF, and its size in bytes; a gzipped file is unpacked once.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    opener : callable
+    size_bytes : int
+
+    Raises
+    ------
+    HeaderRefusedError
+        If a gzipped file cannot be unpacked.
+    """
     return _open(path)[:2]
 
 
 def _open(path: Path) -> tuple[Opener, int, tuple[Fault, ...]]:
-    """Return what `open_bytes` returns, and what was odd about the packing."""
+    """Return what `open_bytes` returns, and the faults of the packing."""
     with path.open("rb") as file:
         is_packed = file.read(2) == b"\x1f\x8b"
     if not is_packed:
-        return partial(path.open, "rb", buffering=0), path.stat().st_size, ()
-    unpacked, odd = unpack(path)
-    opener = partial(nullcontext, unpacked)
+        return partial(_open_plain, path), path.stat().st_size, ()
+    unpacked, faults = unpack(path)
+    opener = partial(_keep_open, unpacked)
     weakref.finalize(opener, unpacked.close)
-    return opener, unpacked.seek(0, 2), odd
+    return opener, unpacked.seek(0, 2), faults
+
+
+def _open_plain(path: Path) -> FileIO:
+    return path.open("rb", buffering=0)
+
+
+def _keep_open(file: FileIO) -> AbstractContextManager[FileIO]:
+    return nullcontext(file)

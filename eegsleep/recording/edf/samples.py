@@ -1,36 +1,52 @@
-"""The samples of an EDF or BDF file: those of the channels asked for, each at its time."""
+"""The samples of the channels asked for, each at its time, from an EDF or BDF file."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
+from eegsleep.recording.limits import MAX_DURATION_S
 from eegsleep.recording.pieces import PIECE_BYTES, read_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
+    from io import FileIO
 
     import numpy as np
 
     from eegsleep.recording.edf.header import Header, Signal
     from eegsleep.recording.edf.timeline import Timeline
+    from eegsleep.recording.pieces import ByteFile
 
-    Opener = Callable[[], AbstractContextManager[BinaryIO]]
+    Opener = Callable[[], AbstractContextManager[FileIO]]
 
-# Below this share of a record it is quicker to jump from channel to channel than to read past the others,
-# unless the records are so short that a jump costs more than what it spares.
+# Below this share of a record it is faster to jump from channel to channel than to read the others, too, unless the
+# records are so short that a jump takes longer than reading on.
 _SPARSE = 0.25
 _MIN_JUMP_BYTES = 8_192
-# Gaps are filled with NaN, and a header may put two short records a day apart. What is asked for may be twenty
-# times what the file holds (one epoch recorded of twenty), or as much as 72 h of one channel at 512 Hz: 1 GB.
+# Gaps are filled with NaN, and time stamps may put two short records a day apart. The signals with their gaps may be
+# twenty times as long as without (one epoch recorded of twenty), or as long as 72 h of one channel at 512 Hz: 1 GB.
 _MAX_FILL = 20
-_SMALL_SAMPLES = 72 * 3600 * 512
+_SMALL_SAMPLES = int(MAX_DURATION_S) * 512
 
 
 def load(opener: Opener, header: Header, timeline: Timeline, labels: Sequence[str]) -> list[np.ndarray]:
-    """Return the signals in their own units, one float64 array a label; gaps are NaN.
+    """Return signals in their own units; gaps are NaN.
+
+    Parameters
+    ----------
+    opener : callable
+        Opens the file.
+    header : Header
+    timeline : Timeline
+    labels : sequence of str
+
+    Returns
+    -------
+    list of numpy.ndarray, each of shape (round(timeline.duration_s * rate_hz),)
+        float64, in the order of `labels`.
 
     Raises
     ------
@@ -69,8 +85,8 @@ def _position(seconds: float, rate_hz: float) -> int:
     return round(seconds * rate_hz)
 
 
-def _read_dense(file: BinaryIO, header: Header, first: int, signals: list[Signal], targets: list[np.ndarray]) -> None:
-    """Read whole records in pieces, and keep of each what is asked for."""
+def _read_dense(file: ByteFile, header: Header, first: int, signals: list[Signal], targets: list[np.ndarray]) -> None:
+    """Read whole records in pieces, and keep the signals that are asked for."""
     n_records, size = len(targets[0]), header.record_bytes
     step = max(1, PIECE_BYTES // size)
     buffer = bytearray(min(step, n_records) * size)
@@ -81,8 +97,8 @@ def _read_dense(file: BinaryIO, header: Header, first: int, signals: list[Signal
             _decode(buffer, (n, size), signal.start_sample, signal, header.sample_bytes, target[at : at + n])
 
 
-def _read_sparse(file: BinaryIO, header: Header, first: int, signals: list[Signal], targets: list[np.ndarray]) -> None:
-    """Jump in each record from one channel that is asked for to the next."""
+def _read_sparse(file: ByteFile, header: Header, first: int, signals: list[Signal], targets: list[np.ndarray]) -> None:
+    """Jump in each record from one signal that is asked for to the next."""
     n_records = len(targets[0])
     for signal, target in zip(signals, targets, strict=True):
         size = signal.samples_per_record * header.sample_bytes

@@ -1,4 +1,4 @@
-"""When a recording started, from the three places an EDF header says it."""
+"""When a recording started, from the three fields of an EDF header that give date or time."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import re
 from datetime import date, datetime, time, timedelta
 
 from eegsleep.recording.faults import Fault, decode_text
+from eegsleep.recording.limits import YEARS, expand_year, is_plausible_start
 
 _PARTS = re.compile(r"(\d{1,2})[.:/\- ](\d{1,2})[.:/\- ](\d{2})")
 _AS_EDF_HAS_IT = re.compile(rb"\d\d\.\d\d\.(\d\d|yy)")
 _STARTDATE = re.compile(r"Startdate (\S+)", re.IGNORECASE)
-# What two digits of a year stand for in EDF.
-YEARS = range(1985, 2085)
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 
 def read_start(main: bytes) -> tuple[datetime | None, list[Fault]]:
-    """Return the naive local start of a recording, and what is wrong with how it is written.
+    """Return the naive local start of a recording, and the faults of its fields.
 
     Parameters
     ----------
@@ -26,17 +25,17 @@ def read_start(main: bytes) -> tuple[datetime | None, list[Fault]]:
     Returns
     -------
     datetime or None
-        None if either date or time of day is missing or impossible: half a start would place the night
-        wrongly. A two-digit year from 85 on is of the last century, as EDF has it; the `Startdate` of
-        EDF+ comes first where it is given.
+        None if date or time of day is missing or impossible: with one of them alone the night would be placed
+        wrongly. A two-digit year from 85 on is of the last century, as EDF has it. The `Startdate` of EDF+ is used
+        where it is given.
     list of Fault
     """
     faults: list[Fault] = []
     day = _read_date(main[168:176], decode_text(main[88:168]), faults)
-    clock = _read_time(main[176:184], faults)
-    if day is None or clock is None:
+    moment = _read_time(main[176:184], faults)
+    if day is None or moment is None:
         return None, faults
-    return datetime.combine(day, clock), faults
+    return datetime.combine(day, moment), faults
 
 
 def _read_date(raw: bytes, recording: str, faults: list[Fault]) -> date | None:
@@ -81,7 +80,7 @@ def _short_date(written: str) -> date | None:
         return None
     day, month, year = map(int, match.groups())
     try:
-        return date(year + (1900 if year >= 85 else 2000), month, day)
+        return date(expand_year(year), month, day)
     except ValueError:
         return None
 
@@ -98,10 +97,10 @@ def _read_time(raw: bytes, faults: list[Fault]) -> time | None:
     written = decode_text(raw)
     match = _PARTS.fullmatch(written)
     try:
-        clock = time(*map(int, match.groups())) if match else None
+        moment = time(int(match[1]), int(match[2]), int(match[3])) if match else None
     except ValueError:
-        clock = None
-    if clock is None:
+        moment = None
+    if moment is None:
         _note(
             faults,
             "start-time",
@@ -113,11 +112,11 @@ def _read_time(raw: bytes, faults: list[Fault]) -> time | None:
         _note(
             faults,
             "start-time",
-            f"the start time is not written as EDF has it; it was read as {clock}",
+            f"the start time is not written as EDF has it; it was read as {moment}",
             "start time",
             written,
         )
-    return clock
+    return moment
 
 
 def _note(faults: list[Fault], code: str, message: str, field: str, value: str) -> None:
@@ -125,10 +124,21 @@ def _note(faults: list[Fault], code: str, message: str, field: str, value: str) 
 
 
 def move_start(start: datetime | None, offset_s: float) -> tuple[datetime | None, list[Fault]]:
-    """Return when the first sample was taken, so many seconds after the header's start, and what is odd about it.
+    """Return the time of the first sample, and the faults of it.
 
-    A start beyond the calendar is not known. One outside the years that two digits stand for in EDF is kept,
-    and said, as no EDF file without `Startdate` can hold it.
+    Parameters
+    ----------
+    start : datetime or None
+        The header's start, naive local time.
+    offset_s : float
+        From it to the first sample.
+
+    Returns
+    -------
+    datetime or None
+        None outside the calendar. Outside the years that two digits stand for in EDF it is kept, with a fault, because
+        only the `Startdate` of EDF+ can hold such a year.
+    list of Fault
     """
     faults: list[Fault] = []
     if start is None:
@@ -139,7 +149,7 @@ def move_start(start: datetime | None, offset_s: float) -> tuple[datetime | None
         said = "the start lies outside the calendar, so no clock time is known"
         _note(faults, "start-date", said, "recording", f"{start.isoformat()} and {offset_s:g} s")
         return None, faults
-    if moved.year not in YEARS:
+    if not is_plausible_start(moved):
         said = f"the recording starts in an unusual year, outside {YEARS[0]} to {YEARS[-1]}"
         _note(faults, "start-date", said, "recording", moved.date().isoformat())
     return moved, faults

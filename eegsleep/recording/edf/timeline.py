@@ -1,38 +1,39 @@
-"""Where the records of a file lie in time, by the stamps they carry.
+"""The times of the records of a file, by their time stamps.
 
-A recorder's crystal is off by some millionths, a writer rounds or trembles, and some write whole seconds
-only: none of that is a gap, and samples are never moved for it. A gap is a single step between two
-stamps that is too long for one record; after it the position follows the stamp.
+A recorder's crystal is off by some millionths, writers round, some write whole seconds only, and stamps of a computer's
+clock vary: none of this is a gap, and no sample is moved for it. A gap is a single step between two stamps that is too
+long for one record; after it the time is that of the stamp.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from eegsleep.recording.edf.annotations import read_marks
-from eegsleep.recording.edf.header import MAX_DURATION_S
 from eegsleep.recording.faults import Fault
+from eegsleep.recording.limits import MAX_DURATION_S, MAX_GAPS_S
 
 if TYPE_CHECKING:
     import numpy as np
 
     from eegsleep.recording.edf.header import Header
+    from eegsleep.recording.faults import Severity
+    from eegsleep.recording.pieces import ByteFile
 
-# In a file that says it is continuous, time stamps this near to their place are no gap: writers round, and a
-# missing sample costs its epoch. A file that says it has gaps is taken at its word, to half a sample.
+# In a file that is declared continuous, a stamp this near to its expected time is no gap: writers round, and a missing
+# sample costs its epoch. In a file that is declared discontinuous, a gap is a step of more than half a sample.
 MAX_JITTER_S = 0.02
-# Crystals of recorders are within 100 ppm, uncompensated ones in the cold within a few hundred. Stamps that
-# run away faster than this do not follow a clock that drifts: samples are missing.
+# Crystals of recorders are within 100 ppm, uncompensated ones in the cold within a few hundred. Stamps that drift
+# faster than this do not follow a clock: samples are missing.
 MAX_DRIFT = 500e-6
-# Stamps of a computer's clock tremble around the recorder's by tens of milliseconds; their median over this
-# many records does not. What lies further off than a quarter of a second is no trembling.
-MAX_TREMBLE_S = 0.25
-_TREMBLE_RECORDS = 61
-_MAX_TREMBLING = 1_000_000
-# Gaps cost memory though nothing lies in them, and each is marked; a gap a second for a day is 86,400.
-MAX_GAPS_S = 24 * 3600.0
+# Stamps of a computer's clock vary about the recorder's by tens of milliseconds; their median over this many records
+# does not. A deviation of more than a quarter of a second is no jitter.
+_MAX_SPREAD_S = 0.25
+_SMOOTHED_RECORDS = 61
+_MAX_SMOOTHED = 1_000_000
+# Each gap is marked; a gap a second for a day is 86,400.
 MAX_GAPS = 100_000
 _EXPORT = "export the file again"
 
@@ -41,7 +42,7 @@ Run = tuple[int, int, float]
 
 @dataclass(frozen=True)
 class Timeline:
-    """Where the records lie in time.
+    """The times of the records.
 
     Attributes
     ----------
@@ -72,10 +73,18 @@ class Timeline:
         )
 
 
-def read_timeline(file: BinaryIO, header: Header) -> Timeline:
+def read_timeline(file: ByteFile, header: Header) -> Timeline:
     """Read the annotation signals of a file and place its records in time.
 
-    A file without them is one run. Faults of severity `refused` mean that the records cannot be placed.
+    Parameters
+    ----------
+    file : ByteFile
+    header : Header
+
+    Returns
+    -------
+    Timeline
+        One run for a file without annotation signals. If a fault has severity `refused`, the records cannot be placed.
     """
     import numpy as np
 
@@ -91,7 +100,7 @@ def read_timeline(file: BinaryIO, header: Header) -> Timeline:
     placed = tuple((first, n, start - offset_s) for first, n, start in runs)
     notes = tuple((onset - offset_s, duration, text) for onset, duration, text in marks.annotations)
     timeline = Timeline(placed, offset_s, duration_s, notes, (*marks.faults, *missing, *more))
-    return timeline if any(fault.severity == "refused" for fault in more) else _hold_to_limits(timeline, header)
+    return timeline if any(fault.severity == "refused" for fault in more) else _add_gap_faults(timeline, header)
 
 
 def _no_time_keeping(header: Header) -> Fault:
@@ -103,7 +112,7 @@ def _no_time_keeping(header: Header) -> Fault:
 
 
 def _fill(stamps: np.ndarray, header: Header) -> tuple[np.ndarray, list[Fault]]:
-    """Return the stamps with unreadable ones filled in, and whether their neighbours leave them only one place."""
+    """Return the stamps with missing ones filled in, and a fault if there are some: refused if a gap may be there."""
     import numpy as np
 
     known = np.flatnonzero(np.isfinite(stamps))
@@ -132,10 +141,10 @@ def _fill(stamps: np.ndarray, header: Header) -> tuple[np.ndarray, list[Fault]]:
 
 
 def _is_coarse(stamps: np.ndarray, record_s: float) -> bool:
-    """Return whether the stamps are whole seconds of records that are not, as some boards write them.
+    """Return whether the stamps are rounded to whole seconds although the records are not, as some boards write them.
 
-    Then each step is the record's duration cut down or up to whole seconds, and their mean is that duration.
-    Stamps of short records a whole second apart are gaps, and their mean says so.
+    Then each step is the duration of a record rounded down or up, and their mean is that duration. Stamps of short
+    records that are truly a second apart are gaps, and their mean differs.
     """
     import numpy as np
 
@@ -147,7 +156,7 @@ def _is_coarse(stamps: np.ndarray, record_s: float) -> bool:
 
 
 def _place(stamps: np.ndarray, header: Header) -> tuple[list[Run], list[Fault]]:
-    """Return runs of records, and what is wrong with their time stamps."""
+    """Return runs of records, and the faults of their time stamps."""
     import numpy as np
 
     record_s, is_declared = header.record_s, header.kind.endswith("+D")
@@ -161,23 +170,23 @@ def _place(stamps: np.ndarray, header: Header) -> tuple[list[Run], list[Fault]]:
         said = f"the records last {record_s:g} s and say when they were made in whole seconds only; gaps of less than "
         faults.append(Fault("coarse-stamps", "repaired", said + "1 s cannot be seen", "annotations"))
     elif abs(usual_s - record_s) > max(MAX_JITTER_S, 1e-3 * record_s) and not (is_declared and usual_s > record_s):
-        return whole, [_contradiction(usual_s, record_s)]
+        return whole, [_duration_fault(usual_s, record_s)]
     elif not is_declared:
         stamps, faults = _steady(stamps, record_s)
     late = stamps - np.arange(stamps.size) * record_s
     if abs(usual_s - record_s) <= MAX_DRIFT * record_s and late_s < 1:
         late -= np.arange(stamps.size) * (usual_s - record_s)
     for record in _find_steps(-late, early_s)[:1]:
-        return whole, [_overlap(int(record), late[record - 1] - late[record], stamps)]
+        return whole, [_overlap_fault(int(record), late[record - 1] - late[record], stamps)]
     breaks = [0, *_find_steps(late, late_s), stamps.size]
     runs, refusal = _part(stamps, breaks, record_s, (late_s, early_s))
-    return (whole, [refusal]) if refusal else (runs, [*faults, *_tell_drift(stamps, runs, record_s, early_s)])
+    return (whole, [refusal]) if refusal else (runs, [*faults, *_find_drift(stamps, runs, record_s, early_s)])
 
 
 def _part(
     stamps: np.ndarray, breaks: list[int], record_s: float, slack_s: tuple[float, float]
 ) -> tuple[list[Run], Fault | None]:
-    """Return the runs between the breaks, each parted again where small gaps pile up."""
+    """Return the runs between the breaks, each divided again where many small gaps add up; or the refusing fault."""
     runs: list[Run] = []
     for first, stop in pairwise(breaks):
         at = int(first)
@@ -187,9 +196,9 @@ def _part(
                 return runs, Fault("gaps-many", "refused", said, value=f"{stamps.size} records", remedy=_EXPORT)
             following, off_s = _follow(stamps, (at, int(stop)), record_s, slack_s)
             if off_s < 0:
-                return runs, _overlap(following, -off_s, stamps)
+                return runs, _overlap_fault(following, -off_s, stamps)
             start_s, end_s = float(stamps[at]), runs[-1][2] + runs[-1][1] * record_s if runs else -float("inf")
-            if start_s < end_s:  # stamps that fell behind by drift: the gap is as long as its step says
+            if start_s < end_s:  # the stamps are behind by drift: the gap is as long as its own step
                 start_s = end_s + float(stamps[at] - stamps[at - 1]) - record_s
             runs.append((at, following - at, start_s))
             at = following
@@ -197,26 +206,26 @@ def _part(
 
 
 def _steady(stamps: np.ndarray, record_s: float) -> tuple[np.ndarray, list[Fault]]:
-    """Return stamps without their trembling, if some of them run back and all lie around a steady clock."""
+    """Return the stamps without jitter, if some of them step back and all are near those of a steady clock."""
     import numpy as np
 
     index = np.arange(stamps.size)
     late = stamps - index * record_s
-    if stamps.size > _MAX_TREMBLING or not (np.diff(late) < -MAX_JITTER_S).any():
+    if stamps.size > _MAX_SMOOTHED or not (np.diff(late) < -MAX_JITTER_S).any():
         return stamps, []
     from scipy.ndimage import median_filter
 
-    steady = median_filter(late, min(_TREMBLE_RECORDS, stamps.size), mode="reflect")
+    steady = median_filter(late, min(_SMOOTHED_RECORDS, stamps.size), mode="reflect")
     off_s = float(np.abs(late - steady).max())
-    if not MAX_JITTER_S / 2 < off_s <= MAX_TREMBLE_S:
+    if not MAX_JITTER_S / 2 < off_s <= _MAX_SPREAD_S:
         return stamps, []
-    said = f"the records' own times tremble by up to {1000 * off_s:.0f} ms around a steady clock, which was taken"
+    said = f"the records' own times vary by up to {1000 * off_s:.0f} ms about a steady clock, which was used"
     steady += late[0] - steady[0]
     return steady + index * record_s, [Fault("jitter", "repaired", said, "annotations")]
 
 
 def _find_steps(late: np.ndarray, least_s: float) -> np.ndarray:
-    """Return the records that are later than each of the three before them by so much: a step, not a slow drift."""
+    """Return the records whose stamps are later than all three before them by `least_s`: a step, no slow drift."""
     import numpy as np
 
     latest = late.copy()
@@ -228,9 +237,23 @@ def _find_steps(late: np.ndarray, least_s: float) -> np.ndarray:
 def _follow(
     stamps: np.ndarray, part: tuple[int, int], record_s: float, slack_s: tuple[float, float]
 ) -> tuple[int, float]:
-    """Return the record up to which stamps follow the first of a part no worse than a drifting clock, and by what not.
+    """Return the first record of a part whose stamp deviates by more than a drifting clock can, and by how much.
 
-    Small gaps that pile up are told from drift by their sum.
+    Parameters
+    ----------
+    stamps : numpy.ndarray, shape (n_records,)
+    part : (int, int)
+        First and one-past-last record.
+    record_s : float
+    slack_s : (float, float)
+        How far a stamp may be late and early apart from drift.
+
+    Returns
+    -------
+    record : int
+        One past the last record of the part if none deviates.
+    deviation_s : float
+        Positive if it is late: small gaps before it add up to this.
     """
     import numpy as np
 
@@ -248,25 +271,25 @@ def _follow(
     return stop, 0.0
 
 
-def _tell_drift(stamps: np.ndarray, runs: list[Run], record_s: float, least_s: float) -> list[Fault]:
-    """Return a note if the stamps run away from the samples by more than they may tremble."""
+def _find_drift(stamps: np.ndarray, runs: list[Run], record_s: float, least_s: float) -> list[Fault]:
+    """Return a fault if stamps and samples drift apart by more than `least_s`."""
     off_s = sum(float(stamps[first + n - 1] - stamps[first]) - (n - 1) * record_s for first, n, _ in runs)
     if abs(off_s) <= least_s:
         return []
     ppm = 1e6 * off_s / (stamps.size * record_s)
     said = (
-        f"the recorder's clock runs {abs(ppm):.3g} ppm off its stamps, {abs(off_s):.3g} s in all; "
+        f"the recorder's clock is {abs(ppm):.3g} ppm off its stamps, {abs(off_s):.3g} s in all; "
         "times are those of the samples"
     )
     return [Fault("clock-drift", "repaired", said, "annotations", f"{off_s:+.3g} s")]
 
 
-def _overlap(record: int, early_s: float, stamps: np.ndarray) -> Fault:
+def _overlap_fault(record: int, early_s: float, stamps: np.ndarray) -> Fault:
     said = f"record {record + 1} starts {early_s:.3g} s before the one before it ends"
     return Fault("records-overlap", "refused", said, "annotations", f"{stamps[record]:g} s", _EXPORT)
 
 
-def _contradiction(usual_s: float, record_s: float) -> Fault:
+def _duration_fault(usual_s: float, record_s: float) -> Fault:
     return Fault(
         "record-duration",
         "refused",
@@ -278,34 +301,28 @@ def _contradiction(usual_s: float, record_s: float) -> Fault:
     )
 
 
-def _hold_to_limits(timeline: Timeline, header: Header) -> Timeline:
-    """Return the timeline with a fault for its gaps, or one that refuses it before memory is asked for."""
+def _add_gap_faults(timeline: Timeline, header: Header) -> Timeline:
+    """Return the timeline with a fault for its gaps, or one that refuses them before memory is allocated."""
     gaps = timeline.gaps
     missing_s, offset_s = sum(duration for _, duration in gaps), abs(timeline.offset_s)
-    found = []
+    value = f"first record at {timeline.offset_s:g} s, {missing_s:g} s of gaps"
+    found: list[Fault] = []
+
+    def note(code: str, severity: Severity, message: str) -> None:
+        remedy = _EXPORT if severity == "refused" else ""
+        found.append(Fault(code, severity, message, "annotations", value, remedy))
+
     if offset_s > MAX_GAPS_S:
-        found.append(("late-start", "refused", "the first record lies days away from the header's start time"))
+        note("late-start", "refused", "the first record is days away from the header's start time")
     elif missing_s > MAX_GAPS_S or timeline.duration_s > MAX_DURATION_S:
         said = f"with its gaps the recording lasts {timeline.duration_s / 3600:.0f} h; allowed are "
-        said += f"{MAX_DURATION_S / 3600:g} h, and {MAX_GAPS_S / 3600:g} h of gaps"
-        found.append(("too-long", "refused", said))
+        note("too-long", "refused", f"{said}{MAX_DURATION_S / 3600:g} h, and {MAX_GAPS_S / 3600:g} h of gaps")
     elif gaps:
-        declared = "" if header.kind.endswith("+D") else ", although the file says it is continuous"
+        declared = "" if header.kind.endswith("+D") else ", although the file is declared continuous"
         count = f"{len(gaps)} gaps" if len(gaps) > 1 else "a gap"
         said = f"{count} of {missing_s:.4g} s in all without signal{declared}; the epochs there are not scored"
-        found.append(("gap", "repaired", said))
+        note("gap", "repaired", said)
     if 1 <= offset_s <= MAX_GAPS_S:
         said = f"the first record starts {timeline.offset_s:g} s after the header's start time"
-        found.append(("late-start", "repaired", said))
-    faults = (
-        Fault(
-            code,
-            severity,
-            said,
-            "annotations",
-            f"first record at {timeline.offset_s:g} s, {missing_s:g} s of gaps",
-            _EXPORT if severity == "refused" else "",
-        )
-        for code, severity, said in found
-    )
-    return replace(timeline, faults=(*timeline.faults, *faults))
+        note("late-start", "repaired", said)
+    return replace(timeline, faults=(*timeline.faults, *found))

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.channels.labels import guess_role
+from eegsleep.recording.channels.labels import guess_role, unique_labels
 from eegsleep.recording.edf.header import HeaderRefusedError
 from eegsleep.recording.edf.open import open_edf
 from eegsleep.recording.faults import Fault, clean_text
 from eegsleep.recording.source import Source
-from eegsleep.recording.text.table import unique_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +27,7 @@ _MAX_FILES = 100
 
 @dataclass(frozen=True)
 class _Part:
-    """One file of the folder, and how long after the recording it starts."""
+    """One file of the folder, and how long after the start of the recording it starts."""
 
     source: Source
     offset_s: float
@@ -45,8 +44,16 @@ class _Part:
 def open_folder(folder: Path) -> Source:
     """Open the one-signal EDF files of a folder as one recording; each signal is named by its file.
 
-    A file that cannot be read costs its own channel. The EEG files say when the recording starts and
-    ends; files that start at another second are placed at their time, and what they lack is missing.
+    A file that cannot be read costs only its own channel. The recording starts and ends with the EEG files. Files that
+    start at another second are placed at their time; where they hold nothing, samples are missing.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    Source
 
     Raises
     ------
@@ -84,7 +91,7 @@ def open_folder(folder: Path) -> Source:
 
 
 def _without_eeg(folder: Path, labels: Sequence[str], faults: Sequence[Fault]) -> RecordingError:
-    """Return the refusal of a folder in which there is nothing to stage, with what may be meant instead."""
+    """Return the error for a folder without a readable EEG, with a guess at what the user meant."""
     others = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     within = next((path.name for path in others if path.is_dir()), "")
     packed = next((path.name for path in others if path.suffix.lower() in {".zip", ".7z", ".rar", ".gz"}), "")
@@ -111,15 +118,15 @@ def _without_eeg(folder: Path, labels: Sequence[str], faults: Sequence[Fault]) -
 
 
 def _find_reference(opened: dict[str, Source], eeg: Sequence[str]) -> datetime | None:
-    """Return the start most EEG files agree on; where they do not, all files vote, and then the earliest."""
+    """Return the start of most EEG files; of two that are as frequent, that of more files, then the earlier."""
     votes = Counter(opened[label].start for label in eeg if opened[label].start)
-    everyone = Counter(source.start for source in opened.values())
-    most = sorted(votes, key=lambda start: (-votes[start], -everyone[start], start))
+    all_files = Counter(source.start for source in opened.values())
+    most = sorted(votes, key=lambda start: (-votes[start], -all_files[start], start))
     return most[0] if most else None
 
 
 def _place(opened: dict[str, Source], eeg: Sequence[str], faults: list[Fault]) -> tuple[dict[str, _Part], Source]:
-    """Return when each file starts after the recording, and the EEG file the recording starts with."""
+    """Return the files with their start after that of the recording, and the EEG file with which it starts."""
     reference = _find_reference(opened, eeg)
     kept: dict[str, float] = {}
     duration_s = max(opened[label].duration_s for label in eeg if opened[label].start == reference)
@@ -128,7 +135,10 @@ def _place(opened: dict[str, Source], eeg: Sequence[str], faults: list[Fault]) -
         if reference and source.start:
             offset_s = (source.start - reference).total_seconds()
         if reference and not source.start:
-            said, remedy = f"its file has no date, and others start at {reference}; it is left out", "mend its start"
+            said, remedy = (
+                f"its file has no date, and others start at {reference}; it is left out",
+                "correct its start date",
+            )
             faults.append(Fault("start-differs", "refused", said, "start time", "", remedy, label))
         elif not -source.duration_s < offset_s < duration_s:
             said = f"its file starts at {source.start}, others at {reference}, and shares no time with them"
@@ -155,9 +165,11 @@ def _join(folder: Path, opened: dict[str, Source], eeg: Sequence[str], faults: l
             faults.append(Fault("length-differs", "repaired", said, channel=label))
 
     def load(labels: Sequence[str]) -> list[np.ndarray]:
-        return [_lay_out(parts[label], duration_s) for label in labels]
+        return [_place_signal(parts[label], duration_s) for label in labels]
 
-    gaps = {gap for label in eeg if label in parts for gap in _moved(parts[label].source.gaps, parts[label].offset_s)}
+    gaps = {
+        gap for label in eeg if label in parts for gap in _move_gaps(parts[label].source.gaps, parts[label].offset_s)
+    }
     return Source(
         path=folder,
         files=tuple(part.source.path for part in parts.values()),
@@ -173,8 +185,8 @@ def _join(folder: Path, opened: dict[str, Source], eeg: Sequence[str], faults: l
     )
 
 
-def _lay_out(part: _Part, duration_s: float) -> np.ndarray:
-    """Return the signal of one file on the time of the recording; NaN before and after it."""
+def _place_signal(part: _Part, duration_s: float) -> np.ndarray:
+    """Return the signal of one file over the whole recording; NaN before and after it."""
     import numpy as np
 
     (signal,) = part.source.load([part.source.channels[0].label])
@@ -186,5 +198,5 @@ def _lay_out(part: _Part, duration_s: float) -> np.ndarray:
     return whole
 
 
-def _moved(gaps: Sequence[tuple[float, float]], offset_s: float) -> list[tuple[float, float]]:
+def _move_gaps(gaps: Sequence[tuple[float, float]], offset_s: float) -> list[tuple[float, float]]:
     return [(onset_s + offset_s, length_s) for onset_s, length_s in gaps]

@@ -1,4 +1,4 @@
-"""Losses counted by the number a device gives its samples, which starts again and again."""
+"""Lost samples, counted by the sample number of the device, which starts again and again."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 
 
 def count_by_counter(counter: np.ndarray, since_s: np.ndarray, rate_hz: float) -> tuple[np.ndarray | None, int]:
-    """Count lost samples by a number that starts again.
+    """Count lost samples by the device's sample number.
 
     Parameters
     ----------
     counter : ndarray, shape (n,)
-        As the device wrote it: one up a sample (Cyton), two (Daisy), or one up every two samples (Ganglion).
+        As the device wrote it: it rises by one (Cyton) or two (Daisy) a sample, or by one every two samples (Ganglion).
     since_s : ndarray, shape (n,)
-        Arrival in seconds: a counter that jumps while time does not was restarted.
+        Time of arrival in seconds. A counter that jumps while time does not was restarted.
     rate_hz : float
         Samples a second.
 
@@ -22,7 +22,7 @@ def count_by_counter(counter: np.ndarray, since_s: np.ndarray, rate_hz: float) -
     lost : ndarray of int, shape (n,), or None
         Samples lost before each one; None if the numbers follow no rule.
     cycle : int
-        Samples after which the counter starts again, so that a loss of as many is invisible to it.
+        Samples after which the counter starts again; it does not show a loss of as many.
     """
     heads = np.flatnonzero(np.diff(counter, prepend=np.nan) != 0)
     sizes = np.diff(heads, append=len(counter))
@@ -44,11 +44,11 @@ def count_by_counter(counter: np.ndarray, since_s: np.ndarray, rate_hz: float) -
 
 
 def _without_restarts(missed: np.ndarray, heads: np.ndarray, since_s: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Zero the larger counted losses for which no time went by: there the counter was set back."""
+    """Set larger counted losses to 0 where no time passed: there the counter was restarted."""
     reach = int(rate_hz / 2)
     big = np.flatnonzero(missed > reach / 8)
     before, after = np.maximum(heads[big] - reach, 0), np.minimum(heads[big] + reach, len(since_s) - 1)
-    # The earliest arrival a while after, against the latest start: bursts shift both by a tenth of a second.
+    # Half a second before and after are compared, because bursts shift single arrivals by a tenth of a second.
     spent = (since_s[after] - since_s[before]) * rate_hz - (after - before)
     missed = missed.copy()
     missed[big[spent < missed[big] / 2]] = 0

@@ -1,4 +1,4 @@
-"""What each headband's program makes of its columns: muselsl, Mind Monitor, OpenBCI, BrainBit."""
+"""The columns of each program: muselsl, Mind Monitor, OpenBCI, BrainBit."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
+from eegsleep.recording.channels.labels import unique_labels
 from eegsleep.recording.faults import Fault, clean_text
-from eegsleep.recording.text.clock import DATE_UNKNOWN, TIME_OF_DAY, UTC, TextClock, as_seconds, local_shift
-from eegsleep.recording.text.table import TextLayout, fold, read_table, repaired, unique_labels
+from eegsleep.recording.text.table import TextLayout, fold, read_table, repaired
+from eegsleep.recording.text.time_stamps import DATE_UNKNOWN, TIME_OF_DAY, UTC, TimeColumn, as_seconds, local_shift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +32,7 @@ _BAD_CONTACT = 4
 
 @dataclass
 class Rows:
-    """What one format makes of its columns."""
+    """The signals, times and further columns of a file, as the reader of one format finds them."""
 
     labels: list[str]
     values: list[np.ndarray]
@@ -40,7 +41,7 @@ class Rows:
     unit: str = "uV"
     packet: int = 1
     counter: np.ndarray | None = None
-    clock_kind: str = "unix"  # as `TextClock.kind`
+    stamp_kind: str = "unix"  # as `TimeColumn.kind`
     to_local_s: float | None = None  # added to a stamp gives naive local time; None if that is unknown
     unworn: np.ndarray | None = None
     faults: list[Fault] = field(default_factory=list)
@@ -52,8 +53,8 @@ def _read_muselsl(path: Path, layout: TextLayout) -> Rows:
     names = [fold(name) for name in layout.names]
     picks = [i for i, name in enumerate(names) if name in MUSE or "aux" in name]
     table, faults = read_table(path, layout, [0, *picks])
-    # Unix seconds are UTC and the zone is unknown. No date at all would lose which night it was; UTC that
-    # says so keeps dates and the spacing of nights, and only clock times wait for the user's word.
+    # Unix seconds are UTC, and the time zone is not known. Without a date, the night would be unknown; with UTC and a
+    # fault, dates and the spacing of nights are kept, and only the time of day is left for the user to correct.
     faults += [UTC, *_skipped(layout, [0, *picks]), *_missing(names, MUSE)]
     return Rows(
         unique_labels([layout.names[i] for i in picks]),
@@ -76,8 +77,8 @@ def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
     contacts = {i: names.index(f"hsi_{names[i][4:]}") for i in picks if f"hsi_{names[i][4:]}" in names}
     wanted = [stamp, *picks, *contacts.values()] + [worn] * (worn >= 0)
     labels = dict(zip(picks, unique_labels([layout.names[i] for i in picks]), strict=True))
-    clock = TextClock(stamp)
-    table, faults = read_table(path, layout, wanted, clock)
+    times = TimeColumn(stamp)
+    table, faults = read_table(path, layout, wanted, times)
     filled = ~np.logical_and.reduce([np.isnan(table[i]) for i in picks])
     if not filled.any():
         raise RecordingError(
@@ -86,11 +87,11 @@ def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
     if not filled.all():
         note = f"{int((~filled).sum())} rows hold an event and no sample, and are left out"
         faults.append(repaired("event-rows", note))
-        for i in wanted:  # one after the other, for the memory
+        for i in wanted:  # one after the other, to save memory
             table[i] = table[i][filled]
     faults += _missing(names, [f"raw_{name}" for name in MUSE])
-    faults += [fault for i, k in contacts.items() for fault in _doubt_contact(labels[i], table[k])]
-    is_unix, of_day = clock.kind == "unix", clock.kind == "time of day"
+    faults += [fault for i, k in contacts.items() for fault in _find_bad_contact(labels[i], table[k])]
+    is_unix, of_day = times.kind == "unix", times.kind == "time of day"
     faults += [UTC] * is_unix + [DATE_UNKNOWN] * of_day
     return Rows(
         list(labels.values()),
@@ -98,7 +99,7 @@ def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
         as_seconds(table[stamp]) if is_unix else table[stamp],
         MIND_MONITOR_RATES_HZ,
         packet=_MUSE_PACKET,
-        clock_kind=clock.kind,
+        stamp_kind=times.kind,
         to_local_s=None if of_day else 0.0,
         unworn=table[worn] == 0 if worn >= 0 else None,
         faults=faults,
@@ -106,11 +107,11 @@ def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
     )
 
 
-def _doubt_contact(label: str, quality: np.ndarray) -> list[Fault]:
+def _find_bad_contact(label: str, quality: np.ndarray) -> list[Fault]:
     import numpy as np
 
     share = float(np.mean(quality >= _BAD_CONTACT))
-    note = f"the headband itself says that the contact was bad for {100 * share:.0f} % of the time"
+    note = f"by the headband's own measure, the contact was bad for {100 * share:.0f} % of the time"
     return [Fault("contact-bad", "repaired", note, channel=label)] if share > 0.1 else []
 
 
@@ -133,9 +134,9 @@ def _read_openbci(path: Path, layout: TextLayout) -> Rows:
         picks = list(range(1, 1 + announced))
     labels = unique_labels([layout.names[i] if names else f"EXG Channel {i - 1}" for i in picks])
     stamp, of_day = _find_openbci_clock(layout, names, picks)
-    clock = TextClock(of_day) if stamp is None and of_day is not None else None
-    clocks = [i for i in (stamp, clock and clock.column) if i is not None]
-    table, faults = read_table(path, layout, [0, *picks, *clocks], clock)
+    times = TimeColumn(of_day) if stamp is None and of_day is not None else None
+    clocks = [i for i in (stamp, times.column if times else None) if i is not None]
+    table, faults = read_table(path, layout, [0, *picks, *clocks], times)
     rows = Rows(labels, [table[i] for i in picks], None, (rate_hz,), counter=table[0], faults=faults)
     if announced != len(picks):
         note = f"{announced} channels are announced, and {len(picks)} columns are named as channels"
@@ -146,15 +147,15 @@ def _read_openbci(path: Path, layout: TextLayout) -> Rows:
         shift = _first_shift(layout, rows.stamps_s, of_day)
         rows.to_local_s = shift or 0.0
         faults += [UTC] if shift is None else []
-    elif clock is not None:
-        rows.stamps_s, rows.clock_kind = table[clock.column], clock.kind
-        rows.to_local_s = None if clock.kind == "time of day" else 0.0
-        faults += [DATE_UNKNOWN] if clock.kind == "time of day" else []
+    elif times is not None:
+        rows.stamps_s, rows.stamp_kind = table[times.column], times.kind
+        rows.to_local_s = None if times.kind == "time of day" else 0.0
+        faults += [DATE_UNKNOWN] if times.kind == "time of day" else []
     return rows
 
 
 def _announced_channels(text: str | None, n_named: int, layout: TextLayout) -> int:
-    """Return how many channels the comments announce; without a row of names only they tell what a channel is."""
+    """Return how many channels the comments announce; without a row of names, only these tell which are channels."""
     number = float(text) if text and text.count(".") < 2 and text != "." else -1.0
     if layout.names and n_named:
         return int(number) if text and 0 <= number < 1e6 else n_named
@@ -170,7 +171,7 @@ def _announced_channels(text: str | None, n_named: int, layout: TextLayout) -> i
 
 
 def _first_shift(layout: TextLayout, stamps_s: np.ndarray, column: int | None) -> float | None:
-    """Return what turns Unix into local time, by the first row; None if it has no local time or a wrong stamp."""
+    """Return local time minus Unix time in the first row; None if it has no local time or a wrong stamp."""
     import numpy as np
 
     if column is None or not abs(stamps_s[0] - np.nanmedian(stamps_s[:50])) < 60:
@@ -184,19 +185,20 @@ def _read_brainbit(path: Path, layout: TextLayout) -> Rows:
     names = [fold(name) for name in layout.names]
     picks = [i for i, name in enumerate(names) if name in BRAINBIT or "aux" in name]
     stamp = next((i for i, name in enumerate(names) if name in _TIME_NAMES), None)
-    table, faults = read_table(path, layout, picks + [stamp] * (stamp is not None))
-    faults += _skipped(layout, picks + [stamp] * (stamp is not None))
+    used = picks if stamp is None else [*picks, stamp]
+    table, faults = read_table(path, layout, used)
+    faults += _skipped(layout, used)
     labels = unique_labels([layout.names[i] for i in picks])
     rows = Rows(labels, [table[i] for i in picks], None, (250.0,), unit="V", faults=faults)
     if stamp is not None:
         rows.stamps_s = as_seconds(table[stamp])
-        if np.nanmedian(rows.stamps_s) > 1e8:  # otherwise seconds since some beginning
+        if np.nanmedian(rows.stamps_s) > 1e8:  # smaller ones are seconds since an unknown time
             rows.to_local_s = 0.0
             faults.append(UTC)
     if any(np.nanmax(np.abs(values), initial=0) > _BRAINBIT_MAX_V for values in rows.values):
         rows.unit = ""
         note = "the numbers are larger than a BrainBit's range in volts, so their unit is not known"
-        remedy = "say the unit of each channel, such as T3=uV"
+        remedy = "name the unit of each channel with --units, such as T3=uV"
         faults += [Fault("unit-unknown", "needs the user", note, remedy=remedy, channel=label) for label in rows.labels]
     return rows
 

@@ -1,4 +1,4 @@
-"""Text files of headbands become a `Source` on a regular grid: muselsl, Mind Monitor, OpenBCI, BrainBit."""
+"""Text files of headbands as a `Source` on a regular grid: muselsl, Mind Monitor, OpenBCI, BrainBit."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from eegsleep.errors import RecordingError
 from eegsleep.recording.faults import Fault, clean_text
 from eegsleep.recording.source import Source, SourceChannel
-from eegsleep.recording.text.clock import DATE_UNKNOWN, NO_DATE, UTC, as_datetime, settle_stamps
 from eegsleep.recording.text.formats import BRAINBIT, MIND_MONITOR_RATES_HZ, MUSE, READERS, SD_CARD, Rows
 from eegsleep.recording.text.table import find_delimiter, find_utf16, fold, read_layout, repaired, split_line
+from eegsleep.recording.text.time_stamps import DATE_UNKNOWN, NO_DATE, UTC, as_datetime, repair_stamps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +25,18 @@ _LARGE_OFFSET_UV = 200.0
 
 
 def sniff_text(head: bytes) -> str:
-    """Tell the kind of a text file from its first bytes (4 kB will do); empty if it is none that is known."""
+    """Return the kind of a text file by its first bytes.
+
+    Parameters
+    ----------
+    head : bytes
+        The first 4 kB or more.
+
+    Returns
+    -------
+    str
+        A key of `READERS`; empty if the file is none of these.
+    """
     text = head[: len(head) // 2 * 2].decode(find_utf16(head) or "utf-8-sig", "replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
@@ -41,21 +52,21 @@ def _kind_by_names(names: list[str]) -> str:
         "OpenBCI text": names[0] == "sample index" and any(name.startswith("exg channel") for name in names),
         "muselsl CSV": names[0] == "timestamps" and sum(name in names for name in MUSE) >= 2,
         "Mind Monitor CSV": "timestamp" in names and any(name.startswith("raw_") for name in names),
-        # More of the 10-20 system is somebody's laboratory, and nothing says its rate and unit.
+        # With more channels of the 10-20 system it is a laboratory's file, whose rate and unit are not known.
         "BrainBit CSV": set(names) >= BRAINBIT and not _LABORATORY & set(names),
     }
     return next((kind for kind, fits in known.items() if fits), "")
 
 
 def open_text(path: Path, kind: str) -> Source:
-    """Read a text file of a known kind and lay its samples on a regular grid.
+    """Read a text file of a known kind and place its samples on a regular grid.
 
     Parameters
     ----------
     path : Path
         The file.
     kind : str
-        As `sniff_text` says.
+        As `sniff_text` returns it.
 
     Returns
     -------
@@ -93,8 +104,8 @@ def _to_source(path: Path, kind: str, rows: Rows) -> Source:
 
     for column in rows.values:
         column[np.isinf(column)] = np.nan
-    _settle_stamps(rows)
-    grid = _lay_rows(rows)
+    _repair_stamps(rows)
+    grid = _place_rows(rows)
     there = np.zeros(grid.n_samples, dtype=bool)
     there[grid.positions] = True
     if rows.unworn is not None:
@@ -135,44 +146,43 @@ def _to_source(path: Path, kind: str, rows: Rows) -> Source:
 
 
 def _find_start(rows: Rows, grid: Grid) -> datetime | None:
-    """Return the local time of the first sample, and note it where the stamps do not tell."""
+    """Return the local time of the first sample, and add a fault where the stamps do not give it."""
     start = None if rows.to_local_s is None else as_datetime(grid.origin_s + rows.to_local_s)
     if start is None and rows.stamps_s is not None and DATE_UNKNOWN not in rows.faults:
         rows.faults = [*(fault for fault in rows.faults if fault != UTC), NO_DATE]
     return start
 
 
-def _settle_stamps(rows: Rows) -> None:
-    """Leave out rows without a time, which have no place and leave a gap like any other; mend the others' times."""
+def _repair_stamps(rows: Rows) -> None:
+    """Leave out rows without a time, which become a gap, and correct the times of the others."""
     import numpy as np
 
     if rows.stamps_s is None:
         return
     if n_lacking := int((~np.isfinite(rows.stamps_s)).sum()):
         rows.faults.append(repaired("stamp-missing", f"{n_lacking} rows have no time stamp and are left out"))
-        _keep_stamped(rows)
+        _keep_rows(rows, np.isfinite(rows.stamps_s))
     if len(rows.stamps_s) > 1:
-        rows.stamps_s, faults = settle_stamps(rows.stamps_s, rows.rates_hz[0], rows.clock_kind)
+        rows.stamps_s, faults = repair_stamps(rows.stamps_s, rows.rates_hz[0], rows.stamp_kind)
         rows.faults += faults
         if not np.isfinite(rows.stamps_s).all():
-            _keep_stamped(rows)
+            _keep_rows(rows, np.isfinite(rows.stamps_s))
 
 
-def _keep_stamped(rows: Rows) -> None:
-    import numpy as np
-
-    kept = np.isfinite(rows.stamps_s)
-    rows.stamps_s = rows.stamps_s[kept]
+def _keep_rows(rows: Rows, kept: np.ndarray) -> None:
+    """Keep the rows where `kept`, bool of shape (n_rows,), holds."""
+    if rows.stamps_s is not None:
+        rows.stamps_s = rows.stamps_s[kept]
     for i, column in enumerate(rows.values):
         rows.values[i] = column[kept]
     rows.counter = None if rows.counter is None else rows.counter[kept]
     rows.unworn = None if rows.unworn is None else rows.unworn[kept]
 
 
-def _lay_rows(rows: Rows) -> Grid:
+def _place_rows(rows: Rows) -> Grid:
     import numpy as np
 
-    from eegsleep.recording.text.regular_grid import RateError, lay_on_grid
+    from eegsleep.recording.text.regular_grid import RateError, place_on_grid
 
     if not rows.values or not len(rows.values[0]):
         raise RecordingError("the file holds no samples")
@@ -180,10 +190,10 @@ def _lay_rows(rows: Rows) -> Grid:
         note = f"there are no times in it: {rows.rates_hz[0]:g} samples a second are assumed, long losses are invisible"
         rows.faults.append(repaired("rate-assumed", note))
         stamps = np.arange(len(rows.values[0])) / rows.rates_hz[0]
-        return lay_on_grid(stamps, rows.rates_hz[0], values=rows.values)
+        return place_on_grid(stamps, rows.rates_hz[0], values=rows.values)
     for rate_hz in rows.rates_hz:
         try:
-            return lay_on_grid(rows.stamps_s, rate_hz, packet=rows.packet, counter=rows.counter, values=rows.values)
+            return place_on_grid(rows.stamps_s, rate_hz, packet=rows.packet, counter=rows.counter, values=rows.values)
         except RateError as error:
             refusal = error
     raise RecordingError(

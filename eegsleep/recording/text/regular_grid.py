@@ -1,9 +1,9 @@
-"""Time stamps as they were written become places on a regular grid; what is missing stays missing.
+"""From the time stamps of a text file to places on a regular grid; missing samples stay missing.
 
-A stamp is the time a sample reached the writing program: its own time, and a delay that is never
-negative and comes and goes (packets share a stamp, Bluetooth stalls and catches up). A lost sample
-makes all later ones late for good. So the earliest arrival among all that follow, compared with a
-clock of the true rate, rises only where samples were lost: late packets leave no trace in it.
+A stamp is the time at which a sample reached the writing program: the time of the sample, plus a delay that is never
+negative and varies (packets share a stamp, Bluetooth stalls and catches up). A lost sample makes all later ones late.
+So the earliest arrival among all that follow, compared with a clock of the true rate, rises only where samples were
+lost, and late packets do not change it.
 """
 
 from __future__ import annotations
@@ -15,54 +15,53 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import RecordingError
+from eegsleep.recording.limits import MAX_DURATION_S, MAX_GAPS_S
 from eegsleep.recording.text.device_counter import count_by_counter
 from eegsleep.signals.epochs import find_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# No night is longer; more is a broken clock, and would be asked of the memory.
-MAX_DURATION_S = 72 * 3600.0
-MAX_GAPS_S = 24 * 3600.0
+# Share of the samples; of a recording that lost more too little is known.
 MAX_LOST = 0.5
-# A crystal is right to 0.01 %, a program's stamps to 1 %; beyond this stamps and samples contradict each other.
+# A crystal is right to 0.01 %, a program's stamps to 1 %; beyond this, stamps and samples contradict each other.
 MAX_RATE_ERROR = 0.05
-# Bluetooth hands on late packets by the tenth of a second; a second back is another clock or another session.
+# Bluetooth delivers packets late by tenths of a second; a step back of a second is another clock or session.
 MAX_STEP_BACK_S = 1.0
-# Below this a rate cannot be told from a slow start, so the nominal one is kept unless it is plainly wrong.
+# In a shorter span a rate cannot be distinguished from a slow start: the nominal one is kept unless clearly wrong.
 MIN_RATE_SPAN_S = 60.0
 RATE_TOLERANCE = 0.005
-# Of a sample: more than stamps rounded to a millisecond can do at 256 Hz, less than one lost sample.
+# In samples: more than rounding to a millisecond gives at 256 Hz, less than one lost sample.
 _STEP = 0.75
 _BLOCK_S = 10.0
-# Of a step: a millisecond's rounding gives 0.11 at 256 Hz; above 0.15 single steps cannot be counted by rounding.
+# In steps: rounding to a millisecond gives 0.11 at 256 Hz; above 0.15 single steps cannot be counted by rounding.
 _CLEAN = 0.15
 
 
 class RateError(RecordingError):
-    """Stamps that speak of another rate than the device has."""
+    """The stamps show another rate than the device has."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Where each row of a file lies on a regular grid.
+    """The place of each row of a file on a regular grid.
 
     Attributes
     ----------
     rows : ndarray of int, shape (n_kept,)
         The rows that are kept, in order of time.
     positions : ndarray of int, shape (n_kept,)
-        The sample each of them is, strictly rising, the first 0.
+        The sample number of each of them, strictly rising, the first 0.
     rate_hz : float
-        Of the grid: the measured rate, or the nominal one where they cannot be told apart.
+        Of the grid: the measured rate, or the nominal one where the two cannot be distinguished.
     origin_s : float
-        Time of sample 0 on the clock of the stamps, freed from its delay.
+        Time of sample 0 on the clock of the stamps, without its delay.
     duplicates : int
         Rows dropped because they repeat another.
     reordered : int
         Stretches of the file that were put back in order of time.
     max_delay_s : float
-        The longest a row came late and was caught up with.
+        The longest delay of a row that was made up for later.
     """
 
     rows: np.ndarray
@@ -84,13 +83,13 @@ class Grid:
         return self.n_samples - len(self.positions)
 
     def fill(self, values: np.ndarray) -> np.ndarray:
-        """Return one value a row of the file as float64, shape (n_samples,), NaN where none was recorded."""
+        """Return values of all rows, shape (n_rows,), on the grid, shape (n_samples,); NaN where there is none."""
         filled = np.full(self.n_samples, np.nan)
         filled[self.positions] = values[self.rows]
         return filled
 
 
-def lay_on_grid(
+def place_on_grid(
     stamps_s: np.ndarray,
     rate_hz: float,
     *,
@@ -98,20 +97,20 @@ def lay_on_grid(
     counter: np.ndarray | None = None,
     values: Sequence[np.ndarray] | None = None,
 ) -> Grid:
-    """Find the place of each row on a regular grid, never closing a gap.
+    """Find the place of each row on a regular grid; no gap is closed.
 
     Parameters
     ----------
     stamps_s : ndarray, shape (n_rows,)
         Time of arrival in seconds, finite, in the order of the file.
     rate_hz : float
-        Samples a second by the maker's word; the stamps may differ from it by 5 %.
+        Nominal samples a second; the stamps may differ from it by 5 %.
     packet : int
-        Samples that travel, and are lost, together.
+        Samples that are sent, and lost, together.
     counter : ndarray, shape (n_rows,), optional
-        The device's own sample number, which starts again and again; counts small losses exactly.
+        The device's sample number, which starts again and again; it counts small losses exactly.
     values : sequence of ndarray, each of shape (n_rows,), optional
-        What tells a repeated row from another one with the same stamp.
+        The signals; by them a repeated row is distinguished from another one with the same stamp.
 
     Returns
     -------
@@ -125,7 +124,7 @@ def lay_on_grid(
     """
     stamps_s = np.asarray(stamps_s, dtype=float)
     if len(stamps_s) < 2 or not np.isfinite(stamps_s).all():
-        raise RecordingError("time stamps cannot be laid on a grid", found=f"{len(stamps_s)}, or some not finite")
+        raise RecordingError("time stamps cannot be placed on a grid", found=f"{len(stamps_s)}, or some not finite")
     _check_span(stamps_s)
     keep = np.flatnonzero(~_repeated(stamps_s, counter, values))
     duplicates = len(stamps_s) - len(keep)
@@ -135,7 +134,7 @@ def lay_on_grid(
     since_s = stamps_s[rows] - origin_s
     if len(since_s) < 2 or since_s[-1] <= 0:
         raise RecordingError("time stamps do not advance", found=f"{len(since_s)} different rows")
-    # No row arrives before the one above it: a stamp that says so is wrong, and would pull all before it along.
+    # No row arrives before the one above it. A stamp that is earlier is wrong, and would move all rows before it.
     latest_s = np.maximum.accumulate(since_s)
     since_s = np.where(since_s < latest_s - 1 / rate_hz, latest_s + 1 / rate_hz, since_s)
     del latest_s
@@ -151,11 +150,21 @@ def lay_on_grid(
 
 
 def guess_rate(stamps_s: np.ndarray) -> float:
-    """Return the rate in Hz that stamps, shape (n,), speak of where nothing was lost; NaN if they do not advance."""
+    """Return the rate of stamps where nothing was lost.
+
+    Parameters
+    ----------
+    stamps_s : ndarray, shape (n,)
+
+    Returns
+    -------
+    float
+        In Hz; NaN if the stamps do not advance.
+    """
     step, noise = _usual_step(stamps_s)
     if noise < _CLEAN:
         return 1 / step
-    # Jitter: over 32 steps it hardly counts. Bursts: over long windows. The fullest are those without loss.
+    # Over 32 steps jitter hardly matters; bursts need longer windows. The fullest windows are those without loss.
     long = max(len(stamps_s) // 10, min((len(stamps_s) - 1) // 2, 2560), 1)
     window, share = (32, 0.25) if step and len(stamps_s) > 320 else (long, 0.1)
     spans = np.diff(stamps_s[::window])
@@ -164,7 +173,7 @@ def guess_rate(stamps_s: np.ndarray) -> float:
 
 
 def _usual_step(stamps_s: np.ndarray) -> tuple[float, float]:
-    """Return time from sample to sample, losses apart, and its noise as a share of it; 0 and 1 for bursts."""
+    """Return the time between samples without losses, and its noise as a share of it; 0 and 1 for bursts."""
     steps = np.diff(stamps_s)
     middle = np.median(steps)
     usual = steps[(steps > 0.5 * middle) & (steps < 1.5 * middle)]
@@ -176,18 +185,22 @@ def _usual_step(stamps_s: np.ndarray) -> tuple[float, float]:
 def refine_rate(
     since_s: np.ndarray, positions: np.ndarray, rate_hz: float, packet: int = 1, *, counted: bool = False
 ) -> float:
-    """Return the rate in Hz at which samples really came, or `rate_hz` if the stamps cannot tell the two apart.
+    """Return the true rate of the samples in Hz, or the nominal one if the stamps cannot distinguish the two.
 
     Parameters
     ----------
     since_s, positions : ndarray, shape (n,)
-        Arrival in seconds and number of each sample as far as known.
+        Time of arrival in seconds, and sample number as far as it is known.
     rate_hz : float
         Nominal.
     packet : int
         Samples that are lost together.
     counted : bool
-        Whether the device itself counted, which is better than rounding stamps.
+        Whether `positions` come from the device's own counter, which is better than rounding stamps.
+
+    Returns
+    -------
+    float
     """
     size = max(1, int(_BLOCK_S * rate_hz))
     if len(since_s) < 4 * size:
@@ -206,11 +219,11 @@ def refine_rate(
             places = positions + _count_rises(since_s, positions, measured, packet)
         late = (since_s - places / measured)[: starts[-1] + size]
         floor = np.minimum.reduceat(late, starts)
-        # Each block against one half the night away: the median is blind to the few losses counted wrongly.
+        # Each block is compared with one half a night away; the median ignores the few losses counted wrongly.
         slope = np.median((floor[half:] - floor[:-half]) / (places[starts[half:]] - places[starts[:-half]]))
         measured = 1 / (1 / measured + slope)
     error = abs(measured / rate_hz - 1)
-    # Where stamps are noisy and losses many, the crystal is believed: it is right to 0.01 %.
+    # Where stamps are noisy and losses many, the nominal rate is better: a crystal is right to 0.01 %.
     blurred = not clean and places[-1] - positions[-1] > 0.005 * len(positions)
     short = since_s[-1] < MIN_RATE_SPAN_S and error <= RATE_TOLERANCE
     return rate_hz if blurred or short or error * len(since_s) < 0.5 else round(float(measured), 6)
@@ -223,7 +236,7 @@ def _check_span(stamps_s: np.ndarray) -> None:
             "the time stamps cover more than any night",
             found=f"{span / 3600:.1f} h",
             allowed="72 h",
-            remedy="cut the file into one file a night, or mend the clock of the stamps",
+            remedy="cut the file into one file a night, or correct the clock of the stamps",
         )
 
 
@@ -250,7 +263,7 @@ def _check_losses(grid: Grid) -> None:
 
 
 def _repeated(stamps_s: np.ndarray, counter: np.ndarray | None, values: Sequence[np.ndarray] | None) -> np.ndarray:
-    """Mark rows that were there before with the same stamp and the same values."""
+    """Return which rows repeat an earlier one, with the same stamp and values; bool of shape (n_rows,)."""
     nothing = np.zeros(len(stamps_s), dtype=bool)
     if values is None or (np.diff(stamps_s) > 0).all():
         return nothing
@@ -258,7 +271,7 @@ def _repeated(stamps_s: np.ndarray, counter: np.ndarray | None, values: Sequence
     repeated = pd.DataFrame(table | dict(enumerate(values)), copy=False).duplicated().to_numpy()
     if not repeated.any():
         return nothing
-    # An electrode at its rail repeats its value within a packet that shares a stamp: those are samples.
+    # An electrode at the end of its range repeats its value within a packet of one stamp: these rows are samples.
     same = np.ones(len(stamps_s) - 1, dtype=bool)
     for column in values:
         same &= (column[1:] == column[:-1]) | (np.isnan(column[1:]) & np.isnan(column[:-1]))
@@ -268,7 +281,7 @@ def _repeated(stamps_s: np.ndarray, counter: np.ndarray | None, values: Sequence
 
 
 def _order_stretches(stamps_s: np.ndarray) -> tuple[np.ndarray | None, int]:
-    """Sort stretches that follow each other in the wrong order; refuse those that overlap."""
+    """Return an order in which stretches of the file follow in time, and how many moved; raise if they overlap."""
     heads = np.concatenate([[0], np.flatnonzero(np.diff(stamps_s) < -MAX_STEP_BACK_S) + 1])
     if len(heads) == 1:
         return None, 0
@@ -285,14 +298,14 @@ def _order_stretches(stamps_s: np.ndarray) -> tuple[np.ndarray | None, int]:
 
 
 def _count_steps(since_s: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Count regular stamps; what is rounded up at one of them is rounded down at the next."""
+    """Return the sample number of regular stamps; rounding errors of one step are undone by the next."""
     return np.concatenate([[0.0], np.cumsum(np.rint(np.diff(since_s) * rate_hz))])
 
 
 def _count_rises(since_s: np.ndarray, positions: np.ndarray, rate_hz: float, packet: int) -> np.ndarray:
     """Return samples lost before each row of bursty stamps, by the earliest arrival before and after it.
 
-    Looks no further than half a second, so that a rate wrong by a per cent hides nothing.
+    Only half a second on each side is compared, so that a rate that is wrong by a per cent hides no loss.
     """
     from scipy.ndimage import minimum_filter1d
 
@@ -319,7 +332,7 @@ def _count_by_stamps(
     """Return samples lost before each row, the delay of the origin and the longest delay, in s."""
     late = since_s * rate_hz - positions
     floor = np.minimum.accumulate(late[::-1])[::-1]
-    late -= floor  # now the delay of each row; every seventh tells the usual one
+    late -= floor  # now the delay of each row; every seventh is enough for the usual one
     usual, longest, base = float(np.quantile(late[::7], 0.99)), float(late.max()), float(floor[0])
     floor -= base
     bursts = usual > _STEP
@@ -330,7 +343,7 @@ def _count_by_stamps(
     else:
         unit, reach, threshold, whole_below = 1, 8, _STEP, 0
     at, lost = _follow(floor, threshold, unit, whole_below, reach)
-    # The last packet may be late, or cut, for once: nothing follows to tell it from a loss.
+    # The last packet may be late, or cut: nothing follows by which it could be distinguished from a loss.
     while len(at) and len(floor) - at[-1] <= reach and lost[-1] < longest + unit / 2:
         at, lost = at[:-1], lost[:-1]
     counts = np.zeros(len(late), dtype=np.int64)
@@ -341,10 +354,27 @@ def _count_by_stamps(
 def _follow(
     floor: np.ndarray, threshold: float, unit: int, whole_below: int, reach: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Turn a rising line, in samples, into losses: before which row, how many.
+    """Return the rows before which samples were lost, and how many, from the rising earliest arrival.
 
-    What was counted stays within `threshold` of the line, so errors do not add up. Jitter makes the line
-    creep up in the last rows before a loss; the loss then lies where the line takes its great step.
+    The counted losses stay within `threshold` of the line, so that errors do not add up. Jitter makes the line rise
+    slowly in the last rows before a loss; the loss is where the line takes its large step.
+
+    Parameters
+    ----------
+    floor : ndarray, shape (n_rows,)
+        Earliest arrival among all later rows, in samples after that of a clock of the true rate; it never falls.
+    threshold : float
+        Rise, in samples, that is counted as a loss.
+    unit : int
+        Samples that are lost together.
+    whole_below : int
+        Smaller losses are rounded to whole units even if they fit badly.
+    reach : int
+        Rows within which the large step of a loss is searched.
+
+    Returns
+    -------
+    rows, lost : ndarray of int, shape (n_losses,)
     """
     at, lost, counted = [], [], 0
     while (k := int(np.searchsorted(floor, counted + threshold, side="right"))) < len(floor):
@@ -352,7 +382,7 @@ def _follow(
         k += int(great[0]) if len(great) else 0
         rise = floor[k] - counted
         whole = unit * round(rise / unit)
-        # A new connection keeps no step: where the unit does not fit a long loss, the stamps are believed.
+        # After a new connection, packets do not continue the old grid: a long loss need not be of whole units.
         fits = whole > 0 and (abs(rise - whole) <= unit / 10 or rise < whole_below)
         step = int(whole if fits else max(1, round(rise)))
         at.append(k)

@@ -1,15 +1,14 @@
-"""Tables in text files, read block by block, and refused where a reader would take them wrongly without a word."""
+"""Tables in text files, read block by block, and refused where pandas would read them wrongly without an error."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.faults import Fault, clean_text, decode_text
+from eegsleep.recording.faults import Fault, decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,29 +16,43 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from eegsleep.recording.text.clock import TextClock
+    from eegsleep.recording.text.time_stamps import TimeColumn
 
 MAX_BYTES = 8_000_000_000
 _BLOCK_BYTES = 1 << 25
 _HEAD_BYTES = 1 << 16
-# Headbands write up to forty; a line of thousands is no recording, and takes minutes to read.
+# Headbands write up to forty columns; a file with thousands is no recording, and takes minutes to read.
 _MAX_COLUMNS = 512
 
 
 @dataclass(frozen=True)
 class TextLayout:
-    """How the text is laid out: everything that stands before the first row of numbers."""
+    """The layout of a text file: everything before the first row of numbers."""
 
     names: list[str]  # one a column; empty where the file has no row of names
     first: list[str]  # the cells of the first row
     comments: list[str]  # lines with a leading %
     delimiter: str
-    header: bytes  # the row of names with its line end, which may come again
+    header: bytes  # the row of names with its line end; it may be repeated
     offset: int  # of the first row of numbers, in bytes
 
 
 def read_layout(path: Path) -> TextLayout:
-    """Find delimiter, comments and names; refuse an encoding in which nothing of this can be believed."""
+    """Find delimiter, comments and names.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    TextLayout
+
+    Raises
+    ------
+    RecordingError
+        If the file is no plain text, too large, or has no rows or too many columns.
+    """
     if path.stat().st_size > MAX_BYTES:
         raise RecordingError(f"{path.name} is too large for one night", allowed="8 GB")
     with path.open("rb") as file:
@@ -78,17 +91,37 @@ def read_layout(path: Path) -> TextLayout:
 
 
 def read_table(
-    path: Path, layout: TextLayout, columns: Sequence[int], clock: TextClock | None = None
+    path: Path, layout: TextLayout, columns: Sequence[int], times: TimeColumn | None = None
 ) -> tuple[dict[int, np.ndarray], list[Fault]]:
-    """Parse the columns asked for, block by block, so that never more than the numbers lies in memory.
+    """Read the columns asked for, block by block, so that only their numbers are in memory.
 
-    A column of clock times, if one is named, becomes seconds by its `TextClock`.
+    Parameters
+    ----------
+    path : Path
+    layout : TextLayout
+    columns : sequence of int
+    times : TimeColumn, optional
+        The column of clock times, which becomes seconds; it must be among `columns`.
+
+    Returns
+    -------
+    table : dict of int to numpy.ndarray of float, each of shape (n_rows,)
+        NaN where a cell is empty.
+    faults : list of Fault
+
+    Raises
+    ------
+    RecordingError
+        If pandas would read a block wrongly.
+    ValueError
+        If a cell is no number.
     """
     import numpy as np
     import pandas as pd
 
     width = len(layout.names) or len(layout.first)
-    kinds = {i: str if clock and i == clock.column else float for i in columns}
+    time_column = times.column if times else -1
+    kinds = {i: str if i == time_column else float for i in columns}
     parts: dict[int, list[np.ndarray]] = {i: [] for i in columns}
     faults: list[Fault] = []
     line = 1
@@ -108,32 +141,32 @@ def read_table(
             engine="c",
         )
         for i, part in parts.items():
-            part.append(clock.seconds(table[i]) if kinds[i] is str else table[i].to_numpy(copy=True))
+            part.append(times.seconds(table[i]) if times and i == time_column else table[i].to_numpy(copy=True))
         del table, block
-    faults += clock.faults() if clock else []
+    faults += times.faults() if times else []
     return {i: np.concatenate(parts.pop(i)) if parts[i] else np.empty(0) for i in list(parts)}, faults
 
 
 def _blocks(path: Path, layout: TextLayout, faults: list[Fault]) -> Iterator[bytes]:
-    """Give the rows in blocks of whole lines, without repeated rows of names and without a last line cut short."""
+    """Yield the rows in blocks of whole lines, without repeated rows of names and an unfinished last line."""
     repeated, rest = 0, b""
     with path.open("rb") as file:
         file.seek(layout.offset)
         while chunk := file.read(_BLOCK_BYTES):
             lines, newline, rest = (rest + chunk).rpartition(b"\n")
-            if layout.header and layout.header in lines:  # a program that appends writes its names again
+            if layout.header and layout.header in lines:  # programs that append to a file write the names again
                 repeated += lines.count(layout.header)
                 lines = lines.replace(layout.header, b"")
             if lines.strip():
                 yield lines + newline
     if repeated:
         faults.append(repaired("appended", f"the row of names comes {repeated} more times: recordings were appended"))
-    if rest.strip():  # even a full row may end in half a number, which nobody could tell
+    if rest.strip():  # even a row with all cells may end in half a number
         faults.append(repaired("last-line-cut", "the last row has no line end; it may be cut and is left out"))
 
 
 def _check_block(block: bytes, layout: TextLayout, width: int, line: int) -> int:
-    """Refuse what pandas would read without a word: rows too long or short, decimal commas, NUL bytes."""
+    """Raise for what pandas would accept silently: rows too long or short, decimal commas, NUL bytes."""
     import numpy as np
 
     mark = layout.delimiter
@@ -159,7 +192,17 @@ def _check_block(block: bytes, layout: TextLayout, width: int, line: int) -> int
 
 
 def find_utf16(head: bytes) -> str:
-    """Return the codec if bytes from the beginning of a file are UTF-16 text, as Windows writes it; else nothing."""
+    """Return the codec if a file that begins with these bytes is UTF-16 text, as Windows writes it; else empty.
+
+    Parameters
+    ----------
+    head : bytes
+
+    Returns
+    -------
+    str
+        `utf-16`, `utf-16-le`, `utf-16-be` or empty.
+    """
     if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return "utf-16"
     pairs = max(1, len(head) // 2)
@@ -170,31 +213,44 @@ def find_utf16(head: bytes) -> str:
 
 
 def find_delimiter(line: str) -> str:
-    """Return what divides the cells of a line: comma, semicolon or tab."""
+    """Return the delimiter of the cells of a line: comma, semicolon or tab.
+
+    Parameters
+    ----------
+    line : str
+
+    Returns
+    -------
+    str
+    """
     return max(",;\t", key=line.count)
 
 
 def split_line(line: str, delimiter: str) -> list[str]:
-    """Return the cells of a line without spaces and quotes around them."""
+    """Return the cells of a line, without spaces and quotes around them.
+
+    Parameters
+    ----------
+    line, delimiter : str
+
+    Returns
+    -------
+    list of str
+    """
     return [cell.strip().strip('"').strip() for cell in line.strip("\r\n").lstrip("# ").split(delimiter)]
 
 
-def unique_labels(names: Sequence[str]) -> list[str]:
-    """Return labels that can do no harm; of two alike none keeps the plain name: `AF7 [2]`, `AF7 [4]`, by number."""
-    labels: list[str] = []
-    texts = [clean_text(name) for name in names]
-    counts, used = Counter(texts), set()
-    for number, text in enumerate(texts, 1):
-        label = text if text and counts[text] == 1 else f"{text or 'unnamed'} [{number}]"
-        while label in used or (label != text and label in counts):
-            label += f" [{number}]"
-        used.add(label)
-        labels.append(label)
-    return labels
-
-
 def fold(name: str) -> str:
-    """Return a column's name as it is compared."""
+    """Return the name of a column without letter case and extra spaces, for comparison.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+    """
     return " ".join(name.casefold().split())
 
 

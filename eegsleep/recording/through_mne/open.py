@@ -1,4 +1,4 @@
-"""Formats that eegsleep has no reader of its own for, through `mne.io.read_raw`."""
+"""Formats for which eegsleep has no reader of its own, read by `mne.io.read_raw`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import io
 import re
 import warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.edf.header import MAX_DURATION_S
+from eegsleep.recording.channels.labels import unique_labels
 from eegsleep.recording.faults import Fault, clean_text
+from eegsleep.recording.limits import MAX_DURATION_S, is_plausible_start
 from eegsleep.recording.source import Source, SourceChannel
-from eegsleep.recording.text.clock import is_plausible
-from eegsleep.recording.text.table import unique_labels
-from eegsleep.recording.through_mne.fif_parts import find_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,13 +22,13 @@ if TYPE_CHECKING:
     import mne
     import numpy as np
 
-# mne reads by name. These are what sleep and EEG laboratories hand on, and either one file or files that
-# are checked here before mne follows their names. Left out: EDF and BDF, which eegsleep reads itself; MEG,
-# optics and eye trackers; and what opens files that nobody checked (Persyst, Curry, Nihon Kohden, …).
-_SUFFIXES = (".fif", ".vhdr", ".ahdr", ".set", ".cnt", ".gdf", ".nedf")
+# mne chooses its reader by the file name. These formats are used for EEG, and consist of one file, or of files whose
+# names are checked here before mne opens them. Left out: EDF and BDF, which eegsleep reads itself; MEG (FIF),
+# optics and eye trackers; and formats whose reader opens further files unchecked (Persyst, Curry, Nihon Kohden, …).
+SUFFIXES = (".vhdr", ".ahdr", ".set", ".cnt", ".gdf", ".nedf")
 _REFUSAL = {
     "allowed": "EDF, EDF+ and BDF (also gzipped), WFDB by its header .hea, a ZMax folder, Muse, Mind Monitor, BrainBit "
-    f"and OpenBCI text, and {', '.join(_SUFFIXES)} through mne",
+    f"and OpenBCI text, and {', '.join(SUFFIXES)} through mne",
     "remedy": "export the night as EDF from the program of your device",
 }
 _REMEDIES = {
@@ -42,6 +39,7 @@ _REMEDIES = {
     b"\x1f\x8b": "unpack it and give the recording in it",
     b"\xff\xfe": "if it is text, save it again as CSV in UTF-8",
     b"\xfe\xff": "if it is text, save it again as CSV in UTF-8",
+    b"\0\0\0d\0\0\0\x1f": 'it is a FIF file: write it as EDF with mne, by raw.export("night.edf")',
 }
 _PART_OF = {
     ".eeg": ".vhdr",
@@ -53,34 +51,40 @@ _PART_OF = {
     ".mat": ".hea",
 }
 _VOLTAGES = {"eeg", "eog", "emg", "ecg"}
-_MAX_PARTS = 50
 _MAX_HEADER_BYTES = 10_000_000
 _NAMED = re.compile(r"^[^\S\n]*(DataFile|MarkerFile)[^\S\n]*[=:](.*(?:\n[^\S\n]+\S.*)*)$", re.IGNORECASE | re.MULTILINE)
 _POINTS = re.compile(r"^\s*DataPoints\s*[=:]\s*(\d{1,15})\s*$", re.IGNORECASE | re.MULTILINE)
 _CHANNEL = re.compile(r"^\s*Ch(\d{1,4})\s*[=:](.*)$", re.IGNORECASE | re.MULTILINE)
-# Others may spell a path in characters that only their own decoding shows.
+# Another encoding may spell a path in characters that look harmless before they are decoded.
 _CODEPAGES = re.compile(r"ANSI|ASCII|UTF-?8|latin-?1|iso-?8859-\d{1,2}|(cp|windows-?)125\d", re.IGNORECASE)
 _JOINT = re.compile(r"(edge |bad )?boundary|new segment\b.*", re.IGNORECASE)
 
 
 def open_foreign(path: Path) -> Source:
-    """Open any other file that mne reads; its units, times and gaps are taken on mne's word.
+    """Open a file of another format with mne; the units, times and gaps that mne gives are not checked.
 
-    Text in a file never becomes a path outside the folder of that file.
+    A file name that is written in the file is only followed within the folder of that file.
+
+    Parameters
+    ----------
+    path : Path
+        With one of the suffixes `SUFFIXES`.
+
+    Returns
+    -------
+    Source
 
     Raises
     ------
     RecordingError
-        If mne does not read it either, or should not be asked to.
+        If its suffix is not one of these, it names files elsewhere, mne cannot read it, or it lasts more than 72 h.
     """
     name = path.name.lower()
-    if not name.endswith(_SUFFIXES):
+    if not name.endswith(SUFFIXES):
         raise _unknown(path)
     is_brainvision = name.endswith((".vhdr", ".ahdr"))
     header = _read_brainvision(path) if is_brainvision else ""
     others = _named_files(path, header) if is_brainvision else []
-    if name.endswith(".fif"):
-        _check_parts(path)
     with _quiet(path):
         return _to_source(path, _read(path), [path, *others], header)
 
@@ -88,14 +92,13 @@ def open_foreign(path: Path) -> Source:
 def _to_source(path: Path, raw: mne.io.BaseRaw, files: Sequence[Path], header: str) -> Source:
     files = [*files, *(file for file in map(type(path), filter(None, raw.filenames)) if not _is_among(file, files))]
     for file in files[1:]:
-        _hold_in_folder(path, file, file.name)
+        _check_beside(path, file, file.name)
     rate_hz = float(raw.info["sfreq"])
     duration_s = raw.n_times / rate_hz
     if not 0 < duration_s <= MAX_DURATION_S:
         raise RecordingError(f"{path.name} is no night", found=f"{duration_s / 3600:.4g} h", allowed="up to 72 h")
     labels = unique_labels(raw.ch_names)
     types = raw.get_channel_types()
-    skips = _find_skips(raw)
 
     def load(wanted: Sequence[str]) -> list[np.ndarray]:
         if unknown := [label for label in wanted if label not in labels]:
@@ -103,18 +106,14 @@ def _to_source(path: Path, raw: mne.io.BaseRaw, files: Sequence[Path], header: s
                 f"{path.name} has no such channel", found=", ".join(unknown), allowed=", ".join(labels)
             )
         with _quiet(path):
-            signals = list(raw.get_data(picks=[labels.index(label) for label in wanted], verbose="ERROR"))
-        for signal in signals:
-            for onset_s, skipped_s in skips:
-                signal[round(onset_s * rate_hz) : round((onset_s + skipped_s) * rate_hz)] = float("nan")
-        return signals
+            return list(raw.get_data(picks=[labels.index(label) for label in wanted], verbose="ERROR"))
 
-    start, faults = _find_start(path, raw)
+    start, faults = _find_start(raw)
     return Source(
         path=path,
         files=tuple(files),
         kind=f"mne: {type(raw).__name__}",
-        # mne gives every electrode in volts; what it takes for something else cannot be staged
+        # mne gives every electrode in volts; channels of other types cannot be staged
         channels=tuple(
             SourceChannel(label, rate_hz, "V" if kind in _VOLTAGES else "")
             for label, kind in zip(labels, types, strict=True)
@@ -122,14 +121,13 @@ def _to_source(path: Path, raw: mne.io.BaseRaw, files: Sequence[Path], header: s
         start=start,
         duration_s=duration_s,
         load=load,
-        gaps=skips,
         annotations=tuple(_annotations(raw)),
-        faults=(*faults, *_doubt_joints(raw), *_doubt_brainvision(header, raw, labels)),
+        faults=(*faults, *_find_joins(raw), *_find_brainvision_faults(header, raw, labels)),
     )
 
 
 def _unknown(path: Path) -> RecordingError:
-    """Return the refusal of a file that is not offered to mne, with what to do about it."""
+    """Return the error that refuses a file of an unknown format, with what the user can do."""
     with path.open("rb") as file:
         head = file.read(24)
     found = f"a file that begins with {clean_text(repr(head)[1:])}" if head else "an empty file"
@@ -144,14 +142,14 @@ def _unknown(path: Path) -> RecordingError:
 
 @contextmanager
 def _quiet(path: Path) -> Iterator[None]:
-    """Keep what mne's readers print and warn to ourselves, and make whatever they raise our error."""
+    """Keep back what mne prints and warns, and turn every exception of its readers into a `RecordingError`."""
     try:
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     except RecordingError:
         raise
-    except Exception as error:  # readers of twenty formats raise what they like
+    except Exception as error:  # readers of many formats raise exceptions of every kind
         found = clean_text(str(error)) or type(error).__name__
         raise RecordingError(f"{path.name} cannot be read", found=found, **_REFUSAL) from error
 
@@ -163,7 +161,7 @@ def _read(path: Path) -> mne.io.BaseRaw:
 
 
 def _read_brainvision(path: Path) -> str:
-    """Return the text of a BrainVision header up to its comment, and refuse an encoding that could hide a path."""
+    """Return the text of a BrainVision header up to its comment; raise if its encoding could hide a path."""
     with path.open("rb") as file:
         raw = file.read(_MAX_HEADER_BYTES + 1)
     try:  # as mne does it
@@ -181,13 +179,13 @@ def _read_brainvision(path: Path) -> str:
 
 
 def _named_files(path: Path, header: str) -> list[Path]:
-    """Return the files a BrainVision header names; refuse what lies elsewhere, or is not there."""
-    files = []
+    """Return the files that a BrainVision header names; raise if one is in another folder or is missing."""
+    files: list[Path] = []
     for key, value in ((key.lower(), value.strip()) for key, value in _NAMED.findall(header)):
         if key == "markerfile" and not value:
             continue
         other = path.parent / value
-        _hold_in_folder(path, other, value)
+        _check_beside(path, other, value)
         if other.is_file():
             files += [] if _is_among(other, files) else [other]
         elif key == "datafile":
@@ -198,45 +196,24 @@ def _named_files(path: Path, header: str) -> list[Path]:
                 else "put it back beside its header: a BrainVision recording is a header, a marker and a data file"
             )
             raise RecordingError(f"{path.name} cannot be read: its data file is not there", found=shown, remedy=remedy)
-    sibling = path.with_suffix(".vmrk")  # mne takes it where the marker file that is named is not there
+    sibling = path.with_suffix(".vmrk")  # mne reads it if the marker file that the header names is missing
     if sibling.is_file():
-        _hold_in_folder(path, sibling, sibling.name)
+        _check_beside(path, sibling, sibling.name)
     return files
 
 
-def _check_parts(path: Path) -> None:
-    """Refuse a FIF file that goes on in one elsewhere, or in a circle; mne would follow it for ever."""
-    seen, waiting = [], [path]
-    while waiting:
-        part = waiting.pop()
-        following = find_parts(part)
-        number = re.search(r"-(\d{1,9})\.[^-]*$", part.name)
-        back = [other for other in following if isinstance(other, int) and other <= int(number[1] if number else 0)]
-        if back or _is_among(part, seen) or len(seen) > _MAX_PARTS:
-            raise RecordingError(
-                f"{path.name} cannot be read: its parts name each other in a circle",
-                found=clean_text(part.name),
-                remedy="save it again as one file",
-            )
-        seen.append(part)
-        for written in (other for other in following if isinstance(other, str)):
-            other = path.parent / written
-            _hold_in_folder(path, other, written)
-            waiting += [other] if other.is_file() else []
-
-
-def _hold_in_folder(path: Path, other: Path, written: str) -> None:
-    """Refuse a file that the recording names and that does not lie beside it, links followed."""
+def _check_beside(path: Path, other: Path, written: str) -> None:
+    """Raise if a file that the recording names is not in the same folder; links are followed."""
     folder = path.parent.resolve()
     if _is_among(other, [path]):
         return
     is_path = re.search(r"[\\/:]|[^\x20-\U0010ffff]", written.removeprefix("./").removeprefix(".\\"))
     if is_path or other.resolve().parent != folder or (other.exists() and not other.is_file()):
         raise RecordingError(
-            f"{path.name} cannot be read: it names a file that does not lie beside it",
+            f"{path.name} cannot be read: it names a file that is not beside it",
             found=clean_text(written),
             allowed=f"a file in the folder of {path.name}, and no link to another place",
-            remedy="copy the files of the recording into one folder, and mend the name in its header",
+            remedy="copy the files of the recording into one folder, and correct the name in its header",
         )
 
 
@@ -244,49 +221,29 @@ def _is_among(file: Path, files: Sequence[Path]) -> bool:
     return any(file == other or (file.exists() and other.exists() and file.samefile(other)) for other in files)
 
 
-def _find_start(path: Path, raw: mne.io.BaseRaw) -> tuple[datetime | None, list[Fault]]:
-    """Return when the first sample was taken, and what is to be said of the clock."""
+def _find_start(raw: mne.io.BaseRaw) -> tuple[datetime | None, list[Fault]]:
+    """Return the time of the first sample, and what the user should know of it."""
     kind = type(raw).__name__
-    said = f"read through mne: {kind}; units, clock and gaps are taken on its word"
+    said = f"read through mne: {kind}; its units, clock and gaps were not checked"
     faults = [Fault("foreign-format", "repaired", said)]
     zero = raw.info["meas_date"]
     if zero is None:
         return None, faults
-    try:  # a piece cut out of a recording keeps the date of the whole
-        start = zero.replace(tzinfo=None) + timedelta(seconds=float(raw.first_time))
-    except OverflowError:
-        start = None
-    if start is None or not is_plausible(start):
+    start = zero.replace(tzinfo=None)
+    if not is_plausible_start(start):
         said = "the date in it cannot be right: its start is not known"
         return None, [*faults, Fault("date-unknown", "repaired", said, "measurement date", str(zero))]
-    if ".fif" in path.name.lower():
-        said = "the file's clock is UTC and the zone is not known: clock times are not local"
-        faults.append(Fault("clock-utc", "repaired", said))
     return start, faults
 
 
 def _annotations(raw: mne.io.BaseRaw) -> Iterator[tuple[float, float, str]]:
-    """Give the annotations in seconds from the first sample: mne counts from before it in a piece cut out."""
+    """Yield onset, duration and text of the annotations, in seconds from the first sample."""
     for a in raw.annotations:
-        yield float(a["onset"]) - float(raw.first_time), float(a["duration"]), clean_text(a["description"])
+        yield float(a["onset"]), float(a["duration"]), clean_text(a["description"])
 
 
-def _find_skips(raw: mne.io.BaseRaw) -> tuple[tuple[float, float], ...]:
-    """Return where the recorder paused; mne fills that with zeros."""
-    end_s = raw.n_times / float(raw.info["sfreq"])
-    skips: list[tuple[float, float]] = []
-    for onset_s, length_s, text in sorted(_annotations(raw)):
-        first_s, last_s = max(onset_s, 0.0), min(onset_s + length_s, end_s)
-        if not text.upper().startswith("BAD_ACQ_SKIP") or last_s <= first_s:
-            continue
-        if skips and first_s <= skips[-1][1]:  # mne may say it twice
-            first_s, last_s = skips[-1][0], max(last_s, skips.pop()[1])
-        skips.append((first_s, last_s))
-    return tuple((first_s, last_s - first_s) for first_s, last_s in skips)
-
-
-def _doubt_joints(raw: mne.io.BaseRaw) -> list[Fault]:
-    """Return a fault if pieces of different times were joined, so that the time of what follows is not known."""
+def _find_joins(raw: mne.io.BaseRaw) -> list[Fault]:
+    """Return a fault if segments of different times were joined, so that later times are too early."""
     step_s = 1 / float(raw.info["sfreq"])
     onsets = sorted(
         {onset for onset, _, text in _annotations(raw) if onset > step_s and _JOINT.fullmatch(text.rstrip("/ "))}
@@ -302,8 +259,8 @@ def _doubt_joints(raw: mne.io.BaseRaw) -> list[Fault]:
     return [Fault("segments-joined", "needs the user", said, "markers", places, remedy)]
 
 
-def _doubt_brainvision(header: str, raw: mne.io.BaseRaw, labels: Sequence[str]) -> Iterator[Fault]:
-    """Give what mne takes without a word in a BrainVision header: too few samples, channels without a unit."""
+def _find_brainvision_faults(header: str, raw: mne.io.BaseRaw, labels: Sequence[str]) -> Iterator[Fault]:
+    """Yield what mne accepts silently in a BrainVision header: too few samples, channels without a unit."""
     points = _POINTS.search(header)
     if points and int(points[1]) > raw.n_times:
         rate_hz = float(raw.info["sfreq"])
@@ -314,5 +271,5 @@ def _doubt_brainvision(header: str, raw: mne.io.BaseRaw, labels: Sequence[str]) 
     for number, text in _CHANNEL.findall(channels[1]) if channels else ():
         parts = text.split(",")
         if (len(parts) < 4 or not parts[3].strip()) and 0 < int(number) <= len(labels):
-            said = "its header gives no unit; it is taken for µV, as the format has it"
+            said = "its header gives no unit; µV is used, as the format has it"
             yield Fault("unit-assumed", "repaired", said, "unit", channel=labels[int(number) - 1])

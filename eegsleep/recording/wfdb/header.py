@@ -1,6 +1,6 @@
-"""Headers of records in PhysioNet's own format (WFDB): read strictly, or not at all.
+"""Headers of records in PhysioNet's own format (WFDB), read strictly.
 
-What a header does not say is not taken for granted: a signal without a gain was never calibrated.
+Nothing is assumed that a header does not say: a signal without a gain was never calibrated, and is refused.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
+from eegsleep.recording.channels.labels import unique_labels
 from eegsleep.recording.faults import Fault, clean_text, decode_text
-from eegsleep.recording.text.clock import DATE_UNKNOWN, is_plausible
-from eegsleep.recording.text.table import unique_labels
+from eegsleep.recording.limits import MAX_SIGNALS, is_plausible_start
+from eegsleep.recording.text.time_stamps import DATE_UNKNOWN
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAX_SIGNALS = 512
 _MAX_HEADER_BYTES = 1_000_000
-# Bits a sample takes, by format. Left out: differences, which one lost byte spoils to the end, and compressed ones.
+# Bits of a sample, by format. Left out: formats of differences, in which one lost byte spoils all that follow, and
+# compressed ones.
 BITS = {"16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12}
 _RECORD = re.compile(
     r"(?P<name>[-\w]+)(?:/(?P<segments>\d+))?\s+(?P<signals>\d{1,4})"
@@ -44,7 +45,8 @@ DOWNLOAD = "fetch the record again; its header and its files belong together"
 class WfdbSignal:
     """One line of the header.
 
-    `gain` is digital steps a unit, NaN where the signal is not calibrated; `first` its first sample in steps, if said.
+    `gain` is digital steps a unit, NaN where the signal is not calibrated; `span` is the smallest and largest step;
+    `first` is the first sample in steps, None where the header does not give it.
     """
 
     label: str
@@ -55,7 +57,7 @@ class WfdbSignal:
     gain: float
     baseline: float
     unit: str
-    span: tuple[float, float]
+    span: tuple[int, int]
     first: int | None
 
     @property
@@ -76,7 +78,16 @@ class WfdbHeader:
 
 
 def is_wfdb_header(head: bytes) -> bool:
-    """Tell from its first bytes whether a file is the header of a WFDB record."""
+    """Return whether a file that starts with these bytes is the header of a WFDB record.
+
+    Parameters
+    ----------
+    head : bytes
+
+    Returns
+    -------
+    bool
+    """
     lines = _lines(head.decode("latin-1"))
     record = _RECORD.fullmatch(lines[0]) if lines else None
     if record is None:
@@ -85,7 +96,17 @@ def is_wfdb_header(head: bytes) -> bool:
 
 
 def read_rate_hz(path: Path) -> float | None:
-    """Return the frames a second that a header gives; None if it gives none, or is no header."""
+    """Return the frames a second that a header gives; None if it gives none, or is no header.
+
+    Parameters
+    ----------
+    path : Path
+        Of the header, `.hea`.
+
+    Returns
+    -------
+    float or None
+    """
     with path.open("rb") as file:
         lines = _lines(file.read(_MAX_HEADER_BYTES).decode("latin-1"))
     record = _RECORD.fullmatch(lines[0]) if lines else None
@@ -102,17 +123,25 @@ def _lines(text: str) -> list[str]:
 def read_header(path: Path) -> WfdbHeader:
     """Read the header of a record of one segment.
 
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    WfdbHeader
+
     Raises
     ------
     RecordingError
-        If a line of it is not what the format has there, or it has what eegsleep does not read.
+        If a line does not follow the format, or describes samples that eegsleep does not read.
     """
     with path.open("rb") as file:
         raw = file.read(_MAX_HEADER_BYTES + 1)
     lines = _lines(raw.decode("latin-1"))
     record = _RECORD.fullmatch(lines[0]) if lines and len(raw) <= _MAX_HEADER_BYTES else None
     if record is None:
-        raise refuse_header(path, "its first line is none of a WFDB header", lines[0] if lines else "an empty file")
+        raise header_error(path, "its first line is not that of a WFDB header", lines[0] if lines else "an empty file")
     if record["segments"]:
         raise RecordingError(
             f"{path.name} is a record of several segments, which may leave gaps or change channels",
@@ -122,9 +151,9 @@ def read_header(path: Path) -> WfdbHeader:
         )
     n_signals, rate_hz = int(record["signals"]), float(record["rate"] or 0)
     if not 1 <= n_signals <= MAX_SIGNALS or len(lines) < 1 + n_signals:
-        raise refuse_header(path, "it does not describe the signals it counts", f"{n_signals} signals")
+        raise header_error(path, "it does not describe the signals it counts", f"{n_signals} signals")
     if not 0 < rate_hz <= 1e6:
-        raise refuse_header(path, "it gives no sampling rate", lines[0])
+        raise header_error(path, "it gives no sampling rate", lines[0])
     written = [_parse_signal(path, line) for line in lines[1 : 1 + n_signals]]
     labels = unique_labels(
         [decode_text((m["label"] or f"signal {i}").encode("latin-1")) for i, m in enumerate(written, start=1)]
@@ -132,7 +161,7 @@ def read_header(path: Path) -> WfdbHeader:
     signals = tuple(_make_signal(match, label) for match, label in zip(written, labels, strict=True))
     start, faults = _read_start(record)
     for signal, match in zip(signals, written, strict=True):
-        faults += _doubt_scale(signal, match)
+        faults += _find_scale_faults(signal, match)
     n_frames = int(record["frames"] or 0) or None
     return WfdbHeader(rate_hz, n_frames, start, signals, tuple(faults))
 
@@ -140,7 +169,7 @@ def read_header(path: Path) -> WfdbHeader:
 def _parse_signal(path: Path, line: str) -> re.Match:
     match = _SIGNAL.fullmatch(line)
     if match is None:
-        raise refuse_header(path, "a line of it describes no signal", line)
+        raise header_error(path, "a line of it describes no signal", line)
     if match["format"] not in BITS or int(match["skew"] or 0) or int(match["per_frame"] or 1) < 1:
         raise RecordingError(
             f"{path.name} cannot be read: its samples are written in a way that eegsleep does not read",
@@ -163,22 +192,22 @@ def _make_signal(match: re.Match, label: str) -> WfdbSignal:
         offset_bytes=int(match["offset"] or 0),
         gain=gain or float("nan"),
         baseline=float(match["baseline"] or zero),
-        # the format has a signal without a unit be in millivolts
+        # by the format, a signal without a unit is in millivolts
         unit=clean_text(match["unit"].encode("latin-1").decode("utf-8", "replace")) if match["unit"] else "mV",
         span=(zero - half, zero + half - 1),
         first=int(match["first"]) if match["first"] else None,
     )
 
 
-def _doubt_scale(signal: WfdbSignal, match: re.Match) -> list[Fault]:
-    """Return what the header leaves out of a signal's scale: its gain, or its unit."""
+def _find_scale_faults(signal: WfdbSignal, match: re.Match) -> list[Fault]:
+    """Return a fault if the header gives no gain, or no unit, for a signal."""
     if math.isnan(signal.gain):
-        said = "its header gives no gain: it was never calibrated, and how large it is cannot be known"
+        said = "its header gives no gain: it was never calibrated, and its amplitude cannot be known"
         return [
             Fault("not-calibrated", "refused", said, "gain", match["gain"] or "", "name another channel", signal.label)
         ]
     if not match["unit"]:
-        said = "its header gives no unit; it is taken for mV, as the format has it"
+        said = "its header gives no unit; mV is used, as the format has it"
         return [Fault("unit-assumed", "repaired", said, "unit", channel=signal.label)]
     return []
 
@@ -193,12 +222,23 @@ def _read_start(record: re.Match) -> tuple[datetime | None, list[Fault]]:
         start = datetime.strptime(written, "%d/%m/%Y %H:%M:%S")  # noqa: DTZ007 - local time without a zone
     except ValueError:
         start = None
-    if start is None or not is_plausible(start):
+    if start is None or not is_plausible_start(start):
         said = "the date in it cannot be right: its start is not known"
         return None, [Fault("date-unknown", "repaired", said, "start", written)]
     return start, []
 
 
-def refuse_header(path: Path, problem: str, found: str) -> RecordingError:
-    """Return the error that refuses a record because of its header."""
+def header_error(path: Path, problem: str, found: str) -> RecordingError:
+    """Return the error that refuses a record because of its header.
+
+    Parameters
+    ----------
+    path : Path
+    problem, found : str
+        What is wrong with the header, and its text there.
+
+    Returns
+    -------
+    RecordingError
+    """
     return RecordingError(f"{path.name} cannot be read: {problem}", found=clean_text(found), remedy=DOWNLOAD)

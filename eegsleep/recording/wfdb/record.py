@@ -1,6 +1,6 @@
-"""Records in PhysioNet's own format (WFDB): a header `.hea` in text, and the samples beside it.
+"""Records in PhysioNet's own format (WFDB): a header `.hea` in text, and files of samples beside it.
 
-What the header names must lie beside it, and be what it says. Samples are decoded by the `wfdb` package.
+The files that the header names must be in the same folder and must fit it. The `wfdb` package decodes the samples.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.edf.header import MAX_DURATION_S
 from eegsleep.recording.faults import Fault, clean_text
+from eegsleep.recording.limits import MAX_DURATION_S
 from eegsleep.recording.source import Source, SourceChannel
-from eegsleep.recording.wfdb.header import BITS, DOWNLOAD, read_header, refuse_header
+from eegsleep.recording.wfdb.header import BITS, DOWNLOAD, header_error, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,35 +27,44 @@ if TYPE_CHECKING:
     from eegsleep.recording.wfdb.header import WfdbHeader, WfdbSignal
 
 KIND = "WFDB"
-# Samples of all signals that are decoded at a time; wfdb makes 8 bytes of each.
+# Samples of all signals that are decoded at a time; wfdb uses 8 bytes for each.
 _PIECE_SAMPLES = 4_000_000
 _BESIDE = re.compile(r"[-\w]+(?:\.\w+)?", re.ASCII)
 
 
 def open_wfdb(path: Path) -> Source:
-    """Open a WFDB record by its header; no signal is read yet, and nothing is looked for on the network.
+    """Open a WFDB record by its header; no signal is read yet, and the network is not used.
+
+    Parameters
+    ----------
+    path : Path
+        The header, `.hea`.
+
+    Returns
+    -------
+    Source
 
     Raises
     ------
     RecordingError
-        If the `wfdb` package is missing, the header names files elsewhere or is no single segment, or its files
-        are not what it says.
+        If the `wfdb` package is missing, the header names files elsewhere or several segments, or its files do not fit
+        it.
     """
     if find_spec("wfdb") is None:
         raise RecordingError(
-            f"{path.name} is a WFDB record, which takes the package wfdb to read",
+            f"{path.name} is a WFDB record, and the package wfdb is needed to read it",
             found="no wfdb",
             remedy='install it with: pip install "eegsleep[wfdb]"',
         )
-    _refuse_name(path)
+    _check_name(path)
     header = read_header(path)
-    files = _hold_files(path, header)
+    files = _find_files(path, header)
     if header.n_frames is None:
-        raise refuse_header(path, "its first line does not say how many samples there are", f"files {', '.join(files)}")
+        raise header_error(path, "its first line does not say how many samples there are", f"files {', '.join(files)}")
     n_there = min(_count_frames(file, [s for s in header.signals if s.file == name]) for name, file in files.items())
-    n_frames, faults = _settle_length(header, n_there)
+    n_frames, faults = _count_usable_frames(header.rate_hz, header.n_frames, n_there)
     if n_frames:
-        faults += _doubt_first_samples(path, header, is_whole=not faults)
+        faults += _find_first_sample_faults(path, header, is_whole=not faults)
     duration_s = n_frames / header.rate_hz
     if not 0 < duration_s <= MAX_DURATION_S:
         raise RecordingError(f"{path.name} is no night", found=f"{duration_s / 3600:.4g} h", allowed="up to 72 h")
@@ -69,7 +78,7 @@ def open_wfdb(path: Path) -> Source:
                 header.rate_hz * s.per_frame,
                 s.unit,
                 1 / abs(s.gain),
-                tuple(sorted((digital - s.baseline) / s.gain for digital in s.span)),
+                _scale_span(s),
                 s.span,
             )
             for s in header.signals
@@ -81,65 +90,71 @@ def open_wfdb(path: Path) -> Source:
     )
 
 
-def _refuse_name(path: Path) -> None:
-    """Refuse what wfdb would take for the address of another file: it opens whatever `::` chains together."""
+def _scale_span(signal: WfdbSignal) -> tuple[float, float]:
+    """Return the smallest and largest value in the signal's unit."""
+    low, high = ((digital - signal.baseline) / signal.gain for digital in signal.span)
+    return (high, low) if signal.gain < 0 else (low, high)
+
+
+def _check_name(path: Path) -> None:
+    """Raise if wfdb would read the path as the address of other files: it opens every file chained by `::`."""
     if path.suffix != ".hea" or "::" in str(path.absolute()):
         raise RecordingError(
-            f"{clean_text(path.name)} is the header of a WFDB record under a name that is none",
+            f"{clean_text(path.name)} is the header of a WFDB record, but its path is not one of a header",
             allowed="a name that ends in .hea, and no :: in the path",
             remedy="rename it, or copy the record to another folder",
         )
 
 
-def _hold_files(path: Path, header: WfdbHeader) -> dict[str, Path]:
-    """Return the files of samples by name; refuse what lies elsewhere, or is not there."""
+def _find_files(path: Path, header: WfdbHeader) -> dict[str, Path]:
+    """Return the files of samples by name; raise if one is in another folder or missing."""
     files = {}
     for name in dict.fromkeys(signal.file for signal in header.signals):
         file = path.parent / name
         if not _BESIDE.fullmatch(name) or file.resolve().parent != path.parent.resolve():
             raise RecordingError(
-                f"{path.name} cannot be read: it names a file that does not lie beside it",
+                f"{path.name} cannot be read: it names a file that is not beside it",
                 found=clean_text(name),
                 allowed=f"a file in the folder of {path.name}, and no link to another place",
-                remedy="copy the files of the record into one folder, and mend the name in its header",
+                remedy="copy the files of the record into one folder, and correct the name in its header",
             )
         if not file.is_file():
             raise RecordingError(
                 f"{path.name} cannot be read: its file of samples is not there", found=name, remedy=DOWNLOAD
             )
         if len({(s.format, s.offset_bytes) for s in header.signals if s.file == name}) > 1:
-            raise refuse_header(path, "signals of one file have different formats", name)
+            raise header_error(path, "signals of one file have different formats", name)
         files[name] = file
     return files
 
 
 def _count_frames(file: Path, signals: Sequence[WfdbSignal]) -> int:
-    """Return how many whole frames lie in a file of samples."""
+    """Return how many whole frames a file of samples holds."""
     bits = 8 * max(0, file.stat().st_size - signals[0].offset_bytes)
     return int(Fraction(bits, sum(s.per_frame for s in signals) * BITS[signals[0].format]))
 
 
-def _settle_length(header: WfdbHeader, n_there: int) -> tuple[int, list[Fault]]:
-    n_declared = header.n_frames
+def _count_usable_frames(rate_hz: float, n_declared: int, n_there: int) -> tuple[int, list[Fault]]:
+    """Return how many frames to read, and a fault if their files hold another number than the header declares."""
     if n_there == n_declared:
         return n_there, []
-    there, declared = (f"{n / header.rate_hz / 60:.1f}" for n in (n_there, n_declared))
+    there, declared = (f"{n / rate_hz / 60:.1f}" for n in (n_there, n_declared))
     if n_there < n_declared:
         said = f"the file is cut off: {there} of the declared {declared} min are there"
         return n_there, [Fault("cut-off", "repaired", said, "number of samples", str(n_declared), DOWNLOAD)]
-    if n_there - n_declared < header.rate_hz:  # padding
+    if n_there - n_declared < rate_hz:  # padding
         return n_declared, []
     said = f"the file goes on after its last sample; only the declared {declared} min were read"
     return n_declared, [Fault("trailing-bytes", "repaired", said, "number of samples", str(n_declared))]
 
 
-def _doubt_first_samples(path: Path, header: WfdbHeader, *, is_whole: bool) -> list[Fault]:
-    """Return a fault for each signal that does not begin as its header says.
+def _find_first_sample_faults(path: Path, header: WfdbHeader, *, is_whole: bool) -> list[Fault]:
+    """Return a fault for each signal whose first sample is not the one that the header gives.
 
     Raises
     ------
     RecordingError
-        If the length is another, too: then the samples are not written as the header has it.
+        If the length differs, too: then the samples are not written as the header describes them.
     """
     begins = _decode(path, list(range(len(header.signals))), 0, 1)
     odd = [
@@ -148,9 +163,7 @@ def _doubt_first_samples(path: Path, header: WfdbHeader, *, is_whole: bool) -> l
         if s.first is not None and digital[0] != s.first
     ]
     if odd and not is_whole:
-        raise refuse_header(
-            path, "neither the number of samples nor the first of them is what it says", odd[0][0].label
-        )
+        raise header_error(path, "neither the number of samples nor the first of them is what it says", odd[0][0].label)
     said = "its first sample is not the one the header gives, so header and samples may not belong together"
     return [
         Fault("first-sample", "needs the user", said, "initial value", f"{s.first}, found {found}", DOWNLOAD, s.label)
@@ -181,18 +194,18 @@ def _load(path: Path, signals: Sequence[WfdbSignal], n_frames: int, labels: Sequ
 def _decode(path: Path, channels: list[int], first: int, stop: int) -> list[np.ndarray]:
     """Return the digital values of some signals in some frames, one array of integers a signal."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its own import, where warnings are errors
+        warnings.simplefilter("ignore")  # its import warns
         import wfdb
 
     name = str(path.absolute().with_suffix(""))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # without `pn_dir` it looks for the record here and nowhere else
+            # without `pn_dir` it reads local files only
             record = wfdb.rdrecord(name, first, stop, channels, physical=False, smooth_frames=False)
     except MemoryError:
         raise
-    except Exception as error:  # whatever wfdb makes of bytes it did not expect
+    except Exception as error:  # wfdb raises exceptions of every kind for bytes it does not expect
         found = clean_text(str(error)) or type(error).__name__
         raise RecordingError(f"the signals of {path.name} cannot be read", found=found, remedy=DOWNLOAD) from error
     return record.e_d_signal

@@ -350,7 +350,7 @@ def test_guesses_pass_over_shared_names_and_refuse_if_there_is_nothing_else(name
 
 def test_unknown_label_lists_those_that_can_be_used():
     with pytest.raises(
-        es.RecordingError, match=r"'C9' cannot be used; found no such channel; allowed: C4-M1, Fz; name"
+        es.RecordingError, match=r"'C9' cannot be used\. Found: no such channel\. Allowed: C4-M1, Fz\. Name"
     ):
         chosen(["C4-M1", "Fz", ("Temp", 1, "C")], eeg=["C9"])
 

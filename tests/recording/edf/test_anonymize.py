@@ -162,7 +162,7 @@ def test_edf_plus_tells_nothing_and_keeps_samples_times_and_stages(tmp_path):
     kept = [a for a in annotations_of(tmp_path / "night.edf") if a[2] in STAGES]
     assert annotations_of(tmp_path / "copy-of-night.edf") == sorted([*kept, stage])
     assert any(s.startswith("Annotations removed: 3; kept: 6,") for s in sentences)
-    assert any(s.endswith("signal's number: 2, 3.") for s in sentences)
+    assert any(s.endswith("number of their signal: 2, 3.") for s in sentences)
 
 
 def test_mne_and_our_reader_read_the_same_numbers(tmp_path):
@@ -402,7 +402,7 @@ def test_a_missing_file_is_said(tmp_path):
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_crash_midway_leaves_nothing(tmp_path, write_edf, monkeypatch, error):
     path = write_edf()
-    monkeypatch.setattr(anonymize, "_PIECE_BYTES", 10_000)
+    monkeypatch.setattr(anonymize, "PIECE_BYTES", 10_000)
     n_calls = []
 
     def fail(*arguments):
@@ -446,7 +446,7 @@ def test_pieces_make_no_difference(tmp_path, monkeypatch):
     path = tmp_path / "night.edf"
     path.write_bytes(telling_edf_plus())
     anonymize_recording(path, tmp_path / "whole.edf")
-    monkeypatch.setattr(anonymize, "_PIECE_BYTES", 7_000)
+    monkeypatch.setattr(anonymize, "PIECE_BYTES", 7_000)
     anonymize_recording(path, tmp_path / "pieces.edf")
     assert (tmp_path / "whole.edf").read_bytes() == (tmp_path / "pieces.edf").read_bytes()
 

@@ -507,7 +507,7 @@ def test_columns_left_out_or_renamed_are_named(opened):
 
 @pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_utf16_is_known_with_and_without_its_mark_and_refused_with_the_remedy(opened, codec):
-    with pytest.raises(RecordingError, match="found UTF-16; save it again as CSV in UTF-8"):
+    with pytest.raises(RecordingError, match=r"Found: UTF-16\. Save it again as CSV in UTF-8"):
         opened(muse(np.arange(1_000)).encode(codec))
 
 

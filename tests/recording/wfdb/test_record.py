@@ -152,7 +152,7 @@ def test_a_record_of_the_challenge_2018_uses_chin_and_eye_and_says_no_clock(tmp_
     assert recording.roles == {"C4-M1": "eeg", "C3-M2": "eeg", "E1-M2": "eog", "Chin1-Chin2": "emg"}
     assert recording.start is None
     np.testing.assert_allclose(1e6 * recording.raw.get_data(picks=["C4-M1"])[0], data[:, 3])
-    with pytest.raises(RecordingError, match=r"give tr03-0005\.hea"):
+    with pytest.raises(RecordingError, match=r"Give tr03-0005\.hea"):
         read_recording(tmp_path / "tr03-0005.mat")
 
 
@@ -197,7 +197,7 @@ def test_a_header_that_names_files_elsewhere_is_refused(tmp_path, name):
     header = write_slpdb(tmp_path / "in")
     shutil.copy(tmp_path / "in" / "slp01a.dat", tmp_path / "slp01a.dat")
     change(header, "slp01a.dat 212", f"{name} 212")
-    with pytest.raises(RecordingError, match="does not lie beside it"):
+    with pytest.raises(RecordingError, match="is not beside it"):
         read_recording(header)
 
 
@@ -206,7 +206,7 @@ def test_a_link_to_samples_elsewhere_is_refused(tmp_path):
     header = write_slpdb(tmp_path / "in")
     (tmp_path / "in" / "slp01a.dat").rename(tmp_path / "other.dat")
     (tmp_path / "in" / "slp01a.dat").symlink_to(tmp_path / "other.dat")
-    with pytest.raises(RecordingError, match="does not lie beside it"):
+    with pytest.raises(RecordingError, match="is not beside it"):
         read_recording(header)
 
 

@@ -111,14 +111,14 @@ WRONG = {
     "duplicate date": (_set(5, "date", "2026-01-07"), "row 7, column date", "as in row 4"),
     "duplicate recording by another path": (_set(5, "file", "./S01-003.edf"), "row 7, column file", "as in row 4"),
     "duplicate recording": (_set(5, "file", "S01-003.edf"), "row 7, column file", "as in row 4"),
-    "one arm only": (_one_arm, "no night has the condition B", "a comparison needs both"),
-    "unknown code": (_set(4, "condition", "C"), "row 6, column condition", "found 'C'; allowed: empty, A, B"),
-    "code in a file name": (_set(4, "file", "S01-005-B.edf"), "row 6, column file", "found 'b' in S01-005-B.edf"),
-    "code after a number": (_set(4, "file", "S01-005B.edf"), "row 6, column file", "found 'b'"),
-    "code in a night": (_set(4, "night", "S01_A_005"), "row 6, column night", "rename"),
+    "one arm only": (_one_arm, "no night has the condition B", "A comparison needs both"),
+    "unknown code": (_set(4, "condition", "C"), "row 6, column condition", "Found: 'C'. Allowed: empty, A, B"),
+    "code in a file name": (_set(4, "file", "S01-005-B.edf"), "row 6, column file", "Found: 'b' in S01-005-B.edf"),
+    "code after a number": (_set(4, "file", "S01-005B.edf"), "row 6, column file", "Found: 'b'"),
+    "code in a night": (_set(4, "night", "S01_A_005"), "row 6, column night", "Rename"),
     "compound in a file name": (_set(4, "file", "glycine5.edf"), "row 6, column file", "'glycine'"),
     "group in a folder": (_set(4, "file", "Placebo/5.edf"), "row 6, column file", "'placebo'"),
-    "a word of one's own": (_every_file("{group}/{night}.edf"), "column file", "found 'ctl'"),
+    "a word of one's own": (_every_file("{group}/{night}.edf"), "column file", "Found: 'ctl'"),
     "dose that differs": (_telling_dose, "row 4, column dose", "0 g against 3 g"),
     "date": (_set(4, "date", "11.01.2026"), "row 6, column date", "YYYY-MM-DD"),
     "clock": (_set(4, "lights_off", "25:10"), "row 6, column lights_off", "HH:MM"),
@@ -147,7 +147,7 @@ def test_a_wrong_manifest_is_refused_by_row_and_column_with_a_remedy(folder, nam
 def test_a_missing_recording_is_told_by_its_row(folder):
     folder.write()
     (folder.folder / "S01-008.edf").unlink()
-    with pytest.raises(TableError, match=r"row 9, column file: the recording is not there; found S01-008\.edf"):
+    with pytest.raises(TableError, match=r"row 9, column file: the recording is not there\. Found: S01-008\.edf"):
         read_study(folder.path)
     assert len(read_study(folder.path, check_files=False).nights) == 14
 
@@ -197,27 +197,27 @@ def folder_mechanism(folder):
 @pytest.mark.parametrize(
     ("old", "new", "word"),
     [
-        ("[plan]", "[plans]", "unknown section; found plans"),
-        ("seed = 7", "sead = 7", "no such key; found sead"),
+        ("[plan]", "[plans]", "unknown section. Found: plans"),
+        ("seed = 7", "sead = 7", "no such key. Found: sead"),
         ("seed = 7", "", "lacks seed"),
         ("seed = 7", "seed = true", "study.seed has a value of the wrong kind"),
         ('"n-of-1"', '"n of 1"', "study.design is unknown"),
         ('"n-of-1"', '"parallel"', "does not make a parallel study"),
-        ('mechanism = "pairs"', 'mechanism = "coin"', "allocation mechanism; found coin"),
+        ('mechanism = "pairs"', 'mechanism = "coin"', "allocation mechanism. Found: coin"),
         ('"pairs"', '"phases"\nmin_phase = 0', "min_phase is out of range"),
         ('["A", "B"]', '["A"]', "two conditions"),
-        ("tst_min||", "tst||", "found tst||"),
+        ("tst_min||", "tst||", "Found: tst||"),
         ("|NREM|", "|N4|", "has an unknown endpoint"),
         (', "tst_min||"]', ', "tst_min||", "n3_min||", "rem_min||"]', "one to three"),
         ("tst_min = [15", "tst = [15", "unknown marker"),
-        ('[15, "min"]', '[15, "h"]', "allowed: [number above 0, SD or min]"),
+        ('[15, "min"]', '[15, "h"]', "Allowed: [number above 0, SD or min]"),
         ("seed = 7", 'seed = 7\nactive = "C"', "study.active"),
         ("seed = 7", "seed = 7\nalpha = 5.0", "study.alpha"),
         ("seed = 7", 'seed = 7\ncompound_class = "tea"', "study.compound_class is unknown"),
         ("seed = 7", "seed = -7", "study.seed is negative"),
         ("seed = 7", "seed = 7\nhalf_life_h = -1.0", "study.half_life_h is out of range"),
-        ('["A", "B"]', '["placebo", "B"]', "reveal which is the compound, and masking is lost; found placebo"),
-        ('["A", "B"]', '["A", "Glycine3"]', "masking is lost; found Glycine3"),
+        ('["A", "B"]', '["placebo", "B"]', "reveal which is the compound, and masking is lost. Found: placebo"),
+        ('["A", "B"]', '["A", "Glycine3"]', "masking is lost. Found: Glycine3"),
         ("nights = 12", 'strata = ["a,b"]', "plan.strata has a value that is not a word"),
         ("nights = 12", "nights = 0", "nights planned are out of range"),
         ("nights = 12", 'subjects = ["../S01"]', "cannot be names of folders"),

@@ -83,7 +83,7 @@ def test_one_recording_under_two_names_is_refused(study, made_alike):
     for night in made_alike:
         made_alike[night]["input"] = {"sha256": f"hash of {night}"}
     made_alike["S01-007"]["input"] = {"sha256": "hash of S01-004"}
-    with pytest.raises(EegSleepError, match="one recording stands for two nights; found S01-004 and S01-007"):
+    with pytest.raises(EegSleepError, match=r"one recording stands for two nights\. Found: S01-004 and S01-007"):
         write_lock(study, made_alike)
 
 
@@ -177,7 +177,7 @@ def test_a_study_without_a_scored_night_is_not_locked():
 
 def test_every_night_that_enters_must_have_been_scored(study, made_alike):
     del made_alike["S01-007"]
-    with pytest.raises(EegSleepError, match=r"have not been scored; found 1 night \(S01-007\)"):
+    with pytest.raises(EegSleepError, match=r"have not been scored\. Found: 1 night \(S01-007\)"):
         write_lock(study, made_alike)
 
 

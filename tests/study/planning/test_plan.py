@@ -109,7 +109,7 @@ def test_sleepers_are_drawn_within_their_strata_and_nights_csv_says_which(study,
 
 
 def test_strata_that_are_not_known_are_asked_for(study):
-    with pytest.raises(SettingsError, match=r"0 values in plan\.strata; allowed: 4"):
+    with pytest.raises(SettingsError, match=r"0 values in plan\.strata\. Allowed: 4"):
         draw_plan(planned(study, "parallel", 2, ("S1", "S2", "S3", "S4"), strata="cov_site"))
 
 

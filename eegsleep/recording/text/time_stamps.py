@@ -1,4 +1,4 @@
-"""Clocks in text files: Unix seconds, dates, times of day, and the hour that daylight saving moves them."""
+"""Time stamps in text files: Unix seconds, dates, times of day, and the hour that daylight saving adds or removes."""
 
 from __future__ import annotations
 
@@ -9,29 +9,32 @@ from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
 from eegsleep.recording.faults import Fault, clean_text
+from eegsleep.recording.limits import is_plausible_start
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     import numpy as np
+    import pandas as pd
 
 TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d:\d\d(\.\d+)?")
-# A stamp further off than this from the rows before and after it, which agree, is wrong and no delay.
+# A stamp that differs by more than this from those before and after it, which agree, is wrong and no delay.
 _OUTLIER_S = 1.0
-# Only before and after it nothing can be compared, and a pause may lie between; a minute's is not doubted.
+# The first and last stamps have neighbours on one side only, and a pause may lie between. One of a minute is accepted.
 _EDGE_S = 60.0
-# Rows of a packet share a stamp, so that one wrong stamp may stand in a dozen rows.
+# Rows of a packet share a stamp, so that one wrong stamp may be in a dozen rows.
 _MAX_OUTLIER_ROWS = 12
 _MAX_OUTLIERS = 20
 _DAY_S = 86400.0
-# A clock read from a file may be an hour back, or jitter; forward it may be any time.
+# From row to row a time of day may go back by an hour, or by jitter, and forward by any time.
 _MAX_BACK_S = 4000.0
 _OF_DAY = r"(?:[01]?\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?"
 _ZONE = r"(?:Z|[+-]\d\d:?\d\d)$"
 
 
-class TextClock:
-    """A column of clock times, read block by block; what the first cell is, the others must be too.
+class TimeColumn:
+    """A column of clock times that is read block by block; all cells must be of the kind of the first.
 
     Attributes
     ----------
@@ -40,7 +43,7 @@ class TextClock:
     kind : str
         `time of day`, `unix` or `date`; empty before the first block.
     zones : list of str
-        The zones that dates name, in the order of the file. Seconds follow the first one throughout.
+        The zones that dates name, in the order of the file. All seconds are in the first one.
     """
 
     def __init__(self, column: int) -> None:
@@ -49,11 +52,27 @@ class TextClock:
         self.zones: list[str] = []
         self._has_naive = False
 
-    def seconds(self, cells: object) -> np.ndarray:
-        """Return times of day, Unix times or local dates as seconds; NaN where there is none."""
+    def seconds(self, written: Sequence[str] | pd.Series) -> np.ndarray:
+        """Return times of day, Unix times or local dates as seconds.
+
+        Parameters
+        ----------
+        written : sequence of str
+            The cells of one block.
+
+        Returns
+        -------
+        numpy.ndarray of float, shape (n_cells,)
+            Since midnight for times of day, since 1970 otherwise; NaN where a cell is empty.
+
+        Raises
+        ------
+        RecordingError
+            If the cells are not all written in the same way.
+        """
         import pandas as pd
 
-        cells = pd.Series(cells, dtype=object)
+        cells = pd.Series(written, dtype=object)
         known = cells.dropna()
         sample = str(known.iloc[0]).strip() if len(known) else ""
         if not self.kind:
@@ -72,13 +91,13 @@ class TextClock:
                 remedy="remove the rows whose time stamp is damaged, or record again",
             ) from error
 
-    def _date_seconds(self, cells: object) -> np.ndarray:
+    def _date_seconds(self, cells: pd.Series) -> np.ndarray:
         import numpy as np
         import pandas as pd
 
         times = None
         if not self.zones:
-            with warnings.catch_warnings(), suppress(ValueError):  # of zones; they are looked at below
+            with warnings.catch_warnings(), suppress(ValueError):  # pandas warns of zones, which are handled below
                 warnings.simplefilter("ignore")
                 times = pd.to_datetime(cells, format="ISO8601")
         if times is None or times.dtype.kind != "M" or times.dt.tz is not None:
@@ -96,30 +115,30 @@ class TextClock:
         local_s = _zone_seconds(self.zones[0]) if self.zones else 0.0
         return np.where(np.isnat(times), np.nan, times.astype(np.int64) / 1e6 + local_s)
 
-    def _find_zones(self, cells: object) -> None:
+    def _find_zones(self, cells: pd.Series) -> None:
         zones = cells.str.extract(rf"\d\d:\d\d[\d:.]*\s*({_ZONE})", expand=False)
         self.zones += [zone for zone in zones.dropna().unique() if zone not in self.zones]
         self._has_naive = self._has_naive or bool((zones.isna() & cells.notna()).any())
 
     def faults(self) -> list[Fault]:
-        """Return what is to be said of the zones."""
+        """Return the faults of the zones."""
         if self.zones == ["Z"]:
             return [UTC]
         if not self.zones:
             return []
-        said = f"the time stamps name the zone {self.zones[0]}; times are local, as written there"
+        said = f"the time stamps name the zone {self.zones[0]}; times are local, as they are written"
         if len(self.zones) > 1:
             said += f"; it changed to {self.zones[1]}, and times follow the clock of the start"
         return [Fault("clock-zone", "repaired", said)]
 
 
 UTC = Fault("clock-utc", "repaired", "the file's clock is UTC and the zone is not known: clock times are not local")
-DATE_UNKNOWN = Fault("date-unknown", "repaired", "there are clock times without a date in it: its start is not known")
-NO_DATE = Fault("date-unknown", "repaired", "its time stamps are no dates of our time: its start is not known")
+DATE_UNKNOWN = Fault("date-unknown", "repaired", "it holds clock times without a date: its start is not known")
+NO_DATE = Fault("date-unknown", "repaired", "its time stamps are no plausible dates: its start is not known")
 
 
-def _seconds_of_day(cells: object) -> np.ndarray:
-    """Return times of day in seconds; pandas alone would take `12:00:01.5d` for something too."""
+def _seconds_of_day(cells: pd.Series) -> np.ndarray:
+    """Return times of day in seconds; pandas alone would accept `12:00:01.5d`, too."""
     import pandas as pd
 
     odd = cells[cells.notna() & ~cells.str.strip().str.fullmatch(_OF_DAY, na=False)]
@@ -136,19 +155,34 @@ def _zone_seconds(zone: str) -> float:
 
 
 def as_seconds(stamps: np.ndarray) -> np.ndarray:
-    """Return seconds from seconds or, where they would lie in the year 5000, milliseconds."""
+    """Return time stamps in seconds; stamps that would be in the year 5000 are taken as milliseconds.
+
+    Parameters
+    ----------
+    stamps : numpy.ndarray, shape (n,)
+        NaN where a row has none.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+
+    Raises
+    ------
+    RecordingError
+        If no row has a stamp.
+    """
     import numpy as np
 
     known = stamps[np.isfinite(stamps)]
     if not len(known):
         raise RecordingError(
-            "the file holds no time stamps", found="an empty column", remedy="record it again with them"
+            "the file holds no time stamps", found="an empty column", remedy="record again with time stamps"
         )
     return stamps / 1000 if np.median(known) > 1e11 else stamps
 
 
-def settle_stamps(stamps_s: np.ndarray, rate_hz: float, kind: str = "") -> tuple[np.ndarray, list[Fault]]:
-    """Put right single stamps that are wrong, midnight in times of day, and daylight saving in local time.
+def repair_stamps(stamps_s: np.ndarray, rate_hz: float, kind: str = "") -> tuple[np.ndarray, list[Fault]]:
+    """Correct single wrong stamps, midnight in times of day, and daylight saving in local time.
 
     Parameters
     ----------
@@ -157,31 +191,43 @@ def settle_stamps(stamps_s: np.ndarray, rate_hz: float, kind: str = "") -> tuple
     rate_hz : float
         Samples a second.
     kind : str
-        As `TextClock.kind`; only times of day and dates follow a clock that people set.
+        As `TimeColumn.kind`; only times of day and dates come from a clock with daylight saving.
 
     Returns
     -------
     stamps_s : ndarray, shape (n,)
-        NaN where a stamp is wrong and nothing tells the right one.
+        NaN where a stamp is wrong and the right one cannot be known.
     faults : list of Fault
     """
     import numpy as np
 
-    stamps_s, faults = mend_outliers(stamps_s, rate_hz, _DAY_S if kind == "time of day" else 0.0)
+    stamps_s, faults = repair_outliers(stamps_s, rate_hz, _DAY_S if kind == "time of day" else 0.0)
     known = np.isfinite(stamps_s)
     if kind == "time of day":
         stamps_s[known] = unroll_midnight(stamps_s[known])
     if kind in {"time of day", "date"}:
-        stamps_s[known], shifts = mend_daylight_saving(stamps_s[known])
+        stamps_s[known], shifts = undo_daylight_saving(stamps_s[known])
         faults += shifts
     return stamps_s, faults
 
 
-def mend_outliers(stamps_s: np.ndarray, rate_hz: float, period_s: float = 0.0) -> tuple[np.ndarray, list[Fault]]:
-    """Put right a handful of stamps that are wrong where those before and after them agree.
+def repair_outliers(stamps_s: np.ndarray, rate_hz: float, period_s: float = 0.0) -> tuple[np.ndarray, list[Fault]]:
+    """Correct a small number of wrong stamps where those before and after them agree.
 
-    They are placed between their neighbours; at the beginning and the end of a file they become NaN.
-    Rows that repeat others, stamp and all, are no wrong stamps, and many of them no handful: these stay.
+    They are placed between their neighbours; at the beginning and the end of a file they become NaN. Rows that repeat
+    others with their stamps are no wrong stamps, and if there are many outliers, none is corrected.
+
+    Parameters
+    ----------
+    stamps_s : numpy.ndarray, shape (n,)
+    rate_hz : float
+    period_s : float
+        After which the clock starts again; 0 if it does not.
+
+    Returns
+    -------
+    stamps_s : numpy.ndarray, shape (n,)
+    faults : list of Fault
     """
     import numpy as np
 
@@ -190,44 +236,44 @@ def mend_outliers(stamps_s: np.ndarray, rate_hz: float, period_s: float = 0.0) -
     heads, ends = np.append(0, borders + 1), np.append(borders + 1, n)
     short = ends - heads <= _MAX_OUTLIER_ROWS
     runs = _find_outliers(stamps_s, heads, ends, short, rate_hz, period_s)
-    mended = stamps_s.copy()
+    repaired = stamps_s.copy()
     for a, b in runs:
         share = np.arange(1, b - a + 1) / (b - a + 1)
-        mended[a:b] = stamps_s[a - 1] + share * _apart(stamps_s[a - 1], stamps_s[b], period_s)
+        repaired[a:b] = stamps_s[a - 1] + share * _apart(stamps_s[a - 1], stamps_s[b], period_s)
     n_placed = sum(b - a for a, b in runs)
     if n_placed > n / 10:
         return stamps_s.copy(), []
-    if len(heads) > 1 and short[0] and _is_far(mended[ends[0] - 1], mended[ends[0]], period_s):
-        mended[: ends[0]] = np.nan
-    if len(heads) > 1 and short[-1] and _is_far(mended[heads[-1] - 1], mended[heads[-1]], period_s):
-        mended[heads[-1] :] = np.nan
-    n_left = int(np.isnan(mended).sum())
+    if len(heads) > 1 and short[0] and _is_far(repaired[ends[0] - 1], repaired[ends[0]], period_s):
+        repaired[: ends[0]] = np.nan
+    if len(heads) > 1 and short[-1] and _is_far(repaired[heads[-1] - 1], repaired[heads[-1]], period_s):
+        repaired[heads[-1] :] = np.nan
+    n_left = int(np.isnan(repaired).sum())
     if not n_placed + n_left:
-        return mended, []
-    said = f"{n_placed + n_left} time stamps contradict those around them and are not believed: "
+        return repaired, []
+    said = f"{n_placed + n_left} time stamps contradict those around them and are not used: "
     said += f"{n_placed} rows are placed by their neighbours" * (n_placed > 0)
     said += ", " * (n_left * n_placed > 0) + f"{n_left} at the beginning or end are left out" * (n_left > 0)
-    return mended, [Fault("stamps-wrong", "repaired", said)]
+    return repaired, [Fault("stamps-wrong", "repaired", said)]
 
 
 def _find_outliers(
     stamps_s: np.ndarray, heads: np.ndarray, ends: np.ndarray, short: np.ndarray, rate_hz: float, period_s: float
 ) -> list[tuple[int, int]]:
-    """Return first and one-past-last row of the short runs whose neighbours go on without them."""
+    """Return first and one-past-last row of the short runs without which the stamps go on evenly."""
     import numpy as np
 
     inner = np.flatnonzero(short & (heads > 0) & (ends < len(stamps_s)))
     apart_s = _apart(stamps_s[heads[inner] - 1], stamps_s[ends[inner]], period_s)
     room_s = (ends[inner] - heads[inner] + 1) / rate_hz
     inner = inner[(apart_s > -_OUTLIER_S) & (apart_s < room_s + _OUTLIER_S)]
-    # A right row between two wrong ones looks wrong too: such rows are not told apart.
+    # A right row between two wrong ones looks wrong, too: such rows cannot be distinguished.
     inner = inner[~(np.isin(inner - 1, inner) | np.isin(inner + 1, inner))]
     runs = [(int(heads[i]), int(ends[i])) for i in inner] if len(inner) <= _MAX_OUTLIERS else []
     return [(a, b) for a, b in runs if not _repeats(stamps_s, a, b)]
 
 
 def _apart(first: np.ndarray, second: np.ndarray, period_s: float) -> np.ndarray:
-    """Return the time from one stamp to another, the shorter way round a clock that starts again."""
+    """Return the time from one stamp to another, the shorter way round if the clock starts again."""
     apart_s = second - first
     return (apart_s + period_s / 2) % period_s - period_s / 2 if period_s else apart_s
 
@@ -237,18 +283,28 @@ def _is_far(first: np.ndarray, second: np.ndarray, period_s: float) -> bool:
 
 
 def _repeats(stamps_s: np.ndarray, head: int, end: int) -> bool:
-    """Return whether the same stamps stand elsewhere in the file too."""
+    """Return whether the same stamps are elsewhere in the file, too."""
     import numpy as np
 
     run = stamps_s[head:end]
     return bool(np.isin(run, np.append(stamps_s[:head], stamps_s[end:])).all())
 
 
-def mend_daylight_saving(stamps_s: np.ndarray) -> tuple[np.ndarray, list[Fault]]:
-    """Undo the hour a telephone's clock jumps in the night of the change; samples go on without a break.
+def undo_daylight_saving(stamps_s: np.ndarray) -> tuple[np.ndarray, list[Fault]]:
+    """Undo the hour by which a telephone's clock jumps in the night of the change, while samples go on.
 
-    An hour back has no other cause in a file written in order of time. An hour forward might be an hour's
-    outage; it is taken for the change only if it leaps from one full hour to the next, to 5 s.
+    In a file written in order of time, a step back of an hour has no other cause. A step forward of an hour may be a
+    loss of one hour; it is taken for the change only if it goes from one full hour to the next, to 5 s.
+
+    Parameters
+    ----------
+    stamps_s : numpy.ndarray, shape (n,)
+
+    Returns
+    -------
+    stamps_s : numpy.ndarray, shape (n,)
+    faults : list of Fault
+        One or none.
     """
     import numpy as np
 
@@ -258,42 +314,64 @@ def mend_daylight_saving(stamps_s: np.ndarray) -> tuple[np.ndarray, list[Fault]]
     forward = (np.abs(steps - 3600) < 5) & (past_hour < 10)
     if not (back | forward).any():
         return stamps_s, []
-    mended = stamps_s + np.concatenate([[0.0], np.cumsum(3600.0 * back - 3600.0 * forward)])
+    repaired = stamps_s + np.concatenate([[0.0], np.cumsum(3600.0 * back - 3600.0 * forward)])
     note = "the clock jumped an hour, as for daylight saving, and samples went on: times follow the clock of the start"
-    return mended, [Fault("clock-changed", "repaired", note)]
+    return repaired, [Fault("clock-changed", "repaired", note)]
 
 
 def local_shift(cell: str, unix_s: float) -> float | None:
-    """Return what turns Unix seconds into local time, from the first row's local time with or without its date.
+    """Return the difference of local time and UTC, from the two times of one row.
 
-    None where the two are further apart than any zone from UTC: one of them is wrong.
+    Parameters
+    ----------
+    cell : str
+        Local time, with or without date.
+    unix_s : float
+
+    Returns
+    -------
+    float or None
+        In seconds, to be added to Unix time. None if the two differ by more than any time zone: one of them is wrong.
     """
-    local = float(TextClock(0).seconds([cell])[0])
+    local = float(TimeColumn(0).seconds([cell])[0])
     shift = local - unix_s
-    if TIME_OF_DAY.fullmatch(cell):  # zones lie between -12 and +14 h
+    if TIME_OF_DAY.fullmatch(cell):  # zones are from -12 to +14 h
         return (local - unix_s % _DAY_S + 36000) % _DAY_S - 36000
     return shift if -13 * 3600 < shift < 15 * 3600 else None
 
 
-def unroll_midnight(clock_s: np.ndarray) -> np.ndarray:
-    """Return times of day in seconds that go on past midnight instead of starting again."""
+def unroll_midnight(of_day_s: np.ndarray) -> np.ndarray:
+    """Return times of day in seconds that go on after midnight instead of starting again, shape (n,).
+
+    Parameters
+    ----------
+    of_day_s : numpy.ndarray, shape (n,)
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+    """
     import numpy as np
 
-    steps = (np.diff(clock_s) + _MAX_BACK_S) % _DAY_S - _MAX_BACK_S
-    gone_on = clock_s[0] + np.concatenate([[0.0], np.cumsum(steps)])
-    return clock_s + _DAY_S * np.rint((gone_on - clock_s) / _DAY_S)
-
-
-def is_plausible(start: datetime) -> bool:
-    """Return whether a recording may have started then; no headband is older than EDF's two-digit years."""
-    return 1985 <= start.year < 2100
+    steps = (np.diff(of_day_s) + _MAX_BACK_S) % _DAY_S - _MAX_BACK_S
+    gone_on = of_day_s[0] + np.concatenate([[0.0], np.cumsum(steps)])
+    return of_day_s + _DAY_S * np.rint((gone_on - of_day_s) / _DAY_S)
 
 
 def as_datetime(seconds: float) -> datetime | None:
-    """Return seconds since 1970 as a naive date and time; None if that lies before 1985 or after 2100."""
+    """Return seconds since 1970 as a naive date and time; None if it is no plausible start of a recording.
+
+    Parameters
+    ----------
+    seconds : float
+
+    Returns
+    -------
+    datetime or None
+    """
     import numpy as np
 
     if not 0 < seconds < 1e10:
         return None
     start = np.datetime64(round(seconds * 1e6), "us").item()
-    return start if is_plausible(start) else None
+    return start if is_plausible_start(start) else None

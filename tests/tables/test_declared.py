@@ -1,0 +1,73 @@
+"""Declared tables: what a column may hold is checked where a table is made, and written beside it."""
+
+import json
+import math
+
+import pandas as pd
+import pytest
+
+from eegsleep.batch.gather import gather_nights, write_summary
+from eegsleep.errors import TableError
+from eegsleep.markers.catalogue import FAMILIES
+from eegsleep.provenance import encode_json
+from eegsleep.report.numbers import VERDICTS
+from eegsleep.report.study_figures import LOOKS
+from eegsleep.signals.epochs import STAGES
+from eegsleep.tables import CHECKS, COMPARISON, HYPNOGRAM, JOBS, MARKERS, check_table, encode_sidecar, read_table
+
+
+def levels(table, name):
+    return next(column.levels for column in table.columns if column.name == name)
+
+
+def job(**values):
+    texts = dict.fromkeys(("night", "subject", "file", "error", "reason"), "")
+    return texts | {"status": "done", "seconds": math.nan, "memory_mb": math.nan} | values
+
+
+def test_a_value_that_a_column_may_not_hold_is_refused_and_named():
+    jobs = pd.DataFrame([job(night="a"), job(night="b", status="finished")])
+    with pytest.raises(
+        TableError, match=r"column status of table jobs.*Found: 'finished'\. Allowed: done, fresh, failed"
+    ):
+        check_table(jobs, JOBS)
+    assert check_table(jobs.head(1), JOBS)["status"].tolist() == ["done"]
+
+
+def test_a_missing_cell_is_no_level_unless_declared(tmp_path):
+    file = tmp_path / "checks.csv"
+    file.write_text("code,name,status,value,limit,message\nC1,adaptation,,,,none\n")
+    with pytest.raises(TableError, match="column status of table checks"):
+        read_table(file, CHECKS)
+    assert "" in levels(COMPARISON, "gate")
+
+
+def test_the_sidecar_explains_every_level_as_bids_does():
+    status = json.loads(encode_sidecar(JOBS))["status"]
+    assert list(status["Levels"]) == ["done", "fresh", "failed"]
+    assert all(status["Levels"].values())
+    assert "Levels" not in json.loads(encode_sidecar(JOBS))["seconds"]
+
+
+def test_declared_levels_are_those_that_the_package_writes():
+    """Tables lie below all steps of the work and cannot import their names."""
+    assert tuple(levels(HYPNOGRAM, "stage")) == STAGES
+    assert levels(MARKERS, "family") == FAMILIES
+    assert set(levels(COMPARISON, "verdict")) == set(LOOKS)
+
+
+def test_a_verdict_that_does_not_exist_affects_one_row_of_the_summary(tmp_path):
+    night = tmp_path / "a"
+    night.mkdir()
+    made = {
+        "start": "",
+        "input": {"duration_s": 60.0},
+        "device": "",
+        "lights": {"source": "user"},
+        "quality": {"verdict": "splendid", "reasons": []},
+        "outputs": {},
+    }
+    (night / "provenance.json").write_bytes(encode_json(made))
+    assert "splendid" in gather_nights(tmp_path)["reason"].item()
+    assert "splendid" not in VERDICTS
+    assert write_summary(tmp_path).is_file()
