@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from eegsleep.study.masking.timeline import Step
 
 # A sign beside the word and the colour, for readers who do not see colours or print in grey.
-SIGNS = {"better": "▲", "worse": "▼", "changed": "◆", "equivalent": "■", "inconclusive": "○", "masked": "◆"}
+SIGNS = {
+    "better": "▲",
+    "worse": "▼",
+    "changed": "◆",
+    "equivalent": "■",
+    "inconclusive": "○",
+    "gain": "✕",
+    "masked": "◆",
+}
 STATUS = {"pass": "✓", "warn": "!", "fail": "✕"}
 DESIGNS = {
     "pairs": "randomised pairs of nights",
