@@ -22,6 +22,7 @@ LOOKS = {
     "worse": ("#A3201A", "triangle-down", "worse"),
     "changed": ("#0072B2", "diamond", "changed, neither good nor bad"),
     "masked": ("#0072B2", "diamond", "differs, codes masked"),
+    "gain": ("#7A8692", "x-thin-open", "not judged: the gain differed"),
     "equivalent": ("#1B2733", "square", "equivalent"),
     "inconclusive": ("#7A8692", "circle-open", "inconclusive"),
 }

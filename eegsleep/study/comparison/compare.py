@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from eegsleep.errors import SettingsError
 from eegsleep.statistics import circular, effects, multiplicity, resampling
@@ -16,12 +17,24 @@ from eegsleep.study import arrangement
 from eegsleep.study.arrangement import KEYS, Arrangement
 from eegsleep.study.comparison import verdicts
 from eegsleep.study.comparison.many_sleepers import fill_group
+from eegsleep.study.comparison.observed import Adjustment, adjust_observed, nights_to_settle
 from eegsleep.study.comparison.one_sleeper import fill_randomization, fill_single
+from eegsleep.study.comparison.pattern import describe_pattern
 from eegsleep.study.comparison.relations import relate_arranged
+from eegsleep.study.comparison.sleepers import describe_sleepers
+from eegsleep.study.nuisances.gain import find_suspect_channels, follows_gain
 from eegsleep.study.nuisances.nuisance import Arms, measure_nuisances
 from eegsleep.study.schedules.mechanisms import N_DRAWS, keep_nights, list_or_redraw
 from eegsleep.study.schedules.schedule import find_violation
-from eegsleep.tables import COMPARISON, COMPARISON_MODELS, COMPARISON_NIGHTS, check_table
+from eegsleep.tables import (
+    COMPARISON,
+    COMPARISON_MODELS,
+    COMPARISON_NIGHTS,
+    COMPARISON_SLEEPERS,
+    PATTERN,
+    check_table,
+    empty_table,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,6 +63,10 @@ class Comparison:
         Whether those are all that the mechanism could have drawn.
     seed : int
         Seed of the redraws.
+    sleepers : DataFrame
+        Table COMPARISON_SLEEPERS: each sleeper by themselves, where there are several.
+    pattern : DataFrame
+        Table PATTERN: support, sedation or none, one row.
     """
 
     markers: pd.DataFrame
@@ -62,6 +79,8 @@ class Comparison:
     n_schedules: int
     complete: bool
     seed: int
+    sleepers: pd.DataFrame = field(default_factory=lambda: empty_table(COMPARISON_SLEEPERS))
+    pattern: pd.DataFrame = field(default_factory=lambda: empty_table(PATTERN))
 
 
 def compare_nights(
@@ -102,8 +121,10 @@ def compare_nights(
         If the schedule is not one that the mechanism could have drawn.
     """
     arranged = arrangement.arrange_nights(study, values)
-    draws, complete = _redraw(study, arranged, n_draws)
-    return _compare(study, arranged, draws, complete, checks, audit)
+    # Products of small matrices: several threads only wait for each other (90 s in place of 15 s).
+    with threadpool_limits(limits=1, user_api="blas"):
+        draws, complete = _redraw(study, arranged, n_draws)
+        return _compare(study, arranged, draws, complete, checks, audit)
 
 
 def _redraw(study: Study, arranged: Arrangement, n_draws: int) -> tuple[Bools | None, bool]:
@@ -130,28 +151,49 @@ def _compare(
     checks: pd.DataFrame | None = None,
     audit: pd.DataFrame | None = None,
 ) -> Comparison:
-    covariates = _covariates(study, arranged)
+    observed = study.mechanism.kind == "observational"
+    adjustment = adjust_observed(arranged) if observed else Adjustment(None, (), ())
+    covariates = adjustment.columns if observed else _covariates(study, arranged)
     entering = _without_wash_out(study, arranged)
     rows = [_describe_marker(entering, index, study) for index in range(len(arranged.entries))]
+    _mark_gain(rows, find_suspect_channels(arranged, covariates))
+    counted = [i for i, row in enumerate(rows) if row["role"] == "primary"]
+    counted += [i for i in _signal_candidates(rows) if i not in counted]
     schedule = None
     if draws is not None and rows:
         schedule = _schedule(study, arranged, covariates, draws, complete)
     many = len(set(arranged.subjects.tolist())) > 1
-    drawn = fill_randomization(rows, arranged, schedule, shared=study.mechanism.kind != "parallel") if schedule else {}
+    drawn: dict[int, tuple[Floats, float]] = {}
+    if schedule:
+        shared = study.mechanism.kind != "parallel"
+        drawn = fill_randomization(rows, arranged, schedule, shared=shared, wanted=frozenset(counted))
     models = []
     for index, row in enumerate(rows):
         if many:
-            models += fill_group(row, entering, index, study, tested=schedule is not None)
+            models += fill_group(
+                row, entering, index, study, tested=schedule is not None, covariates=covariates if observed else None
+            )
         else:
             fill_single(row, arranged, index, covariates, tested=schedule is not None)
+    if observed:
+        _describe_observed(rows, adjustment)
     gates = _adjust(rows, drawn, study, many=many)
+    _adjust_signals(rows, drawn, study, many=many)
     for row in rows:
         row["verdict"], row["sentence"] = verdicts.judge_marker(row, alpha=study.alpha, masked=study.active is None)
+        found = row["verdict"] not in {"inconclusive", "equivalent"}
+        row["signal"] = bool(row["p_signal"] <= study.alpha and not found and row["verdict"] != "equivalent")
     markers = pd.DataFrame(rows, columns=COMPARISON.column_names)
     markers["represents"] = verdicts.choose_representatives(markers.assign(known=np.isfinite(markers["difference"])))
     markers = check_table(markers, COMPARISON)
     arms = Arms() if study.active is not None else Arms(*study.conditions)
-    families = verdicts.judge_families(markers, tuple(study.families), gates, study.compound_class or study.compound)
+    families = verdicts.judge_families(
+        markers,
+        tuple(study.families),
+        gates,
+        study.compound_class or study.compound,
+        masked=study.active is None,
+    )
     return Comparison(
         markers,
         families,
@@ -163,7 +205,75 @@ def _compare(
         schedule.n_counted if schedule else 0,
         complete,
         int(study.seed),
+        describe_sleepers(study, entering, rows, draws, complete=complete),
+        describe_pattern(study, markers),
     )
+
+
+def _mark_gain(rows: list[dict], suspects: dict[str, float]) -> None:
+    """Mark the markers that follow the gain of electrodes whose check differs between the conditions.
+
+    A marker without a channel, such as minutes of N3, is staged from all of them, and takes the largest difference.
+    """
+    if not suspects:
+        return
+    largest = max(suspects.values(), key=abs)
+    for row in rows:
+        if follows_gain(row["marker"], row["unit"]):
+            row["gain_apart"] = suspects.get(row["channel"], 0.0) if row["channel"] else largest
+
+
+def _signal_candidates(rows: list[dict]) -> list[int]:
+    """Return the places of the rows that represent a measure, chosen by the numbers of nights that have a value."""
+    frame = pd.DataFrame(rows)
+    if frame.empty:
+        return []
+    frame["known"] = (frame[["n_control", "n_compound"]].min(axis=1) >= 2) & (frame["gain_apart"] == 0)
+    chosen = verdicts.choose_representatives(frame) & (frame["role"] != "described").to_numpy()
+    return [int(i) for i in np.flatnonzero(chosen & frame["known"].to_numpy())]
+
+
+def _adjust_signals(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study: Study, *, many: bool) -> None:
+    """Fill `p_signal`: representatives of all measures together, without the declared order, the primary ones apart.
+
+    Effects off the declared path are not invisible then, at a family-wise error of alpha.
+    """
+    if study.mechanism.kind == "observational":
+        return
+    measures = {rows[i]["measure"] for i in drawn if rows[i]["role"] == "primary"}
+    chosen = [
+        i
+        for i in _signal_candidates(rows)
+        if rows[i]["role"] == "family"
+        and rows[i]["measure"] not in measures
+        and np.isfinite(rows[i]["p"])
+        and rows[i]["n_control"] + rows[i]["n_compound"] >= MIN_NIGHTS
+    ]
+    if not chosen:
+        return
+    raw = [rows[i]["p"] for i in chosen]
+    if many:
+        adjusted = multiplicity.holm(raw)
+    else:
+        adjusted = multiplicity.max_t(np.array([drawn[i][0] for i in chosen]), [drawn[i][1] for i in chosen])
+        adjusted = np.fmax(adjusted, raw)
+    for i, p in zip(chosen, adjusted, strict=True):
+        rows[i] |= {"p_signal": float(p), "n_signal": len(chosen)}
+
+
+def _describe_observed(rows: list[dict], adjustment: Adjustment) -> None:
+    """Say of each row what it is adjusted for, and how many drawn nights would settle a difference of its size."""
+    words = ", ".join(adjustment.names[:-1]) + (" and " if len(adjustment.names) > 1 else "")
+    words += adjustment.names[-1] if adjustment.names else ""
+    for row in rows:
+        if not math.isfinite(row["difference"]):
+            row["reason"] = row["reason"] if row["n_control"] and row["n_compound"] else "one condition has no night"
+            continue
+        row["adjusted_for"] = words
+        if adjustment.inseparable:
+            row["reason"] += f"; {', '.join(adjustment.inseparable)} cannot be told from the condition"
+        size = max(abs(row["difference"]), row["bound"] if math.isfinite(row["bound"]) else 0.0)
+        row["nights_to_settle"] = nights_to_settle(size / row["prior_sd"]) if row["prior_sd"] > 0 else 0
 
 
 def _without_wash_out(study: Study, arranged: Arrangement) -> Arrangement:
@@ -232,6 +342,8 @@ def _describe_marker(arranged: Arrangement, index: int, study: Study) -> dict:
         sd = arrangement.night_sd(values, groups, np.ones(len(values), dtype=bool), circular=angle)
     else:
         sd = arrangement.night_sd(values, arranged.subjects, ~arranged.assigned, circular=angle)
+    spread = sd if angle else arrangement.residual_sd(arranged, values)
+    spread = spread if math.isfinite(spread) else sd
     row = dict.fromkeys(_NUMBERS, math.nan) | entry.drop("endpoint").to_dict()
     role = "described"
     if study.mechanism.kind != "observational":
@@ -255,8 +367,22 @@ def _describe_marker(arranged: Arrangement, index: int, study: Study) -> dict:
         "control_sd": sd,
         "g_av": math.nan if angle else effects.hedges_g_av(first, second, df=_freedom(arranged, kept, study)),
         "nap": math.nan if angle else effects.nap(first, second),
-        "bound": arrangement.bound_in_unit(entry, sd, mean(first)),
+        "bound": arrangement.bound_in_unit(entry, spread, mean(first)),
+        "prior_sd": spread,
+        "scale": "",
+        "sides": 1 if _is_one_sided(study, role, entry) else 2,
+        "signal": False,
+        "n_signal": 0,
+        "gain_apart": 0.0,
+        "adjusted_for": "",
+        "nights_to_settle": 0,
     }
+
+
+def _is_one_sided(study: Study, role: str, entry: pd.Series) -> bool:
+    """Return whether only a change for the better counts: declared, of a primary endpoint, its direction known."""
+    known = study.active is not None and entry["direction"] in {"+", "-"}
+    return study.one_sided and role == "primary" and known and not arrangement.is_circular(entry["unit"])
 
 
 def _freedom(arranged: Arrangement, kept: Bools, study: Study) -> float:
@@ -269,7 +395,10 @@ def _freedom(arranged: Arrangement, kept: Bools, study: Study) -> float:
 
 def _adjust(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study: Study, *, many: bool) -> dict[str, bool]:
     """Fill adjusted p-values; return which families the gate let through."""
-    enough = [np.isfinite(row["p"]) and row["n_control"] + row["n_compound"] >= MIN_NIGHTS for row in rows]
+    enough = [
+        np.isfinite(row["p"]) and row["n_control"] + row["n_compound"] >= MIN_NIGHTS and not row["gain_apart"]
+        for row in rows
+    ]
     primary = [i for i, row in enumerate(rows) if row["role"] == "primary" and enough[i]]
     if primary:
         raw = [rows[i]["p"] for i in primary]

@@ -15,8 +15,12 @@ from eegsleep.study.declared.expectations import find_expectation
 from eegsleep.tables import FAMILY_VERDICTS, check_table
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+    from typing import Any
+
     from numpy.typing import NDArray
 
+_WORDS = ("better", "worse", "changed", "equivalent", "inconclusive", "gain", "masked")
 FALSE_DISCOVERY_RATE = 0.10  # inside a family that is not primary; such findings are exploratory
 # Several markers may measure the same thing; a family counts it once. The first pattern that matches the whole name
 # decides; a marker that no pattern matches is a measure by itself. The catalogue lists markers near to the signal
@@ -29,13 +33,14 @@ _MEASURES = tuple(
         ("wake after onset", "waso_min|wake_in_sleep_period_min"),
         ("fragmentation", "awakenings|(awakenings|fragmentation|stage_transitions)_per_h"),
         ("N1", "n1_.*"),
-        ("N3", "n3_(min|percent)"),
+        # N3, and the number, height, slope and power of slow waves all follow the amplitude of slow waves.
+        (
+            "slow waves",
+            "n3_(min|percent|latency_min)|slow_oscillation_(relative_)?density.*|slow_oscillation_ptp.*"
+            "|slow_oscillation_(fall_)?slope.*|(.*_)?(swa|low_delta)_(power|relative).*",
+        ),
         ("REM", "rem_(min|percent)"),
-        ("slow-wave activity", "(.*_)?(swa|low_delta)_(power|relative).*"),
         ("course of slow-wave activity", "swa_dec.*"),
-        ("slow oscillations", "slow_oscillation_(relative_)?density.*"),
-        ("slow oscillation amplitude", "slow_oscillation_ptp.*"),
-        ("slow oscillation slope", "slow_oscillation_(fall_)?slope.*"),
         ("REM theta", "theta_.*"),
         ("slow spindles", "slow_spindle_.*density.*"),
         ("coupled spindles", "(fast_)?coupled_spindle_density.*|(fast_)?spindles_coupled_.*"),
@@ -49,10 +54,11 @@ _MEASURES = tuple(
         ("sigma", "sigma_.*|fast_sigma_peak_power_uv2"),
     )
 )
-# Memory consolidation is attributed to fast spindles rather than to all, and to coupling beyond chance: these markers
-# come before the first of the catalogue.
+# Memory consolidation is attributed to fast spindles rather than to all, and to coupling beyond chance; slow-wave
+# activity needs neither a stager's N3 nor a threshold. These markers come before the first of the catalogue.
 _LEADERS = frozenset(
     {
+        "swa_power_uv2",
         "fast_spindle_density_per_min",
         "fast_spindle_amplitude_uv",
         "fast_spindle_frequency_hz",
@@ -76,7 +82,8 @@ def choose_representatives(rows: pd.DataFrame) -> NDArray[np.bool_]:
     """Return which rows represent their measure, by a rule that does not use results.
 
     Every primary endpoint represents itself. A measure without one is represented by one row: of the channel
-    of the primary endpoints (else the first channel), of the marker that comes first, of the widest stage.
+    of the primary endpoints (else the first channel), of the marker that comes first, of the widest stage; a marker
+    that leads its measure comes before those that belong to no channel.
 
     Parameters
     ----------
@@ -99,9 +106,10 @@ def choose_representatives(rows: pd.DataFrame) -> NDArray[np.bool_]:
             -1 if name in _LEADERS else catalogue.index(name) if name in CATALOGUE else len(catalogue)
             for name in rows["marker"]
         ],
+        leads=[name not in _LEADERS for name in rows["marker"]],
         channel=[channels.index(name) if name else -1 for name in rows["channel"]],
         stage=[_STAGES.index(name) if name in _STAGES else len(_STAGES) for name in rows["stage"]],
-    ).sort_values(["channel", "marker", "stage"], kind="stable")
+    ).sort_values(["leads", "channel", "marker", "stage"], kind="stable")
     named = {(row.family, row.measure) for row in rows[primary].itertuples(index=False)}
     for row in order[order["known"] & (order["family"] != "context")].itertuples(index=False):
         if (row.family, row.measure) not in named:
@@ -126,14 +134,19 @@ def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  
 
     Returns
     -------
-    verdict : {"better", "worse", "changed", "equivalent", "inconclusive", "masked"}
+    verdict : {"better", "worse", "changed", "equivalent", "inconclusive", "masked", "gain"}
+        *gain*: the electrodes' gain differed between the conditions, and the marker follows it.
     sentence : str
     """
     label = row["label"] + (f" in {row['stage']}" if row["stage"] else "")
     if not np.isfinite(row["difference"]):
         return "inconclusive", f"{label} could not be compared: {row['reason'] or 'no difference can be estimated'}."
     if row["method"] == "descriptive":
-        return "inconclusive", f"{label} is described only: no mechanism allocated the nights."
+        return "inconclusive", f"{label} is described only: no mechanism allocated the nights{_describe_adjusted(row)}."
+    if row["gain_apart"]:
+        way = "higher" if row["gain_apart"] > 0 else "lower"
+        size = f"{100 * abs(row['gain_apart']):.0f} % {way} with {'the second code' if masked else 'the compound'}"
+        return "gain", f"{label} is not judged: it follows the electrodes' gain, which was {size}."
     found = np.isfinite(row["p"]) and row["p"] <= alpha and row["gate"] == "open"
     found = found and row["p_adjusted"] <= (alpha if row["role"] == "primary" else FALSE_DISCOVERY_RATE)
     if np.isfinite(row["low_90"]) and is_equivalent(row["low_90"], row["high_90"], row["bound"]):
@@ -143,7 +156,7 @@ def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  
         return "inconclusive", f"{label}: {_why_inconclusive(row, alpha)}."
     if masked:
         return "masked", f"{label} differs between the two codes; which is the compound is not yet known."
-    sign = 1 if row["difference"] > 0 else -1
+    sign = direction_of(row)
     way = "higher" if sign > 0 else "lower"
     if row["unit"] == "rad":
         way = "later in phase" if sign > 0 else "earlier in phase"
@@ -152,6 +165,37 @@ def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  
     verdict = "better" if (row["direction"] == "+") == (sign > 0) else "worse"
     tested = "" if row["role"] == "primary" else " (exploratory)"
     return verdict, f"{label} was {way} with the compound, which is usually {verdict}{tested}."
+
+
+def direction_of(row: Mapping[Hashable, Any]) -> int:
+    """Return 1 for a difference upwards and -1 for one downwards; of the ratio, where logarithms decide."""
+    if row["scale"] == "logarithm" and np.isfinite(row["ratio"]):
+        return 1 if row["ratio"] > 1 else -1
+    return 1 if row["difference"] > 0 else -1
+
+
+def describe_signal(row: Mapping[Hashable, Any], *, masked: bool) -> str:
+    """Return in words that a measure off the declared path differs, beyond chance over all measures."""
+    label = row["label"] + (f" in {row['stage']}" if row["stage"] else "")
+    way = "differs between the two codes"
+    if not masked:
+        way = f"was {'higher' if direction_of(row) > 0 else 'lower'} with the compound"
+    return (
+        f"exploratory signal: {label} {way} (p = {row['p_signal']:.2g} over all {row['n_signal']} measures); to be "
+        "tested in a study of its own"
+    )
+
+
+def _describe_adjusted(row: Mapping[Hashable, Any]) -> str:
+    if not row["adjusted_for"] or not np.isfinite(row["difference"]):
+        return ""
+    plain = row["compound_mean"] - row["control_mean"]
+    if not np.isfinite(plain):
+        return ""
+    settle = ""
+    if row["nights_to_settle"]:
+        settle = f". Drawn in pairs, {row['nights_to_settle']} nights would settle a difference of this size"
+    return f"; the difference is adjusted for {row['adjusted_for']}, the means alone differ by {plain:.3g}{settle}"
 
 
 def _why_inconclusive(row: dict, alpha: float) -> str:
@@ -169,7 +213,12 @@ def _why_inconclusive(row: dict, alpha: float) -> str:
 
 
 def judge_families(
-    markers: pd.DataFrame, order: tuple[str, ...], gates: dict[str, bool], compound_class: str = ""
+    markers: pd.DataFrame,
+    order: tuple[str, ...],
+    gates: dict[str, bool],
+    compound_class: str = "",
+    *,
+    masked: bool = False,
 ) -> pd.DataFrame:
     """Return table FAMILY_VERDICTS.
 
@@ -186,6 +235,8 @@ def judge_families(
         Whether each family was tested.
     compound_class : str
         Entry of expectations.toml that is shown beside the verdicts.
+    masked : bool
+        Whether the code of the compound is not known yet.
     """
     rows, expected = [], find_expectation(compound_class)
     names = [*[f for f in order if f in FAMILIES], *[f for f in FAMILIES if f not in order and f != "context"]]
@@ -193,13 +244,16 @@ def judge_families(
         own = markers[(markers["family"] == family)]
         compared = own[np.isfinite(own["difference"])]
         counted = compared[compared["represents"]]
-        n = {
-            word: int((counted["verdict"] == word).sum())
-            for word in ("better", "worse", "changed", "equivalent", "inconclusive", "masked")
-        }
-        verdict, words = _family_verdict(n, len(counted))
+        by_measure = [_join_verdicts(set(group)) for _, group in counted.groupby("measure", sort=False)["verdict"]]
+        n = {word: by_measure.count(word) for word in _WORDS}
+        beside = compared[~compared["represents"]]["verdict"].value_counts()
+        verdict, words = _family_verdict(n, len(by_measure), {word: int(beside.get(word, 0)) for word in _WORDS})
+        signals = own[own["signal"]]
+        words += "".join(f"; {describe_signal(row, masked=masked)}" for row in signals.to_dict("records"))
         if len(counted) and (counted["method"] == "descriptive").all():
-            words = f"{_measures(len(counted))} described; without a mechanism that drew the nights nothing is tested"
+            words = (
+                f"{_measures(len(by_measure))} described; without a mechanism that drew the nights nothing is tested"
+            )
         adjusted = compared["p_adjusted"].dropna()
         rows.append(
             {
@@ -209,8 +263,9 @@ def judge_families(
                 "gate": "open" if gates.get(family) else "closed",
                 "verdict": verdict,
                 "n_markers": len(compared),
-                "n_measures": len(counted),
-                **{f"n_{word}": n[word] for word in ("better", "worse", "changed", "equivalent", "inconclusive")},
+                "n_measures": len(by_measure),
+                **{f"n_{word}": n[word] for word in _WORDS if word != "masked"},
+                "n_signals": len(signals),
                 "n_missing": len(own) - len(compared),
                 "smallest_p_adjusted": adjusted.min() if len(adjusted) else np.nan,
                 "sentence": f"{FAMILIES[family]}: {words}.",
@@ -221,7 +276,15 @@ def judge_families(
     return check_table(pd.DataFrame(rows, columns=FAMILY_VERDICTS.column_names), FAMILY_VERDICTS)
 
 
-def _family_verdict(n: dict[str, int], counted: int) -> tuple[str, str]:  # noqa: PLR0911 (one a verdict)
+def _join_verdicts(verdicts: set[str]) -> str:
+    """Return the verdict on a measure that several primary endpoints represent."""
+    if {"better", "worse"} <= verdicts:
+        return "changed"
+    return next((word for word in _WORDS if word in verdicts), "inconclusive")
+
+
+def _family_verdict(n: dict[str, int], counted: int, beside: dict[str, int]) -> tuple[str, str]:  # noqa: PLR0911
+    """Return the verdict from the measures, and its words, which tell what the markers beside them say."""
     if not counted:
         return "inconclusive", "no marker could be compared"
     of_all = _measures(counted)
@@ -230,11 +293,17 @@ def _family_verdict(n: dict[str, int], counted: int) -> tuple[str, str]:  # noqa
     if n["better"] and n["worse"]:
         better, worse = (f"{n[word]} {'is' if n[word] == 1 else 'are'}" for word in ("better", "worse"))
         return "inconclusive", f"of {of_all} {better} better and {worse} worse: they do not point one way"
-    for word in ("better", "worse"):
+    for word, other in (("better", "worse"), ("worse", "better")):
         if n[word]:
-            return word, f"{n[word]} of {of_all} {'is' if n[word] == 1 else 'are'} {word}, none the other way"
+            words = f"{n[word]} of {of_all} {'is' if n[word] == 1 else 'are'} {word}"
+            if beside[other]:
+                more = "another marker is" if beside[other] == 1 else f"{beside[other]} other markers are"
+                return word, f"{words}, although {more} {other}"
+            return word, f"{words}, none the other way"
     if n["changed"]:
         return "changed", f"{n['changed']} of {of_all} changed, without being better or worse"
+    if n["gain"]:
+        return "gain", f"{n['gain']} of {of_all} follow the electrodes' gain, which differed: they are not judged"
     if n["equivalent"] == counted:
         return "equivalent", f"no difference that matters in any measure ({counted} compared)"
     return "inconclusive", f"no measure is surely better or worse, {n['equivalent']} of {counted} are equivalent"

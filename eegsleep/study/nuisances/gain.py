@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +19,47 @@ if TYPE_CHECKING:
 
 REFERENCE = "gain_reference_uv"
 POWERS = {"µV": 1, "µV/s": 1, "µV²": 2}  # how a value follows the gain, by its unit
+# What follows the gain although its unit does not say so: logarithms of power, N3 (scored by 75 µV waves, and by
+# classifiers that learned from such scores), and what is counted by microvolts.
+_FOLLOWS = re.compile(
+    r".*_ln_uv2|aperiodic_offset|n3_(min|percent|latency_min)|slow_oscillation_density_per_min"
+    r"|.*_absolute_density_per_min|yasa_.*|k_complex_density_per_min|(fast_)?coupled_spindle_density_per_min"
+    r"|(fast_)?spindles_coupled_percent"
+)
 _APART = 0.10  # share of the control nights' gain; smaller differences matter to no result
 _CLEAR_T = 2.0  # t of the difference, which must be larger than the scatter between nights explains
+
+
+def follows_gain(marker: str, unit: str) -> bool:
+    """Return whether a marker becomes larger or smaller with the gain of the electrodes alone.
+
+    Parameters
+    ----------
+    marker, unit : str
+    """
+    return marker != REFERENCE and (unit in POWERS or _FOLLOWS.fullmatch(marker) is not None)
+
+
+def find_suspect_channels(arranged: Arrangement, covariates: Floats | None) -> dict[str, float]:
+    """Return the derivations whose gain check differs between the conditions, each with that difference.
+
+    Parameters
+    ----------
+    arranged : Arrangement
+    covariates : ndarray, shape (n_nights, n_covariates), or None
+
+    Returns
+    -------
+    dict of str to float
+        Second minus first condition, as a share of the first.
+    """
+    found = {}
+    for channel in arranged.entries.loc[arranged.entries["marker"] == REFERENCE, "channel"].unique():
+        gain = gain_of_nights(arranged, channel)
+        apart, suspect = (math.nan, False) if gain is None else compare_gain(gain, arranged.assigned, covariates)
+        if suspect:
+            found[str(channel)] = apart
+    return found
 
 
 def gain_of_nights(arranged: Arrangement, channel: str) -> Floats | None:

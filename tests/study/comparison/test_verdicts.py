@@ -25,6 +25,13 @@ ROW = {
     "bound": 0.4,
     "direction": "+",
     "smallest_p": 0.001,
+    "scale": "",
+    "ratio": 1.2,
+    "gain_apart": 0.0,
+    "adjusted_for": "",
+    "nights_to_settle": 0,
+    "control_mean": 4.0,
+    "compound_mean": 5.0,
 }
 
 
