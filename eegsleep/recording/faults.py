@@ -242,6 +242,13 @@ FAULTS: dict[str, FaultKind] = {
         "A channel is named like an EEG, but its unit is no voltage; it is left out.",
         "If it is an EEG, name it with --eeg, and its unit with --units.",
     ),
+    "looks-alike": FaultKind(
+        "The label of a channel looks like that of an eye or the chin, and is not known; the channel is not used.",
+        "If it is one, name it with --eog or --emg.",
+    ),
+    "device-differs": FaultKind(
+        "The device that was named does not fit the labels of the file.", "Leave --device out, or name another."
+    ),
     "not-calibrated": FaultKind(
         "The header gives no gain; the amplitude of the channel cannot be known.", "Name another channel."
     ),

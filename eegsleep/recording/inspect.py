@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import RecordingError
 from eegsleep.recording.asked import apply_units, as_path, check_asked
-from eegsleep.recording.channels.choose import choose_derivations, find_choice_faults, find_unit_faults
-from eegsleep.recording.channels.presets import detect_device, find_clock_faults, find_device
+from eegsleep.recording.channels.choose import (
+    choose_derivations,
+    find_choice_faults,
+    find_left_out,
+    find_unit_faults,
+)
+from eegsleep.recording.channels.presets import detect_device, find_clock_faults, find_device, find_device_faults
 from eegsleep.recording.derive import read_derivations
 from eegsleep.recording.faults import Fault, clean_text
 from eegsleep.recording.read import open_source
@@ -124,10 +129,12 @@ def inspect_recording(
     preset = named or detect_device(source.labels, source.kind, source.identity)
     derivations: tuple[Derivation, ...] = ()
     found = find_clock_faults(preset, source.start)
+    found += find_device_faults(named, source.labels, source.kind, source.identity) if named else []
     try:
         derivations = choose_derivations(source.channels, preset)
         found += find_unit_faults(source.channels, derivations)
         found += find_choice_faults(source.channels, derivations)
+        found += find_left_out(source.channels, derivations)
         found += read_derivations(source, derivations)[1]
         readable = True
     except RecordingError as error:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
 from eegsleep.recording.asked import apply_units, as_path, check_asked, check_units_used
-from eegsleep.recording.channels.choose import choose_derivations, find_choice_faults, names_of
+from eegsleep.recording.channels.choose import choose_derivations, find_choice_faults, find_left_out, names_of
 from eegsleep.recording.channels.labels import guess_role
-from eegsleep.recording.channels.presets import detect_device, find_clock_faults, find_device
+from eegsleep.recording.channels.presets import detect_device, find_clock_faults, find_device, find_device_faults
 from eegsleep.recording.derive import read_derivations
 from eegsleep.recording.edf.header import HeaderRefusedError, is_edf
 from eegsleep.recording.edf.open import open_edf
@@ -90,6 +90,8 @@ def read_recording(
     faults = [fault for fault in (*source.faults, *found) if _concerns(fault, derivations, preset)]
     faults += find_clock_faults(preset, source.start) if start is None else []
     faults += [] if eeg else find_choice_faults(source.channels, derivations)
+    faults += find_left_out(source.channels, derivations)
+    faults += find_device_faults(preset, source.labels, source.kind, source.identity) if device else []
     for fault in faults:
         logger.warning("%s: %s", source.path.name, fault.as_note())
     return Recording(

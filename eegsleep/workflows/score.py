@@ -47,6 +47,10 @@ class Job:
         An expert's stages to keep beside ours.
     coding : str, optional
         Meaning of integers in both, a name in `CODINGS`.
+    epoch_s : float, optional
+        Length of the epochs of both in seconds, where the files do not give it.
+    column : str, optional
+        Column of stages in both, where a table has several.
     calibration : Path, optional
         The person's own thresholds.
     events : Path, optional
@@ -71,6 +75,8 @@ class Job:
     hypnogram: Path | None = None
     reference: Path | None = None
     coding: str | None = None
+    epoch_s: float | None = None
+    column: str | None = None
     calibration: Path | None = None
     events: Path | None = None
     trace: str = "light"
@@ -131,7 +137,8 @@ def score_file(
         recording = replace(recording, id=job.night)
     # before the long work, so that a wrong path is found at once
     hypnogram, reference = (
-        read_hypnogram(path, coding=job.coding) if path else None for path in (job.hypnogram, job.reference)
+        read_hypnogram(path, coding=job.coding, epoch_s=job.epoch_s, column=job.column) if path else None
+        for path in (job.hypnogram, job.reference)
     )
     calibration = read_calibration(job.calibration) if job.calibration else None
     edits = read_event_edits(job.events) if job.events else None
@@ -152,18 +159,18 @@ def check_job(job: Job) -> None:
     Parameters
     ----------
     job : Job
-        Its device, units, lights, coding and calibration are checked.
+        Its device, units, lights, coding, length of epochs and calibration are checked.
 
     Raises
     ------
     EegSleepError
         If one of them does not exist, or cannot be understood.
     """
-    from datetime import time
-
     from eegsleep.hypnograms.codings import check_coding
+    from eegsleep.hypnograms.read import check_epoch
     from eegsleep.recording.channels.presets import find_device
     from eegsleep.recording.units import parse_unit
+    from eegsleep.staging.lights import read_clock_time
 
     if job.device:
         find_device(job.device)
@@ -171,11 +178,9 @@ def check_job(job: Job) -> None:
         if parse_unit(unit) is None:
             raise SettingsError(f"there is no unit for {label!r}", found=repr(unit), allowed="V, mV, uV and nV")
     for clock_time in filter(None, (job.lights_off, job.lights_on)):
-        try:
-            time.fromisoformat(clock_time)
-        except ValueError as error:
-            raise SettingsError("a clock time is not understood", found=clock_time, allowed="such as 23:15") from error
+        read_clock_time(clock_time)
     check_coding(job.coding)
+    check_epoch(job.epoch_s)
     if job.calibration and not job.calibration.is_file():
         raise SettingsError(
             "there is no such calibration", found=str(job.calibration), remedy="`eegsleep calibrate` writes one"
