@@ -293,6 +293,10 @@ FAULTS: dict[str, FaultKind] = {
         "The signal jumps between records: samples were lost, or the header's samples per record are wrong.", _EXPORT
     ),
     # -- text files
+    "gain-assumed": FaultKind(
+        "The file does not give the gain of the amplifier; that with which the board starts is assumed.",
+        "If another gain was set, multiply the amplitudes accordingly.",
+    ),
     "rate-assumed": FaultKind("The file has no times; the nominal rate is assumed, and long losses are invisible.", ""),
     "rate-differs": FaultKind("Samples came at another rate than the nominal one; the measured rate is used.", ""),
     "packet-loss": FaultKind("Samples were lost; they are gaps.", ""),
@@ -306,6 +310,7 @@ FAULTS: dict[str, FaultKind] = {
     "headband-off": FaultKind("The headband was off for a time, which is a gap.", ""),
     "contact-bad": FaultKind("By the headband's own measure the contact was bad for part of the time.", ""),
     "channels-missing": FaultKind("Columns of the format are not in the file.", ""),
+    "channels-counted": FaultKind("The file does not say its channels; they are counted by its columns.", ""),
     "columns-skipped": FaultKind("Columns that are not known as EEG are left out.", ""),
     "appended": FaultKind("Several recordings were appended to one file.", ""),
     "last-line-cut": FaultKind("The last row has no line end and is left out.", ""),

@@ -112,7 +112,7 @@ def inspect_recording(
         source = open_source(path)
     except RecordingError as error:
         name = clean_text(path.name)
-        faults = error.faults or (_as_fault(error),)
+        faults = error.faults or (_as_fault(error, path),)
         return Inspection(
             name,
             readable=False,
@@ -138,7 +138,7 @@ def inspect_recording(
         found += read_derivations(source, derivations)[1]
         readable = True
     except RecordingError as error:
-        found += error.faults or (_as_fault(error),)
+        found += error.faults or (_as_fault(error, path),)
         readable = False
     return _describe(source, preset, derivations, found, readable=readable)
 
@@ -165,10 +165,16 @@ def _describe(
     )
 
 
-def _as_fault(error: RecordingError) -> Fault:
-    """Return an error as a `Fault`, so that it is shown in the same form as the others."""
+def _as_fault(error: RecordingError, path: Path) -> Fault:
+    """Return an error as a `Fault`, so that it is shown in the same form as the others.
+
+    A sentence begins with a capital letter, but the name of a file is printed as it is.
+    """
+    problem = error.problem
+    if problem.startswith((path.name, str(path))):
+        problem = f"the {'folder' if path.is_dir() else 'file'} {problem}"
     needs_user = "--units" in error.remedy or "--eeg" in error.remedy
-    parts = [error.problem] + ([f"allowed: {error.allowed}"] if error.allowed else [])
+    parts = [problem] + ([f"allowed: {error.allowed}"] if error.allowed else [])
     return Fault(
         "refused",
         "needs the user" if needs_user else "refused",

@@ -188,9 +188,7 @@ def _usual_step(stamps_s: np.ndarray) -> tuple[float, float]:
     return float(usual.mean()), float(usual.std() / usual.mean())
 
 
-def refine_rate(
-    since_s: np.ndarray, positions: np.ndarray, rate_hz: float, packet: int = 1, cycle: int = 0
-) -> float:
+def refine_rate(since_s: np.ndarray, positions: np.ndarray, rate_hz: float, packet: int = 1, cycle: int = 0) -> float:
     """Return the true rate of the samples in Hz, or the nominal one if the stamps cannot distinguish the two.
 
     Parameters
