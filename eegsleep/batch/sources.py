@@ -202,8 +202,16 @@ def _walk(folder: Path, output: Path) -> Iterator[Path]:
     """Yield the recordings below a folder, in order of their names; a folder of one-signal files is one."""
     entries = sorted(folder.iterdir())
     names = {path.name.lower() for path in entries}
+    parts = _find_pieces(folder, entries)
+    if parts:
+        yield folder
     for path in entries:
-        if path.name.startswith(".") or path.absolute() == output or _is_twin(path.name.lower(), names):
+        if (
+            path in parts
+            or path.name.startswith(".")
+            or path.absolute() == output
+            or _is_twin(path.name.lower(), names)
+        ):
             continue
         if path.is_dir():
             if (path / PROVENANCE_FILE).exists() or path.is_symlink():
@@ -214,6 +222,32 @@ def _walk(folder: Path, output: Path) -> Iterator[Path]:
                 yield from _walk(path, output)
         elif path.is_file() and _is_recording(path):
             yield path
+
+
+def _find_pieces(folder: Path, entries: Sequence[Path]) -> set[Path]:
+    """Return the files of a folder that are the pieces of one night, so that the folder is the recording.
+
+    Raises
+    ------
+    SettingsError
+        If a folder holds several nights, and one of them in pieces: as single files they would be many nights.
+    """
+    from eegsleep.recording.parts import are_one_night, group_parts, list_parts
+
+    parts = list_parts(path for path in entries if not path.name.startswith("."))
+    if are_one_night(parts):
+        return {part.path for part in parts}
+    groups = group_parts(parts)
+    in_pieces = [group for group in groups if len(group) > 1]
+    if in_pieces:
+        names = "; ".join(" + ".join(part.path.name for part in group) for group in in_pieces[:3])
+        raise SettingsError(
+            f"{folder.name} holds {len(groups)} recordings, some of them in pieces that follow each other",
+            found=names,
+            allowed="the pieces of one night in a folder of its own",
+            remedy="move the files of each night into a folder, or name each file to score it alone",
+        )
+    return set()
 
 
 def _is_twin(name: str, names: set[str]) -> bool:
@@ -243,7 +277,10 @@ def _is_recording(path: Path) -> bool:
         return name.endswith(_RECORDINGS)
     if is_edf(head):
         return not _only_annotations(path)
-    return name.endswith(_RECORDINGS) or bool(sniff_text(head))
+    kind = sniff_text(head)
+    if kind == "BrainFlow CSV":  # the stream behind a file of the OpenBCI GUI is no recording beside it
+        return not any(path.parent.glob("OpenBCI-RAW-*.txt"))
+    return name.endswith(_RECORDINGS) or bool(kind)
 
 
 def _only_annotations(path: Path) -> bool:
@@ -260,11 +297,16 @@ def _only_annotations(path: Path) -> bool:
 
 
 def _is_one_night(folder: Path) -> bool:
-    """Return whether the files of a folder are one night, one signal a file, as the ZMax converter writes them."""
+    """Return whether the files of a folder are one night: pieces that follow each other, or one signal a file (ZMax)."""
     from eegsleep.recording.channels.labels import guess_role
     from eegsleep.recording.edf.header import HeaderRefusedError, inspect_header
 
-    paths = [path for path in folder.iterdir() if path.suffix.lower() == ".edf" and path.is_file()]
+    from eegsleep.recording.parts import are_one_night, list_parts
+
+    entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    if are_one_night(list_parts(entries)) and not any(path.is_dir() for path in entries):
+        return True
+    paths = [path for path in entries if path.suffix.lower() == ".edf" and path.is_file()]
     if len(paths) < 2 or not any(guess_role(path.stem) == "eeg" for path in paths):
         return False
     for path in paths:

@@ -230,6 +230,7 @@ FAULTS: dict[str, FaultKind] = {
         "The file of a channel starts at another time; it is placed at its time, or left out if it shares none.",
         "Correct its start if it is wrong.",
     ),
+    "pieces-joined": FaultKind("Files that follow each other were read as one recording.", ""),
     "length-differs": FaultKind("The file of a channel ends before the others; the rest is missing.", ""),
     # -- units and scale
     "unit-unknown": FaultKind(

@@ -16,6 +16,7 @@ from eegsleep.recording.derive import read_derivations
 from eegsleep.recording.edf.header import HeaderRefusedError, is_edf
 from eegsleep.recording.edf.open import open_edf
 from eegsleep.recording.edf.zmax_folder import open_folder
+from eegsleep.recording.parts import are_one_night, list_parts, open_parts
 from eegsleep.recording.pieces import memory_refused
 from eegsleep.recording.recording import Recording, check_unchanged, make_id
 from eegsleep.recording.text.open import open_text, sniff_text
@@ -50,8 +51,8 @@ def read_recording(
     Parameters
     ----------
     path : path
-        EDF, EDF+ or BDF, also gzipped; a ZMax folder; text of Muse, Mind Monitor, BrainBit or OpenBCI;
-        the header of a WFDB record; or BrainVision (.vhdr, .ahdr), EEGLAB (.set), .cnt, .gdf and .nedf, which mne
+        EDF, EDF+ or BDF, also gzipped; a ZMax folder; text of Muse, Mind Monitor, BrainBit or OpenBCI; a folder
+        with the pieces of one recording, whose times continue; the header of a WFDB record; or BrainVision (.vhdr, .ahdr), EEGLAB (.set), .cnt, .gdf and .nedf, which mne
         reads. Except for these last, the content of a file decides what it is, not its name.
     eeg : sequence of str, optional
         Labels of the derivations to use, most trusted first; `C4-M1` may be a channel, or made from
@@ -157,7 +158,7 @@ def open_source(path: str | Path) -> Source:
 def _open_any(path: Path) -> Source:
     try:
         if path.is_dir():
-            return open_folder(path)
+            return _open_directory(path)
         if path.exists() and not path.is_file():
             raise RecordingError(f"{path} cannot be read", found="a pipe or device", remedy="give a file")
         with path.open("rb") as file:
@@ -175,3 +176,21 @@ def _open_any(path: Path) -> Source:
     except (OSError, ValueError) as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else str(error)
         raise RecordingError(f"{path} cannot be read", found=found, remedy="check the path") from error
+
+
+def _open_directory(folder: Path) -> Source:
+    """Open a folder: one-signal files of a night, the pieces of a recording, or the only recording in it."""
+    entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    parts = list_parts(entries)
+    if are_one_night(parts):
+        return open_parts(folder, parts)
+    if len(parts) == 1 and not any(path.suffix.lower() == ".edf" for path in entries):
+        return _open_any(parts[0].path)
+    if len(parts) > 1 and not any(path.suffix.lower() == ".edf" for path in entries):
+        raise RecordingError(
+            f"{folder.name} holds {len(parts)} recordings that are not the pieces of one night",
+            found=", ".join(part.path.name for part in parts[:4]) + (", …" if len(parts) > 4 else ""),
+            allowed="files of one device, with the same channels, that begin within 30 min after the end of the one before",
+            remedy="give one file, or run `eegsleep batch` on the folder",
+        )
+    return open_folder(folder)

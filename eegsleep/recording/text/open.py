@@ -9,6 +9,7 @@ from eegsleep.errors import RecordingError
 from eegsleep.recording.faults import Fault, clean_text
 from eegsleep.recording.source import Source, SourceChannel
 from eegsleep.recording.text.formats import BRAINBIT, MIND_MONITOR_RATES_HZ, MUSE, READERS
+from eegsleep.recording.text.rows import join_rows
 from eegsleep.recording.text.sd_card import SD_CARD, read_sd_card
 from eegsleep.recording.text.table import find_delimiter, find_utf16, fold, read_layout, repaired, split_line
 from eegsleep.recording.text.time_stamps import DATE_UNKNOWN, NO_DATE, UTC, as_datetime, repair_stamps
@@ -102,9 +103,37 @@ def open_text(path: Path, kind: str) -> Source:
     if kind not in {*READERS, "OpenBCI SD card"}:
         raise RecordingError("no such kind of text file", found=repr(kind), allowed=", ".join(READERS))
     path = Path(path)
+    return _open_as(path, [path], kind)
+
+
+def open_texts(folder: Path, paths: Sequence[Path], kind: str) -> Source:
+    """Read text files that follow each other as one recording: all rows are placed on one grid.
+
+    Parameters
+    ----------
+    folder : Path
+        What the user named.
+    paths : sequence of Path
+        In order of time.
+    kind : str
+        As `sniff_text` returns it.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    RecordingError
+        If a file cannot be read, or they have different channels.
+    """
+    return _open_as(folder, paths, kind)
+
+
+def _open_as(path: Path, paths: Sequence[Path], kind: str) -> Source:
     try:
-        rows = READERS[kind](path, read_layout(path)) if kind in READERS else read_sd_card(path)
-        return _to_source(path, kind, rows)
+        parts = [READERS[kind](p, read_layout(p)) if kind in READERS else read_sd_card(p) for p in paths]
+        return _to_source(path, paths, kind, parts[0] if len(parts) == 1 else join_rows(parts))
     except RecordingError as error:
         problem = error.problem if path.name in error.problem else f"{path.name} cannot be read: {error.problem}"
         raise RecordingError(problem, found=error.found, allowed=error.allowed, remedy=error.remedy) from error
@@ -116,7 +145,7 @@ def open_text(path: Path, kind: str) -> Source:
         ) from error
 
 
-def _to_source(path: Path, kind: str, rows: Rows) -> Source:
+def _to_source(path: Path, paths: Sequence[Path], kind: str, rows: Rows) -> Source:
     """Lay the rows on a grid and say everything that was found on the way."""
     import numpy as np
 
@@ -153,7 +182,7 @@ def _to_source(path: Path, kind: str, rows: Rows) -> Source:
     faults = [*rows.faults, *_describe_grid(grid, rows), *_describe_values(columns, rows, grid)]
     return Source(
         path=path,
-        files=(path,),
+        files=tuple(paths),
         kind=kind,
         start=start,
         duration_s=grid.n_samples / grid.rate_hz,

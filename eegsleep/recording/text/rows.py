@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from eegsleep.errors import RecordingError
 from eegsleep.recording.faults import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
 
@@ -28,3 +31,52 @@ class Rows:
     faults: list[Fault] = field(default_factory=list)
     rate_remedy: str = ""
     identity: str = ""
+
+
+def join_rows(parts: Sequence[Rows]) -> Rows:
+    """Return the rows of files that follow each other as those of one file.
+
+    Parameters
+    ----------
+    parts : sequence of Rows
+        In order of time.
+
+    Returns
+    -------
+    Rows
+
+    Raises
+    ------
+    RecordingError
+        If they have different channels or clocks.
+    """
+    import numpy as np
+
+    first = parts[0]
+    if any((rows.labels, rows.unit, rows.stamp_kind) != (first.labels, first.unit, first.stamp_kind) for rows in parts):
+        raise RecordingError(
+            "the files of the folder have different channels, units or clocks",
+            found="; ".join(sorted({", ".join(rows.labels) for rows in parts})),
+            allowed="files of one recording",
+            remedy="put the files of each recording in a folder of its own",
+        )
+
+    def join(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
+        known = [array for array in arrays if array is not None]
+        return np.concatenate(known) if len(known) == len(arrays) else None
+
+    return Rows(
+        first.labels,
+        [np.concatenate([rows.values[i] for rows in parts]) for i in range(len(first.labels))],
+        join([rows.stamps_s for rows in parts]),
+        first.rates_hz,
+        first.unit,
+        first.packet,
+        join([rows.counter for rows in parts]),
+        first.stamp_kind,
+        first.to_local_s,
+        join([rows.unworn for rows in parts]),
+        list(dict.fromkeys(fault for rows in parts for fault in rows.faults)),
+        first.rate_remedy,
+        first.identity,
+    )

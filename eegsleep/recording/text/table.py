@@ -145,14 +145,15 @@ def read_table(
     needed = max(columns) + 1 if short_rows else width
 
     for block in _blocks(path, layout, faults):
-        first_line, line = line, _check_block(block, layout, width, line, needed)
+        first_line = line
+        line, n_cells = _check_block(block, layout, width, line, needed)
 
-        def parse(dtype: dict[int, type], block: bytes = block) -> pd.DataFrame:
+        def parse(dtype: dict[int, type], block: bytes = block, n_cells: int = n_cells) -> pd.DataFrame:
             return pd.read_csv(
                 BytesIO(block),
                 sep=layout.delimiter,
                 header=None,
-                names=range(width),
+                names=range(n_cells),
                 usecols=sorted(kinds),
                 dtype=dtype,
                 skipinitialspace=True,
@@ -213,8 +214,8 @@ def _describe_cell(
     return None
 
 
-def _check_block(block: bytes, layout: TextLayout, width: int, line: int, needed: int) -> int:
-    """Raise for what pandas would accept silently: rows too long or short, decimal commas, NUL bytes.
+def _check_block(block: bytes, layout: TextLayout, width: int, line: int, needed: int) -> tuple[int, int]:
+    """Return the line after the block and the most cells of a row; raise for what pandas would accept silently: rows too long or short, decimal commas, NUL bytes.
 
     A row may be short if it holds all `needed` cells, and one more: a row that was cut within the last of these would
     hold another number there. Rows that usually end there were not cut.
@@ -242,7 +243,7 @@ def _check_block(block: bytes, layout: TextLayout, width: int, line: int, needed
             allowed=f"{width} cells, divided by {mark!r}",
             remedy=f"if it is a decimal comma, {remedy}; else remove that row",
         )
-    return line + len(ends)
+    return line + len(ends), min(width, int(marks.max(initial=0)) + 1)
 
 
 def find_utf16(head: bytes) -> str:

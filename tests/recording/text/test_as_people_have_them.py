@@ -37,7 +37,7 @@ def wave(n, k=0, rate=250):
     return np.round(30 * np.sin(2 * np.pi * (k + 1) * i / rate) + i / 100, 2)
 
 
-def monitor(n, *, tail="", spread_ms=0.35, clock="{}", packet=12):
+def monitor(n, *, tail="", spread_ms=0.35, clock="{}", packet=12, events=True):
     """Write Mind Monitor rows; `tail` ends each row of samples, an event row has a cell for every column."""
     rng = np.random.default_rng(0)
     rows = [MONITOR]
@@ -47,7 +47,7 @@ def monitor(n, *, tail="", spread_ms=0.35, clock="{}", packet=12):
             at = np.datetime64("2024-03-05T23:10:00", "ms") + round(1000 * arrival + spread_ms * (i - first))
             stamp = clock.format(str(at).replace("T", " "))
             rows.append(f"{stamp},0.5,{800 + i / 100:.2f},{800 - i / 100:.2f},0.01,1,1,1,80" + tail)
-        if first % 3_000 < packet:
+        if events and first % 3_000 < packet:
             rows.append(f"{stamp},,,,,,,,,/muse/elements/blink")
     return "\n".join(rows) + "\n"
 
@@ -66,6 +66,12 @@ def test_mind_monitor_rows_may_end_at_the_battery(opened, tail, spread_ms):
     np.testing.assert_allclose(values, 800 + np.arange(n) / 100, atol=0.006)
     assert abs((source.start - datetime(2024, 3, 5, 23, 10)).total_seconds()) < 0.06  # noqa: DTZ001
     assert "event-rows" in codes(source)
+
+
+def test_a_file_without_events_has_short_rows_alone(opened):
+    source = opened(monitor(6_000, events=False))
+    assert source.duration_s == 6_000 / 256
+    assert "event-rows" not in codes(source)
 
 
 def test_a_row_that_ends_before_what_is_asked_for_is_refused(opened):
