@@ -76,10 +76,9 @@ def pair_with_notes(
     named = [_holds_column(path, name) for path in (reference, observed) for name in columns[:1]]
     if len(columns) == 1 and not any(named):
         raise TableError(f"neither hypnogram has a column {columns[0]!r}", remedy="choose another with --column NAME")
+    names: list[str | None] = list(columns) or [None, None]
     if len(columns) == 1:
         names = [columns[0] if holds else None for holds in named]
-    else:
-        names = list(columns) or [None, None]
     stages, start = _read_observed(observed, coding, epoch_s, names[1])
     against, _ = _read_scoring(reference, coding, epoch_s, names[0])
     table, _ = align_scoring(against, start, len(stages))
@@ -89,8 +88,8 @@ def pair_with_notes(
             path.name for path, lacks in ((reference, against.start is None), (observed, start is None)) if lacks
         )
         notes.append(
-            f"{without} {'give' if ' and ' in without else 'gives'} no clock time, so that it cannot be checked whether "
-            "the two are of the same night; their first epochs were taken as the same."
+            f"no clock time in {without}: it cannot be checked whether the two are of the same night, and their first "
+            "epochs were taken as the same."
         )
     return (observed.stem, observed.stem, table, stages), tuple(notes)
 

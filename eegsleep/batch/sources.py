@@ -264,12 +264,8 @@ def _is_recording(path: Path) -> bool:
     from eegsleep.recording.text.open import sniff_text
 
     name = path.name.lower()
-    if name.endswith(_OTHERS):
-        return True
-    if name.endswith(".gz"):
-        return name.endswith(_RECORDINGS)
-    if not name.endswith(_RECORDINGS + _TEXTS):
-        return False
+    if name.endswith(".gz") or not name.endswith(_RECORDINGS + _TEXTS):
+        return name.endswith((*_OTHERS, *(end for end in _RECORDINGS if end.endswith(".gz"))))
     try:
         with path.open("rb") as file:
             head = file.read(8192)
@@ -297,10 +293,9 @@ def _only_annotations(path: Path) -> bool:
 
 
 def _is_one_night(folder: Path) -> bool:
-    """Return whether the files of a folder are one night: pieces that follow each other, or one signal a file (ZMax)."""
+    """Return whether the files of a folder are one night: pieces in time, or one signal a file (ZMax)."""
     from eegsleep.recording.channels.labels import guess_role
     from eegsleep.recording.edf.header import HeaderRefusedError, inspect_header
-
     from eegsleep.recording.parts import are_one_night, list_parts
 
     entries = [path for path in folder.iterdir() if not path.name.startswith(".")]

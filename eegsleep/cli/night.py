@@ -129,6 +129,46 @@ def agree(
     print_result([page])
 
 
+def convert_hypnogram(
+    file: Path,
+    output: Path,
+    *,
+    coding: str | None = None,
+    epoch: float | None = None,
+    column: str | None = None,
+    recording: Path | None = None,
+    start: datetime | None = None,
+) -> None:
+    """Write a hypnogram for another program, in epochs of 30 s.
+
+    Parameters
+    ----------
+    file
+        The hypnogram, of any kind that `score` takes.
+    output
+        The file to write, which must not exist: .edf (EDF+ annotations), .tsv (BIDS events with its JSON file), .csv
+        (a table), .json (YASA), .txt or .xml (EDFbrowser).
+    coding
+        What integers in the hypnogram mean: rk, aasm, nsrr, ucddb and others.
+    epoch
+        Length of its epochs in seconds, where its file does not give it; by default 30, and 5 with --coding dreams.
+    column
+        Column of stages, where a table has several.
+    recording
+        The recording that it belongs to; epochs are then those of the recording, and its start is used.
+    start
+        Local time of the first epoch, where no file gives it: 2026-01-31T23:15.
+    """
+    from eegsleep.workflows import convert
+
+    notes = convert.convert_hypnogram(
+        file, output, coding=coding, epoch_s=epoch, column=column, recording=recording, start=start
+    )
+    for note in notes:
+        print_note(f"Note: {note}.")
+    print_result([output])
+
+
 def inspect(*files: Path, device: str | None = None, units: Labels = None, json: bool = False) -> int:
     """Show what recordings are, which channels would be used, and what is wrong with them.
 

@@ -49,8 +49,8 @@ CODING_EPOCHS_S = {"dreams": 5.0}
 
 # Words without letter case, accents, hyphens, and without "Sleep stage" before or "sleep" after them.
 _WORDS = {
-    "W": "w wake awake wakefulness wk waking wakestate|wach wachheit|eveil veille eveille|vigilia despierto|veglia sveglio "
-    "vigile|wakker waak|acordado desperto|s0",
+    "W": "w wake awake wakefulness wk waking wakestate|wach wachheit|eveil veille eveille|vigilia despierto|"
+    "veglia sveglio vigile|wakker waak|acordado desperto|s0",
     "N1": "n1 s1 nrem1 nonrem1 st1",
     "N2": "n2 s2 nrem2 nonrem2 st2",
     "N3": "n3 s3 n4 s4 nrem3 nrem4 nonrem3 nonrem4 st3 st4 sws slowwave",
@@ -63,12 +63,14 @@ _WORDS = {
 }
 _PHRASES = {
     "W": "wake state|wake stage|quiet wake|relaxed wake|eyes open wake|eyes closed wake",
-    "UNS": "n/a|not scored|not staged|not available|unknown stage|no stage|no score|no data|undefined stage|movement time|movement artifact|movement artefact|body movement|"
+    "UNS": "n/a|not scored|not staged|not available|unknown stage|no stage|no score|no data|undefined stage|"
+    "movement time|movement artifact|movement artefact|body movement|"
     "nicht bewertet|nicht klassifiziert|nicht gescort|temps de mouvement|non score|non cote|non classe|"
     "tiempo de movimiento|no puntuado|no clasificado|sin clasificar|no estadificado|tempo di movimento|"
     "non classificato|non valutato|niet gescoord|niet bepaald|tempo de movimento|nao classificado|nao estagiado|"
     "nao pontuado",
-    "R": "rapid eye movement|rem stage|sommeil paradoxal|sueno paradojico|sueno rem|sonno rem|sono rem|rem schlaf|rem slaap",
+    "R": "rapid eye movement|rem stage|sommeil paradoxal|sueno paradojico|sueno rem|sonno rem|sono rem|"
+    "rem schlaf|rem slaap",
 }
 STAGE_WORDS = {word: stage for stage, words in _WORDS.items() for word in words.replace("|", " ").split()}
 STAGE_WORDS |= {phrase: stage for stage, phrases in _PHRASES.items() for phrase in phrases.split("|")}
@@ -76,16 +78,19 @@ STAGE_WORDS |= {phrase: stage for stage, phrases in _PHRASES.items() for phrase 
 _DIGITS = {"0": "W", "1": "N1", "2": "N2", "3": "N3", "4": "N3"}
 
 _BEFORE = re.compile(
-    r"(sleep stages?|sleep|stage|non ?rapid ?eye ?movement( ?sleep)?|schlafstadium|schlafphase|stadium|stade de sommeil|stade|"
+    r"(sleep stages?|sleep|stage|non ?rapid ?eye ?movement( ?sleep)?|schlafstadium|schlafphase|stadium|"
+    r"stade de sommeil|stade|"
     r"phase de sommeil|estadio del sueno|estadio|etapa|fase del sueno|fase del sonno|fase do sono|fase|stadio|"
     r"slaapstadium|slaapfase|estagio|non rem|nrem|nonrem)[ :_]*"
 )
 _AFTER = re.compile(r" (sleep|schlaf|sommeil|sueno|sonno|slaap|sono)$")
 
 _LIGHTS = {
-    "lights off": r"lights? (off|out)|l/? ?o(ff|ut)?|licht(er)? aus|lumieres? eteintes?|extinction( des feux| des lumieres)?|"
+    "lights off": r"lights? (off|out)|l/? ?o(ff|ut)?|licht(er)? aus|lumieres? eteintes?|"
+    r"extinction( des feux| des lumieres)?|"
     r"luces apagadas|apagar luces|luci spente|licht uit|luzes apagadas",
-    "lights on": r"lights? on|l/? ?on|licht(er)? an|lumieres? allumees?|luces encendidas|luci accese|licht aan|luzes acesas",
+    "lights on": r"lights? on|l/? ?on|licht(er)? an|lumieres? allumees?|luces encendidas|luci accese|licht aan|"
+    r"luzes acesas",
 }
 _LIGHTS_TEXT = {meaning: re.compile(pattern) for meaning, pattern in _LIGHTS.items()}
 # Events that people and programs write between the stages, and that are surely no stages.
@@ -111,12 +116,13 @@ _IN_PHRASES = tuple(
 _NAMES_DEEP = re.compile(r"\bslow wave sleep\b|\bsws\b")
 _NO_STAGE = re.compile(
     r"\b(un|not )(scor|stag|known|defin|class|determin|available|interpret)|\bart[ei]fact|\bmovement( time)?$|"
-    r"\bmissing\b|\binvalid\b|\bno (score|stage|data|signal)\b|\bn/a\b|\bexcluded\b|\bbad\b|\bdisconnect|\blights? (on|off|out)\b"
+    r"\bmissing\b|\binvalid\b|\bno (score|stage|data|signal)\b|\bn/a\b|\bexcluded\b|\bbad\b|\bdisconnect|"
+    r"\blights? (on|off|out)\b"
 )
 # A label that looks like a stage is never taken for a note, even where no stage is called so.
 _LIKE_STAGE = re.compile(
     r"(sleep|stage|stadium|schlafstadium|stade|estadio|stadio|fase|nrem|rem|non ?rem|[ns] ?\d|st ?\d|light sleep|deep|"
-    r"drows|tief|leicht|sommeil|sueno|sonno)\b"
+    r"drows\w*|tief\w*|leicht\w*|sommeil|sueno|sonno)(?![a-z])"
 )
 LIKE_INTEGER = re.compile(r"[-+]?\d{1,3}(\.0*)?")
 # Letters beside which the digits 1 to 4 can only be stages, as in SLPDB's "W 1 2 3 4 R MT".

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import TableError
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
 SHAPES = "onset,duration,stage; onset,stage; epoch,stage; clock time,stage; or one stage a line"
 
 # Names of columns as `plain_name` returns them, the most certain ones first.
-_SCORES = (
+_STAGES = (
     "primaryautostage|stage|stages|sleep stage|sleepstage|sleep stages|schlafstadium|stade|stade de sommeil|"
     "estadio|stadio|slaapstadium|estagio|staging|hypnogram|hypno|score|sleep score|scoring|consensus|majority"
-).split("|")
+)
 # Columns whose rows may be events as well as stages; they come after the others.
-EVENT_COLUMNS = (
+_EVENTS = (
     "trial type|annotation|annotations|description|event|events|evenement|ereignis|evento|gebeurtenis|label|value|class"
-).split("|")
+)
+_SCORES, EVENT_COLUMNS = (names.split("|") for names in (_STAGES, _EVENTS))
 _TIMES = {
     "onset": "onset|recording onset|start|elapsedtime|elapsed time|elapsed|init|start time|starttime|"
     "heure de debut|startzeit|hora de inicio|ora di inizio|ora inizio|starttijd|begin|begin time|clock|clock time|time|"
@@ -39,14 +41,15 @@ _TIMES = {
 }
 _KNOWN_TIMES = {role: names.split("|") for role, names in _TIMES.items()}
 # A column is of stages, too, if one of these words is in its name, and none of the others.
-_SCORE_WORDS = set(
+_SCORE = (
     "stage stages staging sleepstage hypno hypnogram score scores scoring scorer rater expert schlafstadium stadium "
-    "stade estadio stadio consensus majority".split()
+    "stade estadio stadio consensus majority"
 )
-_OTHER_WORDS = set(
+_OTHER = (
     "onset start begin end stop time duration length date epoch confidence conf prob probability quality id name by "
-    "comment note notes number no index artifact artefact arousal valid flag agreement p n unit version software".split()
+    "comment note notes number no index artifact artefact arousal valid flag agreement p n unit version software"
 )
+_SCORE_WORDS, _OTHER_WORDS = (set(words.split()) for words in (_SCORE, _OTHER))
 _UNITS_S = {
     "s sec secs second seconds sekunde sekunden seconde secondes segundos secondi": 1.0,
     "ms msec msecs millis millisecond milliseconds": 1e-3,
@@ -125,7 +128,7 @@ def find_columns(
     columns.stage_name = "" if stage is None else names[stage]
     for role in _KNOWN_TIMES:
         _add_time(columns, role, times, names, unit_row)
-    columns.kind = _name_kind(written, names, columns)
+    columns.kind = _name_kind(written, columns)
     return columns, body
 
 
@@ -163,7 +166,7 @@ def _add_time(
         columns.units[role] = unit
 
 
-def _name_kind(written: list[str], names: list[str], columns: Columns) -> str:
+def _name_kind(written: list[str], columns: Columns) -> str:
     raw = [cell.casefold() for cell in written]
     if raw == ["onset", "duration", "annotation"]:
         return "EDFbrowser annotations"
@@ -173,7 +176,7 @@ def _name_kind(written: list[str], names: list[str], columns: Columns) -> str:
         return "BIDS events"
     if {"onset", "end", "stage"} <= set(columns.places) and "duration" in columns.places:
         return "CSV" if "epoch" in columns.places else "Noxturnal CSV"
-    return "Sleep Profiler CSV" if "primaryautostage" in names else "CSV"
+    return "Sleep Profiler CSV" if columns.stage_name == "primaryautostage" else "CSV"
 
 
 def _is_score(cell: str) -> bool:
@@ -190,7 +193,7 @@ def _find_stages(
 ) -> tuple[int | None, list[str]]:
     """Return the column of stages, None if there is none, and what is to be said of the choice."""
     if column is not None:
-        return _find_asked(written, names, column), []
+        return _find_asked(written, column), []
     by_name = [names.index(name) for name in _SCORES if name in names]
     by_name += [i for i, cell in enumerate(written) if i not in by_name and _is_score(cell)]
     if "primaryautostage" in names:
@@ -224,7 +227,7 @@ def _find_stages(
     return next(iter([*holding, *levelled, *by_name, *events]), None), []
 
 
-def _find_asked(written: list[str], names: list[str], column: str) -> int:
+def _find_asked(written: list[str], column: str) -> int:
     for spell in (str.strip, str.casefold, plain_name):
         found = [i for i, cell in enumerate(written) if spell(cell) == spell(column)]
         if len(found) == 1:
@@ -351,7 +354,12 @@ def _guess_columns(rows: list[list[str]]) -> tuple[Columns, list[list[str]]]:
         return Columns({"stage": 0}, kind="stages and marks", notes=[said]), rows
     if timed and width == 2:
         return Columns({"epoch" if counts else "onset": 0, "stage": 1}), rows
-    if counts and width == 3 and set(cells[2]) <= {"0", "1"} and not _are_durations(cells[1]):
+    if (
+        counts
+        and width == 3
+        and set(cells[2]) <= {"0", "1"}
+        and (not _are_durations(cells[1]) or _are_codes(cells[1], cells[2]))
+    ):
         said = "the third column, of 0 and 1, is read as a mark on epochs; it is left out"
         return Columns({"epoch": 0, "stage": 1}, kind="stages and marks", notes=[said]), rows
     if timed and width == 3 and _are_durations(cells[1]) and not _are_codes(cells[1], cells[2]):
@@ -376,7 +384,7 @@ def _rises(cells: list[str]) -> bool:
     if not all(map(is_number, cells)):
         return False
     numbers = [float(cell.replace(",", ".")) for cell in cells]
-    return all(a < b for a, b in zip(numbers, numbers[1:], strict=False))
+    return all(a < b for a, b in pairwise(numbers))
 
 
 def _are_durations(cells: list[str]) -> bool:

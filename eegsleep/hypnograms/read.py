@@ -158,7 +158,7 @@ def _read_annotations(content: bytes, epoch_s: float | None) -> Scoring:
     except HeaderRefusedError as error:
         fault = error.faults[-1]
         raise TableError(f"the EDF cannot be read: {fault.message}", found=fault.value, remedy=fault.remedy) from error
-    if not any(signal.is_annotation for signal in header.signals):
+    if not any(signal.is_annotation and not signal.is_empty for signal in header.signals):
         raise TableError("the EDF has no annotations, so no stages", allowed=_ALLOWED)
     marks = read_marks(file, header)
     for fault in marks.faults:

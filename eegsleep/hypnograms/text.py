@@ -15,7 +15,6 @@ from eegsleep.hypnograms.codings import (
     is_marked,
     looks_like_stage,
     name_stage,
-    plain_name,
     read_level,
     translate_labels,
 )
@@ -23,7 +22,7 @@ from eegsleep.hypnograms.columns import EVENT_COLUMNS, SHAPES, Columns, counts_e
 from eegsleep.hypnograms.scoring import MAX_PERIODS, Scoring, ScoringStart, begin_at_first_stage, build_scoring
 from eegsleep.hypnograms.written_times import is_number, is_time, read_number, read_times
 from eegsleep.recording.text.time_stamps import TIME_OF_DAY as PLAIN_TIME
-from eegsleep.signals.epochs import EPOCH_S, STAGES
+from eegsleep.signals.epochs import EPOCH_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +49,7 @@ class Asked(NamedTuple):
     coding: str | None = None
     epoch_s: float | None = None
     column: str | None = None
-    levels: Mapping[str, Mapping[str, str]] = {}  # noqa: RUF012 - never changed
+    levels: Mapping[str, Mapping[str, str]] = {}
 
 
 def read_table_text(text: str, asked: Asked) -> Scoring:
@@ -263,17 +262,8 @@ def _read_onsets(
     if asked.coding in CODING_EPOCHS_S and not asked.epoch_s:
         assumed = (f"the file does not give the length of its epochs; {length_s:g} s was taken from its coding",)
     if "onset" in places:
-        cells = _column(rows, places["onset"])
-        unit = columns.units.get("onset", "")
-        if all(map(is_number, cells)):
-            numbers = np.array([read_number(cell) for cell in cells])
-            if counts_epochs(unit):
-                return length_s * _count_from_zero(numbers), None, True, assumed
-            return read_unit(unit, length_s) * numbers, None, True, ()
-        _check_clock(unit)
-        if "date" in places and all(map(PLAIN_TIME.fullmatch, cells)):
-            return *_read_dated(_column(rows, places["date"]), cells), True, ()
-        return *read_times(cells), True, ()
+        counted = counts_epochs(columns.units.get("onset", ""))
+        return *_read_written_onsets(rows, columns, length_s), True, assumed if counted else ()
     if "date" in places and is_time(_column(rows, places["date"])[0]):
         return *read_times(_column(rows, places["date"])), True, ()
     if "end" in places or ("duration" in places and "epoch" not in places):
@@ -292,6 +282,20 @@ def _read_onsets(
             remedy="give the onset of each epoch in a column `onset_s`",
         )
     return length_s * (numbers - numbers[0]), None, False, assumed
+
+
+def _read_written_onsets(
+    rows: list[list[str]], columns: Columns, length_s: float
+) -> tuple[np.ndarray, ScoringStart | None]:
+    """Return onsets in seconds by their own column, and the start from which they count."""
+    cells, unit = _column(rows, columns.places["onset"]), columns.units.get("onset", "")
+    if all(map(is_number, cells)):
+        numbers = np.array([read_number(cell) for cell in cells])
+        return read_unit(unit, length_s) * (_count_from_zero(numbers) if counts_epochs(unit) else numbers), None
+    _check_clock(unit)
+    if "date" in columns.places and all(map(PLAIN_TIME.fullmatch, cells)):
+        return _read_dated(_column(rows, columns.places["date"]), cells)
+    return read_times(cells)
 
 
 _ASSUMED = "the file does not give the length of its epochs; 30 s was assumed"

@@ -138,6 +138,7 @@ FAULTS: dict[str, FaultKind] = {
     "sampling-rate": FaultKind(
         "A signal has no sample in a record, or more a second than any recorder takes.", _EXPORT
     ),
+    "signal-empty": FaultKind("A signal has no sample in a record; it is left out.", ""),
     "not-a-number": FaultKind("A field that must be a whole number is none.", _EXPORT),
     "whole-number": FaultKind("A whole number is written with a decimal point.", ""),
     "decimal-comma": FaultKind("A number is written with a decimal comma.", ""),

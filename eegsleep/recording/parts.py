@@ -1,8 +1,9 @@
 """One night in several files: the pieces of a recording whose times continue, read as one.
 
-The OpenBCI GUI begins a new file every hour, phones and recorders do so at a size or after an interruption. Files of one
-folder are pieces of one recording if they are of one format, with the same channels and header, and each begins within
-`MAX_PAUSE_S` after the end of the one before. What lies between two pieces is a gap; pieces that overlap are refused.
+The OpenBCI GUI begins a new file every hour; phones and recorders do so at a size, or after an interruption. Files of
+one folder are pieces of one recording if they are of one format, with the same channels and header, and each begins
+within `MAX_PAUSE_S` after the end of the one before. What lies between two pieces is a gap; pieces that overlap are
+refused.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from eegsleep.recording.edf.header import HeaderRefusedError, inspect_header, is
 from eegsleep.recording.edf.open import open_edf
 from eegsleep.recording.faults import Fault, clean_text
 from eegsleep.recording.limits import MAX_DURATION_S, MAX_GAPS_S
-from eegsleep.recording.source import Source
 from eegsleep.recording.text.open import open_texts, sniff_text
 from eegsleep.recording.text.span import read_span
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from eegsleep.recording.pieces import ByteFile
+    from eegsleep.recording.source import Source
 
 # A recorder that is interrupted is started again within minutes; another night, or another sleeper, comes later.
 MAX_PAUSE_S = 1800.0
@@ -207,7 +208,9 @@ def _look_at_edf(path: Path, file: ByteFile) -> Part | None:
         if error.faults[-1].code == "annotations-only":
             return None
         return Part(path, ("EDF", path.name), float("nan"), float("nan"))
-    signals = tuple((s.label, s.samples_per_record, s.unit) for s in header.signals if not s.is_annotation)
+    signals = tuple(
+        (s.label, s.samples_per_record, s.unit) for s in header.signals if not s.is_annotation
+    )  # empty ones, too
     identity = re.sub(r"startdate\s+\S+", "", header.identity, flags=re.IGNORECASE)
     if header.start is None:
         return Part(path, ("EDF", path.name), float("nan"), float("nan"))

@@ -52,8 +52,9 @@ def read_recording(
     ----------
     path : path
         EDF, EDF+ or BDF, also gzipped; a ZMax folder; text of Muse, Mind Monitor, BrainBit or OpenBCI; a folder
-        with the pieces of one recording, whose times continue; the header of a WFDB record; or BrainVision (.vhdr, .ahdr), EEGLAB (.set), .cnt, .gdf and .nedf, which mne
-        reads. Except for these last, the content of a file decides what it is, not its name.
+        with the pieces of one recording, whose times continue; the header of a WFDB record; or BrainVision (.vhdr,
+        .ahdr), EEGLAB (.set), .cnt, .gdf and .nedf, which mne reads. Except for these last, the content of a file
+        decides what it is, not its name.
     eeg : sequence of str, optional
         Labels of the derivations to use, most trusted first; `C4-M1` may be a channel, or made from
         channels `C4` and `M1`. By default the device preset chooses up to two.
@@ -190,7 +191,7 @@ def _open_directory(folder: Path) -> Source:
         raise RecordingError(
             f"{folder.name} holds {len(parts)} recordings that are not the pieces of one night",
             found=", ".join(part.path.name for part in parts[:4]) + (", …" if len(parts) > 4 else ""),
-            allowed="files of one device, with the same channels, that begin within 30 min after the end of the one before",
+            allowed="files of one device with the same channels, each at most 30 min after the end of the one before",
             remedy="give one file, or run `eegsleep batch` on the folder",
         )
     return open_folder(folder)

@@ -1,4 +1,4 @@
-"""A night in several files is read as one: its pieces are placed by their times, gaps stay gaps, overlaps are refused."""
+"""A night in several files is read as one: pieces are placed by their times, gaps stay, overlaps are refused."""
 
 from datetime import datetime, timedelta
 from pathlib import Path

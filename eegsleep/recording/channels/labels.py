@@ -76,8 +76,11 @@ def guess_role(label: str) -> str:
         return "eog"
     if _EMG.match(text):
         return "" if _LEG.search(text) or _LEG.search(spelt) else "emg"
-    if _EEG.match(text):
-        return "eeg"
+    return "eeg" if _EEG.match(text) else _guess_spelt(spelt)
+
+
+def _guess_spelt(spelt: str) -> str:
+    """Return the role of a label that `_spell` wrote, or an empty string."""
     bare = _PREFIX.sub("", spelt)
     if _EOG_SPELT.search(bare):
         return "eog"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
@@ -12,7 +10,7 @@ from eegsleep.recording.faults import Fault, clean_text
 from eegsleep.recording.text.openbci import read_openbci, refuse_brainflow
 from eegsleep.recording.text.rows import Rows
 from eegsleep.recording.text.table import TextLayout, fold, read_table, repaired
-from eegsleep.recording.text.time_stamps import DATE_UNKNOWN, TIME_OF_DAY, UTC, TimeColumn, as_seconds, local_shift
+from eegsleep.recording.text.time_stamps import DATE_UNKNOWN, UTC, TimeColumn, as_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -30,7 +30,7 @@ _RATE_TOLERANCE = 0.02
 _CHANNELS = (8, 16)
 _BLOCK_BYTES = 1 << 23
 _DIGITS = np.full(256, 255, dtype=np.uint8)
-for _value, _pair in enumerate("0 1 2 3 4 5 6 7 8 9 aA bB cC dD eE fF".split()):
+for _value, _pair in enumerate(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "aA", "bB", "cC", "dD", "eE", "fF"]):
     for _character in _pair:
         _DIGITS[ord(_character)] = _value
 
@@ -113,7 +113,7 @@ def _count_channels(rows: list[bytes], path: Path) -> int:
         f"{path.name} looks like a file of OpenBCI's SD card, and has another number of channels",
         found=f"{counts[-1]} channels" if counts else "no row of samples",
         allowed="8 channels (Cyton) or 16 (with Daisy)",
-        remedy="convert it with the SD card converter of the OpenBCI GUI, version 4 or older, and read what that writes",
+        remedy="convert it with the SD card converter of the OpenBCI GUI up to version 4, and read what that writes",
     )
 
 

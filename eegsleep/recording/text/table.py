@@ -148,7 +148,7 @@ def read_table(
         first_line = line
         line, n_cells = _check_block(block, layout, width, line, needed)
 
-        def parse(dtype: dict[int, type], block: bytes = block, n_cells: int = n_cells) -> pd.DataFrame:
+        def parse(dtype: Mapping[int, type], block: bytes = block, n_cells: int = n_cells) -> pd.DataFrame:
             return pd.read_csv(
                 BytesIO(block),
                 sep=layout.delimiter,
@@ -205,9 +205,10 @@ def _describe_cell(
         odd = known[pd.to_numeric(known, errors="coerce").isna()] if kind is float else known[:0]
         if len(odd):
             name = layout.names[column] if layout.names else f"number {column + 1}"
+            shown = clean_text(str(odd.iloc[0]), 40)
             return RecordingError(
                 "a cell is no number",
-                found=f"{clean_text(str(odd.iloc[0]), 40)!r} in column {clean_text(name, 40)}, row {line + odd.index[0]}",
+                found=f"{shown!r} in column {clean_text(name, 40)}, row {line + odd.index[0]}",
                 allowed="plain numbers, with a point for the decimals",
                 remedy="give the file as the recording program wrote it, or remove that row",
             )
@@ -215,8 +216,9 @@ def _describe_cell(
 
 
 def _check_block(block: bytes, layout: TextLayout, width: int, line: int, needed: int) -> tuple[int, int]:
-    """Return the line after the block and the most cells of a row; raise for what pandas would accept silently: rows too long or short, decimal commas, NUL bytes.
+    """Return the line after the block and the most cells of a row, after looking at what pandas would accept silently.
 
+    Raised for are rows too long or short, decimal commas, and NUL bytes.
     A row may be short if it holds all `needed` cells, and one more: a row that was cut within the last of these would
     hold another number there. Rows that usually end there were not cut.
     """

@@ -227,7 +227,7 @@ def test_the_clock_of_a_card_gives_its_rate_or_refuses_the_file(opened):
 def test_a_damaged_row_of_a_card_is_refused_with_its_number(opened, damage):
     content = bytearray(card(np.ones((4_000, 8), dtype=int)))
     content[40_000 : 40_000 + len(damage)] = damage
-    with pytest.raises(RecordingError, match="row|NUL"):
+    with pytest.raises(RecordingError, match=r"row|NUL"):
         opened(bytes(content))
 
 
