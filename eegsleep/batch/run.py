@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from eegsleep.batch.cluster import Resources, check_resources
+from eegsleep.batch.cluster import find_address
 from eegsleep.batch.freshness import find_fresh
 from eegsleep.batch.jobs_file import clean_output, lock_output, make_row, make_table, name_file, read_rows, write_rows
 from eegsleep.batch.on_dask import work_on_dask
+from eegsleep.batch.processes import work_in_processes
+from eegsleep.batch.resources import Resources, check_resources
 from eegsleep.batch.task import FULL, Order, attempt_here, fail_row, is_full
 from eegsleep.errors import SettingsError
 from eegsleep.provenance import package_versions
@@ -100,6 +102,8 @@ def run_batch(
     resources = resources or Resources()
     _check_asked(jobs, time_limit_s)
     check_resources(resources)
+    if resources.scheduler:
+        find_address(resources.scheduler)
     with lock_output(output):
         clean_output(output)
         earlier = read_rows(output)
@@ -113,7 +117,7 @@ def run_batch(
             on_progress(standing)
         order = Order(output, time_limit_s, uuid.uuid4().hex, package_versions())
         here = resources.workers == 0 or (len(jobs) == 1 and not resources.scheduler)
-        made = _work_here if here else work_on_dask
+        made = _work_here if here else work_on_dask if resources.scheduler else work_in_processes
         with closing(made(left, settings, order, work, resources)) as finished:
             for row in finished if left else ():
                 rows[row["night"]] = make_row(left[row["night"]], output, **row)

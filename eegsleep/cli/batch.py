@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from eegsleep.batch.cluster import Resources
+    from eegsleep.batch.resources import Resources
     from eegsleep.batch.run import Standing
     from eegsleep.config import Settings
     from eegsleep.workflows.score import Job
@@ -34,6 +34,9 @@ def batch(
     workers: int | None = None,
     memory_limit: str | None = None,
     scheduler: str | None = None,
+    tls_ca: Path | None = None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
     time_limit: float = 1800.0,
     options: ScoringOptions | None = None,
 ) -> int:
@@ -58,10 +61,17 @@ def batch(
         Memory of one worker, such as 2GB; a night that needs more is stopped.
     scheduler
         Address or file of a Dask scheduler whose workers see the same folders, in place of this machine.
+    tls_ca
+        Certificate of the authority that a scheduler protected by TLS trusts, a PEM file.
+    tls_cert
+        Certificate of this command, a PEM file.
+    tls_key
+        Key of that certificate, a PEM file.
     time_limit
         Seconds after which a night is stopped.
     """
-    from eegsleep.batch.cluster import Resources
+    from eegsleep.batch.cluster import describe_scheduler
+    from eegsleep.batch.resources import Resources
     from eegsleep.batch.sources import find_jobs
     from eegsleep.workflows.score import Job, check_job
 
@@ -72,7 +82,10 @@ def batch(
     jobs, folder, notes = find_jobs(sources, asked, output)
     for note in notes:
         print_note(note)
-    return score_jobs(jobs, folder, settings, Resources(workers, memory_limit, scheduler), time_limit)
+    resources = Resources(workers, memory_limit, scheduler, tls_ca, tls_cert, tls_key)
+    if warning := describe_scheduler(resources):
+        print_note(warning)
+    return score_jobs(jobs, folder, settings, resources, time_limit)
 
 
 def score_jobs(jobs: list[Job], folder: Path, settings: Settings, resources: Resources, time_limit_s: float) -> int:

@@ -88,7 +88,7 @@ _WRONGS = {
 
 def main():
     """Run a batch as a command does, so that it can be killed; arguments are recordings, output and workers."""
-    from eegsleep.batch.cluster import Resources
+    from eegsleep.batch.resources import Resources
     from eegsleep.batch.run import run_batch
     from eegsleep.workflows.score import Job
 

@@ -145,7 +145,7 @@ def test_a_recording_that_was_changed_replaces_its_night_and_that_of_another_pla
     """The same file, mended, is the same night; a file of the same name from elsewhere is refused."""
     import json
 
-    from eegsleep.batch.cluster import Resources
+    from eegsleep.batch.resources import Resources
     from eegsleep.batch.run import run_batch
 
     def run(file):

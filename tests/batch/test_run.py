@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import stand_in
 
-from eegsleep.batch.cluster import Resources
 from eegsleep.batch.jobs_file import lock_output, read_rows
+from eegsleep.batch.resources import Resources
 from eegsleep.batch.run import run_batch
 from eegsleep.errors import EegSleepError
 
@@ -180,7 +180,7 @@ def test_an_account_of_somebody_else_is_not_written_over(make_jobs, tmp_path):
     """One of ours that was damaged is written anew; a table that only has its name is not touched."""
     account = tmp_path / "jobs.csv"
     account.write_text("employer,salary\n")
-    with pytest.raises(EegSleepError, match=r"jobs\.csv is not the account of a batch"):
+    with pytest.raises(EegSleepError, match=r"jobs\.csv was not written by a batch"):
         run_batch(make_jobs("a"), tmp_path, resources=HERE, work=stand_in.pretend)
     assert account.read_text() == "employer,salary\n"
     for damaged in ("", "night,subject,file,status,seconds,memory_mb,error,reason\na,,recordings/a.edf,do"):
