@@ -75,13 +75,15 @@ def work_in_processes(
         processes.stop()
 
 
-class _Worker(NamedTuple):
+class Worker(NamedTuple):
+    """A process, and the pipe to it."""
+
     process: SpawnProcess
     pipe: Connection
 
 
 class _Task(NamedTuple):
-    worker: _Worker
+    worker: Worker
     job: Job
     overdue_s: float  # on the monotonic clock
 
@@ -100,7 +102,7 @@ class Processes:
     def __init__(self, n_workers: int, memory_bytes: int, common: tuple[Settings, Order, Work]) -> None:
         self._n_workers, self._memory_bytes, self._common = n_workers, memory_bytes, common
         self._order = common[1]
-        self._idle: list[_Worker] = []
+        self._idle: list[Worker] = []
         self._tasks: list[_Task] = []
 
     def count_free(self) -> int:
@@ -109,7 +111,7 @@ class Processes:
 
     def begin(self, job: Job) -> None:
         """Give a night to a process that has none, or to a new one."""
-        worker = self._idle.pop() if self._idle else _start_worker()
+        worker = self._idle.pop() if self._idle else start_worker()
         overdue_s = time.monotonic() + self._order.time_limit_s + _GRACE_S
         self._tasks.append(_Task(worker, job, overdue_s))
         try:
@@ -181,7 +183,7 @@ class Processes:
         return None
 
 
-def _start_worker() -> _Worker:
+def start_worker() -> Worker:
     """Return a new process that waits for nights.
 
     Raises
@@ -204,7 +206,7 @@ def _start_worker() -> _Worker:
         ) from error
     finally:
         theirs.close()  # so that the pipe ends with the process
-    return _Worker(process, ours)
+    return Worker(process, ours)
 
 
 @contextmanager
@@ -235,7 +237,7 @@ def _set_threads() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _kill(worker: _Worker) -> None:
+def _kill(worker: Worker) -> None:
     worker.process.kill()
     worker.process.join(_END_S)
     worker.pipe.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +21,7 @@ from eegsleep.provenance import package_versions
 from eegsleep.workflows.score import score_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -104,8 +104,7 @@ def run_batch(
     check_resources(resources)
     if resources.scheduler:
         find_address(resources.scheduler)
-    with lock_output(output):
-        clean_output(output)
+    with lock_output(output), _keep_clean(output):
         earlier = read_rows(output)
         jobs = [_prepare(job, output, earlier) for job in jobs]
         fresh = find_fresh(jobs, output, settings)
@@ -131,8 +130,17 @@ def run_batch(
             if job.night not in rows:
                 rows[job.night] = make_row(job, output, **fail_row(job, FULL, "the disk was full before its turn."))
         _write_if_room(output, {**earlier, **rows})
-        clean_output(output)
     return make_table(rows)
+
+
+@contextmanager
+def _keep_clean(output: Path) -> Iterator[None]:
+    """Remove unfinished files of killed runs before this one, and of this one when it ends, however it ends."""
+    clean_output(output)
+    try:
+        yield
+    finally:
+        clean_output(output)
 
 
 def _check_asked(jobs: Sequence[Job], time_limit_s: float) -> None:

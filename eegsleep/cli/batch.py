@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from contextlib import contextmanager
@@ -94,14 +93,10 @@ def score_jobs(jobs: list[Job], folder: Path, settings: Settings, resources: Res
     from eegsleep.batch.run import run_batch
 
     check_output(folder)
-    try:
-        with _interrupt_once(), show_progress() as show_standing:
-            table = run_batch(
-                jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, on_progress=show_standing
-            )
-    except KeyboardInterrupt:
-        print_note("eegsleep: interrupted; what is finished is kept, and the same command continues from there.")
-        return 130
+    with show_progress() as show_standing:
+        table = run_batch(
+            jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, on_progress=show_standing
+        )
     return _sum_up(table, folder)
 
 
@@ -123,26 +118,6 @@ def _sum_up(table: pd.DataFrame, folder: Path) -> int:
     if sys.stdout:
         print_result([page])
     return 1 if len(failed) else 0
-
-
-@contextmanager
-def _interrupt_once() -> Iterator[None]:
-    """Let the first SIGINT, SIGTERM or SIGHUP end the run, and ignore further ones while workers shut down."""
-    known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    numbers = [number for number in known if signal.getsignal(number) not in {signal.SIG_IGN, None}]
-
-    def interrupt(*_: object) -> None:
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if signal.getsignal(number) is interrupt:  # after an interrupt, the process only has to end
-                signal.signal(number, handler)
 
 
 @contextmanager

@@ -56,6 +56,10 @@ def _die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _stop(*_):
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def _die_once(job, output):
     mark = output / f"{job.night}.died"
     if not mark.exists():
@@ -81,6 +85,7 @@ _WRONGS = {
     "eater": _eat,
     "killed": _die,
     "once": _die_once,
+    "stopped": _stop,
     "full": _fill,
     "slow": _idle,
 }

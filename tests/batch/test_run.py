@@ -213,3 +213,31 @@ def test_a_worker_does_not_work_where_the_command_stands(make_jobs, tmp_path, mo
     table = run_batch(jobs, Path("out"), resources=Resources(workers=1), work=stand_in.pretend)
     assert list(table["status"]) == ["done", "done"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "recordings"]
+
+
+def test_workers_that_never_live_end_the_batch(make_jobs, tmp_path, monkeypatch):
+    """Killed while they start, each of them: an error that says so, not a wait without end."""
+    from eegsleep.batch import processes
+
+    start = processes.start_worker
+
+    def start_and_kill():
+        worker = start()
+        worker.process.kill()
+        return worker
+
+    monkeypatch.setattr(processes, "start_worker", start_and_kill)
+    with pytest.raises(EegSleepError, match="died one after the other before they began a night"):
+        run_batch(make_jobs("a", "b"), tmp_path, resources=Resources(workers=2), work=stand_in.pretend)
+
+
+def test_a_worker_that_stands_still_is_stopped(make_jobs, tmp_path, monkeypatch):
+    """One that is suspended cannot keep its own time limit; the command keeps it."""
+    from eegsleep.batch import processes
+
+    monkeypatch.setattr(processes, "_GRACE_S", 4.0)
+    table = run_batch(
+        make_jobs("a", "stopped"), tmp_path, resources=Resources(workers=2), time_limit_s=1, work=stand_in.pretend
+    ).set_index("night")
+    assert list(table["status"]) == ["done", "failed"]
+    assert table.loc["stopped", "error"] == "TimeLimitError"
