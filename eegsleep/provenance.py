@@ -116,7 +116,7 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     """
     try:
         found = json.loads((folder / PROVENANCE_FILE).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 from eegsleep.errors import EegSleepError
@@ -13,7 +12,8 @@ from eegsleep.events.edited import read_event_edits
 from eegsleep.events.slow_oscillations import main_slow_oscillations
 from eegsleep.file_names import BEFORE_FILE, EVENTS_FILE, PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.night.analyze import Night
-from eegsleep.provenance import encode_json, hash_bytes, hash_file, read_provenance, write_file
+from eegsleep.night.exchange import replace_folder
+from eegsleep.provenance import encode_json, hash_bytes, hash_file
 from eegsleep.quality import Verdict
 from eegsleep.recording.limits import is_plausible_start
 from eegsleep.signals.epochs import EPOCH_S, SCORED_STAGES
@@ -21,12 +21,14 @@ from eegsleep.staging.lights import Lights
 from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, encode_sidecar, encode_table, read_table
 
 
-def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None = None) -> Path:
+def save_night(
+    night: Night, output: str | Path, pages: dict[str, bytes] | None = None, *, replaces: bool = False
+) -> Path:
     """Write a night folder and return its path.
 
-    A new folder appears whole. In a folder that is already there each file is replaced whole, and
-    `provenance.json`, which holds the hash of every file, comes last. Files that only the earlier night had are
-    removed.
+    The folder appears whole, and replaces an earlier one as a whole. `provenance.json` holds the hash of every file.
+    Files that only the earlier night had are removed. Files that eegsleep did not write stay; one of ours that was
+    changed by hand is kept, with `.changed` after its name.
 
     Parameters
     ----------
@@ -35,6 +37,8 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
         The folder in which the night folder `<id>/` is made.
     pages : dict of str to bytes, optional
         More files to keep in it, such as `report.html`.
+    replaces : bool
+        Whether it may replace the night of another recording of the same name.
 
     Returns
     -------
@@ -44,10 +48,12 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
     Raises
     ------
     EegSleepError
-        If it cannot be written, or the folder holds the night of another recording of the same name.
+        If it cannot be written, or the folder holds the night of another recording of the same name, or files of
+        our names that eegsleep did not write.
     """
     folder = Path(output) / night.id
-    _check_same_recording(folder, night)
+    if not replaces:
+        _check_same_recording(folder, night)
     files: dict[str, bytes] = {}
     for table in NIGHT_TABLES:
         files[f"{table.name}.csv"] = encode_table(night.tables()[table.name], table)
@@ -67,21 +73,10 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
         "outputs": {name: hash_bytes(content) for name, content in sorted(files.items())},
     }
     files[PROVENANCE_FILE] = encode_json(provenance)
-    before = read_provenance(folder).get("outputs", {})
-    staging = folder.with_name(f".{night.id}.partial")
     try:
-        target = folder if folder.is_dir() else staging
-        target.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            write_file(target / name, content)
-        if target is staging:
-            staging.replace(folder)
-        for name in set(before) - set(files):
-            (folder / Path(name).name).unlink(missing_ok=True)
+        replace_folder(folder, files)
     except OSError as error:
         raise EegSleepError(f"{folder} cannot be written", found=str(error)) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return folder
 
 
@@ -89,7 +84,7 @@ def _check_same_recording(folder: Path, night: Night) -> None:
     """Raise if a folder holds the night of another recording, whose file has the same name in another place."""
     try:
         kept = json.loads((folder / PROVENANCE_FILE).read_bytes())["input"]["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return
     mine = night.provenance.get("input", {}).get("sha256", "")
     if kept and mine and kept != mine:
