@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -13,12 +12,15 @@ from eegsleep.events.slow_oscillations import main_slow_oscillations
 from eegsleep.file_names import BEFORE_FILE, EVENTS_FILE, PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.night.analyze import Night
 from eegsleep.night.exchange import replace_folder
-from eegsleep.provenance import encode_json, hash_bytes, hash_file
+from eegsleep.provenance import check_provenance, encode_json, hash_bytes, hash_file, read_provenance
 from eegsleep.quality import Verdict
 from eegsleep.recording.limits import is_plausible_start
 from eegsleep.signals.epochs import EPOCH_S, SCORED_STAGES
 from eegsleep.staging.lights import Lights
 from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, encode_sidecar, encode_table, read_table
+
+# What a night is made of again, besides its tables and its verdict.
+_LOADED = ("id", "start", "input", "device", "roles", "lights", "warnings", "outputs")
 
 
 def save_night(
@@ -82,10 +84,7 @@ def save_night(
 
 def _check_same_recording(folder: Path, night: Night) -> None:
     """Raise if a folder holds the night of another recording, whose file has the same name in another place."""
-    try:
-        kept = json.loads((folder / PROVENANCE_FILE).read_bytes())["input"]["sha256"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return
+    kept = read_provenance(folder).get("input", {}).get("sha256", "")
     mine = night.provenance.get("input", {}).get("sha256", "")
     if kept and mine and kept != mine:
         raise EegSleepError(
@@ -115,11 +114,8 @@ def load_night(folder: str | Path) -> Night:
     from datetime import datetime
 
     folder = Path(folder)
-    try:
-        provenance = json.loads((folder / PROVENANCE_FILE).read_bytes())
-        outputs = provenance["outputs"]
-    except (OSError, ValueError, KeyError) as error:
-        raise EegSleepError(f"{folder} is not a finished night folder", found=str(error)) from error
+    provenance = check_provenance(folder, _LOADED)
+    outputs = provenance["outputs"]
     # Old folders hold no verdict, and lack the columns to compute it: they are refused.
     if "quality" not in provenance:
         raise EegSleepError(
