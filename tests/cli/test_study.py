@@ -531,4 +531,4 @@ def test_what_the_compound_is_for_sets_the_endpoints(tmp_path, capsys):
     assert study.smallest_effect("swa_power_uv2|NREM|C3") == (0.5, "SD")
     code, _, aside = run(capsys, "study", "init", tmp_path / "other", "--aim", "bliss")
     assert code == 2
-    assert "allowed: falling-asleep" in aside
+    assert "Allowed: falling-asleep" in aside
