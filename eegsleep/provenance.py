@@ -116,7 +116,7 @@ PROVENANCE_KINDS = {
     "staged_channels": dict[str, float],
     "lights": {"off_s": float, "on_s": float, "source": str},
     "hypnogram_sha256": str,
-    "settings": dict[str, dict],
+    "settings": dict,
     "calibration": dict,
     "versions": dict[str, str],
     "fingerprint": str,

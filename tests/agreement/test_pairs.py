@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from eegsleep.agreement.measure import measure_agreement
-from eegsleep.agreement.pairs import collect_pairs, find_unpaired
+from eegsleep.agreement.pairs import collect_pairs, find_unpaired, pair_scorings
 from eegsleep.errors import TableError
 from eegsleep.hypnograms.table import make_stages
 from eegsleep.provenance import encode_json, hash_bytes

@@ -31,7 +31,7 @@ def pretend(job, settings, output):
         "input": {"sha256": hash_files([job.file]), "duration_s": 0.0},
         "start": None,
         "device": "",
-        **dict.fromkeys(("roles", "units", "staged_channels", "settings", "calibration", "versions"), {}),
+        **{key: {} for key in ("roles", "units", "staged_channels", "settings", "calibration", "versions")},
         "lights": {"off_s": 0.0, "on_s": 0.0, "source": ""},
         "hypnogram_sha256": "",
         "request": request,
