@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # A recorder that is interrupted is started again within minutes; another night, or another sleeper, comes later.
 MAX_PAUSE_S = 1800.0
+# Recorders worn for days begin a file each day, minutes after the one before (Sleep-EDF): these are several nights.
+MAX_NIGHT_S = 86400.0
 # EDF gives starts in whole seconds, so that pieces which follow each other may seem to overlap by one.
 _TOLERANCE_S = 2.0
 # Clocks of pieces may contradict each other by this; recordings of two sleepers overlap by more.
@@ -96,7 +98,8 @@ def group_parts(parts: Sequence[Part]) -> list[list[Part]]:
     """
     groups: list[list[Part]] = []
     for part in parts:
-        before = next((g for g in reversed(groups) if _follows(g[-1], part)), None)
+        fitting = (g for g in reversed(groups) if _follows(g[-1], part) and part.last_s - g[0].first_s <= MAX_NIGHT_S)
+        before = next(fitting, None)
         if before is None:
             groups.append([part])
         else:
@@ -122,6 +125,8 @@ def are_one_night(parts: Sequence[Part]) -> bool:
         return False
     follow = [_follows(a, b, _MAX_OVERLAP_S) for a, b in pairwise(parts)]
     end_s = parts[0].last_s
+    if max(part.last_s for part in parts) - parts[0].first_s > MAX_NIGHT_S:
+        return False
     for part in parts[1:]:
         if not part.first_s - end_s <= MAX_PAUSE_S:
             return False

@@ -49,7 +49,11 @@ def edf(write_edf):
         at = START + timedelta(seconds=begin_s)
         signals = [
             edfio.EdfSignal(
-                np.arange(n) / 100 + k, 128, label=label, physical_dimension="uV", physical_range=(-2000, 2000)
+                np.arange(n) % 100_000 / 100 + k,
+                128,
+                label=label,
+                physical_dimension="uV",
+                physical_range=(-2000, 2000),
             )
             for k, label in enumerate(("C4-M1", "C3-M2"))
         ]
@@ -133,6 +137,13 @@ def test_files_of_other_nights_and_sleepers_stay_nights_of_their_own(tmp_path, e
     edf(tmp_path / "sub-02_nap.edf", 200_060, 60)
     found = find_jobs([tmp_path], ASKED, tmp_path / "out")
     assert len(found.jobs) == 5
+
+
+def test_recordings_of_a_day_that_follow_each_other_are_two_nights(tmp_path, edf):
+    """As Sleep-EDF's, of 22 h each, half an hour apart."""
+    edf(tmp_path / "SC4001E0.edf", 0, 79_000)
+    edf(tmp_path / "SC4002E0.edf", 80_000, 79_000)
+    assert len(find_jobs([tmp_path], ASKED, tmp_path / "out").jobs) == 2
 
 
 def test_other_recorders_do_not_continue_each_other(tmp_path, edf):
