@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from eegsleep.batch.bids import find_bids_jobs, is_bids
 from eegsleep.datasets.registry import DATASETS
 from eegsleep.errors import SettingsError, TableError
 from eegsleep.file_names import NIGHTS_FOLDER, PROVENANCE_FILE, STUDY_FILE
@@ -68,6 +69,10 @@ def find_jobs(sources: Sequence[str | Path], asked: Job | None = None, output: P
     if len(paths) == 1 and not paths[0].exists() and str(sources[0]) in DATASETS:
         return jobs_of_dataset(str(sources[0]), asked, output)
     output = output or Path(NIGHTS_FOLDER)
+    if len(paths) == 1 and is_bids(paths[0]):
+        found = find_bids_jobs(paths[0], asked)
+        if found.jobs:
+            return Found(_name_apart(found.jobs, paths, output), output, found.notes)
     jobs = [job for path in paths for job in _jobs_of_path(path, asked, output)]
     if not jobs:
         raise SettingsError(

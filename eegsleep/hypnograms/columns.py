@@ -258,6 +258,35 @@ def has_column(text: str, column: str) -> bool:
     return plain_name(column) in {plain_name(cell.strip()) for cell in cells} and plain_name(column) != ""
 
 
+def may_hold_stages(text: str, levels: Mapping[str, Mapping[str, str]]) -> bool:
+    """Return whether a table has a column that may hold stages, by its first rows.
+
+    Parameters
+    ----------
+    text : str
+        The beginning of a table of events, with tabs.
+    levels : mapping of str to mapping
+        Meanings of codes by column, from the JSON files beside it.
+
+    Returns
+    -------
+    bool
+    """
+    rows = [[cell.strip() for cell in line.split("\t")] for line in text.splitlines() if line.strip()]
+    if len(rows) < 2:
+        return False
+    names = [plain_name(cell) for cell in rows[0]]
+    for i, cell in enumerate(rows[0]):
+        cells = _contents(rows[1:], i)
+        if (names[i] in _SCORES or _is_score(cell)) and _holds_stages(cells, levels.get(cell, {})):
+            return True
+        if _holds_stages(cells, levels.get(cell, {}), only=True):
+            return True
+        if names[i] in EVENT_COLUMNS and any(name_stage(text) for text in set(cells)):
+            return True
+    return False
+
+
 def _contents(rows: list[list[str]], index: int) -> list[str]:
     return [row[index] if index < len(row) else "" for row in rows]
 

@@ -51,21 +51,18 @@ def find_sidecars(path: Path) -> list[Path]:
     -------
     list of Path
     """
-    own = path.with_suffix(".json")
+    own = [other for other in [path.with_suffix(".json")] if other != path and other.is_file()]
+    here = path.absolute().parent
+    folders = [here, *here.parents][: _MAX_PARENTS + 1]
+    root = next((i for i, folder in enumerate(folders) if (folder / _ROOT_FILE).is_file()), 0)
     entities, suffix = _split_name(path.stem)
-    found: list[Path] = []
-    folder = path.absolute().parent
-    for _ in range(_MAX_PARENTS):
-        if folder != path.absolute().parent and suffix:
-            found += [other for other in sorted(folder.glob(f"*{suffix}.json")) if _applies(other, entities, suffix)]
-        if (folder / _ROOT_FILE).is_file() or folder.parent == folder:
-            break
-        folder = folder.parent
-    else:
-        found = []  # no data set around it
-    if not (folder / _ROOT_FILE).is_file():
-        found = []
-    return [*reversed(found), *([own] if own.is_file() and own != path else [])]
+    above = [
+        other
+        for folder in reversed(folders[1 : root + 1])
+        for other in sorted(folder.glob(f"*{suffix}.json"))
+        if _applies(other, entities, suffix)
+    ]
+    return above + own
 
 
 def _applies(other: Path, entities: set[str], suffix: str) -> bool:

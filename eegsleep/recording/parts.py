@@ -220,7 +220,9 @@ def _look_at_edf(path: Path, file: ByteFile) -> Part | None:
     if header.start is None:
         return Part(path, ("EDF", path.name), float("nan"), float("nan"))
     first_s = _seconds(header.start)
-    family = ("EDF", header.kind, signals, header.record_s, identity)
+    # files of one signal are channels of one night (ZMax), unless their names differ in numbers alone
+    name = _common_name(path)[0] if len(signals) == 1 else ""
+    family = ("EDF", header.kind, signals, header.record_s, identity, name)
     return Part(path, family, first_s, first_s + header.n_records * header.record_s)
 
 
