@@ -51,11 +51,15 @@ def calibrate(nights: Sequence[pd.DataFrame], settings: SpindleSettings | None =
     nights = [night for night in nights if len(night)]
     if not nights:
         return Calibration()
-    baseline = pd.DataFrame([night.groupby("channel")["baseline_uv"].median() for night in nights]).median()
+    baseline, level = (
+        pd.DataFrame([night.groupby("channel")[column].median() for night in nights]).median()
+        for column in ("baseline_uv", "background_level")
+    )
     relative = replace(s, view="relative")
     pooled = np.concatenate([select_spindles(night, relative)["frequency_hz"] for night in nights])
     return Calibration(
         sigma_amplitude_uv={str(label): float(s.min_sigma_ratio * value) for label, value in baseline.items()},
+        background_level={str(label): float(value) for label, value in level.items()},
         slow_spindle_hz=_peak_frequency(pooled, s.band_hz[0], s.class_border_hz),
         fast_spindle_hz=_peak_frequency(pooled, s.class_border_hz, s.band_hz[1]),
         n_nights=len(nights),

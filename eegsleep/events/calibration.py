@@ -21,7 +21,9 @@ class Calibration:
     Parameters
     ----------
     sigma_amplitude_uv : dict of str to float
-        Least envelope of a spindle by channel, µV peak to peak within 2 Hz.
+        Least envelope of a spindle by channel, µV peak to peak: root mean square of 11-16 Hz over 1 s.
+    background_level : dict of str to float
+        By channel, power of 6-30 Hz without sigma over that of sigma, both medians over NREM.
     slow_spindle_hz, fast_spindle_hz : float, optional
         The most frequent frequency of the person's slow and fast spindles; None where it could not be found.
     so_amplitude_uv : dict of str to float
@@ -33,6 +35,7 @@ class Calibration:
     """
 
     sigma_amplitude_uv: dict[str, float] = field(default_factory=dict)
+    background_level: dict[str, float] = field(default_factory=dict)
     slow_spindle_hz: float | None = None
     fast_spindle_hz: float | None = None
     so_amplitude_uv: dict[str, float] = field(default_factory=dict)

@@ -140,8 +140,14 @@ _SPINDLES = (
 _SEEING = (
     ("spindle_recall_percent", "Spindles seen", "context", "%", "0", _NONE,
      "Share of spindles planted into this sleep that the detector found."),
-    ("spindle_corrected_density_per_min", "Spindle density corrected for recall", "D", "/min", "+", _SD,
-     "Density if each spindle stood for those of its size that were missed."),
+    ("spindle_corrected_density_per_min", "Spindle density corrected for recall", "D", "/min", "0", _NONE,
+     "Density if each spindle stood for those of its size that were missed: a large correction, because the limits of "
+     "an expert lie where recall is steep, and therefore without a direction."),
+    ("low_sigma_burst_density_per_min", "Sigma bursts under 11 Hz", "context", "/min", "0", _NONE,
+     "Bursts of 9-11 Hz per clean minute on frontal channels: below the AASM's band, seldom confirmed by experts, and "
+     "like the alpha of arousals. Exploratory."),
+    ("slow_oscillation_relative_recall_percent", "Slow oscillations seen, relative", "context", "%", "0", _NONE,
+     "Share of waves planted in multiples of the night's own waves that the relative view found."),
     ("yasa_spindle_density_per_min", "Spindle density by YASA", "context", "/min", "0", _NONE,
      "By YASA's detector with its own defaults, whose number falls when slow waves grow."),
     ("k_complex_density_per_min", "K-complex density", "context", "/min", "0", _SD,

@@ -9,6 +9,7 @@ from eegsleep.events.audit import correct_for_recall
 from eegsleep.events.coupling import measure_coupling
 from eegsleep.markers.catalogue import COUPLING_KINDS, SPINDLE_KINDS
 from eegsleep.markers.rows import Place, make_row
+from eegsleep.recording.channels.labels import is_frontal
 from eegsleep.signals.epochs import EVENT_STAGES, values_at
 
 if TYPE_CHECKING:
@@ -121,23 +122,33 @@ def yasa_rows(by_yasa: Mapping[str, pd.DataFrame], place: Place, settings: Marke
     return rows
 
 
+def low_sigma_row(low_sigma: pd.DataFrame, place: Place, settings: MarkerSettings) -> dict:
+    """Return the density of bursts of 9-11 Hz, which is measured on frontal channels only."""
+    name = "low_sigma_burst_density_per_min"
+    if not is_frontal(place.channel):
+        return make_row(name, place, math.nan, 0, "measured on frontal channels (Fp, AF, F) only")
+    return _event_rows(_in_stage(low_sigma, place, ""), place, name, {}, "burst", settings.min_event_min)[0]
+
+
 def audit_rows(audit: pd.DataFrame, spindles: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
     """Return the share of planted events that were found, and the density of spindles corrected for it."""
     inside = audit[audit["stage"].isin(EVENT_STAGES[place.stage])]
     rows = []
-    for kind in ("spindle", "slow_oscillation"):
-        mine = inside[inside["kind"] == kind]
+    absolute, waves = inside["view"] == "absolute", inside["kind"] == "slow_oscillation"
+    audited = {"spindle": ~waves, "slow_oscillation": waves & absolute, "slow_oscillation_relative": waves & ~absolute}
+    for name, chosen in audited.items():
+        mine = inside[chosen]
         planted = int(mine["n_planted"].sum())
         reason = place.absent or ("" if planted else "nothing could be planted")
         recall = 100 * mine["n_found"].sum() / planted if planted else math.nan
-        rows.append(make_row(f"{kind}_recall_percent", place, recall, planted, reason))
-    chosen = _in_stage(spindles, place, "")
+        rows.append(make_row(f"{name}_recall_percent", place, recall, planted, reason))
+    events = _in_stage(spindles, place, "")
     lack = place.describe_lack(settings.min_event_min)
     pooled = inside[inside["kind"] == "spindle"].groupby("planted_uv", as_index=False)[["n_planted", "n_found"]].sum()
     pooled["recall"] = pooled["n_found"] / pooled["n_planted"]
-    total = correct_for_recall(chosen["amplitude_uv"].to_numpy(), pooled) if len(pooled) else math.nan
+    total = correct_for_recall(events["amplitude_uv"].to_numpy(), pooled) if len(pooled) else math.nan
     density = math.nan if lack else total / place.clean_min
-    rows.append(make_row("spindle_corrected_density_per_min", place, density, len(chosen), lack))
+    rows.append(make_row("spindle_corrected_density_per_min", place, density, len(events), lack))
     return rows
 
 

@@ -14,6 +14,7 @@ from eegsleep.markers.events import (
     chance_rows,
     clean_events,
     coupling_rows,
+    low_sigma_row,
     slow_oscillation_rows,
     spindle_rows,
     view_rows,
@@ -155,7 +156,7 @@ def _extra_rows(
     channel: str, spindles: pd.DataFrame, place: Place, settings: MarkerSettings, events: Events
 ) -> list[dict]:
     """Return the rows beside the main markers of events: other views, other detectors, chance, and the audit."""
-    if events.both_views is None:
+    if events.both_views is None or events.low_sigma is None:
         return []
 
     def own(table: pd.DataFrame) -> pd.DataFrame:
@@ -164,6 +165,7 @@ def _extra_rows(
     by_yasa = {name: own(table) for name, table in events.by_yasa.items()}
     return [
         *view_rows(own(events.both_views), place, settings),
+        low_sigma_row(own(events.low_sigma), place, settings),
         *yasa_rows(by_yasa, place, settings),
         *audit_rows(own(events.audit), spindles, place, settings),
         *chance_rows(own(events.coupling_summary), place, settings),

@@ -85,6 +85,7 @@ _SPINDLE_MEASURES = (
     _onset("spindle"),
     _DURATION,
     Column("peak_s", "float", "Where the envelope at its own frequency is largest.", "s"),
+    Column("centroid_s", "float", "Centre of the energy at its own frequency; phases are read there.", "s"),
     _FREQUENCY,
     Column("amplitude_uv", "float", "Peak to peak of the signal filtered within 2 Hz of its frequency.", "µV"),
     Column("amplitude_broadband_uv", "float", "Peak to peak of the broadband signal, trend removed.", "µV"),
@@ -93,19 +94,9 @@ _SPINDLE_MEASURES = (
 )
 _SPINDLE_JUDGEMENTS = (
     Column("chirp_hz_per_s", "float", "Change of its frequency; negative where it slows.", "Hz/s"),
-    Column("envelope_uv", "float", "Largest peak-to-peak amplitude in the 2 Hz about its frequency.", "µV"),
-    Column("sigma_ratio", "float", "That over the median of the channel's sigma (11–16 Hz) in the night's NREM."),
-    Column(
-        "contrast",
-        "float",
-        "That over the median of the same frequency, within six seconds around or in the "
-        "night's NREM, whichever is larger.",
-    ),
-    Column(
-        "concentration",
-        "float",
-        "How far it stands out above its frequency's median, over how far the frequencies 3–6 Hz above do.",
-    ),
+    Column("envelope_uv", "float", "Size: root mean square of 11–16 Hz over 1 s, as peak to peak.", "µV"),
+    Column("sigma_ratio", "float", "That over its median in the night's NREM."),
+    Column("sigma_share", "float", "Power of 11–16 Hz over that of 6–30 Hz during that second, 0 to 1."),
 )
 
 SPINDLES = Table(
@@ -126,7 +117,12 @@ SPINDLE_CANDIDATES = Table(
     (
         *_SPINDLE_MEASURES,
         *_SPINDLE_JUDGEMENTS,
-        Column("baseline_uv", "float", "Median of the channel's sigma in the night's NREM, peak to peak.", "µV"),
+        Column("baseline_uv", "float", "Median of that size in the night's NREM.", "µV"),
+        Column(
+            "background_level",
+            "float",
+            "Power of 6–30 Hz without sigma over that of sigma, both medians over the night's NREM.",
+        ),
     ),
 )
 
@@ -333,12 +329,19 @@ SIMULATED_ARTEFACTS = Table(
 
 AUDIT = Table(
     "audit",
-    "planted events of one kind, stage and amplitude on one channel",
+    "planted events of one kind, view, stage and amplitude on one channel",
     (
         _CHANNEL,
         Column("kind", "str", "Kind of event.", levels={"spindle": "spindle", "slow_oscillation": "slow oscillation"}),
+        Column(
+            "view",
+            "str",
+            "Which events are counted.",
+            levels={"absolute": "by microvolts", "relative": "by multiples of the night's own signal"},
+        ),
         _STAGE,
         Column("planted_uv", "float", "Peak to peak of the events planted.", "µV"),
+        Column("planted_ratio", "float", "That over the night's own sigma or waves; missing in the absolute view."),
         Column("n_planted", "int", "How many were planted."),
         Column("n_found", "int", "How many of these the detector found."),
         Column("recall", "float", "Share that was found."),

@@ -14,14 +14,14 @@ from eegsleep.tables import SLOW_OSCILLATION_CANDIDATES, SPINDLE_CANDIDATES, enc
 def candidates(table, **values):
     blank = {"int": 0, "float": 1.0, "str": "", "bool": False}
     row = {column.name: blank[column.kind] for column in table.columns}
-    return pd.DataFrame([{**row, "channel": "C4", **values}] * 3)
+    return pd.DataFrame([{**row, "channel": "C4", "stage": "N2", **values}] * 3)
 
 
 @pytest.fixture
 def nights(tmp_path):
     """Return three night folders whose sigma is 2, 3 and 10 µV and whose waves of N2 are 20, 25 and 90 µV high."""
     for name, sigma_uv, height_uv in (("a", 2.0, 20.0), ("b", 3.0, 25.0), ("c", 10.0, 90.0)):
-        spindles = candidates(SPINDLE_CANDIDATES, baseline_uv=sigma_uv)
+        spindles = candidates(SPINDLE_CANDIDATES, baseline_uv=sigma_uv, background_level=sigma_uv / 2)
         waves = candidates(SLOW_OSCILLATION_CANDIDATES, reference_uv=height_uv)
         (tmp_path / name).mkdir()
         (tmp_path / name / "spindle_candidates.csv").write_bytes(encode_table(spindles, SPINDLE_CANDIDATES))
@@ -31,10 +31,11 @@ def nights(tmp_path):
 
 
 def test_thresholds_are_multiples_of_the_median_night(nights):
-    """Five times a sigma of 3 µV, and four times a height of 25 µV: the poor electrode of night c moves neither."""
+    """2.5 times a sigma of 3 µV and 4 times a height of 25 µV: the poor electrode of night c moves neither."""
     learned = calibrate_nights(nights)
     assert learned.n_nights == 3
-    assert learned.sigma_amplitude_uv == {"C4": pytest.approx(15.0)}
+    assert learned.sigma_amplitude_uv == {"C4": pytest.approx(7.5)}
+    assert learned.background_level == {"C4": pytest.approx(1.5)}
     assert learned.so_amplitude_uv == {"C4": pytest.approx(100.0)}
 
 
