@@ -21,6 +21,7 @@ def score(
     output: Path = Path(NIGHTS_FOLDER),
     hypnogram: Path | None = None,
     reference: Path | None = None,
+    events: Path | None = None,
     start: datetime | None = None,
     options: ScoringOptions | None = None,
 ) -> None:
@@ -33,9 +34,12 @@ def score(
     output
         Folder in which the night folder is made.
     hypnogram
-        Stages to use in place of automatic ones: EDF+, CSV, XML or text of the common programs.
+        Stages to use in place of automatic ones: EDF+, CSV, XML or text of the common programs, or
+        hypnogram-edited.csv as this night's report saves it.
     reference
         An expert's hypnogram to keep beside ours, for `eegsleep agree`.
+    events
+        events-edited.csv as this night's report saves it: events that were rejected by hand are not counted.
     start
         Local time of the first sample, where the file's clock is wrong: 2026-01-31T23:15.
     """
@@ -44,7 +48,7 @@ def score(
         show_step("loading libraries")
         from eegsleep.workflows.score import Job, score_file
 
-        job = Job(file, hypnogram=hypnogram, reference=reference, start=start, **options.for_job())
+        job = Job(file, hypnogram=hypnogram, reference=reference, events=events, start=start, **options.for_job())
         night, folder = score_file(job, options.settings(), output)
     print_note(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
     for warning in night.warnings:

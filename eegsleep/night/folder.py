@@ -9,8 +9,9 @@ from pathlib import Path
 
 from eegsleep.errors import EegSleepError
 from eegsleep.events.detect import Events
+from eegsleep.events.edited import read_event_edits
 from eegsleep.events.slow_oscillations import main_slow_oscillations
-from eegsleep.file_names import PROVENANCE_FILE, REFERENCE_FILE
+from eegsleep.file_names import BEFORE_FILE, EVENTS_FILE, PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.night.analyze import Night
 from eegsleep.provenance import encode_json, hash_bytes, hash_file, read_provenance, write_file
 from eegsleep.quality import Verdict
@@ -54,6 +55,10 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
     files["events.edf"] = encode_events(night)
     if night.reference is not None:
         files[REFERENCE_FILE] = encode_table(night.reference, HYPNOGRAM)
+    if night.before is not None:
+        files[BEFORE_FILE] = encode_table(night.before, HYPNOGRAM)
+    if night.event_edits is not None:
+        files[EVENTS_FILE] = night.event_edits.content
     files.update(pages or {})
     provenance = {
         **night.provenance,
@@ -128,7 +133,7 @@ def load_night(folder: str | Path) -> Night:
             remedy="score the night again",
         )
     kept = [f"{table.name}.csv" for table in NIGHT_TABLES]
-    for name in [*kept, *({REFERENCE_FILE} & set(outputs))]:
+    for name in [*kept, *({REFERENCE_FILE, BEFORE_FILE, EVENTS_FILE} & set(outputs))]:
         if not (folder / name).is_file() or hash_file(folder / name) != outputs.get(name):
             raise EegSleepError(
                 f"{folder / name} is not the file that was written",
@@ -136,6 +141,7 @@ def load_night(folder: str | Path) -> Night:
             )
     tables = {table.name: read_table(folder / f"{table.name}.csv", table) for table in NIGHT_TABLES}
     expert = folder / REFERENCE_FILE if REFERENCE_FILE in outputs else None
+    before = folder / BEFORE_FILE if BEFORE_FILE in outputs else None
     start = provenance["start"]
     return Night(
         id=provenance["id"],
@@ -154,6 +160,8 @@ def load_night(folder: str | Path) -> Night:
         markers=tables.pop("markers"),
         events=Events(**tables),
         reference=read_table(expert, HYPNOGRAM) if expert else None,
+        before=read_table(before, HYPNOGRAM) if before else None,
+        event_edits=read_event_edits(folder / EVENTS_FILE) if EVENTS_FILE in outputs else None,
     )
 
 
@@ -179,6 +187,11 @@ def encode_events(night: Night) -> bytes:
                 f"{kind} {re.sub('[^ -~]', '?', row.channel)}",
             )
             for row in events.itertuples()
+        ]
+    if night.event_edits is not None:
+        annotations += [
+            edfio.EdfAnnotation(row.onset_s, row.duration_s, "Arousal")
+            for row in night.event_edits.arousals.itertuples()
         ]
     annotations.sort(key=lambda annotation: annotation.onset)
     # the header of an EDF has two digits for the year

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
     from eegsleep.config import Settings
     from eegsleep.events.calibration import Calibration
+    from eegsleep.events.edited import EventEdits
     from eegsleep.hypnograms.scoring import Scoring
     from eegsleep.recording.recording import Recording
     from eegsleep.staging.lights import Lights
 
 # Files beside the recording that a request may name; they are hashed by content, not by name.
-FILES = ("hypnogram", "reference", "calibration")
+FILES = ("hypnogram", "reference", "calibration", "events")
 
 
 def hash_request(
@@ -47,7 +48,9 @@ def hash_request(
     str
     """
     coding = asked["coding"] if files["hypnogram"] or files["reference"] else None
-    return fingerprint(inputs, {**asked, "coding": coding}, dict(files), settings.to_dict(), dict(versions))
+    # a night asked for without edited events is the same as before there were such files
+    given = {name: digest for name, digest in files.items() if digest or name != "events"}
+    return fingerprint(inputs, {**asked, "coding": coding}, given, settings.to_dict(), dict(versions))
 
 
 def request_of_night(
@@ -59,13 +62,14 @@ def request_of_night(
     hypnogram: pd.DataFrame | Scoring | None,
     reference: Scoring | None,
     calibration: Calibration | None,
+    events: EventEdits | None = None,
 ) -> str:
     """Return the hash of a night's request, or an empty string if no command could have made that request.
 
     So it is for a night that was made from a table of stages or from lights given in seconds; a batch scores it
     again. The parameters are those of `analyze_night`, with `versions` as for `hash_request`.
     """
-    given = {"hypnogram": hypnogram, "reference": reference, "calibration": calibration}
+    given = {"hypnogram": hypnogram, "reference": reference, "calibration": calibration, "events": events}
     digests = {name: "" if part is None else getattr(part, "sha256", None) for name, part in given.items()}
     files = {name: digest for name, digest in digests.items() if digest is not None}
     codings = {part.coding for part in (hypnogram, reference) if part is not None and hasattr(part, "coding")}
