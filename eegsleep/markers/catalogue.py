@@ -151,6 +151,10 @@ _SEEING = (
      "nights, suspect the electrodes."),
     ("slow_wave_reference_uv", "Slow-wave reference", "context", "µV", "0", _NONE,
      "Median height of all slow waves in N2, by which the relative view divides."),
+    ("n2_slow_wave_activity_uv2", "Slow-wave activity of N2", "context", "µV²", "0", _NONE,
+     "Median power of 0.4-4 Hz in N2 at the gain of reference, by which nights are compared at equal slow waves."),
+    ("staging_level_uv", "Level for staging", "context", "µV", "0", _NONE,
+     "Amplitude of 4-30 Hz in the median epoch of sleep, by which staging divides the channel."),
 )
 _COUPLING = (
     ("{p}coupling_phase_rad", "{a}spindle coupling phase", "D", "rad", "0", _SD,

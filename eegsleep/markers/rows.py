@@ -100,4 +100,5 @@ def make_row(
         "clean_min": place.clean_min if clean_min is None else clean_min,
         "reason": (reason or "could not be measured") if missing else "",
         **(unsure or Uncertainty())._asdict(),
+        **dict.fromkeys(("at_less_delta", "at_more_delta"), math.nan),
     }
