@@ -94,6 +94,8 @@ _SLEEP = (
     ("rem_min", "REM", "C", "min", "0", _SD, "Minutes of REM sleep."),
     ("rem_percent", "REM share", "C", "%", "0", _SD, "REM as a share of sleep."),
     ("rem_latency_min", "REM latency", "C", "min", "0", (20.0, "min"), "Sleep onset to the first REM."),
+    ("rem_absent", "REM absent", "C", "", "0", _NONE, "1 where the night has no REM, else 0."),
+    ("n3_absent", "N3 absent", "B", "", "-", _NONE, "1 where the night has no N3, else 0."),
     ("nrem_rem_cycles", "NREM-REM cycles", "context", "n", "0", _SD, "NREM periods that a REM period ended."),
     ("cycle_length_min", "Cycle length", "context", "min", "0", _SD, "Mean length of the complete cycles."),
 )

@@ -212,7 +212,10 @@ def sleep_rows(stages: pd.DataFrame, lights: Lights, *, with_uncertainty: bool =
         elif name in _UP_TO_LIGHTS_ON and not lights.on_known:
             rows.append(make_row(name, night, math.nan, len(inside), "lights on is not known"))
         else:
-            rows.append(make_row(name, night, measure.value, len(inside), measure.reason, unsure=unsure.get(name)))
+            own = unsure.get(name)
+            rows.append(
+                make_row(name, night, measure.value, len(inside), measure.reason, unsure=own, at_least=measure.at_least)
+            )
     return rows
 
 

@@ -307,6 +307,12 @@ MARKERS = Table(
         ),
         Column("high", "float", "Upper end of that interval."),
         Column(
+            "at_least",
+            "float",
+            "For a latency to what did not come in this night: the time that was watched, which the latency exceeds; "
+            "otherwise missing.",
+        ),
+        Column(
             "at_less_delta",
             "float",
             "The marker with slow waves of 0.8 times their amplitude: from the stages of stages_at_delta.csv, and with "

@@ -24,7 +24,7 @@ from eegsleep.tables import (
 def fill(table, rows):
     """Make `table` from rows that name only the columns that matter."""
     blank = {"int": 0, "float": np.nan, "str": "", "bool": False}
-    default = {column.name: blank[column.kind] for column in table.columns}
+    default = {column.name: next(iter(column.levels), blank[column.kind]) for column in table.columns}
     if not rows:
         return empty_table(table)
     return check_table(pd.DataFrame([{**default, **row} for row in rows]), table)
