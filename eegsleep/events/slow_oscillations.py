@@ -206,6 +206,37 @@ def main_slow_oscillations(waves: pd.DataFrame) -> pd.DataFrame:
     return waves[chosen].reset_index(drop=True)
 
 
+def count_at_scale(
+    candidates: pd.DataFrame,
+    factor: float,
+    settings: SlowOscillationSettings | None = None,
+    calibration: Calibration | None = None,
+) -> np.ndarray:
+    """Return which candidates the main definition counts if all of them are `factor` times as high.
+
+    Parameters
+    ----------
+    candidates : pandas.DataFrame
+        Table `SLOW_OSCILLATION_CANDIDATES`.
+    factor : float
+        Not below `candidate_share` of the settings in either direction, or waves that would count are not among the
+        candidates.
+    settings, calibration
+        As in `select_slow_oscillations`.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_candidates,)
+        K-complexes are not counted.
+    """
+    heights = {name: factor * candidates[name] for name in ("neg_peak_uv", "pos_peak_uv", "ptp_uv")}
+    settings = settings or SlowOscillationSettings()
+    lowest_uv = settings.ptp_uv[0]
+    own_uv = {} if calibration is None else calibration.so_amplitude_uv
+    scale = candidates["channel"].map(lambda label: own_uv.get(label, lowest_uv) / lowest_uv).to_numpy(dtype=float)
+    return _is_large(candidates.assign(**heights), scale, settings) & ~_is_k_complex(candidates, settings)
+
+
 def _is_large(candidates: pd.DataFrame, scale: np.ndarray, settings: SlowOscillationSettings) -> np.ndarray:
     """Return which waves are within the limits of height times `scale`; False where `scale` is missing."""
     inside = np.ones(len(candidates), dtype=bool)

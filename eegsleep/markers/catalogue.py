@@ -94,6 +94,8 @@ _SLEEP = (
     ("rem_min", "REM", "C", "min", "0", _SD, "Minutes of REM sleep."),
     ("rem_percent", "REM share", "C", "%", "0", _SD, "REM as a share of sleep."),
     ("rem_latency_min", "REM latency", "C", "min", "0", (20.0, "min"), "Sleep onset to the first REM."),
+    ("rem_absent", "REM absent", "C", "", "0", _NONE, "1 where the night has no REM, else 0."),
+    ("n3_absent", "N3 absent", "B", "", "-", _NONE, "1 where the night has no N3, else 0."),
     ("nrem_rem_cycles", "NREM-REM cycles", "context", "n", "0", _SD, "NREM periods that a REM period ended."),
     ("cycle_length_min", "Cycle length", "context", "min", "0", _SD, "Mean length of the complete cycles."),
 )
@@ -157,6 +159,10 @@ _SEEING = (
      "nights, suspect the electrodes."),
     ("slow_wave_reference_uv", "Slow-wave reference", "context", "µV", "0", _NONE,
      "Median height of all slow waves in N2, by which the relative view divides."),
+    ("n2_slow_wave_activity_uv2", "Slow-wave activity of N2", "context", "µV²", "0", _NONE,
+     "Median power of 0.4-4 Hz in N2 at the gain of reference, by which nights are compared at equal slow waves."),
+    ("staging_level_uv", "Level for staging", "context", "µV", "0", _NONE,
+     "Amplitude of 4-30 Hz in the median epoch of sleep, by which staging divides the channel."),
 )
 _COUPLING = (
     ("{p}coupling_phase_rad", "{a}spindle coupling phase", "D", "rad", "0", _SD,

@@ -114,7 +114,7 @@ def measure_markers(
         "spectrum": check_table(spectrum, SPECTRUM),
     }
     stages = check_table(stages, HYPNOGRAM)
-    rows = _sleep_rows(stages, lights or Lights(0.0, len(stages) * EPOCH_S, "whole recording"))
+    rows = sleep_rows(stages, lights or Lights(0.0, len(stages) * EPOCH_S, "whole recording"))
     for channel in dict.fromkeys(channels):
         own = {name: table[table["channel"] == channel] for name, table in tables.items()}
         rows += _channel_rows(channel, stages, own, settings, events)
@@ -131,7 +131,7 @@ def _channel_rows(
 ) -> list[dict]:
     """Return every marker of one channel from its `own` rows of the tables."""
     usable = stages["epoch"].isin(own["quality"].loc[own["quality"]["usable"], "epoch"]).to_numpy()
-    places = _places(channel, stages, usable)
+    places = find_places(channel, stages, usable)
     spindles = clean_events(own["spindles"], "peak_s", usable)
     waves = clean_events(own["waves"], "neg_peak_s", usable)
     coupling = clean_events(own["coupling"], "spindle_peak_s", usable)
@@ -143,7 +143,7 @@ def _channel_rows(
         rows += coupling_rows(coupling, places[stage], settings)
         rows += _extra_rows(channel, spindles, places[stage], settings, events)
     for place in places.values():
-        rows += _spectrum_rows(measured, place, settings)
+        rows += spectrum_rows(measured, place, settings)
     rows.append(_time_in_bed_row(measured, channel, settings))
     rows.append(_first_cycle_row(measured, places["NREM"], settings))
     rows.append(_decline_row(own["spectrum"], places["NREM"], settings))
@@ -201,10 +201,11 @@ def _eye_rows(spectrum: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def _sleep_rows(stages: pd.DataFrame, lights: Lights) -> list[dict]:
+def sleep_rows(stages: pd.DataFrame, lights: Lights, *, with_uncertainty: bool = True) -> list[dict]:
+    """Return the rows of the sleep statistics, of the epochs between lights off and on."""
     inside = stages.iloc[lights.epochs(len(stages))]
     measures = measure_sleep(inside)
-    unsure = measure_uncertainty(inside)
+    unsure = measure_uncertainty(inside) if with_uncertainty else {}
     night = Place("", "", measures["tib_min"].value - measures["unscored_min"].value, "")
     rows = []
     for name, measure in measures.items():
@@ -213,7 +214,10 @@ def _sleep_rows(stages: pd.DataFrame, lights: Lights) -> list[dict]:
         elif name in _UP_TO_LIGHTS_ON and not lights.on_known:
             rows.append(make_row(name, night, math.nan, len(inside), "lights on is not known"))
         else:
-            rows.append(make_row(name, night, measure.value, len(inside), measure.reason, unsure=unsure.get(name)))
+            own = unsure.get(name)
+            rows.append(
+                make_row(name, night, measure.value, len(inside), measure.reason, unsure=own, at_least=measure.at_least)
+            )
     return rows
 
 
@@ -228,7 +232,8 @@ def _time_in_bed_row(measured: dict[tuple, dict], channel: str, settings: Marker
     return make_row(name, place, found["value"], found["n_epochs"], found["reason"])
 
 
-def _places(channel: str, stages: pd.DataFrame, usable: NDArray[np.bool_]) -> dict[str, Place]:
+def find_places(channel: str, stages: pd.DataFrame, usable: NDArray[np.bool_]) -> dict[str, Place]:
+    """Return where the markers of a channel are measured, by stage."""
     codes = stages["stage"].to_numpy(dtype="U4")
     unscored = not (codes != "UNS").any()
     places = {}
@@ -241,7 +246,8 @@ def _places(channel: str, stages: pd.DataFrame, usable: NDArray[np.bool_]) -> di
     return places
 
 
-def _spectrum_rows(measured: dict[tuple, dict], place: Place, settings: MarkerSettings) -> list[dict]:
+def spectrum_rows(measured: dict[tuple, dict], place: Place, settings: MarkerSettings) -> list[dict]:
+    """Return the markers of one stage from the rows of table `SPECTRUM`, by stage, cycle and measure."""
     kinds = ("power_uv2", "power_ln_uv2", "relative_percent")
     names = [f"{band[0]}_{kind}" for band in BANDS for kind in kinds] + ["aperiodic_exponent", "aperiodic_offset"]
     names += _SIGMA if place.stage != "R" else []

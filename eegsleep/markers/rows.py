@@ -82,11 +82,13 @@ def make_row(
     reason: str = "",
     clean_min: float | None = None,
     unsure: Uncertainty | None = None,
+    at_least: float = math.nan,
 ) -> dict:
     """Return one row of table `MARKERS`.
 
     The value is missing where there is a reason, or where it is not finite. `n` is the number of events or epochs,
-    `clean_min` the minutes if they are not those of `place`, `unsure` the interval of a sleep statistic.
+    `clean_min` the minutes if they are not those of `place`, `unsure` the interval of a sleep statistic, `at_least` the
+    bound of a latency to what did not come.
     """
     missing = bool(reason) or not math.isfinite(value)
     return {
@@ -100,4 +102,6 @@ def make_row(
         "clean_min": place.clean_min if clean_min is None else clean_min,
         "reason": (reason or "could not be measured") if missing else "",
         **(unsure or Uncertainty())._asdict(),
+        "at_least": at_least,
+        **dict.fromkeys(("at_less_delta", "at_more_delta"), math.nan),
     }

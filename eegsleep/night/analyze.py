@@ -18,14 +18,15 @@ from eegsleep.hypnograms.edited import check_belongs
 from eegsleep.hypnograms.scoring import Scoring, align_scoring, place_lights
 from eegsleep.hypnograms.table import make_stages
 from eegsleep.markers import measure_markers
+from eegsleep.markers.equal_delta import MeasuredNight, add_delta_audit
 from eegsleep.night.request import request_of_night
 from eegsleep.night.words import collect_warnings, describe_differing_views, describe_methods, describe_uncalibrated
 from eegsleep.provenance import fingerprint, hash_bytes, package_versions
 from eegsleep.quality import Verdict, judge_night, measure_quality
-from eegsleep.spectrum import Spectrogram, measure_spectrum
+from eegsleep.spectrum.measure import measure_spectra
 from eegsleep.staging.lights import Lights, complete_lights, find_lights, keep_night, lights_from_hypnogram
 from eegsleep.staging.score import Staged, score_night
-from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, check_table, encode_table
+from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, STAGES_AT_DELTA, check_table, empty_table, encode_table
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from eegsleep.events.edited import EventEdits
     from eegsleep.hypnograms.scoring import HandEdit
     from eegsleep.recording.recording import Recording
+    from eegsleep.spectrum import Spectrogram
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Night:
         Sentences for the reader.
     provenance : dict
         What the results depend on, as stored in provenance.json.
+    stages_at_delta : pandas.DataFrame
+        Table `STAGES_AT_DELTA`; without a row where the stages were given.
     reference : pandas.DataFrame or None
         An expert's stages on the same epochs (table `HYPNOGRAM`), where they were given.
     before : pandas.DataFrame or None
@@ -89,6 +93,7 @@ class Night:
     warnings: tuple[str, ...]
     methods: tuple[str, ...]
     provenance: dict[str, Any]
+    stages_at_delta: pd.DataFrame
     reference: pd.DataFrame | None = None
     before: pd.DataFrame | None = None
     event_edits: EventEdits | None = None
@@ -122,7 +127,13 @@ class Night:
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables by file name without extension."""
-        own = {"hypnogram": self.stages, "quality": self.quality, "spectrum": self.spectrum, "markers": self.markers}
+        own = {
+            "hypnogram": self.stages,
+            "stages_at_delta": self.stages_at_delta,
+            "quality": self.quality,
+            "spectrum": self.spectrum,
+            "markers": self.markers,
+        }
         return {t.name: own[t.name] if t.name in own else getattr(self.events, t.name) for t in NIGHT_TABLES}
 
 
@@ -184,10 +195,14 @@ def analyze_night(
             else _use_given_stages(given, recording, quality, lights)
         )
         events = detect_events(recording, staged.stages, quality, settings, calibration, event_edits)
-        spectrum, spectrogram = measure_spectrum(recording, staged.stages, quality, settings.spectrum)
+        spectrum, spectrogram, powers = measure_spectra(recording, staged.stages, quality, settings.spectrum)
         markers = measure_markers(
             staged.stages, quality, events, spectrum, recording.derivations, settings.markers, staged.lights
         )
+        measured = MeasuredNight(
+            staged, quality, events, powers, settings.markers, settings.slow_oscillations, calibration
+        )
+        markers = add_delta_audit(markers, measured)
         averages = average_events(recording, events.spindles, main_slow_oscillations(events.slow_oscillations))
     return Night(
         id=recording.id,
@@ -212,6 +227,7 @@ def analyze_night(
         ),
         methods=describe_methods(recording, settings, staged.lights, staged.channels, edit),
         provenance=_trace(recording, settings, staged, calibration, asked),
+        stages_at_delta=staged.equal_delta.stages if staged.equal_delta else empty_table(STAGES_AT_DELTA),
         reference=expert,
         before=_stages_before(edit, recording) if edit else None,
         event_edits=event_edits,
@@ -275,7 +291,7 @@ def _use_given_stages(
     usable = quality[quality["role"] == "eeg"].groupby("epoch")["usable"].any()
     lights = complete_lights(lights, stages)
     stages = check_table(keep_night(stages.assign(usable=usable.to_numpy()), lights), HYPNOGRAM)
-    return Staged(stages, lights, {})
+    return Staged(stages, lights, {}, {})
 
 
 def _trace(
@@ -298,6 +314,7 @@ def _trace(
         "roles": recording.roles,
         "units": recording.units,
         "staged_channels": staged.channels,
+        "staging_gains": {label: float(f"{gain:.6g}") for label, gain in staged.gains.items()},
         "lights": {"off_s": lights.off_s, "on_s": lights.on_s, "source": lights.source},
         "hypnogram_sha256": given,
         **_describe_edits(asked),

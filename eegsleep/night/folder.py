@@ -158,6 +158,7 @@ def load_night(folder: str | Path) -> Night:
         quality=tables.pop("quality"),
         spectrum=tables.pop("spectrum"),
         markers=tables.pop("markers"),
+        stages_at_delta=tables.pop("stages_at_delta"),
         events=Events(**tables),
         reference=read_table(expert, HYPNOGRAM) if expert else None,
         before=read_table(before, HYPNOGRAM) if before else None,

@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from eegsleep.study.masking.lock import Change
 
 # A sign beside the word and the colour, for readers who do not see colours or print in grey.
-SIGNS = {"better": "▲", "worse": "▼", "changed": "◆", "equivalent": "■", "inconclusive": "○", "masked": "◆"}
+SIGNS = {
+    "better": "▲",
+    "worse": "▼",
+    "changed": "◆",
+    "equivalent": "■",
+    "inconclusive": "○",
+    "masked": "◆",
+    "follows from slow-wave amplitude": "◇",
+    "follows from gain": "◇",
+}
 STATUS = {"pass": "✓", "warn": "!", "fail": "✕"}
 DESIGNS = {
     "pairs": "randomised pairs of nights",
@@ -312,11 +321,25 @@ def _marker_row(row: Any, names: Names) -> dict[str, Any]:  # noqa: ANN401 - a n
         "declared": declared if math.isfinite(row.smallest_effect) else "",
         "verdict": row.verdict,
         "word": "not tested" if untested else row.verdict,
+        "at_equal": _describe_at_equal(row),
         "sign": "" if untested else SIGNS.get(row.verdict, ""),
         "sentence": _format_sentence(row.sentence, names),
         "reason": row.reason,
         "gate": row.gate,
     }
+
+
+def _describe_at_equal(row: Any) -> str:  # noqa: ANN401 - a named tuple
+    """Return the difference at equal slow waves and at equal gain, where they were compared."""
+    parts = [
+        f"at equal {spoken} {signed_number(value)} ({number_range(low, high)})"
+        for spoken, value, low, high in (
+            ("slow waves", row.at_equal_delta, row.at_equal_delta_low, row.at_equal_delta_high),
+            ("gain", row.at_equal_gain, row.at_equal_gain_low, row.at_equal_gain_high),
+        )
+        if math.isfinite(value)
+    ]
+    return "; ".join(parts)
 
 
 def _groups(markers: pd.DataFrame, names: Names) -> list[dict[str, Any]]:

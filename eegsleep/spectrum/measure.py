@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,8 @@ from eegsleep.staging.statistics import find_cycles
 from eegsleep.tables import SPECTRUM, check_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from eegsleep.recording.recording import Recording
 
 logger = logging.getLogger(__name__)
@@ -116,6 +118,23 @@ class Spectrogram:
     power_db: np.ndarray
 
 
+class Spectra(NamedTuple):
+    """The spectra of a night.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        Table `SPECTRUM`.
+    spectrogram : Spectrogram or None
+    powers : dict of str to dict of str to numpy.ndarray, shape (n_epochs,)
+        Power in µV² by channel and band, and of the whole as `total`, in every epoch.
+    """
+
+    table: pd.DataFrame
+    spectrogram: Spectrogram | None
+    powers: dict[str, dict[str, np.ndarray]]
+
+
 def measure_spectrum(
     recording: Recording,
     stages: pd.DataFrame,
@@ -144,23 +163,32 @@ def measure_spectrum(
     spectrogram : Spectrogram or None
         Of the most trusted derivation; None where the recording has no EEG.
     """
+    table, spectrogram, _ = measure_spectra(recording, stages, quality, settings)
+    return table, spectrogram
+
+
+def measure_spectra(
+    recording: Recording, stages: pd.DataFrame, quality: pd.DataFrame, settings: SpectrumSettings | None = None
+) -> Spectra:
+    """Measure spectra as `measure_spectrum` does, and return the band powers of every epoch as well."""
     settings = settings or SpectrumSettings()
     logger.info("measuring spectra")
     rows, spectrogram = [], None
+    by_channel = {}
     cycles = find_cycles(stages)
     for label in recording.derivations:
         usable = usable_epochs(quality, label)
         epochs = np.nan_to_num(cut_epochs(recording.signal(label), usable.size))
         frequency_hz, density = _multitaper(epochs, settings)
-        powers = _band_powers(frequency_hz, density)
-        rows += _power_rows(label, stages, usable, powers)
+        powers = by_channel[label] = _band_powers(frequency_hz, density)
+        rows += average_powers(label, stages, usable, powers)
         rows += _cycle_rows(label, stages, usable, powers["swa"], cycles)
         rows += _course_rows(label, stages, usable, powers["swa"], settings)
         rows += _aperiodic_rows(label, stages, usable, epochs, settings)
         if spectrogram is None:
             spectrogram = _make_spectrogram(label, usable, frequency_hz, density)
     rows += _eye_rows(recording, stages, quality, settings)
-    return check_table(pd.DataFrame(rows, columns=SPECTRUM.column_names), SPECTRUM), spectrogram
+    return Spectra(check_table(pd.DataFrame(rows, columns=SPECTRUM.column_names), SPECTRUM), spectrogram, by_channel)
 
 
 def _multitaper(epochs: np.ndarray, settings: SpectrumSettings) -> tuple[np.ndarray, np.ndarray]:
@@ -219,7 +247,20 @@ def _log(power: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(power, _LEAST_UV2))
 
 
-def _power_rows(label: str, stages: pd.DataFrame, usable: np.ndarray, powers: dict[str, np.ndarray]) -> list[dict]:
+def average_powers(
+    label: str, stages: pd.DataFrame, usable: np.ndarray, powers: Mapping[str, np.ndarray]
+) -> list[dict]:
+    """Return the rows of table `SPECTRUM` with the band powers of one channel, averaged over each stage.
+
+    Parameters
+    ----------
+    label : str
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM`.
+    usable : numpy.ndarray of bool, shape (n_epochs,)
+    powers : mapping of str to numpy.ndarray, shape (n_epochs,)
+        Power in µV² of each band, and of the whole as `total`.
+    """
     names = stages["stage"].to_numpy()
     rows = []
     for stage, members in STAGE_GROUPS.items():

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 KEYS = ["marker", "stage", "channel"]
-_NUMBERS = ("value", "clean_min", "low", "high", "expected")
+_NUMBERS = ("value", "clean_min", "low", "high", "expected", "at_least", "at_less_delta", "at_more_delta")
 # Whether more of a next-day score is better, by how its column begins.
 _DAY_DIRECTIONS = {
     "day_pvt_inv": "+",
@@ -52,6 +52,10 @@ class Arrangement:
         One row a marker: marker, stage, channel, family, unit, label, direction, smallest effect.
     value, clean_min, low, high, expected : ndarray, shape (n_markers, n_nights)
         What the nights measured; NaN where there is none, and for excluded nights.
+    at_least : ndarray, shape (n_markers, n_nights)
+        What a latency exceeds in a night in which it has no value because the wait was in vain; otherwise NaN.
+    at_less_delta, at_more_delta : ndarray, shape (n_markers, n_nights)
+        The same markers with smaller and larger slow waves.
     before : ndarray, shape (n_markers, n_nights_before)
         The markers of nights before each sleeper's first condition.
     before_subjects : ndarray, shape (n_nights_before,)
@@ -67,6 +71,9 @@ class Arrangement:
     low: Floats
     high: Floats
     expected: Floats
+    at_least: Floats
+    at_less_delta: Floats
+    at_more_delta: Floats
     before: Floats
     before_subjects: NDArray
 
@@ -91,7 +98,8 @@ def arrange_nights(study: Study, values: pd.DataFrame) -> Arrangement:
     study : Study
     values : DataFrame
         Long: `night`, `marker`, `stage`, `channel`, `value`, `unit`, and where known `clean_min`, `low`, `high`,
-        `expected`. The next-day scores come from the nights of the study and are added here.
+        `expected`, `at_least`, `at_less_delta`, `at_more_delta`. The next-day scores come from the nights of the study
+        and are added here.
 
     Returns
     -------

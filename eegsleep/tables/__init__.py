@@ -45,6 +45,7 @@ from eegsleep.tables.night import (
     SPECTRUM,
     SPINDLE_CANDIDATES,
     SPINDLES,
+    STAGES_AT_DELTA,
 )
 from eegsleep.tables.study import (
     CHECKS,
@@ -95,6 +96,7 @@ __all__ = [
     "SPECTRUM",
     "SPINDLES",
     "SPINDLE_CANDIDATES",
+    "STAGES_AT_DELTA",
     "STUDY_NIGHTS",
     "Column",
     "Kind",

@@ -73,6 +73,18 @@ EVENTS_EDITED = Table(
     ),
 )
 
+STAGES_AT_DELTA = Table(
+    "stages_at_delta",
+    "one 30 s epoch, staged at three sizes of the night's slow waves",
+    (
+        _EPOCH,
+        _onset("epoch"),
+        Column("less_delta", "str", "Stage with the amplitude of 0.4-4 Hz times 0.8.", levels=STAGE_LEVELS),
+        Column("stage", "str", "Stage as in the hypnogram.", levels=STAGE_LEVELS),
+        Column("more_delta", "str", "Stage with the amplitude of 0.4-4 Hz times 1.25.", levels=STAGE_LEVELS),
+    ),
+)
+
 QUALITY = Table(
     "quality",
     "one 30 s epoch of one channel",
@@ -106,6 +118,12 @@ QUALITY = Table(
         ),
         Column("usable", "bool", "Whether the epoch of this channel is believed."),
         Column("reason", "str", "Why it is not, or empty."),
+        Column(
+            "usable_at_level",
+            "bool",
+            "Whether the epoch can be staged: as `usable`, with the limits on size in multiples of the channel's own "
+            "level instead of microvolts, so that stages do not follow gain.",
+        ),
     ),
 )
 
@@ -314,6 +332,19 @@ MARKERS = Table(
             "where that was not worked out.",
         ),
         Column("high", "float", "Upper end of that interval."),
+        Column(
+            "at_least",
+            "float",
+            "For a latency to what did not come in this night: the time that was watched, which the latency exceeds; "
+            "otherwise missing.",
+        ),
+        Column(
+            "at_less_delta",
+            "float",
+            "The marker with slow waves of 0.8 times their amplitude: from the stages of stages_at_delta.csv, and with "
+            "slow oscillations counted again; missing for markers that depend on neither.",
+        ),
+        Column("at_more_delta", "float", "Likewise with 1.25 times their amplitude."),
     ),
 )
 
@@ -392,4 +423,4 @@ EVENT_TABLES = (
     COUPLING_SUMMARY,
     AUDIT,
 )
-NIGHT_TABLES = (HYPNOGRAM, QUALITY, *EVENT_TABLES, SPECTRUM, MARKERS)
+NIGHT_TABLES = (HYPNOGRAM, STAGES_AT_DELTA, QUALITY, *EVENT_TABLES, SPECTRUM, MARKERS)

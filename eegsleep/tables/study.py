@@ -111,8 +111,16 @@ _VERDICT = Column(
         "equivalent": "any difference is smaller than the smallest effect of interest",
         "inconclusive": "the nights cannot tell",
         "masked": "there is a difference, and the codes are masked",
+        "follows from slow-wave amplitude": "there is a difference, and without that of slow-wave amplitude it is gone",
+        "follows from gain": "there is a difference, and without that of the electrode's gain it is gone",
     },
 )
+_ORIGINS = {
+    "": "from neither, as far as can be told",
+    "slow-wave amplitude": "at equal slow waves it turns round, is less than half, or its interval holds 0",
+    "gain": "at equal gain it turns round, is less than half, or its interval holds 0",
+    "not known": "too few nights could be set to equal slow waves or equal gain",
+}
 _GATES = {"open": "tested", "closed": "not tested, because a family before it found nothing"}
 
 COMPARISON = Table(
@@ -158,7 +166,11 @@ COMPARISON = Table(
         Column("g_av", "float", "Hedges' g: difference of means in mean standard deviations, small-sample corrected."),
         Column("nap", "float", "Share of pairs of nights in which the compound night is larger, ties as half."),
         Column("p", "float", "Two-sided p-value by the method; missing where no mechanism allocated the nights."),
-        Column("method", "str", "re-randomisation, mixed model (Kenward-Roger), subject means, or descriptive."),
+        Column(
+            "method",
+            "str",
+            "re-randomisation, re-randomisation of ranks, mixed model (Kenward-Roger), subject means, or descriptive.",
+        ),
         Column("p_randomization", "float", "Two-sided p-value by redrawing the declared schedule."),
         Column("smallest_p", "float", "Smallest p-value the redrawn schedules could give for this marker."),
         Column("p_adjusted", "float", "p-value adjusted for the other tests; missing where nothing is tested."),
@@ -172,6 +184,17 @@ COMPARISON = Table(
         Column("bound", "float", "The same in the unit of the marker."),
         _VERDICT,
         Column("sentence", "str", "The verdict in words."),
+        Column(
+            "at_equal_delta", "float", "Difference with all nights at the sleeper's usual slow-wave activity of N2."
+        ),
+        Column("at_equal_delta_low", "float", "Lower end of its 95 % interval."),
+        Column("at_equal_delta_high", "float", "Upper end of that interval."),
+        Column("n_at_equal_delta", "int", "Nights in it; 0 for a marker that does not depend on slow-wave amplitude."),
+        Column("at_equal_gain", "float", "Difference at the sleeper's usual gain, where gain differs clearly."),
+        Column("at_equal_gain_low", "float", "Lower end of its 95 % interval."),
+        Column("at_equal_gain_high", "float", "Upper end of that interval."),
+        Column("n_at_equal_gain", "int", "Nights in it; 0 for a marker that does not follow gain."),
+        Column("follows_from", "str", "What the difference follows from.", levels=_ORIGINS),
         Column("measure", "str", "What it measures: markers that measure one thing share this name."),
         Column("represents", "bool", "Whether it stands for its measure in the verdict on the family."),
         NOTE,
@@ -194,6 +217,7 @@ FAMILY_VERDICTS = Table(
         Column("n_changed", "int", "Measures that changed, without a value judgement."),
         Column("n_equivalent", "int", "Measures that are equivalent."),
         Column("n_inconclusive", "int", "Measures that are inconclusive."),
+        Column("n_follows", "int", "Measures whose difference follows from slow-wave amplitude or from gain."),
         Column("n_missing", "int", "Markers that had too few values to be compared."),
         Column("smallest_p_adjusted", "float", "Smallest adjusted p-value in the family."),
         Column("sentence", "str", "The verdict in words."),

@@ -15,8 +15,10 @@ from eegsleep.statistics.resampling import MIN_NIGHTS
 from eegsleep.study import arrangement
 from eegsleep.study.arrangement import KEYS, Arrangement
 from eegsleep.study.comparison import verdicts
+from eegsleep.study.comparison.equal_size import AtEqual, values_at_equal_delta, values_at_equal_gain
 from eegsleep.study.comparison.many_sleepers import fill_group
 from eegsleep.study.comparison.one_sleeper import fill_randomization, fill_single
+from eegsleep.study.comparison.ranks import leave_ranks, rows_with_bounds, score_ranks
 from eegsleep.study.comparison.relations import relate_arranged
 from eegsleep.study.nuisances.nuisance import Arms, measure_nuisances
 from eegsleep.study.schedules.mechanisms import N_DRAWS, keep_nights, list_or_redraw
@@ -131,24 +133,19 @@ def _compare(
     audit: pd.DataFrame | None = None,
 ) -> Comparison:
     covariates = _covariates(study, arranged)
-    entering = _without_wash_out(study, arranged)
-    rows = [_describe_marker(entering, index, study) for index in range(len(arranged.entries))]
-    schedule = None
-    if draws is not None and rows:
-        schedule = _schedule(study, arranged, covariates, draws, complete)
+    schedule = _schedule(study, arranged, covariates, draws, complete) if draws is not None else None
     many = len(set(arranged.subjects.tolist())) > 1
-    drawn = fill_randomization(rows, arranged, schedule, shared=study.mechanism.kind != "parallel") if schedule else {}
-    models = []
-    for index, row in enumerate(rows):
-        if many:
-            models += fill_group(row, entering, index, study, tested=schedule is not None)
-        else:
-            fill_single(row, arranged, index, covariates, tested=schedule is not None)
+    rows, drawn, models = _fill_rows(study, arranged, covariates, schedule)
+    _set_beside(rows, "delta", *_at_equal(study, arranged, values_at_equal_delta(arranged), covariates, schedule))
+    _set_beside(
+        rows, "gain", *_at_equal(study, arranged, values_at_equal_gain(arranged, covariates), covariates, schedule)
+    )
     gates = _adjust(rows, drawn, study, many=many)
     for row in rows:
+        row["follows_from"] = verdicts.find_origin(row)
         row["verdict"], row["sentence"] = verdicts.judge_marker(row, alpha=study.alpha, masked=study.active is None)
     markers = pd.DataFrame(rows, columns=COMPARISON.column_names)
-    markers["represents"] = verdicts.choose_representatives(markers.assign(known=np.isfinite(markers["difference"])))
+    markers["represents"] = verdicts.choose_representatives(markers.assign(known=verdicts.is_compared(markers)))
     markers = check_table(markers, COMPARISON)
     arms = Arms() if study.active is not None else Arms(*study.conditions)
     families = verdicts.judge_families(markers, tuple(study.families), gates, study.compound_class or study.compound)
@@ -164,6 +161,57 @@ def _compare(
         complete,
         int(study.seed),
     )
+
+
+def _fill_rows(
+    study: Study, arranged: Arrangement, covariates: Floats | None, schedule: resampling.Schedule | None
+) -> tuple[list[dict], dict[int, tuple[Floats, float]], list[dict]]:
+    """Return the rows of table COMPARISON with differences, intervals and p-values, before any adjustment.
+
+    Beside them are how extreme each schedule is, by row, and the rows of table COMPARISON_MODELS.
+    """
+    original, bounded = arranged, rows_with_bounds(arranged)
+    arranged = score_ranks(arranged, bounded, within_sleepers=study.mechanism.kind != "parallel")
+    entering = _without_wash_out(study, arranged)
+    rows = [_describe_marker(entering, index, study) for index in range(len(arranged.entries))]
+    shared = study.mechanism.kind != "parallel"
+    drawn = fill_randomization(rows, arranged, schedule, shared=shared) if schedule and rows else {}
+    many, models = len(set(arranged.subjects.tolist())) > 1, []
+    for index, row in enumerate(rows):
+        if many:
+            models += fill_group(row, entering, index, study, tested=schedule is not None)
+        else:
+            fill_single(row, arranged, index, covariates, tested=schedule is not None)
+    for place in np.flatnonzero(bounded):
+        leave_ranks(rows[place], original, int(place), tested=schedule is not None)
+    return rows, drawn, models
+
+
+def _at_equal(
+    study: Study,
+    arranged: Arrangement,
+    equal: AtEqual,
+    covariates: Floats | None,
+    schedule: resampling.Schedule | None,
+) -> tuple[NDArray[np.intp], list[dict]]:
+    """Compare the markers of some rows once more, with values at equal slow waves or at equal gain."""
+    index, values = np.flatnonzero(equal.depends), equal.value[equal.depends]
+    arrays = {name: getattr(arranged, name)[index] for name in ("clean_min", "low", "high", "expected", "before")}
+    arrays |= {name: np.full(values.shape, np.nan) for name in ("at_least", "at_less_delta", "at_more_delta")}
+    some = replace(arranged, entries=arranged.entries.iloc[index].reset_index(drop=True), value=values, **arrays)
+    rows, _, _ = _fill_rows(study, some, covariates, schedule) if index.size else ([], {}, [])
+    return index, rows
+
+
+def _set_beside(rows: list[dict], what: str, index: NDArray[np.intp], equal: list[dict]) -> None:
+    """Fill the columns of a comparison at equal slow waves or at equal gain."""
+    names = {f"at_equal_{what}": "difference", f"at_equal_{what}_low": "low", f"at_equal_{what}_high": "high"}
+    for row in rows:
+        row |= {f"n_at_equal_{what}": 0, f"depends_on_{what}": False}
+    for place, found in zip(index, equal, strict=True):
+        rows[place] |= {name: found[source] for name, source in names.items()} | {f"depends_on_{what}": True}
+        rows[place][f"n_at_equal_{what}"] = found["n_control"] + found["n_compound"]
+        rows[place][f"nap_at_equal_{what}"] = found["nap"]
 
 
 def _without_wash_out(study: Study, arranged: Arrangement) -> Arrangement:

@@ -11,12 +11,15 @@ import pandas as pd
 from eegsleep.markers import CATALOGUE, FAMILIES
 from eegsleep.statistics.effects import is_equivalent
 from eegsleep.statistics.resampling import MIN_NIGHTS
+from eegsleep.study.comparison.ranks import RANKS
 from eegsleep.study.declared.expectations import find_expectation
 from eegsleep.tables import FAMILY_VERDICTS, check_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# With fewer of the nights at equal slow waves or equal gain it is not known whether a difference survives there.
+_ENOUGH_AT_EQUAL = 0.75
 FALSE_DISCOVERY_RATE = 0.10  # inside a family that is not primary; such findings are exploratory
 # Several markers may measure the same thing; a family counts it once. The first pattern that matches the whole name
 # decides; a marker that no pattern matches is a measure by itself. The catalogue lists markers near to the signal
@@ -110,6 +113,51 @@ def choose_representatives(rows: pd.DataFrame) -> NDArray[np.bool_]:
     return chosen
 
 
+def is_compared(markers: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which rows of table COMPARISON have a difference, or were compared by rank."""
+    return (np.isfinite(markers["difference"]) | (markers["method"] == RANKS)).to_numpy(dtype=bool)
+
+
+def _size(row: dict, what: str = "") -> float:
+    """Return how far the conditions are apart: the difference, or by rank the share of pairs less a half."""
+    by_rank = row["method"] == RANKS
+    if not what:
+        return row["nap"] - 0.5 if by_rank else row["difference"]
+    return row[f"nap_at_equal_{what}"] - 0.5 if by_rank else row[f"at_equal_{what}"]
+
+
+def find_origin(row: dict) -> str:
+    """Return what the difference of a row follows from: slow-wave amplitude, gain, or neither.
+
+    A difference survives at equal slow waves (at equal gain) if it has the same sign there, at least half its size, and
+    an interval without 0. Size is asked for as well because what remains may be small and yet sure: in simulated nights
+    whose sleep was the same and whose slow waves were not, a sixth of the difference in N3 remained.
+
+    Parameters
+    ----------
+    row : dict
+        Of table COMPARISON.
+
+    Returns
+    -------
+    {"", "slow-wave amplitude", "gain", "not known"}
+        The empty text for a difference that survives, or a marker that depends on neither.
+    """
+    nights = row["n_control"] + row["n_compound"]
+    for what, origin in (("gain", "gain"), ("delta", "slow-wave amplitude")):
+        n, size = row[f"n_at_equal_{what}"], _size(row)
+        if not row[f"depends_on_{what}"] or not np.isfinite(size):
+            continue
+        equal = _size(row, what)
+        if n < _ENOUGH_AT_EQUAL * nights or not np.isfinite(equal):
+            return "not known"
+        low, high = row[f"at_equal_{what}_low"], row[f"at_equal_{what}_high"]
+        surely = low > 0 or high < 0 or not (np.isfinite(row["low"]) or row["method"] == RANKS)
+        if not (equal * size > 0 and abs(equal) >= abs(size) / 2 and surely):
+            return origin
+    return ""
+
+
 def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  # noqa: PLR0911 (one a verdict)
     """Return the verdict on one row of table COMPARISON, and the verdict in words.
 
@@ -130,7 +178,7 @@ def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  
     sentence : str
     """
     label = row["label"] + (f" in {row['stage']}" if row["stage"] else "")
-    if not np.isfinite(row["difference"]):
+    if not np.isfinite(_size(row)):
         return "inconclusive", f"{label} could not be compared: {row['reason'] or 'no difference can be estimated'}."
     if row["method"] == "descriptive":
         return "inconclusive", f"{label} is described only: no mechanism allocated the nights."
@@ -141,9 +189,16 @@ def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  
         return "equivalent", f"{label} differs by less than the smallest effect of interest{extra}."
     if not found:
         return "inconclusive", f"{label}: {_why_inconclusive(row, alpha)}."
+    if row["follows_from"] == "not known":
+        return (
+            "inconclusive",
+            f"{label} differs, but too many nights differ in slow-wave amplitude or gain by over 25 %.",
+        )
+    if row["follows_from"]:
+        return f"follows from {row['follows_from']}", _describe_origin(label, row)
     if masked:
         return "masked", f"{label} differs between the two codes; which is the compound is not yet known."
-    sign = 1 if row["difference"] > 0 else -1
+    sign = 1 if _size(row) > 0 else -1
     way = "higher" if sign > 0 else "lower"
     if row["unit"] == "rad":
         way = "later in phase" if sign > 0 else "earlier in phase"
@@ -154,10 +209,25 @@ def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  
     return verdict, f"{label} was {way} with the compound, which is usually {verdict}{tested}."
 
 
+def _describe_origin(label: str, row: dict) -> str:
+    """Return why a difference is not a finding of its own."""
+    equal = row["at_equal_gain" if row["follows_from"] == "gain" else "at_equal_delta"]
+    unit = f" {row['unit']}" if row["unit"] else ""
+    change = f"the difference of {row['difference']:.3g}{unit} is {equal:.3g}{unit}"
+    if row["method"] == RANKS:
+        change = f"the difference is {equal:.3g}{unit}"
+    if row["follows_from"] == "gain":
+        return f"{label} follows from the electrode's gain: with all nights at equal gain {change}."
+    return (
+        f"{label} follows from slow-wave amplitude: with all nights at equal slow waves {change}. It is one finding "
+        "with slow-wave activity, not a second one."
+    )
+
+
 def _why_inconclusive(row: dict, alpha: float) -> str:
     if row["p"] <= alpha and row["gate"] == "closed":
         return "it was not tested, since nothing was found before it in the declared order"
-    if row["reason"] and not np.isfinite(row["low"]):
+    if row["reason"] and not np.isfinite(row["low"]) and row["method"] != RANKS:
         return row["reason"]
     if row["n_control"] + row["n_compound"] < MIN_NIGHTS and row["reason"]:
         return row["reason"]
@@ -191,12 +261,13 @@ def judge_families(
     names = [*[f for f in order if f in FAMILIES], *[f for f in FAMILIES if f not in order and f != "context"]]
     for family in names:
         own = markers[(markers["family"] == family)]
-        compared = own[np.isfinite(own["difference"])]
+        compared = own[is_compared(own)]
         counted = compared[compared["represents"]]
         n = {
             word: int((counted["verdict"] == word).sum())
             for word in ("better", "worse", "changed", "equivalent", "inconclusive", "masked")
         }
+        n["follows"] = int(counted["verdict"].str.startswith("follows").sum())
         verdict, words = _family_verdict(n, len(counted))
         if len(counted) and (counted["method"] == "descriptive").all():
             words = f"{_measures(len(counted))} described; without a mechanism that drew the nights nothing is tested"
@@ -210,7 +281,10 @@ def judge_families(
                 "verdict": verdict,
                 "n_markers": len(compared),
                 "n_measures": len(counted),
-                **{f"n_{word}": n[word] for word in ("better", "worse", "changed", "equivalent", "inconclusive")},
+                **{
+                    f"n_{word}": n[word]
+                    for word in ("better", "worse", "changed", "equivalent", "inconclusive", "follows")
+                },
                 "n_missing": len(own) - len(compared),
                 "smallest_p_adjusted": adjusted.min() if len(adjusted) else np.nan,
                 "sentence": f"{FAMILIES[family]}: {words}.",
@@ -237,7 +311,10 @@ def _family_verdict(n: dict[str, int], counted: int) -> tuple[str, str]:  # noqa
         return "changed", f"{n['changed']} of {of_all} changed, without being better or worse"
     if n["equivalent"] == counted:
         return "equivalent", f"no difference that matters in any measure ({counted} compared)"
-    return "inconclusive", f"no measure is surely better or worse, {n['equivalent']} of {counted} are equivalent"
+    words = f"no measure is surely better or worse, {n['equivalent']} of {counted} are equivalent"
+    if n["follows"]:
+        words += f", and the difference of {n['follows']} follows from slow-wave amplitude or gain"
+    return "inconclusive", words
 
 
 def _measures(n: int) -> str:
