@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LEAST_RECALL = 0.2
+_MIN_SCATTER = 10  # events for a standard deviation of their times
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,10 @@ class AuditedView:
 
 
 class _Kind(NamedTuple):
-    """One kind of event: how it is made, and the columns of its table that hold time of the peak and size."""
+    """One kind of event: how it is made, and the columns of its table that hold peak, centre and size."""
 
     peak: str
+    centre: str
     size: str
     make: Callable[[float, float, float], np.ndarray]
 
@@ -205,8 +207,8 @@ def make_slow_oscillation(ptp_uv: float, frequency_hz: float, _: float = 0.0) ->
 
 
 _KINDS = {
-    "spindle": _Kind("peak_s", "amplitude_uv", make_spindle),
-    "slow_oscillation": _Kind("neg_peak_s", "ptp_uv", make_slow_oscillation),
+    "spindle": _Kind("peak_s", "centroid_s", "amplitude_uv", make_spindle),
+    "slow_oscillation": _Kind("neg_peak_s", "neg_peak_s", "ptp_uv", make_slow_oscillation),
 }
 # Mean and standard deviation of the planted frequencies and durations, as of healthy adults' events.
 _FREQUENCY_HZ = {"spindle": (13.3, 0.5), "slow_oscillation": (0.85, 0.08)}
@@ -282,6 +284,7 @@ def _count(view: AuditedView, plan: pd.DataFrame, found: pd.DataFrame, settings:
         hits, index = _match(cell["centre_s"] - shift_s, found, channel, kind, settings)
         events = found[found["channel"] == channel].iloc[index[hits]]
         size = events[kind.size].to_numpy() / cell["planted_uv"].to_numpy()[hits]
+        late = events[kind.centre].to_numpy() - (cell["centre_s"] - shift_s).to_numpy()[hits]
         pitch = events["frequency_hz"].to_numpy() - cell["planted_hz"].to_numpy()[hits]
         low, high = wilson_interval(int(hits.sum()), len(cell))
         rows.append(
@@ -299,6 +302,7 @@ def _count(view: AuditedView, plan: pd.DataFrame, found: pd.DataFrame, settings:
                 "recall_high": high,
                 "amplitude_bias_percent": 100 * (np.median(size) - 1) if size.size else np.nan,
                 "frequency_bias_hz": np.median(pitch) if pitch.size else np.nan,
+                "time_scatter_s": late.std(ddof=1) if late.size >= _MIN_SCATTER else np.nan,
                 "chance_percent": _chance_percent(view.events, channel, stage, plan, kind, settings),
             }
         )

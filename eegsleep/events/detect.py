@@ -130,11 +130,14 @@ def detect_events(
     )
     spindles, waves = drop_rejected(spindles, edits, "spindle"), drop_rejected(waves, edits, "slow oscillation")
     both_views = select_spindles(spindle_candidates, replace(s, view="either", method="eegsleep"), calibration)
-    coupling = couple_events(recording, spindles, waves, coupling_settings)
     views = [
         *_audited_spindles(night, s, calibration, spindles, spindle_candidates),
         *_audited_waves(night, w, calibration, waves),
     ]
+    audit = audit_events(*night, views, settings.audit if settings else None)
+    if w.method == "yasa":  # its waves have no relative view
+        coupling_settings = replace(coupling_settings, relative_waves=False)
+    coupling = couple_events(recording, spindles, waves, stages, quality, coupling_settings, audit)
     return Events(
         spindles=spindles,
         slow_oscillations=waves,
@@ -145,7 +148,7 @@ def detect_events(
         by_yasa=by_yasa,
         coupling=coupling,
         coupling_summary=summarize_coupling(recording, coupling, waves, stages, quality, coupling_settings),
-        audit=audit_events(*night, views, settings.audit if settings else None),
+        audit=audit,
         gain_reference_uv=gain_reference_uv(*night),
     )
 

@@ -166,17 +166,18 @@ _SEEING = (
 )
 _COUPLING = (
     ("{p}coupling_phase_rad", "{a}spindle coupling phase", "D", "rad", "0", _SD,
-     "Circular mean of the slow oscillation's phase at coupled {a}spindles; 0 is the up state."),
+     "Mean phase of the slow oscillation at {a}spindles, chance taken off; 0 is the up state."),
     ("{p}coupling_strength", "{a}spindle coupling strength", "D", "", "+", _SD,
-     "Squared resultant length of that phase without its bias; about 0, or just below, without coupling."),
-    ("{p}spindles_coupled_percent", "{a}spindles coupled", "D", "%", "+", _SD,
-     "Share of {a}spindles that ride on a slow oscillation, those by chance included."),
-    ("{p}spindles_coupled_expected_percent", "{a}spindles coupled by chance", "context", "%", "0", _NONE,
-     "What chance alone would couple, from random shifts within bouts."),
+     "Length of the mean vector of that phase over all {a}spindles, coupled or not, less chance: share times "
+     "concentration, 0 to 1; about 0, or just below, without coupling."),
     ("{p}spindles_coupled_excess_percent", "{a}spindles coupled beyond chance", "D", "%", "+", _SD,
-     "Share of coupled {a}spindles less what chance gives."),
-    ("{p}coupled_spindle_density_per_min", "coupled {a}spindle density", "D", "/min", "+", _SD,
-     "Coupled {a}spindles per clean minute."),
+     "Share of {a}spindles whose place on a slow oscillation chance does not explain, (p - e) / (1 - e)."),
+    ("{p}spindles_coupled_percent", "{a}spindles coupled", "context", "%", "0", _NONE,
+     "Share of {a}spindles near a slow oscillation, by chance or not: it grows with the number of slow oscillations."),
+    ("{p}spindles_coupled_expected_percent", "{a}spindles coupled by chance", "context", "%", "0", _NONE,
+     "What chance alone would couple: the part of the sleep that the windows of slow oscillations cover."),
+    ("{p}coupled_spindle_density_per_min", "coupled {a}spindle density", "context", "/min", "0", _NONE,
+     "{a}spindles near a slow oscillation per clean minute: it grows with spindles, with waves and by chance."),
 )
 # name, spoken, family, direction of absolute and relative power, family in REM
 BANDS = (
@@ -198,8 +199,9 @@ _OTHER_SPECTRUM = (
      "Where the spectrum above the background peaks among fast spindles' frequencies."),
     ("fast_sigma_peak_power_uv2", "Power at the fast sigma peak", "D", "µV²", "0", _SD,
      "Power within 1 Hz of that peak, above the background."),
-    ("coupling_modulation_index", "Modulation index", "D", "", "+", _SD,
-     "How unevenly sigma spreads over the phases of the slow oscillation, less chance: a second opinion on coupling."),
+    ("coupling_modulation_index", "Modulation index", "D", "", "0", _SD,
+     "How unevenly sigma spreads over the phases of the slow oscillation, less chance; it grows with the number of "
+     "spindles."),
     ("eye_movements_per_min", "Eye movement density", "C", "/min", "0", _SD,
      "Rapid eye movements per clean minute of REM.", "C"),
     ("first_hour_swa_power_uv2", "Slow-wave activity of the first hour", "B", "µV²", "+", _SD,

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from eegsleep.events.audit import correct_for_recall
-from eegsleep.events.coupling import measure_coupling
+from eegsleep.events.coupling import NO_CHANCE, measure_coupling
 from eegsleep.markers.catalogue import COUPLING_KINDS, SPINDLE_KINDS
 from eegsleep.markers.rows import Place, make_row
 from eegsleep.recording.channels.labels import is_frontal
@@ -81,21 +81,27 @@ def slow_oscillation_rows(waves: pd.DataFrame, place: Place, settings: MarkerSet
 
 
 def coupling_rows(coupling: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
-    """Return phase, strength, share and density of coupled spindles."""
+    """Return share, strength, phase and density of coupled spindles, and what chance gives."""
     lack = place.describe_lack(settings.min_coupling_min)
     rows = []
     for p, a in COUPLING_KINDS.items():
         chosen = _in_stage(coupling, place, p)
-        n, n_coupled, percent, phase_rad, strength = measure_coupling(chosen)
-        few = lack
-        if not few and n_coupled < settings.min_coupled_events:
-            few = f"only {n_coupled} coupled {a}spindles, {settings.min_coupled_events} needed"
-        none = lack or ("" if n else f"no {a}spindle found")
+        found = measure_coupling(chosen)
+        none = lack or ("" if found.n else f"no {a}spindle found" if chosen.empty else NO_CHANCE)
+        few = none
+        if not few and found.n < settings.min_coupling_spindles:
+            few = f"only {found.n} {a}spindles, {settings.min_coupling_spindles} needed"
+        vague = few
+        if not vague and not found.phase_se_rad <= settings.max_phase_se_rad:
+            vague = f"its standard error is not below {settings.max_phase_se_rad:g} rad"
+        n_coupled = int(chosen["coupled"].sum())
         density = math.nan if lack else n_coupled / place.clean_min
         rows += [
-            make_row(f"{p}coupling_phase_rad", place, phase_rad, n_coupled, few),
-            make_row(f"{p}coupling_strength", place, strength, n_coupled, few),
-            make_row(f"{p}spindles_coupled_percent", place, percent, n, none),
+            make_row(f"{p}coupling_phase_rad", place, found.phase_rad, found.n_coupled, vague),
+            make_row(f"{p}coupling_strength", place, found.strength, found.n, few),
+            make_row(f"{p}spindles_coupled_percent", place, found.percent, found.n, none),
+            make_row(f"{p}spindles_coupled_expected_percent", place, found.expected_percent, found.n, none),
+            make_row(f"{p}spindles_coupled_excess_percent", place, found.excess_percent, found.n, few),
             make_row(f"{p}coupled_spindle_density_per_min", place, density, n_coupled, lack),
         ]
     return rows
@@ -152,21 +158,10 @@ def audit_rows(audit: pd.DataFrame, spindles: pd.DataFrame, place: Place, settin
     return rows
 
 
-def chance_rows(summary: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
-    """Return the coupling that chance gives, the excess over it, and the modulation index."""
-    inside = summary[summary["stage"] == place.stage].set_index("spindle_class")
-    lack = place.describe_lack(settings.min_coupling_min)
-    rows = []
-    for p, a in COUPLING_KINDS.items():
-        found = inside.loc[p.rstrip("_") or "all"]
-        reason = lack or ("" if found["n"] else f"no {a}spindle found")
-        rows += [
-            make_row(f"{p}spindles_coupled_{column}", place, found[column], int(found["n"]), reason)
-            for column in ("expected_percent", "excess_percent")
-        ]
-    found = inside.loc["all"]
-    few = lack
-    if not few and found["n_coupled"] < settings.min_coupled_events:
-        few = f"only {int(found['n_coupled'])} coupled spindles, {settings.min_coupled_events} needed"
-    rows.append(make_row("coupling_modulation_index", place, found["modulation_index"], int(found["n"]), few))
-    return rows
+def modulation_row(summary: pd.DataFrame, place: Place, settings: MarkerSettings) -> dict:
+    """Return the modulation index."""
+    (found,) = summary[(summary["stage"] == place.stage) & (summary["spindle_class"] == "all")].itertuples()
+    few = place.describe_lack(settings.min_coupling_min)
+    if not few and found.n < settings.min_coupling_spindles:
+        few = f"only {found.n} spindles, {settings.min_coupling_spindles} needed"
+    return make_row("coupling_modulation_index", place, found.modulation_index, found.n, few)

@@ -11,10 +11,10 @@ import pandas as pd
 from eegsleep.markers.catalogue import BANDS, CATALOGUE, FAMILIES
 from eegsleep.markers.events import (
     audit_rows,
-    chance_rows,
     clean_events,
     coupling_rows,
     low_sigma_row,
+    modulation_row,
     slow_oscillation_rows,
     spindle_rows,
     view_rows,
@@ -77,7 +77,7 @@ def measure_markers(
         Tables `HYPNOGRAM`, `QUALITY` and `SPECTRUM` of the night; times in s from the first sample, voltages in µV.
     events : Events
         As `detect_events` returns them. Without `both_views`, as in a night that was read back, there are no rows
-        that need more than the tables on disk (other views, YASA's detectors, recall, chance, gain).
+        that need more than the tables on disk (other views, YASA's detectors, recall, largest waves, gain).
     channels : sequence of str
         EEG channels on which events and spectrum were measured. A channel without a row in the event tables
         also gets its markers: if nothing was found in enough clean minutes, the density is 0.
@@ -168,7 +168,7 @@ def _extra_rows(
         low_sigma_row(own(events.low_sigma), place, settings),
         *yasa_rows(by_yasa, place, settings),
         *audit_rows(own(events.audit), spindles, place, settings),
-        *chance_rows(own(events.coupling_summary), place, settings),
+        modulation_row(own(events.coupling_summary), place, settings),
     ]
 
 

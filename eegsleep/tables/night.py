@@ -232,16 +232,31 @@ COUPLING = Table(
         _STAGE,
         _SPINDLE_CLASS,
         Column("spindle_peak_s", "float", "Where the spindle's sigma envelope is largest.", "s"),
+        Column("centroid_s", "float", "Centre of the spindle's energy, where the phase is read.", "s"),
         Column("neg_peak_s", "float", "Negative peak of the nearest slow oscillation; missing if none.", "s"),
-        Column("delay_s", "float", "Spindle peak minus negative peak.", "s"),
+        Column("delay_s", "float", "Spindle's centre minus negative peak.", "s"),
         Column(
             "phase_rad",
             "float",
-            "Phase of the slow oscillation at the spindle peak; 0 is the positive peak "
+            "Phase of the slow oscillation at the spindle's centre; 0 is the positive peak "
             "(up state), ±π the negative peak; missing for an uncoupled spindle.",
             "rad",
         ),
-        Column("coupled", "bool", "Whether the spindle peak lies in the window around the negative peak."),
+        Column("coupled", "bool", "Whether the spindle's centre lies in the window around the negative peak."),
+        Column(
+            "chance_share",
+            "float",
+            "Part of the spindle's run of epochs that the windows of waves cover: its probability to be coupled by "
+            "chance; missing outside usable NREM and where no wave is known.",
+        ),
+        Column("chance_cosine", "float", "Mean cosine of the phase by chance, 0 outside the windows."),
+        Column("chance_sine", "float", "Mean sine of the phase by chance, 0 outside the windows."),
+        Column(
+            "phase_reliability",
+            "float",
+            "What the scatter of the centres of planted spindles of this size leaves of equal phases, 1 being all; "
+            "missing where none could be planted.",
+        ),
     ),
 )
 
@@ -257,19 +272,27 @@ COUPLING_SUMMARY = Table(
             "Class of the spindles.",
             levels={**SPINDLE_CLASS_LEVELS, "all": "slow and fast together"},
         ),
-        Column("n", "int", "Spindles."),
-        Column("n_coupled", "int", "Spindles whose peak lies in the window around a negative peak."),
+        Column("n", "int", "Spindles whose chance is known and at most 0.8."),
+        Column("n_coupled", "int", "Those whose centre lies in the window around a negative peak."),
         Column("percent", "float", "Coupled share of the spindles.", "%"),
+        Column("expected_percent", "float", "The share that chance alone couples.", "%"),
         Column(
-            "expected_percent",
+            "excess_percent",
             "float",
-            "The share that chance alone couples: the mean over random shifts of the "
-            "spindles within their bouts of a stage.",
+            "Share of the spindles that chance does not explain: (p − e) / (1 − e) of coupled share and chance.",
             "%",
         ),
-        Column("excess_percent", "float", "Coupled share minus the share expected by chance.", "%"),
-        Column("phase_rad", "float", "Circular mean of the phases of coupled spindles; 0 is the up state.", "rad"),
-        Column("strength", "float", "Squared resultant length of those phases without its bias."),
+        Column("excess_se_percent", "float", "Its standard error.", "%"),
+        Column(
+            "strength",
+            "float",
+            "Length of the mean vector over all spindles, less chance and the bias of small numbers: share times "
+            "concentration, 0 to 1; below 0 where its square is.",
+        ),
+        Column("strength_squared", "float", "The square of that length, whose mean over nights is unbiased."),
+        Column("strength_se", "float", "Standard error of the length."),
+        Column("phase_rad", "float", "Direction of that vector; 0 is the up state.", "rad"),
+        Column("phase_se_rad", "float", "Its standard error.", "rad"),
         Column(
             "modulation_index",
             "float",
@@ -410,6 +433,13 @@ AUDIT = Table(
         Column("recall_high", "float", "Upper end of that interval."),
         Column("amplitude_bias_percent", "float", "Median of amplitude found over amplitude planted, less 100."),
         Column("frequency_bias_hz", "float", "Median of frequency found less frequency planted.", "Hz"),
+        Column(
+            "time_scatter_s",
+            "float",
+            "Standard deviation of the time found, centroid or negative peak, about the time planted; missing with "
+            "fewer than ten found.",
+            "s",
+        ),
         Column("chance_percent", "float", "How often a random moment of the stage has a native event near."),
     ),
 )

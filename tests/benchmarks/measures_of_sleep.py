@@ -10,10 +10,12 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from conftest import REAL_DATA
+from coupled_nights import concentration_to_length, make_coupled_night
 from dreams import EXCERPTS, agreement, read_excerpt, spans_of, unite
 from planted_spindles import (
     choose_places,
@@ -26,8 +28,11 @@ from planted_spindles import (
     simulate,
 )
 
+from eegsleep.events.coupling import couple_events, measure_coupling
 from eegsleep.events.detect import detect_events
 from eegsleep.events.spindles import detect_spindles
+from eegsleep.signals.epochs import stage_at
+from eegsleep.tables import SPINDLES, check_table
 
 
 def say(bar, wanted, measured):
@@ -111,7 +116,40 @@ def measure_audit():
         say(f"segment, recall of the relative views, {name}", "the same at each gain", recall)
 
 
-MEASURED = {"experts": measure_experts, "spindles": measure_spindles, "audit": measure_audit}
+def estimate_coupling(seed, times="detected", **knobs):
+    """Return share and strength over the truth, and the error of the phase, on one night of known coupling."""
+    night, _, planted = make_coupled_night(seed, **knobs)
+    events = detect_events(*night)
+    coupling = events.coupling
+    if times == "planted":
+        blank = {column.name: 0 for column in SPINDLES.columns} | {"channel": "C4", "spindle_class": "fast"}
+        known = {"peak_s": planted["time_s"], "centroid_s": planted["time_s"]}
+        spindles = pd.DataFrame(blank, index=planted.index).assign(stage=stage_at(night[1], planted["time_s"]), **known)
+        coupling = couple_events(night[0], check_table(spindles, SPINDLES), events.slow_oscillations, *night[1:])
+    found = measure_coupling(coupling)
+    share = planted["rides"].mean()
+    length = share * concentration_to_length(knobs.get("kappa", 3.0))
+    return found.excess_percent / 100 / share, found.strength / length, found.phase_rad - knobs.get("phase_rad", 0.4)
+
+
+def measure_coupling_truth():
+    """Print what is found of a known share, strength and phase, over numbers of waves and spindles."""
+    for waves, spindles in ((4, 2), (4, 8), (8, 4), (16, 2), (16, 8)):
+        for times in ("planted", "detected"):
+            knobs = {"waves_per_min": waves, "spindles_per_min": spindles}
+            rows = [estimate_coupling(300 + seed, times, **knobs) for seed in range(4)]
+            share, strength, phase = np.mean(rows, axis=0)
+            measured = f"{share:.2f}, {strength:.2f}, {phase:+.2f} rad"
+            bar = f"coupling, {waves} waves and {spindles} spindles a minute, {times}"
+            say(bar, ".9-1.1, .9-1.1, <.2", measured)
+
+
+MEASURED = {
+    "experts": measure_experts,
+    "spindles": measure_spindles,
+    "audit": measure_audit,
+    "coupling": measure_coupling_truth,
+}
 
 
 def main():
