@@ -33,6 +33,8 @@ class ScoringOptions:
         Label of a chin channel.
     units
         Unit of a channel whose header gives none or a wrong one: LABEL=uV.
+    invert
+        Labels of channels whose electrodes were exchanged, to be turned round.
     lights_off
         Clock time at which the lights went out: 23:15. Sleep statistics count from here. In a study, nights.csv
         comes first.
@@ -53,6 +55,7 @@ class ScoringOptions:
     eog: str | None = None
     emg: str | None = None
     units: Labels = None
+    invert: Labels = None
     lights_off: str | None = None
     lights_on: str | None = None
     coding: str | None = None
@@ -68,6 +71,7 @@ class ScoringOptions:
             "eog": self.eog,
             "emg": self.emg,
             "units": tuple(parse_units(self.units).items()),
+            "invert": tuple(self.invert or ()),
             "lights_off": self.lights_off,
             "lights_on": self.lights_on,
             "coding": self.coding,

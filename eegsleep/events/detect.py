@@ -9,10 +9,14 @@ from eegsleep.events.audit import AuditedView, AuditSettings, audit_events
 from eegsleep.events.coupling import CouplingSettings, couple_events, summarize_coupling
 from eegsleep.events.edited import drop_rejected
 from eegsleep.events.gain_reference import gain_reference_uv
+from eegsleep.events.largest_waves import measure_largest_waves
+from eegsleep.events.polarity import measure_polarity
 from eegsleep.events.slow_oscillations import (
     SlowOscillationSettings,
     detect_slow_oscillations,
     find_slow_oscillation_candidates,
+    keep_candidates,
+    measure_waves,
     select_slow_oscillations,
 )
 from eegsleep.events.spindle_candidates import find_spindle_candidates
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 
     from eegsleep.events.calibration import Calibration
     from eegsleep.events.edited import EventEdits
+    from eegsleep.events.polarity import Polarity
     from eegsleep.recording.recording import Recording
 
 
@@ -48,10 +53,14 @@ class Events:
         signal.
     coupling, coupling_summary, audit : pandas.DataFrame
     both_views : pandas.DataFrame or None
-        Table `SPINDLES` of spindles by either view. This and the three below are not kept on disk; what they give
-        is in the markers.
+        Table `SPINDLES` of spindles by either view. This and all below are not kept on disk; what they give is in the
+        markers and warnings.
     low_sigma : pandas.DataFrame or None
         Bursts of 9-11 Hz on frontal channels, as `find_low_sigma` returns them.
+    largest_waves : pandas.DataFrame or None
+        As `measure_largest_waves` returns them.
+    polarity : mapping of str to Polarity
+        By channel, as `measure_polarity` returns it.
     by_yasa : mapping of str to pandas.DataFrame
         `spindles` and `slow_oscillations` by YASA's detectors with their own defaults, for comparison.
     gain_reference_uv : mapping of str to float
@@ -67,6 +76,8 @@ class Events:
     audit: pd.DataFrame
     both_views: pd.DataFrame | None = None
     low_sigma: pd.DataFrame | None = None
+    largest_waves: pd.DataFrame | None = None
+    polarity: Mapping[str, Polarity] = field(default_factory=dict)
     by_yasa: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     gain_reference_uv: Mapping[str, float] = field(default_factory=dict)
 
@@ -115,7 +126,8 @@ def detect_events(
     w = settings.slow_oscillations if settings else SlowOscillationSettings()
     coupling_settings = settings.coupling if settings else CouplingSettings()
     spindle_candidates = find_spindle_candidates(*night)
-    wave_candidates = find_slow_oscillation_candidates(*night, w)
+    all_waves = measure_waves(*night, w)
+    wave_candidates = keep_candidates(all_waves, w)
     by_yasa = {
         "spindles": drop_rejected(detect_spindles(*night, replace(s, method="yasa")), edits, "spindle"),
         "slow_oscillations": drop_rejected(
@@ -145,6 +157,8 @@ def detect_events(
         slow_oscillation_candidates=wave_candidates,
         both_views=drop_rejected(both_views, edits, "spindle"),
         low_sigma=find_low_sigma(*night),
+        largest_waves=measure_largest_waves(all_waves, stages, quality, recording.derivations),
+        polarity=measure_polarity(*night),
         by_yasa=by_yasa,
         coupling=coupling,
         coupling_summary=summarize_coupling(recording, coupling, waves, stages, quality, coupling_settings),

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from eegsleep.events.audit import correct_for_recall
 from eegsleep.events.coupling import NO_CHANCE, measure_coupling
 from eegsleep.markers.catalogue import COUPLING_KINDS, SPINDLE_KINDS
 from eegsleep.markers.rows import Place, make_row
 from eegsleep.recording.channels.labels import is_frontal
-from eegsleep.signals.epochs import EVENT_STAGES, values_at
+from eegsleep.signals.epochs import EPOCH_MIN, EVENT_STAGES, NREM, values_at
+from eegsleep.staging.course import THIRDS, find_thirds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     import pandas as pd
 
     from eegsleep.markers.rows import MarkerSettings
@@ -125,6 +127,36 @@ def yasa_rows(by_yasa: Mapping[str, pd.DataFrame], place: Place, settings: Marke
         events = by_yasa[kind]
         chosen = events[events["stage"].isin(EVENT_STAGES[place.stage])]
         rows += _event_rows(chosen, place, f"yasa_{name}_density_per_min", {}, name, settings.min_event_min)
+    return rows
+
+
+def largest_wave_rows(minutes: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
+    """Return height and slope of the five largest waves a minute, as means over the minutes of NREM."""
+    known = minutes.dropna(subset="ptp_uv")
+    known = known.assign(slope_per_s=known["slope_uv_per_s"] / known["ptp_uv"])
+    lack = place.describe_lack(settings.min_event_min)
+    reason = lack or ("" if len(known) else "no minute with five waves")
+    return [
+        make_row(f"largest_waves_{name}", place, known[name].mean(), len(known), reason)
+        for name in ("ptp_uv", "slope_uv_per_s", "slope_per_s")
+    ]
+
+
+def third_rows(
+    spindles: pd.DataFrame, codes: np.ndarray, usable: np.ndarray, place: Place, settings: MarkerSettings
+) -> list[dict]:
+    """Return the density of spindles in NREM by third of the sleep period."""
+    thirds = find_thirds(codes)
+    clean = usable & np.isin(codes, NREM)
+    at = values_at(np.where(clean, thirds, -1).astype(str), spindles["peak_s"], "-1").astype(int)
+    rows = []
+    for number, third in enumerate(THIRDS):
+        minutes = float((clean & (thirds == number)).sum()) * EPOCH_MIN
+        n = int((at == number).sum())
+        needed = settings.min_event_min / 2
+        few = "" if minutes >= needed and minutes else f"only {minutes:g} clean minutes of NREM, {needed:g} needed"
+        density = n / minutes if minutes else math.nan
+        rows.append(make_row(f"spindle_density_{third}_third_per_min", place, density, n, place.absent or few, minutes))
     return rows
 
 

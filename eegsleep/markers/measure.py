@@ -13,16 +13,20 @@ from eegsleep.markers.events import (
     audit_rows,
     clean_events,
     coupling_rows,
+    largest_wave_rows,
     low_sigma_row,
     modulation_row,
     slow_oscillation_rows,
     spindle_rows,
+    third_rows,
     view_rows,
     yasa_rows,
 )
 from eegsleep.markers.rows import SPECTRUM_STAGES, MarkerSettings, Place, describe_stage, make_row
-from eegsleep.signals.epochs import EPOCH_MIN, EPOCH_S, EVENT_STAGES
+from eegsleep.signals.epochs import EPOCH_MIN, EPOCH_S, EVENT_STAGES, SLEEP_STAGES, values_at
+from eegsleep.spectrum.measure import FINE_BANDS_HZ
 from eegsleep.staging.confidence import measure_uncertainty
+from eegsleep.staging.course import measure_course
 from eegsleep.staging.lights import Lights
 from eegsleep.staging.statistics import measure_sleep
 from eegsleep.tables import (
@@ -56,6 +60,7 @@ _UP_TO_LIGHTS_ON = ("tib_min", "unscored_min", "sleep_efficiency_percent", "waso
 # Marker: its measure in table `SPECTRUM`, of the NREM of the whole night.
 _COURSE = {"first_hour_swa_power_uv2": "swa_first_hour_power_uv2", "swa_decay_percent_per_h": "swa_decay_percent_per_h"}
 _SIGMA = ["sigma_oscillatory_power_uv2", "fast_sigma_peak_hz", "fast_sigma_peak_power_uv2"]
+_INFRASLOW = ["infraslow_sigma_db", "infraslow_sigma_peak_hz"]
 MIN_DECLINE_CYCLES = 3  # two points always lie on a line
 __all__ = ["CATALOGUE", "FAMILIES", "MarkerSettings", "measure_markers"]
 
@@ -68,6 +73,7 @@ def measure_markers(
     channels: Sequence[str],
     settings: MarkerSettings | None = None,
     lights: Lights | None = None,
+    arousals: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Measure every marker of the catalogue on one night.
 
@@ -85,6 +91,9 @@ def measure_markers(
     lights : Lights, optional
         When the night began and ended; by default the whole hypnogram. Where they were only guessed from
         the stages, statistics that count from lights off are missing.
+
+    arousals : pandas.DataFrame, optional
+        Arousals that were marked by hand, with `onset_s`; without them there is no arousal index.
 
     Returns
     -------
@@ -114,7 +123,8 @@ def measure_markers(
         "spectrum": check_table(spectrum, SPECTRUM),
     }
     stages = check_table(stages, HYPNOGRAM)
-    rows = sleep_rows(stages, lights or Lights(0.0, len(stages) * EPOCH_S, "whole recording"))
+    lights = lights or Lights(0.0, len(stages) * EPOCH_S, "whole recording")
+    rows = [*sleep_rows(stages, lights), _arousal_row(stages, lights, arousals)]
     for channel in dict.fromkeys(channels):
         own = {name: table[table["channel"] == channel] for name, table in tables.items()}
         rows += _channel_rows(channel, stages, own, settings, events)
@@ -145,6 +155,11 @@ def _channel_rows(
     for place in places.values():
         rows += spectrum_rows(measured, place, settings)
     rows.append(_time_in_bed_row(measured, channel, settings))
+    rows.append(_wake_row(measured, channel, settings))
+    rows += third_rows(spindles, stages["stage"].to_numpy(dtype="U4"), usable, places["NREM"], settings)
+    if events.largest_waves is not None:
+        minutes = events.largest_waves[events.largest_waves["channel"] == channel]
+        rows += largest_wave_rows(minutes, places["NREM"], settings)
     rows.append(_first_cycle_row(measured, places["NREM"], settings))
     rows.append(_decline_row(own["spectrum"], places["NREM"], settings))
     rows += [_course_row(name, measured, places["NREM"]) for name in _COURSE]
@@ -204,7 +219,7 @@ def _eye_rows(spectrum: pd.DataFrame) -> list[dict]:
 def sleep_rows(stages: pd.DataFrame, lights: Lights, *, with_uncertainty: bool = True) -> list[dict]:
     """Return the rows of the sleep statistics, of the epochs between lights off and on."""
     inside = stages.iloc[lights.epochs(len(stages))]
-    measures = measure_sleep(inside)
+    measures = measure_sleep(inside) | measure_course(inside["stage"].to_numpy(dtype="U4"))
     unsure = measure_uncertainty(inside) if with_uncertainty else {}
     night = Place("", "", measures["tib_min"].value - measures["unscored_min"].value, "")
     rows = []
@@ -219,6 +234,28 @@ def sleep_rows(stages: pd.DataFrame, lights: Lights, *, with_uncertainty: bool =
                 make_row(name, night, measure.value, len(inside), measure.reason, unsure=own, at_least=measure.at_least)
             )
     return rows
+
+
+def _arousal_row(stages: pd.DataFrame, lights: Lights, arousals: pd.DataFrame | None) -> dict:
+    """Return the arousal index, which is measured where arousals were marked only: nothing here detects them."""
+    inside = stages["stage"].iloc[lights.epochs(len(stages))]
+    hours = float(inside.isin(SLEEP_STAGES).sum()) * EPOCH_MIN / 60
+    place = Place("", "", 60 * hours, "")
+    if arousals is None or arousals.empty:
+        return make_row("arousal_index_per_h", place, math.nan, 0, "not measured: no arousals were marked")
+    asleep = values_at(stages["stage"].isin(SLEEP_STAGES).to_numpy(), arousals["onset_s"])
+    n = int(asleep.sum())
+    return make_row("arousal_index_per_h", place, n / hours if hours else math.nan, n, "" if hours else "no sleep")
+
+
+def _wake_row(measured: dict[tuple, dict], channel: str, settings: MarkerSettings) -> dict:
+    """Return slow-wave activity in wake, beside that in REM: a compound may raise it in every state."""
+    found = measured.get(("W", 0, "swa_power_uv2"))
+    place = Place(channel, "W", found["clean_min"] if found else 0.0, "")
+    lack = place.describe_lack(settings.min_spectrum_min)
+    if found is None or lack:
+        return make_row("swa_power_uv2", place, math.nan, 0, lack or "no spectrum was measured on this channel")
+    return make_row("swa_power_uv2", place, found["value"], found["n_epochs"], found["reason"])
 
 
 def _time_in_bed_row(measured: dict[tuple, dict], channel: str, settings: MarkerSettings) -> dict:
@@ -249,8 +286,10 @@ def find_places(channel: str, stages: pd.DataFrame, usable: NDArray[np.bool_]) -
 def spectrum_rows(measured: dict[tuple, dict], place: Place, settings: MarkerSettings) -> list[dict]:
     """Return the markers of one stage from the rows of table `SPECTRUM`, by stage, cycle and measure."""
     kinds = ("power_uv2", "power_ln_uv2", "relative_percent")
-    names = [f"{band[0]}_{kind}" for band in BANDS for kind in kinds] + ["aperiodic_exponent", "aperiodic_offset"]
+    names = [f"{band[0]}_{kind}" for band in BANDS for kind in kinds] + ["aperiodic_exponent", "aperiodic_level"]
     names += _SIGMA if place.stage != "R" else []
+    names += [f"{band}_power_uv2" for band in FINE_BANDS_HZ] if place.stage == "NREM" else []
+    names += _INFRASLOW if place.stage == "N2" else []
     rows = []
     for name in names:
         found = measured.get((place.stage, 0, name))

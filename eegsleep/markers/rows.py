@@ -74,7 +74,7 @@ class Place:
 
 def describe_stage(stage: str) -> str:
     """Return the name of a stage in a sentence; the empty stage is the time in bed."""
-    return "REM" if stage == "R" else stage or "the time in bed"
+    return {"R": "REM", "W": "wake"}.get(stage, stage) or "the time in bed"
 
 
 def make_row(

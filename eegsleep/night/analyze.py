@@ -11,6 +11,7 @@ import numpy as np
 from eegsleep.config import Settings
 from eegsleep.errors import TableError
 from eegsleep.events.averages import average_events
+from eegsleep.events.calibration import check_setup
 from eegsleep.events.detect import Events, detect_events
 from eegsleep.events.edited import count_not_found
 from eegsleep.events.slow_oscillations import main_slow_oscillations
@@ -20,7 +21,13 @@ from eegsleep.hypnograms.table import make_stages
 from eegsleep.markers import measure_markers
 from eegsleep.markers.equal_delta import MeasuredNight, add_delta_audit
 from eegsleep.night.request import request_of_night
-from eegsleep.night.words import collect_warnings, describe_differing_views, describe_methods, describe_uncalibrated
+from eegsleep.night.words import (
+    collect_warnings,
+    describe_differing_views,
+    describe_inverted,
+    describe_methods,
+    describe_uncalibrated,
+)
 from eegsleep.provenance import fingerprint, hash_bytes, package_versions
 from eegsleep.quality import Verdict, judge_night, measure_quality
 from eegsleep.spectrum.measure import measure_spectra
@@ -183,6 +190,8 @@ def analyze_night(
     edit = hypnogram.edit if isinstance(hypnogram, Scoring) else None
     if edit:
         check_belongs(edit.input_sha256, recording.sha256, "edited stages")
+    if calibration:
+        check_setup(calibration, recording)
     if event_edits:
         check_belongs(event_edits.input_sha256, recording.sha256, "edited events")
     expert, notes = _align(reference, recording) if reference is not None else (None, [])
@@ -197,7 +206,14 @@ def analyze_night(
         events = detect_events(recording, staged.stages, quality, settings, calibration, event_edits)
         spectrum, spectrogram, powers = measure_spectra(recording, staged.stages, quality, settings.spectrum)
         markers = measure_markers(
-            staged.stages, quality, events, spectrum, recording.derivations, settings.markers, staged.lights
+            staged.stages,
+            quality,
+            events,
+            spectrum,
+            recording.derivations,
+            settings.markers,
+            staged.lights,
+            event_edits.arousals if event_edits else None,
         )
         measured = MeasuredNight(
             staged, quality, events, powers, settings.markers, settings.slow_oscillations, calibration
@@ -220,6 +236,7 @@ def analyze_night(
         warnings=(
             *collect_warnings(recording, staged.stages, staged.lights, staged.channels),
             *describe_uncalibrated(recording, calibration),
+            *describe_inverted(events.polarity),
             *describe_differing_views(markers),
             *notes,
             *more,
@@ -313,6 +330,7 @@ def _trace(
         "device": recording.device,
         "roles": recording.roles,
         "units": recording.units,
+        "inverted": list(recording.inverted),
         "staged_channels": staged.channels,
         "staging_gains": {label: float(f"{gain:.6g}") for label, gain in staged.gains.items()},
         "lights": {"off_s": lights.off_s, "on_s": lights.on_s, "source": lights.source},
@@ -325,6 +343,7 @@ def _trace(
             recording.sha256,
             recording.roles,
             recording.units,
+            list(recording.inverted),
             [lights.off_s, lights.on_s, lights.source],
             given,
             resolved,

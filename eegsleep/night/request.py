@@ -36,7 +36,7 @@ def hash_request(
     inputs : str
         Hash of the recording (`hash_files`).
     asked : mapping
-        The options device, eeg, eog, emg, units, start, lights_off, lights_on, coding.
+        The options device, eeg, eog, emg, units, start, invert, lights_off, lights_on, coding.
     files : mapping of str to str
         Hash of each of `FILES`, empty for one that was not given.
     settings : Settings

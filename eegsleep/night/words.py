@@ -11,10 +11,13 @@ from eegsleep.signals.epochs import EPOCH_MIN
 from eegsleep.staging.lights import OFF_ALONE, Lights
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from eegsleep.config import Settings
     from eegsleep.events.calibration import Calibration
+    from eegsleep.events.polarity import Polarity
     from eegsleep.hypnograms.scoring import HandEdit
     from eegsleep.recording.recording import Recording
 
@@ -79,6 +82,17 @@ def describe_uncalibrated(recording: Recording, calibration: Calibration | None)
         for label in recording.derivations
         for spoken, known in limits.items()
         if label not in known
+    ]
+
+
+def describe_inverted(polarity: Mapping[str, Polarity]) -> list[str]:
+    """Return a warning for each channel whose NREM sleep looks upside down."""
+    return [
+        f"{label}: this channel seems to be inverted: the down states of its slow waves point up (z "
+        f"{found.z:.1f}). That shifts the phase of coupling by half a turn and changes slow oscillations and stages. "
+        f"Check the electrodes; --invert {label} turns it round."
+        for label, found in polarity.items()
+        if found.verdict == "inverted"
     ]
 
 
@@ -157,9 +171,13 @@ def describe_methods(
         "microvolts follow electrode fit as well as sleep; the relative view, in multiples of the night's own waves in "
         "N2, does not. Isolated K-complexes of N2 are counted apart.",
         "Audit: spindles and slow oscillations of known size were planted into the night's own N2 and N3 and detected "
-        "with the same settings; audit.csv holds how many were found.",
-        f"Coupling: a spindle is coupled when its peak lies within {s.coupling.window_s:g} s of a negative peak; "
-        "strength is corrected for the number of events.",
-        "Spectra: multitaper over 30 s epochs; aperiodic exponent by IRASA. Densities and powers rest on usable "
-        "epochs only.",
+        "with the same settings; audit.csv holds how many were found. What is counted by multiples of the night's own "
+        "signal is planted in such multiples, what is counted by microvolts in microvolts.",
+        "The five largest waves of each minute show amplitude without a threshold.",
+        f"Coupling: a spindle is coupled when its centre lies within {s.coupling.window_s:g} s of the negative peak of "
+        f"a wave of the {'relative' if s.coupling.relative_waves else 'absolute'} view. Share and strength are of all "
+        "spindles, less what chance gives at this number of waves, and corrected for the number of spindles.",
+        "Spectra: multitaper over 30 s epochs; aperiodic exponent by a straight line through "
+        f"{s.spectrum.exponent_hz[0]:g}–{s.spectrum.exponent_hz[1]:g} Hz of spectra of 4 s (Hann window); sigma above "
+        "the background by IRASA. Densities and powers rest on usable epochs only.",
     )

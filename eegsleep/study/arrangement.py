@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 KEYS = ["marker", "stage", "channel"]
 _NUMBERS = ("value", "clean_min", "low", "high", "expected", "at_least", "at_less_delta", "at_more_delta")
+# Classes of expectations.toml that act at the GABA-A receptor.
+_GABA_A = ("benzodiazepines", "zolpidem/zopiclone", "eszopiclone 3 mg", "gaboxadol 15 mg")
 # Whether more of a next-day score is better, by how its column begins.
 _DAY_DIRECTIONS = {
     "day_pvt_inv": "+",
@@ -249,6 +251,8 @@ def _describe_marker(study: Study, key: tuple[str, str, str], unit: str) -> dict
         directions = [sign for start, sign in _DAY_DIRECTIONS.items() if name.startswith(start)]
         label, direction = _spell_score(name), directions[0] if directions else "0"
         family = "E" if name.startswith("day_") else "context"
+    if study.compound_class in _GABA_A and "spindle_density" in name:
+        direction = "0"  # these drugs add spindles, and memory does not gain by it
     endpoint = "|".join(key)
     effect, effect_unit = study.smallest_effect(endpoint)
     return {
@@ -340,13 +344,28 @@ def bound_in_unit(entry: pd.Series, control_sd: float, control_mean: float) -> f
     Parameters
     ----------
     entry : Series
-        With `smallest_effect`, `smallest_effect_unit` and `unit`.
+        With `marker`, `direction`, `smallest_effect`, `smallest_effect_unit` and `unit`.
     control_sd, control_mean : float
         Of the control nights, in the unit of the marker.
+
+    Returns
+    -------
+    float
+        The catalogue's minutes and points are those of patients with insomnia before and after treatment. A sleeper
+        with 18 minutes to sleep onset cannot improve by 20, so the bound is at most half of what an improvement could
+        be (`room_to_improve`). A smallest effect that the study declares is taken as it is.
     """
     effect, unit = float(entry["smallest_effect"]), entry["smallest_effect_unit"]
     if unit == "SD":
         return effect * control_sd
     if unit == "%" and entry["unit"] != "%":
         return effect / 100 * abs(control_mean)
+    known = CATALOGUE.get(entry["marker"])
+    if known and (effect, unit) == (known.smallest_effect, known.smallest_effect_unit):
+        return float(np.fmin(effect, room_to_improve(entry["unit"], entry["direction"], control_mean) / 2))
     return effect
+
+
+def room_to_improve(unit: str, direction: str, control_mean: float) -> float:
+    """Return how much better a marker could become: up to 100 % for a share that is better when higher, else to 0."""
+    return 100 - control_mean if unit == "%" and direction == "+" else abs(control_mean)

@@ -37,7 +37,7 @@ class Job:
         Name of the night folder; empty for the name of the recording.
     subject : str
         Sleeper, where it is known.
-    device, eeg, eog, emg, units, start
+    device, eeg, eog, emg, units, start, invert
         As `read_recording` takes them; units as pairs.
     lights_off, lights_on : str, optional
         Clock times.
@@ -66,6 +66,7 @@ class Job:
     emg: str | None = None
     units: tuple[tuple[str, str], ...] = ()
     start: datetime | None = None
+    invert: tuple[str, ...] = ()
     lights_off: str | None = None
     lights_on: str | None = None
     hypnogram: Path | None = None
@@ -125,7 +126,14 @@ def score_file(
     check_trace(job.trace)
     logger.info("reading the recording")
     recording = read_recording(
-        job.file, eeg=job.eeg, eog=job.eog, emg=job.emg, units=dict(job.units), device=job.device, start=job.start
+        job.file,
+        eeg=job.eeg,
+        eog=job.eog,
+        emg=job.emg,
+        units=dict(job.units),
+        device=job.device,
+        start=job.start,
+        invert=job.invert,
     )
     if job.night:
         recording = replace(recording, id=job.night)
@@ -137,6 +145,7 @@ def score_file(
     edits = read_event_edits(job.events) if job.events else None
     lights = find_lights(recording, job.lights_off, job.lights_on)
     night = analyze_night(recording, settings, hypnogram, lights, calibration, reference, edits)
+    night = replace(night, provenance={**night.provenance, "subject": job.subject})
     logger.info("writing the report")
     pages = {REPORT_FILE: render_night(night, recording, trace=job.trace, sidecar=share)}
     if share and job.trace != "none":

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import SettingsError
+from eegsleep.signals.epochs import NREM
 from eegsleep.statistics import circular, effects, multiplicity, resampling
 from eegsleep.statistics.resampling import MIN_NIGHTS
 from eegsleep.study import arrangement
@@ -21,6 +22,7 @@ from eegsleep.study.comparison.one_sleeper import fill_randomization, fill_singl
 from eegsleep.study.comparison.ranks import leave_ranks, rows_with_bounds, score_ranks
 from eegsleep.study.comparison.relations import relate_arranged
 from eegsleep.study.nuisances.nuisance import Arms, measure_nuisances
+from eegsleep.study.nuisances.stage_mix import minutes_differ
 from eegsleep.study.schedules.mechanisms import N_DRAWS, keep_nights, list_or_redraw
 from eegsleep.study.schedules.schedule import find_violation
 from eegsleep.tables import COMPARISON, COMPARISON_MODELS, COMPARISON_NIGHTS, check_table
@@ -182,6 +184,13 @@ def _fill_rows(
             models += fill_group(row, entering, index, study, tested=schedule is not None)
         else:
             fill_single(row, arranged, index, covariates, tested=schedule is not None)
+        if (
+            row["role"] == "family"
+            and row["stage"] in NREM
+            and row["unit"] == "/min"
+            and minutes_differ(entering, index)
+        ):
+            row |= {"role": "described", "reason": f"{verdicts.MOVED} {row['stage']} differ: its border has moved"}
     for place in np.flatnonzero(bounded):
         leave_ranks(rows[place], original, int(place), tested=schedule is not None)
     return rows, drawn, models

@@ -11,6 +11,7 @@ import pandas as pd
 from eegsleep.markers import CATALOGUE, FAMILIES
 from eegsleep.statistics.effects import is_equivalent
 from eegsleep.statistics.resampling import MIN_NIGHTS
+from eegsleep.study.arrangement import room_to_improve
 from eegsleep.study.comparison.ranks import RANKS
 from eegsleep.study.declared.expectations import find_expectation
 from eegsleep.tables import FAMILY_VERDICTS, check_table
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # With fewer of the nights at equal slow waves or equal gain it is not known whether a difference survives there.
 _ENOUGH_AT_EQUAL = 0.75
+# How the reason begins why a density of one stage is not tested.
+MOVED = "described, not tested, because the minutes of"
 FALSE_DISCOVERY_RATE = 0.10  # inside a family that is not primary; such findings are exploratory
 # Several markers may measure the same thing; a family counts it once. The first pattern that matches the whole name
 # decides; a marker that no pattern matches is a measure by itself. The catalogue lists markers near to the signal
@@ -29,19 +32,19 @@ _MEASURES = tuple(
     for name, pattern in (
         ("sleep amount", "tst_min|sleep_efficiency_percent"),
         ("sleep onset", "sol_min|persistent_sleep_latency_min"),
-        ("wake after onset", "waso_min|wake_in_sleep_period_min"),
-        ("fragmentation", "awakenings|(awakenings|fragmentation|stage_transitions)_per_h"),
+        ("wake after onset", "waso_min|wake_in_(sleep_period|long_bouts)_min"),
+        ("fragmentation", "awakenings|wake_bouts.*|(awakenings|fragmentation|stage_transitions)_per_h"),
         ("N1", "n1_.*"),
         ("N3", "n3_(min|percent)"),
         ("REM", "rem_(min|percent)"),
         ("slow-wave activity", "(.*_)?(swa|low_delta)_(power|relative).*"),
         ("course of slow-wave activity", "swa_dec.*"),
         ("slow oscillations", "slow_oscillation_(relative_)?density.*"),
-        ("slow oscillation amplitude", "slow_oscillation_ptp.*"),
-        ("slow oscillation slope", "slow_oscillation_(fall_)?slope.*"),
+        ("slow oscillation amplitude", "slow_oscillation_ptp.*|largest_waves_ptp_uv"),
+        ("slow oscillation slope", "(slow_oscillation|largest_waves)_(fall_)?slope.*"),
         ("REM theta", "theta_.*"),
         ("slow spindles", "slow_spindle_.*density.*"),
-        ("coupled spindles", "(fast_)?coupled_spindle_density.*|(fast_)?spindles_coupled_.*"),
+        ("coupled spindles", "(fast_)?spindles_coupled_.*"),
         ("coupling strength", "(fast_)?coupling_(strength|modulation_index)"),
         ("coupling phase", "(fast_)?coupling_phase_rad"),
         ("spindles", "(fast_)?spindle_(absolute_|relative_|corrected_)?density.*"),
@@ -52,8 +55,8 @@ _MEASURES = tuple(
         ("sigma", "sigma_.*|fast_sigma_peak_power_uv2"),
     )
 )
-# Memory consolidation is attributed to fast spindles rather than to all, and to coupling beyond chance: these markers
-# come before the first of the catalogue.
+# Memory consolidation is attributed to fast spindles rather than to all, and to coupling beyond chance; the largest
+# waves show amplitude that a threshold hides. These markers come before the first of the catalogue.
 _LEADERS = frozenset(
     {
         "fast_spindle_density_per_min",
@@ -61,7 +64,9 @@ _LEADERS = frozenset(
         "fast_spindle_frequency_hz",
         "fast_spindle_duration_s",
         "fast_spindle_chirp_hz_per_s",
-        "fast_coupled_spindle_density_per_min",
+        "fast_spindles_coupled_excess_percent",
+        "largest_waves_ptp_uv",
+        "largest_waves_slope_uv_per_s",
         "fast_coupling_strength",
         "fast_coupling_phase_rad",
     }
@@ -158,7 +163,7 @@ def find_origin(row: dict) -> str:
     return ""
 
 
-def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  # noqa: PLR0911 (one a verdict)
+def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  # noqa: C901, PLR0911 (one a verdict)
     """Return the verdict on one row of table COMPARISON, and the verdict in words.
 
     A significant difference that is surely smaller than the smallest effect of interest is *equivalent*: the 90 %
@@ -184,7 +189,15 @@ def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  
         return "inconclusive", f"{label} is described only: no mechanism allocated the nights."
     found = np.isfinite(row["p"]) and row["p"] <= alpha and row["gate"] == "open"
     found = found and row["p_adjusted"] <= (alpha if row["role"] == "primary" else FALSE_DISCOVERY_RATE)
+    if row["reason"].startswith(MOVED):
+        return "inconclusive", f"{label} is {row['reason']}."
     if np.isfinite(row["low_90"]) and is_equivalent(row["low_90"], row["high_90"], row["bound"]):
+        if _cannot_be_exceeded(row):
+            here = f"{row['control_mean']:.3g} {row['unit']}".rstrip()
+            return (
+                "inconclusive",
+                f"{label}: control nights have {here}, so its smallest effect cannot be exceeded here.",
+            )
         extra = "; it differs, but by less than that" if found else ""
         return "equivalent", f"{label} differs by less than the smallest effect of interest{extra}."
     if not found:
@@ -207,6 +220,12 @@ def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  
     verdict = "better" if (row["direction"] == "+") == (sign > 0) else "worse"
     tested = "" if row["role"] == "primary" else " (exploratory)"
     return verdict, f"{label} was {way} with the compound, which is usually {verdict}{tested}."
+
+
+def _cannot_be_exceeded(row: dict) -> bool:
+    """Return whether no improvement could be as large as the smallest effect of interest that was declared."""
+    known = row["direction"] != "0" and np.isfinite(row["control_mean"])
+    return bool(known and row["bound"] > room_to_improve(row["unit"], row["direction"], row["control_mean"]))
 
 
 def _describe_origin(label: str, row: dict) -> str:
