@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.cli.console import print_note, print_result, printable, show_steps
-from eegsleep.cli.options import Labels, ScoringOptions, parse_units
+from eegsleep.cli.options import Labels, ScoringOptions, parse_stager, parse_units
 from eegsleep.errors import SettingsError
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE
 
@@ -21,6 +21,7 @@ def score(
     output: Path = Path(NIGHTS_FOLDER),
     hypnogram: Path | None = None,
     reference: Path | None = None,
+    stages_by: str | None = None,
     start: datetime | None = None,
     options: ScoringOptions | None = None,
 ) -> None:
@@ -36,6 +37,8 @@ def score(
         Stages to use in place of automatic ones: EDF+, CSV, XML or text of the common programs.
     reference
         An expert's hypnogram to keep beside ours, for `eegsleep agree`.
+    stages_by
+        Probabilities of another stager to set beside ours: NAME=FILE, a table of epoch, W, N1, N2, N3 and R.
     start
         Local time of the first sample, where the file's clock is wrong: 2026-01-31T23:15.
     """
@@ -44,7 +47,16 @@ def score(
         show_step("loading libraries")
         from eegsleep.workflows.score import Job, score_file
 
-        job = Job(file, hypnogram=hypnogram, reference=reference, start=start, **options.for_job())
+        stager, other = parse_stager(stages_by)
+        job = Job(
+            file,
+            hypnogram=hypnogram,
+            reference=reference,
+            stages_by=other,
+            stager=stager,
+            start=start,
+            **options.for_job(),
+        )
         night, folder = score_file(job, options.settings(), output)
     print_note(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
     for warning in night.warnings:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from eegsleep.events.calibration import Calibration
     from eegsleep.events.detect import Events
     from eegsleep.events.slow_oscillations import SlowOscillationSettings
+    from eegsleep.staging.lights import Lights
     from eegsleep.staging.score import Staged
 
 ACTIVITY = "n2_slow_wave_activity_uv2"
@@ -95,6 +96,38 @@ def add_delta_audit(markers: pd.DataFrame, night: MeasuredNight) -> pd.DataFrame
             **{f"at_{column}": values.reindex(keys).to_numpy(dtype=float) for column, values in measured.items()}
         )
     return check_table(pd.concat([markers, rows], ignore_index=True), MARKERS)
+
+
+def add_other_stager(
+    markers: pd.DataFrame, other: pd.DataFrame | None, stages: pd.DataFrame, lights: Lights
+) -> pd.DataFrame:
+    """Add to the sleep statistics what they are by another stager, and by the consensus of both.
+
+    Parameters
+    ----------
+    markers : pandas.DataFrame
+        Table `MARKERS` of the night.
+    other : pandas.DataFrame or None
+        Table `OTHER_STAGER`; None leaves the markers as they are.
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM`.
+    lights : Lights
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table `MARKERS`.
+    """
+    if other is None:
+        return markers
+    keys = pd.MultiIndex.from_frame(markers[_KEYS])
+    for column, source in (("by_other_stager", "stage"), ("by_consensus", "consensus")):
+        if (other[source] == "UNS").all():
+            continue
+        rows = sleep_rows(stages.assign(stage=other[source].to_numpy()), lights, with_uncertainty=False)
+        found = pd.Series({(row["marker"], row["stage"], row["channel"]): row["value"] for row in rows}, dtype=float)
+        markers = markers.assign(**{column: found.reindex(keys).to_numpy(dtype=float)})
+    return check_table(markers, MARKERS)
 
 
 def _activity_row(staged: Staged) -> dict:

@@ -330,7 +330,7 @@ def _marker_row(row: Any, names: Names) -> dict[str, Any]:  # noqa: ANN401 - a n
 
 
 def _describe_at_equal(row: Any) -> str:  # noqa: ANN401 - a named tuple
-    """Return the difference at equal slow waves and at equal gain, where they were compared."""
+    """Return the difference at equal slow waves, at equal gain and by the other stager, where there is one."""
     parts = [
         f"at equal {spoken} {signed_number(value)} ({number_range(low, high)})"
         for spoken, value, low, high in (
@@ -339,6 +339,9 @@ def _describe_at_equal(row: Any) -> str:  # noqa: ANN401 - a named tuple
         )
         if math.isfinite(value)
     ]
+    if math.isfinite(row.by_other_stager):
+        interval = number_range(row.by_other_stager_low, row.by_other_stager_high)
+        parts.append(f"by the other stager {signed_number(row.by_other_stager)} ({interval})")
     return "; ".join(parts)
 
 

@@ -55,6 +55,22 @@ STAGES_AT_DELTA = Table(
     ),
 )
 
+OTHER_STAGER = Table(
+    "other_stager",
+    "one 30 s epoch by another stager, set beside the hypnogram",
+    (
+        _EPOCH,
+        _onset("epoch"),
+        Column("stage", "str", "Stage by the other stager.", levels=STAGE_LEVELS),
+        Column("consensus", "str", "Stage by the mean of its probabilities and ours.", levels=STAGE_LEVELS),
+        Column("p_wake", "float", "Its probability of wake."),
+        Column("p_n1", "float", "Of N1."),
+        Column("p_n2", "float", "Of N2."),
+        Column("p_n3", "float", "Of N3."),
+        Column("p_rem", "float", "Of REM."),
+    ),
+)
+
 QUALITY = Table(
     "quality",
     "one 30 s epoch of one channel",
@@ -319,6 +335,8 @@ MARKERS = Table(
             "slow oscillations counted again; missing for markers that depend on neither.",
         ),
         Column("at_more_delta", "float", "Likewise with 1.25 times their amplitude."),
+        Column("by_other_stager", "float", "The sleep statistic by the other stager; missing without one."),
+        Column("by_consensus", "float", "The sleep statistic by the mean of its probabilities and ours."),
     ),
 )
 

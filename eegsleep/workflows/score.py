@@ -49,6 +49,10 @@ class Job:
         Meaning of integers in both, a name in `CODINGS`.
     calibration : Path, optional
         The person's own thresholds.
+    stages_by : Path, optional
+        The probabilities of another stager, to set beside ours.
+    stager : str
+        Name of that stager.
     replaces : bool
         Whether a night folder of the same name may be replaced although its recording had another content.
     """
@@ -68,6 +72,8 @@ class Job:
     reference: Path | None = None
     coding: str | None = None
     calibration: Path | None = None
+    stages_by: Path | None = None
+    stager: str = ""
     replaces: bool = False
 
 
@@ -113,6 +119,7 @@ def score_file(
     from eegsleep.report.compose import share_plotly
     from eegsleep.report.night_page import render_night
     from eegsleep.staging.lights import find_lights
+    from eegsleep.staging.other import read_hypnodensity
 
     output = output or Path(NIGHTS_FOLDER)
     logger.info("reading the recording")
@@ -126,8 +133,9 @@ def score_file(
         read_hypnogram(path, coding=job.coding) if path else None for path in (job.hypnogram, job.reference)
     )
     calibration = read_calibration(job.calibration) if job.calibration else None
+    other = read_hypnodensity(job.stages_by, job.stager) if job.stages_by else None
     lights = find_lights(recording, job.lights_off, job.lights_on)
-    night = analyze_night(recording, settings, hypnogram, lights, calibration, reference)
+    night = analyze_night(recording, settings, hypnogram, lights, calibration, reference, other)
     logger.info("writing the report")
     page = render_night(night, share_plotly(output) if share else None)
     if job.replaces:

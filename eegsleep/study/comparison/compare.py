@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
 
+# What is not measured again of values that stand in for others.
+_ONCE = ("at_least", "at_less_delta", "at_more_delta", "by_other_stager")
 _NUMBERS = [column.name for column in COMPARISON.columns if column.kind == "float"]
 
 
@@ -137,6 +139,10 @@ def _compare(
     many = len(set(arranged.subjects.tolist())) > 1
     rows, drawn, models = _fill_rows(study, arranged, covariates, schedule)
     _set_beside(rows, "delta", *_at_equal(study, arranged, values_at_equal_delta(arranged), covariates, schedule))
+    by_other = AtEqual(arranged.by_other_stager, np.any(np.isfinite(arranged.by_other_stager), axis=1))
+    for place, found in zip(*_at_equal(study, arranged, by_other, covariates, schedule), strict=True):
+        names = {"by_other_stager": "difference", "by_other_stager_low": "low", "by_other_stager_high": "high"}
+        rows[place] |= {name: found[source] for name, source in names.items()}
     _set_beside(
         rows, "gain", *_at_equal(study, arranged, values_at_equal_gain(arranged, covariates), covariates, schedule)
     )
@@ -197,7 +203,7 @@ def _at_equal(
     """Compare the markers of some rows once more, with values at equal slow waves or at equal gain."""
     index, values = np.flatnonzero(equal.depends), equal.value[equal.depends]
     arrays = {name: getattr(arranged, name)[index] for name in ("clean_min", "low", "high", "expected", "before")}
-    arrays |= {name: np.full(values.shape, np.nan) for name in ("at_least", "at_less_delta", "at_more_delta")}
+    arrays |= {name: np.full(values.shape, np.nan) for name in _ONCE}
     some = replace(arranged, entries=arranged.entries.iloc[index].reset_index(drop=True), value=values, **arrays)
     rows, _, _ = _fill_rows(study, some, covariates, schedule) if index.size else ([], {}, [])
     return index, rows
