@@ -6,7 +6,7 @@ The flow of one night, step by step::
 
     recording = es.read_recording("night.edf")
     night = es.analyze_night(recording)
-    es.save_night(night, "nights", {"report.html": es.render_night(night)})
+    es.save_night(night, "nights", {"report.html": es.render_night(night, recording)})
 
 The same in one call, with all options of `eegsleep score`::
 

@@ -25,6 +25,8 @@ from .events.calibration import read_calibration as read_calibration
 from .events.calibration import save_calibration as save_calibration
 from .events.detect import Events as Events
 from .events.detect import detect_events as detect_events
+from .events.edited import EventEdits as EventEdits
+from .events.edited import read_event_edits as read_event_edits
 from .events.slow_oscillations import SlowOscillationSettings as SlowOscillationSettings
 from .events.slow_oscillations import detect_slow_oscillations as detect_slow_oscillations
 from .events.slow_oscillations import select_slow_oscillations as select_slow_oscillations
@@ -54,6 +56,7 @@ from .recording.read import Recording as Recording
 from .recording.read import read_recording as read_recording
 from .report.agreement_page import render_agreement as render_agreement
 from .report.night_page import render_night as render_night
+from .report.night_page import render_trace as render_trace
 from .report.study_page import render_study as render_study
 from .simulation.artefacts import ARTEFACT_KINDS as ARTEFACT_KINDS
 from .simulation.night import simulate_night as simulate_night

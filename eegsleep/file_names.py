@@ -13,3 +13,7 @@ REPORT_FILE = "report.html"
 JOBS_FILE = "jobs.csv"  # in a folder of nights: what became of each night of the last batch
 INDEX_FILE = "index.html"  # in a folder of nights: the page over all of them
 CALIBRATION_FILE = "calibration.json"
+TRACE_FILE = "trace.js"  # the signal of a night, beside its report in a folder of many nights
+USUAL_FILE = "usual.js"  # beside the night folders: each sleeper's own ranges, for the reports
+BEFORE_FILE = "hypnogram-before.csv"  # the stages before they were edited by hand
+EVENTS_FILE = "events-edited.csv"  # events rejected by hand, and arousals

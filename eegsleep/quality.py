@@ -462,8 +462,10 @@ def _reasons(frame: pd.DataFrame, s: QualitySettings, *, is_eeg: bool) -> np.nda
     ]
     if is_eeg:
         mains, rms = frame["mains_uv"], frame["second_rms_uv"]
-        aerial = (frame["humming"] > s.max_lost_fraction) & (mains > s.contact_mains_ratio * mains.median())
-        adrift = (frame["drift_uv"] > s.contact_drift_uv) & (rms < s.contact_rms_ratio * rms.median())
+        # pandas before 3 warns of a median of nothing
+        usual_mains, usual_rms = (x.median() if x.notna().any() else np.nan for x in (mains, rms))
+        aerial = (frame["humming"] > s.max_lost_fraction) & (mains > s.contact_mains_ratio * usual_mains)
+        adrift = (frame["drift_uv"] > s.contact_drift_uv) & (rms < s.contact_rms_ratio * usual_rms)
         rules += [
             (frame["eeg_band_uv"] < s.min_rms_uv, "no signal above an amplifier's noise"),
             (aerial | adrift, "contact lost"),

@@ -1,20 +1,35 @@
 """The demonstration: a whole study without a file or a network, and honest when it is too small."""
 
+from functools import partial
+
 import pandas as pd
 import pytest
 
 import eegsleep as es
+from eegsleep import demo
+from eegsleep.batch import run
+from eegsleep.batch.cluster import Resources
 from eegsleep.batch.freshness import find_fresh
 from eegsleep.batch.sources import find_jobs
 from eegsleep.demo import run_demo
 from eegsleep.workflows.score import Job
 
 
+@pytest.fixture(params=["short", pytest.param("as it is", marks=pytest.mark.nightly)])
+def _length(request, monkeypatch):
+    """Make the nights short and work in this process, which is quick; every night, the demonstration as it is."""
+    if request.param == "short":
+        monkeypatch.setattr(demo, "HOURS", 0.75)
+        monkeypatch.setattr(run, "run_batch", partial(run.run_batch, resources=Resources(workers=0)))
+
+
+@pytest.mark.usefixtures("_length")
 def test_demo_is_a_whole_study_and_four_nights_find_nothing(tmp_path):
     """Planned, simulated, scored, locked, compared, reported; and no verdict from four nights."""
-    said = run_demo(tmp_path / "study", n_nights=4)
-    assert "smallest p-value" in said[0]
-    assert said[-1].endswith("report.html")
+    planned, compared = run_demo(tmp_path / "study", n_nights=4)
+    assert "smallest p-value" in planned.plan.sentences[0]
+    assert compared.sentences[0].startswith("Primary endpoint: Fast spindle density")
+    assert compared.report == tmp_path / "study" / "report.html"
     folder = tmp_path / "study"
     for name in ("lock.json", "unmasked.json", "comparison.csv", "report.html", "schedule.csv"):
         assert (folder / name).is_file(), name

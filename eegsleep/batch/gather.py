@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import EegSleepError
-from eegsleep.file_names import INDEX_FILE, NIGHTS_FILE, PROVENANCE_FILE, REPORT_FILE
+from eegsleep.file_names import INDEX_FILE, NIGHTS_FILE, PROVENANCE_FILE, REPORT_FILE, USUAL_FILE
 from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.markers.rows import SPECTRUM_STAGES
 from eegsleep.provenance import hash_file, read_provenance, write_file
@@ -17,6 +17,7 @@ from eegsleep.report.compose import share_plotly
 from eegsleep.report.hypnogram_strip import LETTERS
 from eegsleep.report.index_page import Glance, render_index
 from eegsleep.report.looks import main_channel
+from eegsleep.report.usual import render_usual
 from eegsleep.study.night_folders import check_made_alike
 from eegsleep.tables import (
     HYPNOGRAM,
@@ -115,6 +116,8 @@ def describe_nights(nights: pd.DataFrame) -> Table:
 def write_summary(output: str | Path) -> Path:
     """Write `nights.csv` with its sidecar and `index.html`, a page over all nights, and return the page.
 
+    `usual.js` beside them gives each report the range of the same person's other nights.
+
     Equal night folders give an equal `nights.csv`, byte for byte, in whatever order they were made.
 
     Parameters
@@ -139,11 +142,14 @@ def write_summary(output: str | Path) -> Path:
     kept = _find_nights(output, jobs)
     nights = _widen(kept)
     table = describe_nights(nights)
+    unlike = _describe_differences(kept)
     glances = {night.name: night.glance for night in kept}
     files = {
         NIGHTS_FILE: encode_table(nights, table),
         NIGHTS_SIDECAR: encode_sidecar(table),
-        INDEX_FILE: render_index(nights, jobs, glances=glances, notes=_describe_differences(kept), plotly=plotly),
+        INDEX_FILE: render_index(nights, jobs, glances=glances, notes=unlike, plotly=plotly),
+        # nights that were made in different ways have no range in common
+        USUAL_FILE: render_usual(nights.iloc[:0] if unlike else nights),
     }
     try:
         for name, content in files.items():

@@ -22,6 +22,7 @@ def score(
     hypnogram: Path | None = None,
     reference: Path | None = None,
     stages_by: str | None = None,
+    events: Path | None = None,
     start: datetime | None = None,
     options: ScoringOptions | None = None,
 ) -> None:
@@ -34,11 +35,14 @@ def score(
     output
         Folder in which the night folder is made.
     hypnogram
-        Stages to use in place of automatic ones: EDF+, CSV, XML or text of the common programs.
+        Stages to use in place of automatic ones: EDF+, CSV, XML or text of the common programs, or
+        hypnogram-edited.csv as this night's report saves it.
     reference
         An expert's hypnogram to keep beside ours, for `eegsleep agree`.
     stages_by
         Probabilities of another stager to set beside ours: NAME=FILE, a table of epoch, W, N1, N2, N3 and R.
+    events
+        events-edited.csv as this night's report saves it: events that were rejected by hand are not counted.
     start
         Local time of the first sample, where the file's clock is wrong: 2026-01-31T23:15.
     """
@@ -52,6 +56,7 @@ def score(
             file,
             hypnogram=hypnogram,
             reference=reference,
+            events=events,
             stages_by=other,
             stager=stager,
             start=start,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -44,6 +44,8 @@ class ScoringOptions:
         The person's own thresholds, as `eegsleep calibrate` writes them.
     config
         TOML file of settings.
+    trace
+        How fine the signal is in the report: light (1 µV, about 9 MB a night), full (0.5 µV) or none.
     """
 
     device: str | None = None
@@ -56,6 +58,7 @@ class ScoringOptions:
     coding: str | None = None
     calibration: Path | None = None
     config: Path | None = None
+    trace: Literal["none", "light", "full"] = "light"
 
     def for_job(self) -> dict[str, Any]:
         """Return the options as a `Job` takes them."""
@@ -69,6 +72,7 @@ class ScoringOptions:
             "lights_on": self.lights_on,
             "coding": self.coding,
             "calibration": self.calibration.absolute() if self.calibration else None,
+            "trace": self.trace,
         }
 
     def settings(self) -> Settings:

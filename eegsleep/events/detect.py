@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from eegsleep.events.audit import AuditSettings, audit_events
 from eegsleep.events.coupling import CouplingSettings, couple_events, summarize_coupling
+from eegsleep.events.edited import drop_rejected
 from eegsleep.events.gain_reference import gain_reference_uv
 from eegsleep.events.slow_oscillations import (
     SlowOscillationSettings,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from eegsleep.events.calibration import Calibration
+    from eegsleep.events.edited import EventEdits
     from eegsleep.recording.recording import Recording
 
 
@@ -80,6 +82,7 @@ def detect_events(
     quality: pd.DataFrame,
     settings: EventSettings | None = None,
     calibration: Calibration | None = None,
+    edits: EventEdits | None = None,
 ) -> Events:
     """Detect the events of a night in usable N2 and N3 on every EEG derivation, and audit the detectors.
 
@@ -92,6 +95,8 @@ def detect_events(
         `eegsleep.config.Settings`, or anything with its four parts on events; by default the defaults of each.
     calibration : Calibration, optional
         The person's own thresholds, learned from all their nights.
+    edits : EventEdits, optional
+        Events that were rejected by hand. They stay among the candidates and are in no other table.
 
     Returns
     -------
@@ -104,8 +109,10 @@ def detect_events(
     spindle_candidates = find_spindle_candidates(*night)
     wave_candidates = find_slow_oscillation_candidates(*night, w)
     by_yasa = {
-        "spindles": detect_spindles(*night, replace(s, method="yasa")),
-        "slow_oscillations": detect_slow_oscillations(*night, replace(w, method="yasa")),
+        "spindles": drop_rejected(detect_spindles(*night, replace(s, method="yasa")), edits, "spindle"),
+        "slow_oscillations": drop_rejected(
+            detect_slow_oscillations(*night, replace(w, method="yasa")), edits, "slow oscillation"
+        ),
     }
     spindles = by_yasa["spindles"] if s.method == "yasa" else select_spindles(spindle_candidates, s, calibration)
     waves = (
@@ -113,6 +120,8 @@ def detect_events(
         if w.method == "yasa"
         else select_slow_oscillations(wave_candidates, w, calibration)
     )
+    spindles, waves = drop_rejected(spindles, edits, "spindle"), drop_rejected(waves, edits, "slow oscillation")
+    both_views = select_spindles(spindle_candidates, replace(s, view="either", method="eegsleep"), calibration)
     coupling = couple_events(recording, spindles, waves, coupling_settings)
     detectors = (
         lambda copy: detect_spindles(copy, stages, quality, s, calibration),
@@ -123,7 +132,7 @@ def detect_events(
         slow_oscillations=waves,
         spindle_candidates=spindle_candidates,
         slow_oscillation_candidates=wave_candidates,
-        both_views=select_spindles(spindle_candidates, replace(s, view="either", method="eegsleep"), calibration),
+        both_views=drop_rejected(both_views, edits, "spindle"),
         by_yasa=by_yasa,
         coupling=coupling,
         coupling_summary=summarize_coupling(recording, coupling, waves, stages, quality, coupling_settings),

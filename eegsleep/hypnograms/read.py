@@ -11,9 +11,11 @@ import io
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eegsleep.errors import TableError
 from eegsleep.hypnograms.codings import CODINGS, check_coding, is_marked, read_labels
+from eegsleep.hypnograms.edited import is_edited, read_edited
 from eegsleep.hypnograms.scoring import EPOCH_RANGE_S, Scoring, ScoringStart, align_scoring, build_scoring, is_invented
 from eegsleep.hypnograms.text import read_domino, read_remlogic, read_table_text
 from eegsleep.hypnograms.wfdb import is_wfdb_annotations, read_wfdb
@@ -21,6 +23,9 @@ from eegsleep.hypnograms.xml import read_xml, read_yasa_json
 from eegsleep.provenance import hash_bytes
 from eegsleep.recording.edf.annotations import MAX_ANNOTATIONS, read_marks
 from eegsleep.recording.edf.header import HeaderRefusedError, inspect_header, is_edf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["CODINGS", "Scoring", "align_scoring", "read_hypnogram"]
 
@@ -77,19 +82,24 @@ def read_hypnogram(path: Path | str, *, coding: str | None = None, epoch_s: floa
     return replace(scoring, file=path.name, sha256=hash_bytes(content), coding=coding or "")
 
 
+# How a text is recognised and what reads it; the first that fits is taken, and what fits none is a table.
+_TEXTS: tuple[tuple[str, Callable[[str, float | None], Scoring]], ...] = (
+    (r"<", read_xml),
+    (r"\{", lambda text, _: read_yasa_json(text)),
+    (r"Signal ID:", lambda text, _: read_domino(text)),
+    (r"(?=.*Sleep Stage).*\tSLEEP-(S\d|REM|MT|UNSCORED)\t", lambda text, _: read_remlogic(text)),
+)
+
+
 def _read(content: bytes, coding: str | None, epoch_s: float | None) -> Scoring:
     if is_edf(content) and len(content) >= 256:
         return _read_annotations(content, epoch_s)
     text = _decode(content)
-    head = text[:5000].lstrip("\ufeff \r\n\t")
-    if head.startswith("<"):
-        return read_xml(text, epoch_s)
-    if head.startswith("{"):
-        return read_yasa_json(text)
-    if re.match(r"Signal ID:", head):
-        return read_domino(text)
-    if re.search(r"\tSLEEP-(S\d|REM|MT|UNSCORED)\t", text) and "Sleep Stage" in text:
-        return read_remlogic(text)
+    for mark, read in _TEXTS:
+        if re.match(rf"[\ufeff\s]*{mark}", text, re.DOTALL):
+            return read(text, epoch_s)
+    if is_edited(text):
+        return read_edited(text)
     return read_table_text(text, coding, epoch_s)
 
 

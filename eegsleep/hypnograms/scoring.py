@@ -35,6 +35,31 @@ _DAY_S = 86400.0
 
 
 @dataclass(frozen=True)
+class HandEdit:
+    """How stages were edited by hand on the page of a night.
+
+    Attributes
+    ----------
+    input_sha256 : str
+        Hash of the recording that the stages belong to.
+    was : tuple of str
+        The stage of each 30 s epoch before any edit.
+    n_changed : int
+        Epochs whose stage is another one now.
+    scorers : tuple of str
+        Who edited.
+    last : str
+        When the last edit was made, in UTC.
+    """
+
+    input_sha256: str
+    was: tuple[str, ...]
+    n_changed: int
+    scorers: tuple[str, ...]
+    last: str
+
+
+@dataclass(frozen=True)
 class Scoring:
     """The stages of a hypnogram file, before they are aligned with a recording.
 
@@ -62,6 +87,8 @@ class Scoring:
         False if the file is a list of epochs without times.
     file, sha256, coding : str
         Name and hash of the file, and the coding it was read under; empty for a scoring that was not read.
+    edit : HandEdit, optional
+        How the stages were edited, where the page of a night saved them.
     """
 
     kind: str
@@ -79,6 +106,7 @@ class Scoring:
     file: str = ""
     sha256: str = ""
     coding: str = ""
+    edit: HandEdit | None = None
 
 
 @dataclass(frozen=True)

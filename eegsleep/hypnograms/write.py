@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from eegsleep.errors import EegSleepError, TableError
 from eegsleep.provenance import encode_json, write_file
-from eegsleep.signals.epochs import EPOCH_S, STAGES
+from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.tables import HYPNOGRAM, check_table, encode_table
 
 if TYPE_CHECKING:
@@ -75,9 +75,8 @@ def write_hypnogram(
             allowed=", ".join(f"{name} ({suffix})" for suffix, name in _SUFFIXES.items()),
         )
     stages = check_table(stages, HYPNOGRAM)
-    unknown = sorted(set(stages["stage"]) - set(STAGES))
-    if unknown or not len(stages):
-        raise TableError("the table is no hypnogram", found=", ".join(unknown) or "no epoch", allowed=", ".join(STAGES))
+    if not len(stages):
+        raise TableError("the table is no hypnogram", found="no epoch")
     if kind == "edfbrowser" and path.suffix.lower() == ".xml":
         content = _encode_edfbrowser_xml(stages, start)
     else:

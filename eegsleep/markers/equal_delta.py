@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from eegsleep.events.edited import drop_rejected
 from eegsleep.events.slow_oscillations import count_at_scale
 from eegsleep.markers.events import clean_events, coupling_rows, slow_oscillation_rows, spindle_rows
 from eegsleep.markers.measure import find_places, sleep_rows, spectrum_rows
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from eegsleep.events.calibration import Calibration
     from eegsleep.events.detect import Events
+    from eegsleep.events.edited import EventEdits
     from eegsleep.events.slow_oscillations import SlowOscillationSettings
     from eegsleep.staging.lights import Lights
     from eegsleep.staging.score import Staged
@@ -39,7 +41,7 @@ ACTIVITY = "n2_slow_wave_activity_uv2"
 LEVEL = "staging_level_uv"
 _KEYS = ["marker", "stage", "channel"]
 _SLOW_BAND_END_HZ = 4.5
-_COUNTED = "slow_oscillation_density_per_min"
+_COUNTED = ("slow_oscillation_density_per_min", "slow_oscillation_duration_s", "slow_oscillation_slope_per_s")
 _GIVEN = "the stages were given"
 
 
@@ -58,6 +60,8 @@ class MeasuredNight:
     settings : MarkerSettings
     waves : SlowOscillationSettings
     calibration : Calibration or None
+    edits : EventEdits or None
+        Events that were rejected by hand.
     """
 
     staged: Staged
@@ -67,6 +71,7 @@ class MeasuredNight:
     settings: MarkerSettings
     waves: SlowOscillationSettings
     calibration: Calibration | None = None
+    edits: EventEdits | None = None
 
 
 def add_delta_audit(markers: pd.DataFrame, night: MeasuredNight) -> pd.DataFrame:
@@ -194,14 +199,25 @@ def _channel_rows(
             if row["marker"].endswith("_relative_percent") and _band_end_hz(row["marker"]) > _SLOW_BAND_END_HZ
         ]
     if night.waves.method == "yasa":
-        return [row for row in rows if row["marker"] != _COUNTED]
-    chosen = count_at_scale(night.events.slow_oscillation_candidates, factor, night.waves, night.calibration)
-    counted = own(night.events.slow_oscillation_candidates[chosen], "neg_peak_s")
+        return [row for row in rows if row["marker"] not in _COUNTED]
+    candidates = night.events.slow_oscillation_candidates
+    chosen = candidates[count_at_scale(candidates, factor, night.waves, night.calibration)]
+    counted = own(drop_rejected(chosen, night.edits, "slow oscillation"), "neg_peak_s")
     for stage in EVENT_STAGES:
-        place, n = places[stage], int(counted["stage"].isin(EVENT_STAGES[stage]).sum())
-        lack = place.describe_lack(night.settings.min_event_min)
-        rows.append(make_row(_COUNTED, place, math.nan if lack else n / place.clean_min, n, lack))
+        inside = counted[counted["stage"].isin(EVENT_STAGES[stage])]
+        rows += _counted_rows(inside, places[stage], night.settings)
     return rows
+
+
+def _counted_rows(waves: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
+    """Return the markers that change because other waves are counted, and not because waves are larger."""
+    lack, n = place.describe_lack(settings.min_event_min), len(waves)
+    values = {
+        "slow_oscillation_density_per_min": n / place.clean_min if place.clean_min else math.nan,
+        "slow_oscillation_duration_s": waves["duration_s"].mean(),
+        "slow_oscillation_slope_per_s": (waves["slope_uv_per_s"] / waves["ptp_uv"]).mean(),
+    }
+    return [make_row(name, place, value, n, lack) for name, value in values.items()]
 
 
 def _average(

@@ -6,13 +6,17 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from eegsleep.config import Settings
 from eegsleep.errors import TableError
 from eegsleep.events.averages import average_events
 from eegsleep.events.detect import Events, detect_events
+from eegsleep.events.edited import count_not_found
 from eegsleep.events.slow_oscillations import main_slow_oscillations
+from eegsleep.hypnograms.edited import check_belongs
 from eegsleep.hypnograms.scoring import Scoring, align_scoring, place_lights
-from eegsleep.hypnograms.table import PROBABILITY_COLUMNS
+from eegsleep.hypnograms.table import PROBABILITY_COLUMNS, make_stages
 from eegsleep.markers import measure_markers
 from eegsleep.markers.equal_delta import MeasuredNight, add_delta_audit, add_other_stager
 from eegsleep.night.request import request_of_night
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from eegsleep.events.calibration import Calibration
+    from eegsleep.events.edited import EventEdits
+    from eegsleep.hypnograms.scoring import HandEdit
     from eegsleep.recording.recording import Recording
     from eegsleep.spectrum import Spectrogram
 
@@ -66,6 +72,10 @@ class Night:
         Table `OTHER_STAGER`, where a second stager was asked or its probabilities were given.
     reference : pandas.DataFrame or None
         An expert's stages on the same epochs (table `HYPNOGRAM`), where they were given.
+    before : pandas.DataFrame or None
+        The stages before they were edited by hand, where they were.
+    event_edits : EventEdits or None
+        Events that were rejected by hand, and arousals.
     spectrogram : Spectrogram or None
     averages : pandas.DataFrame or None
         As `average_events` returns them. Spectrogram, averages and part of `events` are made for the report and are
@@ -90,6 +100,8 @@ class Night:
     stages_at_delta: pd.DataFrame
     other_stager: pd.DataFrame | None = None
     reference: pd.DataFrame | None = None
+    before: pd.DataFrame | None = None
+    event_edits: EventEdits | None = None
     spectrogram: Spectrogram | None = None
     averages: pd.DataFrame | None = None
 
@@ -138,6 +150,7 @@ def analyze_night(
     calibration: Calibration | None = None,
     reference: Scoring | None = None,
     stages_by: Hypnodensity | None = None,
+    event_edits: EventEdits | None = None,
 ) -> Night:
     """Analyse one night, from signals to markers.
 
@@ -159,6 +172,8 @@ def analyze_night(
     stages_by : Hypnodensity, optional
         The probabilities of another stager to set beside ours, as `read_hypnodensity` read them; by default those of
         the stager that the settings name.
+    event_edits : EventEdits, optional
+        Events that were rejected by hand, as `read_event_edits` read them.
 
     Returns
     -------
@@ -172,13 +187,13 @@ def analyze_night(
     from threadpoolctl import threadpool_limits
 
     settings = settings or Settings()
-    asked = {
-        "lights": lights,
-        "hypnogram": hypnogram,
-        "reference": reference,
-        "calibration": calibration,
-        "stages_by": stages_by,
-    }
+    asked = {"lights": lights, "hypnogram": hypnogram, "reference": reference, "calibration": calibration}
+    asked |= {"events": event_edits, "stages_by": stages_by}
+    edit = hypnogram.edit if isinstance(hypnogram, Scoring) else None
+    if edit:
+        check_belongs(edit.input_sha256, recording.sha256, "edited stages")
+    if event_edits:
+        check_belongs(event_edits.input_sha256, recording.sha256, "edited events")
     expert, notes = _align(reference, recording) if reference is not None else (None, [])
     given, lights, more = _place_hypnogram(hypnogram, recording, lights or find_lights(recording))
     with threadpool_limits(limits=1):
@@ -188,13 +203,13 @@ def analyze_night(
             if given is None
             else _use_given_stages(given, recording, quality, lights)
         )
-        events = detect_events(recording, staged.stages, quality, settings, calibration)
+        events = detect_events(recording, staged.stages, quality, settings, calibration, event_edits)
         spectrum, spectrogram, powers = measure_spectra(recording, staged.stages, quality, settings.spectrum)
         markers = measure_markers(
             staged.stages, quality, events, spectrum, recording.derivations, settings.markers, staged.lights
         )
         measured = MeasuredNight(
-            staged, quality, events, powers, settings.markers, settings.slow_oscillations, calibration
+            staged, quality, events, powers, settings.markers, settings.slow_oscillations, calibration, event_edits
         )
         markers = add_delta_audit(markers, measured)
         second = stages_by or _ask_second(recording, quality, settings, staged)
@@ -220,12 +235,15 @@ def analyze_night(
             *describe_differing_views(markers),
             *notes,
             *more,
+            *(describe_not_found(events, event_edits) if event_edits else []),
         ),
-        methods=describe_methods(recording, settings, staged.lights, staged.channels, staged.gains),
+        methods=describe_methods(recording, settings, staged.lights, staged.channels, staged.gains, edit),
         provenance=_trace(recording, settings, staged, calibration, asked, describe_other(second)),
         stages_at_delta=staged.equal_delta.stages if staged.equal_delta else empty_table(STAGES_AT_DELTA),
         other_stager=other,
         reference=expert,
+        before=_stages_before(edit, recording) if edit else None,
+        event_edits=event_edits,
         spectrogram=spectrogram,
         averages=averages,
     )
@@ -269,6 +287,26 @@ def _align(scoring: Scoring, recording: Recording) -> tuple[pd.DataFrame, list[s
     return stages, [f"{scoring.file}: {note}" if scoring.file else note for note in notes]
 
 
+def _stages_before(edit: HandEdit, recording: Recording) -> pd.DataFrame:
+    """Return the stages as they were before any edit by hand, on the epochs of the recording."""
+    if len(edit.was) != recording.n_epochs:
+        raise TableError(
+            "the edited stages are not those of this recording",
+            found=f"{len(edit.was)} epochs",
+            allowed=f"{recording.n_epochs} epochs of 30 s",
+        )
+    return make_stages(np.array(edit.was, dtype=object), None, np.ones(recording.n_epochs, dtype=bool))
+
+
+def describe_not_found(events: Events, edits: EventEdits) -> list[str]:
+    """Return a warning if events were rejected that this run does not find at all."""
+    candidates = {"spindle": events.spindle_candidates, "slow oscillation": events.slow_oscillation_candidates}
+    n = count_not_found(candidates, edits)
+    if not n:
+        return []
+    return [f"{n} of {len(edits.rejected)} events rejected by hand are not found in this run, so nothing was rejected."]
+
+
 def _use_given_stages(
     stages: pd.DataFrame, recording: Recording, quality: pd.DataFrame, lights: Lights | None = None
 ) -> Staged:
@@ -299,6 +337,8 @@ def _trace(
     lights = staged.lights
     given = "" if staged.channels else hash_bytes(encode_table(staged.stages, HYPNOGRAM))
     calibrated = calibration.as_dict() if calibration else {}
+    edits: EventEdits | None = asked["events"]
+    by_hand = [edits.sha256] if edits else []
     return {
         "eegsleep": versions["eegsleep"],
         "id": recording.id,
@@ -312,6 +352,7 @@ def _trace(
         "lights": {"off_s": lights.off_s, "on_s": lights.on_s, "source": lights.source},
         "hypnogram_sha256": given,
         "other_stager": other_stager,
+        **_describe_edits(asked),
         "settings": resolved,
         "calibration": calibrated,
         "versions": versions,
@@ -325,6 +366,28 @@ def _trace(
             calibrated,
             versions,
             other_stager,
+            *by_hand,
         ),
         "request": request_of_night(recording, settings, versions, **asked),
     }
+
+
+def _describe_edits(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return for provenance what was edited by hand, by whom and when; nothing where nothing was."""
+    found: dict[str, Any] = {}
+    hypnogram, edits = asked["hypnogram"], asked["events"]
+    edit = hypnogram.edit if isinstance(hypnogram, Scoring) else None
+    if edit:
+        found["stages_edited"] = {
+            "n_epochs_changed": edit.n_changed,
+            "scorers": list(edit.scorers),
+            "last_edit": edit.last,
+            "file_sha256": hypnogram.sha256,
+        }
+    if edits:
+        found["events_edited"] = {
+            "n_rejected": len(edits.rejected),
+            "n_arousals": len(edits.arousals),
+            "file_sha256": edits.sha256,
+        }
+    return found

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from eegsleep.errors import EegSleepError
 from eegsleep.events.detect import Events
+from eegsleep.events.edited import read_event_edits
 from eegsleep.events.slow_oscillations import main_slow_oscillations
-from eegsleep.file_names import OTHER_STAGER_FILE, PROVENANCE_FILE, REFERENCE_FILE
+from eegsleep.file_names import BEFORE_FILE, EVENTS_FILE, OTHER_STAGER_FILE, PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.night.analyze import Night
 from eegsleep.provenance import encode_json, hash_bytes, hash_file, read_provenance, write_file
 from eegsleep.quality import Verdict
@@ -57,6 +58,10 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
     if night.other_stager is not None:
         files[OTHER_STAGER_FILE] = encode_table(night.other_stager, OTHER_STAGER)
         files["other_stager.json"] = encode_sidecar(OTHER_STAGER)
+    if night.before is not None:
+        files[BEFORE_FILE] = encode_table(night.before, HYPNOGRAM)
+    if night.event_edits is not None:
+        files[EVENTS_FILE] = night.event_edits.content
     files.update(pages or {})
     provenance = {
         **night.provenance,
@@ -131,7 +136,7 @@ def load_night(folder: str | Path) -> Night:
             remedy="score the night again",
         )
     kept = [f"{table.name}.csv" for table in NIGHT_TABLES]
-    for name in [*kept, *({REFERENCE_FILE, OTHER_STAGER_FILE} & set(outputs))]:
+    for name in [*kept, *({REFERENCE_FILE, BEFORE_FILE, EVENTS_FILE, OTHER_STAGER_FILE} & set(outputs))]:
         if not (folder / name).is_file() or hash_file(folder / name) != outputs.get(name):
             raise EegSleepError(
                 f"{folder / name} is not the file that was written",
@@ -139,6 +144,7 @@ def load_night(folder: str | Path) -> Night:
             )
     tables = {table.name: read_table(folder / f"{table.name}.csv", table) for table in NIGHT_TABLES}
     expert = folder / REFERENCE_FILE if REFERENCE_FILE in outputs else None
+    before = folder / BEFORE_FILE if BEFORE_FILE in outputs else None
     start = provenance["start"]
     return Night(
         id=provenance["id"],
@@ -159,6 +165,8 @@ def load_night(folder: str | Path) -> Night:
         events=Events(**tables),
         reference=read_table(expert, HYPNOGRAM) if expert else None,
         other_stager=read_table(folder / OTHER_STAGER_FILE, OTHER_STAGER) if OTHER_STAGER_FILE in outputs else None,
+        before=read_table(before, HYPNOGRAM) if before else None,
+        event_edits=read_event_edits(folder / EVENTS_FILE) if EVENTS_FILE in outputs else None,
     )
 
 
@@ -184,6 +192,11 @@ def encode_events(night: Night) -> bytes:
                 f"{kind} {re.sub('[^ -~]', '?', row.channel)}",
             )
             for row in events.itertuples()
+        ]
+    if night.event_edits is not None:
+        annotations += [
+            edfio.EdfAnnotation(row.onset_s, row.duration_s, "Arousal")
+            for row in night.event_edits.arousals.itertuples()
         ]
     annotations.sort(key=lambda annotation: annotation.onset)
     # the header of an EDF has two digits for the year

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
     from eegsleep.config import Settings
     from eegsleep.events.calibration import Calibration
+    from eegsleep.events.edited import EventEdits
     from eegsleep.hypnograms.scoring import Scoring
     from eegsleep.recording.recording import Recording
     from eegsleep.staging.lights import Lights
     from eegsleep.staging.other import Hypnodensity
 
 # Files beside the recording that a request may name; they are hashed by content, not by name.
-FILES = ("hypnogram", "reference", "calibration", "stages_by")
+FILES = ("hypnogram", "reference", "calibration", "events", "stages_by")
 
 
 def hash_request(
@@ -49,7 +50,9 @@ def hash_request(
     str
     """
     coding = asked["coding"] if files["hypnogram"] or files["reference"] else None
-    return fingerprint(inputs, {**asked, "coding": coding}, dict(files), settings.to_dict(), dict(versions))
+    # a night asked for without edited events is the same as before there were such files
+    given = {name: digest for name, digest in files.items() if digest or name != "events"}
+    return fingerprint(inputs, {**asked, "coding": coding}, given, settings.to_dict(), dict(versions))
 
 
 def request_of_night(
@@ -62,13 +65,20 @@ def request_of_night(
     reference: Scoring | None,
     calibration: Calibration | None,
     stages_by: Hypnodensity | None = None,
+    events: EventEdits | None = None,
 ) -> str:
     """Return the hash of a night's request, or an empty string if no command could have made that request.
 
     So it is for a night that was made from a table of stages or from lights given in seconds; a batch scores it
     again. The parameters are those of `analyze_night`, with `versions` as for `hash_request`.
     """
-    given = {"hypnogram": hypnogram, "reference": reference, "calibration": calibration, "stages_by": stages_by}
+    given = {
+        "hypnogram": hypnogram,
+        "reference": reference,
+        "calibration": calibration,
+        "events": events,
+        "stages_by": stages_by,
+    }
     digests = {name: "" if part is None else getattr(part, "sha256", None) for name, part in given.items()}
     files = {name: digest for name, digest in digests.items() if digest is not None}
     codings = {part.coding for part in (hypnogram, reference) if part is not None and hasattr(part, "coding")}

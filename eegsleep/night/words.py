@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from eegsleep.config import Settings
     from eegsleep.events.calibration import Calibration
+    from eegsleep.hypnograms.scoring import HandEdit
     from eegsleep.recording.recording import Recording
 
 _LIGHTS_WORDS = {
@@ -111,7 +112,12 @@ def _describe_gains(gains: dict[str, float]) -> str:
 
 
 def describe_methods(
-    recording: Recording, settings: Settings, lights: Lights, staged: dict[str, float], gains: dict[str, float]
+    recording: Recording,
+    settings: Settings,
+    lights: Lights,
+    staged: dict[str, float],
+    gains: dict[str, float],
+    edit: HandEdit | None = None,
 ) -> tuple[str, ...]:
     """Describe the methods of a night with settings and sources, for its report.
 
@@ -143,6 +149,12 @@ def describe_methods(
         if staged
         else "Stages: given by the user."
     )
+    if edit:
+        who = ", ".join(edit.scorers) or "a person who gave no name"
+        scored = (
+            f"Stages: as on an earlier page of this night, with {edit.n_changed} epochs edited by hand by {who} (last "
+            f"{edit.last or 'at an unknown time'}). The stages before are kept in hypnogram-before.csv."
+        )
     return (
         f"Signals: {', '.join(recording.derivations)} and the other channels named above, resampled to 100 Hz. "
         "An epoch is left out where samples are missing or clipped, more than "

@@ -1,5 +1,5 @@
 """Reports: one HTML file that draws itself anywhere, without a network.
 
-`night_figures` turns tables into plotly figures, each with the caption that teaches how to read it;
-`pages` composes them with markers, methods and provenance into a page. No other module draws.
+The page of a night draws itself on canvases: `night_data` and `trace` put tables and signal into it, the scripts in
+`templates/night/` draw them. The other pages draw with plotly.js. No other module draws.
 """

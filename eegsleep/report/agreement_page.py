@@ -9,6 +9,7 @@ import numpy as np
 
 from eegsleep.provenance import package_versions
 from eegsleep.report.compose import compose_page, with_json
+from eegsleep.report.hypnogram_pairs import describe_pairs
 from eegsleep.report.looks import (
     GREY,
     INK,
@@ -68,6 +69,8 @@ def render_agreement(
     observed: str = "observed",
     notes: Sequence[str] = (),
     left_out: Mapping[str, str] | None = None,
+    pairs: Sequence[tuple[str, str, pd.DataFrame, pd.DataFrame]] = (),
+    links: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return the page of an agreement as one HTML file that needs no network.
 
@@ -81,6 +84,10 @@ def render_agreement(
         What a reader must know first, such as that the nights are simulated.
     left_out : mapping of str to str, optional
         Nights that are not among the numbers, each with the reason, as `find_unpaired` returns them.
+    pairs : sequence of (night, subject, reference, observed)
+        The scorings that were compared; the page shows both hypnograms of each night and lists where they differ.
+    links : mapping of str to str, optional
+        Where the report of a night lies, relative to the page.
 
     Returns
     -------
@@ -95,6 +102,8 @@ def render_agreement(
         observed=observed,
         notes=[*notes, *describe_left_out(left_out or {})],
         left_out=list((left_out or {}).items()),
+        hypnograms=describe_pairs(pairs, links),
+        n_pairs=len(pairs),
         facts=_facts(nights, reference, observed),
         cards=_cards(nights, pooled),
         meaning=_meaning(pooled),

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def compose_page(template: str, *, plotly: str | None = None, script: str = "", **parts: Any) -> bytes:  # noqa: ANN401 - whatever the template shows
+def compose_page(
+    template: str,
+    *,
+    plotly: str | None = None,
+    script: str = "",
+    own: Sequence[str] = (),
+    early: Sequence[str] = (),
+    sidecar: bool = False,
+    **parts: Any,  # noqa: ANN401 - whatever the template shows
+) -> bytes:
     """Fill one of our templates and return the page in UTF-8.
 
     Parameters
@@ -33,6 +42,12 @@ def compose_page(template: str, *, plotly: str | None = None, script: str = "", 
         Where plotly.js lies, relative to the page; by default the page carries it within itself.
     script : str
         File name of one more script in `templates` that the page runs.
+    own : sequence of str
+        File names of scripts in the place of plotly.js and `draw.js`: the page draws by itself.
+    early : sequence of str
+        File names of scripts that run before the page is shown.
+    sidecar : bool
+        Whether the template names scripts beside the page.
     **parts
         Values for the template.
 
@@ -42,25 +57,32 @@ def compose_page(template: str, *, plotly: str | None = None, script: str = "", 
     """
     import jinja2
 
-    plotly_js = "" if plotly else _plotly_js()
-    scripts = [(TEMPLATES / name).read_text(encoding="utf-8") for name in ("draw.js", script) if name]
+    plotly_js = "" if plotly or own else _plotly_js()
+    names = own or [name for name in ("draw.js", script) if name]
+    first, scripts = ([read_template(name) for name in group] for group in (early, names))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
     filled = environment.get_template(template)
     parts |= {
-        "css": Markup((TEMPLATES / "night.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        "css": Markup(read_template("night.css")),  # noqa: S704 - our own file
         "plotly": plotly or "",
         "plotly_js": Markup(plotly_js),  # noqa: S704 - the wheel's own file, held by the hash in the policy
+        "early": [Markup(text) for text in first],  # noqa: S704 - our own files
         "scripts": [Markup(text) for text in scripts],  # noqa: S704 - our own files
     }
-    inline = [plotly_js, *scripts] if plotly_js else scripts
-    if not plotly:
+    inline = [*first, *([plotly_js] if plotly_js else []), *scripts]
+    if not (plotly or sidecar):
         return filled.render(**parts, nonce="", policy=_policy(inline)).encode("utf-8")
     # The nonce is a hash of the whole page. The author of a part of it, such as the header of a recording, cannot
     # know it beforehand, and equal pages still have equal bytes.
     nonce = hash_bytes(filled.render(**parts, nonce="", policy="").encode("utf-8"))[:32]
     return filled.render(**parts, nonce=nonce, policy=_policy(inline, nonce)).encode("utf-8")
+
+
+def read_template(name: str) -> str:
+    """Return the text of one of our templates, scripts or style sheets."""
+    return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def share_plotly(folder: str | Path) -> str:
@@ -75,7 +97,7 @@ def share_plotly(folder: str | Path) -> str:
     Returns
     -------
     str
-        The file relative to a night folder, for `render_night`: `../plotly-4.1.1.min.js`.
+        The file relative to a folder in it: `../plotly-4.1.1.min.js`.
 
     Raises
     ------

@@ -1,4 +1,7 @@
-"""Compose figures, tables and words into one HTML page: whole in itself, or with plotly.js shared by a folder."""
+"""Compose the page of one night: the answer in a sentence and ten numbers, the figure, the signal, and all the rest.
+
+The page draws itself from what `night_data` and `trace` put into it, with the scripts in `templates/night/`.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,28 @@ import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from eegsleep.report.compose import compose_page, with_json
+from markupsafe import Markup
+
+from eegsleep.file_names import TRACE_FILE, USUAL_FILE
+from eegsleep.report.compose import compose_page, encode_figure, read_template
 from eegsleep.report.looks import main_channel
-from eegsleep.report.night_figures import draw_averages, draw_coupling, draw_overview
+from eegsleep.report.night_data import UNSURE_BELOW, collect_night_data
+from eegsleep.report.night_words import (
+    KEYS,
+    MARKS,
+    READING,
+    SPANS_S,
+    STAGE_BUTTONS,
+    describe_agreement,
+    describe_missing,
+    describe_night,
+    describe_omitted,
+    describe_trace,
+    list_colours,
+    sort_notes,
+)
 from eegsleep.report.numbers import ARROWS, MISSING, VERDICTS, format_number
+from eegsleep.report.trace import STEPS_UV, check_trace, encode_trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +39,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from eegsleep.night.analyze import Night
+    from eegsleep.recording.recording import Recording
+
+# The scripts of the page in the order they run; each adds to the name `eegsleep`.
+SCRIPTS = (
+    "night/clock.js",
+    "night/signal.js",
+    "night/pen.js",
+    "night/sleep.js",
+    "night/edits.js",
+    "night/overview.js",
+    "night/traces.js",
+    "night/averages.js",
+    "night/eventlist.js",
+    "night/export.js",
+    "night/markers.js",
+    "night/state.js",
+    "night/told.js",
+    "night/pointer.js",
+    "night/keys.js",
+    "night/page.js",
+)
 
 # marker, label, stage, decimals; those of a channel are shown for the first EEG derivation.
 CARDS = (
@@ -34,7 +76,13 @@ CARDS = (
 )
 
 
-def render_night(night: Night, plotly: str | None = None) -> bytes:
+def render_night(
+    night: Night,
+    recording: Recording | None = None,
+    *,
+    trace: str = "light",
+    sidecar: bool = False,
+) -> bytes:
     """Return the report of one night as one HTML file that needs no network.
 
     Equal nights give equal bytes: nothing on the page depends on when or where it is made.
@@ -43,30 +91,140 @@ def render_night(night: Night, plotly: str | None = None) -> bytes:
     ----------
     night : Night
         The analysed night.
-    plotly : str, optional
-        Where plotly.js lies, as `share_plotly` gives it; by default the page carries its own, 5 MB.
+    recording : Recording, optional
+        Its recording. Without it the page shows no signal, as for a night read back from its folder.
+    trace : {'light', 'full', 'none'}
+        How fine the signal is in the page: steps of 1 µV (about 9 MB for 8 h of four channels), steps of 0.5 µV, or no
+        signal.
+    sidecar : bool
+        Whether the page lies in a folder of many nights: its signal is then in `trace.js` beside it (`render_trace`),
+        and the range of the same person's other nights in `usual.js` above it.
 
     Returns
     -------
     bytes
         The page, in UTF-8.
+
+    Raises
+    ------
+    SettingsError
+        If the choice of trace is not known.
     """
+    check_trace(trace)
     channel = main_channel(night.roles)
-    kinds = ("fast spindle", "slow spindle", "slow oscillation")
-    events = [draw_averages(night.averages, kind, channel) for kind in kinds]
-    events.append(draw_coupling(night.coupling, channel))
+    data = collect_night_data(night, recording)
+    has_trace = recording is not None and trace != "none"
+    encoded = encode_trace(recording, trace) if recording is not None and has_trace and not sidecar else None
+    weighty, footnotes = sort_notes(night, recording)
+    groups = _marker_groups(night.markers)
     return compose_page(
         "night.html",
-        plotly=plotly,
+        own=SCRIPTS,
+        early=("night/theme.js",),
+        sidecar=sidecar,
+        trace_file=TRACE_FILE if has_trace and sidecar else "",
+        night_css=Markup(read_template("night/night.css")),  # noqa: S704 - our own file
+        home="../index.html" if sidecar else "",
+        usual=f"../{USUAL_FILE}" if sidecar else "",
         night=night,
+        data=data,
+        data_json=Markup(encode_figure(data)),  # noqa: S704 - no character of HTML is left in it
+        trace_json=Markup(encode_figure(encoded.as_dict())) if encoded else "",  # noqa: S704 - likewise
+        trace_step=format_number(STEPS_UV[trace]) if has_trace else "",
+        trace_words=describe_trace(recording, trace),
+        trace_missing=describe_missing() if has_trace and sidecar else "",
         facts=_facts(night),
         badge=VERDICTS[night.verdict.verdict],
+        sentence=describe_night(night.markers),
+        warnings=weighty,
+        footnotes=footnotes,
         cards=[_card(night.markers, channel, *card) for card in CARDS],
-        overview=with_json(draw_overview(night)),
-        events=[with_json(figure) for figure in events],
-        groups=_marker_groups(night.markers),
+        averages=_averages(data),
+        n_events=len(data["spindles"]["onset_s"]) + len(data["waves"]["onset_s"]),
+        groups=groups,
+        n_markers=sum(len(group["rows"]) for group in groups),
         provenance=_provenance(night.provenance),
+        agreement=describe_agreement(night),
+        omitted=describe_omitted(night, data),
+        key=list_colours(data),
+        marks=MARKS,
+        spans=SPANS_S,
+        stage_buttons=STAGE_BUTTONS,
+        keys=KEYS,
+        reading=READING,
+        unsure_percent=round(100 * UNSURE_BELOW),
     )
+
+
+def render_trace(recording: Recording, trace: str = "light") -> bytes:
+    """Return the signal of a night as the script that its page reads (`render_night` with `sidecar`).
+
+    Parameters
+    ----------
+    recording : Recording
+    trace : {'light', 'full'}
+
+    Raises
+    ------
+    SettingsError
+        If the choice of trace is not known, or there is to be none.
+    """
+    encoded = encode_trace(recording, trace)
+    text = encode_figure(encoded.as_dict()) if encoded else "null"
+    return f"(window.eegsleep = window.eegsleep || {{}}).traceData = {text};\n".encode()
+
+
+def _averages(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the figures of events: an average for each kind on the main channel, and the coupling."""
+    figures: list[dict[str, Any]] = []
+    known = data["averages"]
+    for kind in ("fast spindle", "slow spindle", "slow oscillation"):
+        title = f"Average {kind}"
+        if known is None:
+            reason = "Averages need the signal, which a night read back does not hold."
+            figures.append({"name": kind, "title": title, "reason": reason})
+            continue
+        mine = [(i, found) for i, found in enumerate(known) if found["kind"] == kind]
+        if not mine:
+            figures.append({"name": kind, "title": title, "reason": f"No {kind} was detected: none to average."})
+            continue
+        index, shown = next((one for one in mine if one[1]["channel"] == data["channel"]), mine[0])
+        zero = (
+            "Zero is the negative peak (down state)."
+            if kind == "slow oscillation"
+            else "A clear waxing and waning speaks for true spindles."
+        )
+        caption = f"Mean of {shown['n']} events on {shown['channel']}; the band is ± one standard error. {zero}"
+        figures.append(
+            {
+                "name": kind,
+                "title": title,
+                "reason": "",
+                "caption": caption,
+                "index": index,
+                "kind": kind,
+                "channel": shown["channel"],
+            }
+        )
+    return [*figures, _coupling(data)]
+
+
+def _coupling(data: Mapping[str, Any]) -> dict[str, Any]:
+    coupling, title = data["coupling"], "Spindles on slow oscillations"
+    if "counts" not in coupling:
+        n = coupling["n"]
+        reason = (
+            f"{n or 'No'} fast spindle{'' if n == 1 else 's'} on {data['channel'] or 'any derivation'} rode on a slow "
+            f"oscillation; the distribution is drawn from {coupling['least']} on."
+        )
+        return {"name": "coupling", "title": title, "reason": reason}
+    caption = (
+        f"Where {coupling['n']} of {coupling['n_spindles']} fast spindles on {data['channel']} peak within the slow "
+        "oscillation; time runs clockwise. The line points to the mean phase "
+        f"({math.degrees(coupling['mean_rad']):.0f}°, 0° being the up state) and would reach the rim if all agreed "
+        f"(length {coupling['strength']:.2f} of 1)."
+    )
+    return {"name": "coupling", "title": title, "reason": "", "caption": caption.replace("(-", "(−"), "kind": ""}
 
 
 def _facts(night: Night) -> list[tuple[str, str]]:
@@ -107,21 +265,24 @@ def _card(
     markers: pd.DataFrame, channel: str | None, marker: str, label: str, stage: str, decimals: int
 ) -> dict[str, Any]:
     rows = markers[markers["marker"] == marker]
+    column = f"{marker}|{stage}|{channel if stage else ''}"
+    # sleep statistics follow corrections of the stages
+    card = {"marker": marker, "label": label, "live": not stage, "column": column, "decimals": decimals}
     note = ""
     if stage:
         rows = rows[(rows["stage"] == stage) & (rows["channel"] == channel)]
         note = f"{channel or 'no EEG derivation'} · {stage}"
     if rows.empty:
         note = f"{note}: not measured" if note else "not measured"
-        return {"label": label, "value": MISSING, "unit": "", "missing": True, "note": note}
+        return {**card, "value": MISSING, "unit": "", "missing": True, "note": note}
     row = rows.iloc[0]
     missing = not math.isfinite(row["value"])
     if missing:
         reason = row["reason"] or "no reason was recorded"
-        return {"label": label, "value": MISSING, "unit": "", "missing": True, "note": reason}
+        return {**card, "value": MISSING, "unit": "", "missing": True, "note": reason}
     note = note or _interval(row["low"], row["high"], decimals)
     value = format_number(row["value"], decimals)
-    return {"label": label, "value": value, "unit": _unit(row["unit"]), "missing": False, "note": note}
+    return {**card, "value": value, "unit": _unit(row["unit"]), "missing": False, "note": note}
 
 
 def _interval(low: float, high: float, decimals: int | None = None) -> str:
@@ -170,6 +331,7 @@ def _marker_groups(markers: pd.DataFrame) -> list[dict[str, Any]]:
 def _marker_rows(mine: pd.DataFrame, known: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - Marker or None
     rows = []
     for position, row in enumerate(mine.itertuples(index=False)):
+        label = known.label if known is not None else row.marker
         effect = MISSING
         if known is not None and known.smallest_effect is not None:
             effect = f"{format_number(known.smallest_effect)} {_unit(known.smallest_effect_unit)}".strip()
@@ -178,8 +340,8 @@ def _marker_rows(mine: pd.DataFrame, known: Any) -> list[dict[str, Any]]:  # noq
         rows.append(
             {
                 "first": position == 0,
-                "span": len(mine),
-                "label": known.label if known is not None else row.marker,
+                "find": f"{label} {row.marker} {row.stage or 'night'} {row.channel}".lower(),
+                "label": label,
                 "meaning": known.meaning if known is not None else "",
                 "arrow": arrow,
                 "direction_words": words,

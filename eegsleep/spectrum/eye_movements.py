@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -49,10 +49,28 @@ def find_eye_movements(signal_uv: np.ndarray, usable: np.ndarray, min_slope_uv_p
     return times_s[values_at(usable, times_s)]
 
 
-def count_eye_movements(
+class EyeMovements(NamedTuple):
+    """Rapid eye movements of a night.
+
+    Attributes
+    ----------
+    channel : str
+        Label of the EOG; two labels joined by " - " where both are usable for most of REM.
+    times_s : array of shape (n_movements,)
+        Seconds from the first sample.
+    n_epochs : int
+        Usable epochs of REM in which they were sought.
+    """
+
+    channel: str
+    times_s: np.ndarray
+    n_epochs: int
+
+
+def locate_eye_movements(
     recording: Recording, stages: pd.DataFrame, quality: pd.DataFrame, min_slope_uv_per_s: float
-) -> tuple[str, int, int] | None:
-    """Count rapid eye movements in usable REM; None where the recording has no EOG.
+) -> EyeMovements | None:
+    """Find rapid eye movements in usable REM; None where the recording has no EOG.
 
     Parameters
     ----------
@@ -64,10 +82,7 @@ def count_eye_movements(
 
     Returns
     -------
-    channel : str
-        Label of the EOG; two labels joined by " - " where both are usable for most of REM.
-    n_movements, n_epochs : int
-        Number of movements, and of the usable epochs of REM in which they were counted.
+    EyeMovements or None
 
     Notes
     -----
@@ -88,7 +103,15 @@ def count_eye_movements(
     else:
         channel, epochs = " - ".join(labels), both
         signal = (signals[0] + _sign(signals[0], signals[1], both) * signals[1]) / 2
-    return channel, find_eye_movements(signal, epochs, min_slope_uv_per_s).size, int(epochs.sum())
+    return EyeMovements(channel, find_eye_movements(signal, epochs, min_slope_uv_per_s), int(epochs.sum()))
+
+
+def count_eye_movements(
+    recording: Recording, stages: pd.DataFrame, quality: pd.DataFrame, min_slope_uv_per_s: float
+) -> tuple[str, int, int] | None:
+    """Return channel, number of movements and number of epochs of `locate_eye_movements`; None without an EOG."""
+    found = locate_eye_movements(recording, stages, quality, min_slope_uv_per_s)
+    return (found.channel, found.times_s.size, found.n_epochs) if found else None
 
 
 def _sign(first: np.ndarray, second: np.ndarray, epochs: np.ndarray) -> float:

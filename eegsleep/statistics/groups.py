@@ -141,7 +141,7 @@ def compare_groups(
     x = np.column_stack([np.ones(len(z)), z])
     for column in [] if covariates is None else covariates.T:
         wider = np.column_stack([x, column])
-        if np.linalg.matrix_rank(wider[kept]) == wider.shape[1]:
+        if kept.any() and np.linalg.matrix_rank(wider[kept]) == wider.shape[1]:
             x = wider
     contrast = np.eye(x.shape[1])[1]
     counts = [

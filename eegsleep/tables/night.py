@@ -71,6 +71,36 @@ OTHER_STAGER = Table(
     ),
 )
 
+HYPNOGRAM_EDITED = Table(
+    "hypnogram-edited",
+    "one 30 s epoch, as the page of a night saves stages that were edited by hand",
+    (
+        _EPOCH,
+        _onset("epoch"),
+        _STAGE,
+        Column("was", "str", "Stage before any edit by hand."),
+        Column("scorer", "str", "Who gave the epoch its stage by hand; empty where nobody did."),
+        Column("date", "str", "When, in UTC; empty where nobody did."),
+        Column("input_sha256", "str", "Hash of the recording that the stages belong to."),
+    ),
+)
+
+EVENTS_EDITED = Table(
+    "events-edited",
+    "one event that was rejected by hand, or an arousal that was marked",
+    (
+        Column("kind", "str", "fast spindle, slow spindle, slow oscillation, K-complex, or arousal."),
+        Column("channel", "str", "Label of the derivation; empty for an arousal."),
+        _onset("event"),
+        _DURATION,
+        Column("peak_s", "float", "Peak of a spindle, negative peak of a slow oscillation.", "s"),
+        Column("verdict", "str", "rejected, or added for an arousal."),
+        Column("scorer", "str", "Who judged it."),
+        Column("date", "str", "When, in UTC."),
+        Column("input_sha256", "str", "Hash of the recording that the events belong to."),
+    ),
+)
+
 QUALITY = Table(
     "quality",
     "one 30 s epoch of one channel",

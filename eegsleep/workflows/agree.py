@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+from eegsleep.file_names import REPORT_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +65,29 @@ def agree_scorings(
     left_out = {} if observed else find_unpaired(reference)
     agreement = measure_agreement(pairs)
     names = (Path(reference).name, Path(observed).name) if observed else ("expert", "eegsleep")
-    page = render_agreement(agreement, reference=names[0], observed=names[1], left_out=left_out)
+    page = render_agreement(
+        agreement,
+        reference=names[0],
+        observed=names[1],
+        left_out=left_out,
+        pairs=pairs,
+        links=_find_reports(Path(observed) if observed else Path(reference), [pair[0] for pair in pairs], Path(output)),
+    )
     folder = save_agreement(agreement, output, {"agreement.html": page})
     return AgreedScorings(agreement, left_out, folder / "agreement.html")
+
+
+def _find_reports(place: Path, nights: list[str], output: Path) -> dict[str, str]:
+    """Return where the reports of nights lie, relative to the page, for those that have one.
+
+    `place` is a night folder, or the folder of the night folders.
+    """
+    found = {}
+    for night in nights:
+        report = next((p for p in (place / night / REPORT_FILE, place / REPORT_FILE) if p.is_file()), None)
+        if report is not None and report.parent.name == night:
+            try:
+                found[night] = quote(Path(os.path.relpath(report, output)).as_posix())
+            except ValueError:  # another drive
+                found[night] = report.absolute().as_uri()
+    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from eegsleep.errors import SettingsError
-from eegsleep.file_names import NIGHTS_FOLDER, PROVENANCE_FILE, REPORT_FILE
+from eegsleep.file_names import NIGHTS_FOLDER, PROVENANCE_FILE, REPORT_FILE, TRACE_FILE
 from eegsleep.night.request import FILES, hash_request
 from eegsleep.provenance import hash_file
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Fields of a job that do not affect any number of the night.
-_NAMES = ("file", "night", "subject", "replaces")
+_NAMES = ("file", "night", "subject", "trace", "replaces")
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,10 @@ class Job:
         The probabilities of another stager, to set beside ours.
     stager : str
         Name of that stager.
+    events : Path, optional
+        Events that were rejected by hand on the page of this night.
+    trace : {'light', 'full', 'none'}
+        How fine the signal is in the report, as `render_night` takes it.
     replaces : bool
         Whether a night folder of the same name may be replaced although its recording had another content.
     """
@@ -74,6 +78,8 @@ class Job:
     calibration: Path | None = None
     stages_by: Path | None = None
     stager: str = ""
+    events: Path | None = None
+    trace: str = "light"
     replaces: bool = False
 
 
@@ -99,7 +105,7 @@ def score_file(
     output : Path, optional
         Where the night folder is made; by default eegsleep-nights, here.
     share : bool
-        Whether the reports of all nights in `output` share one plotly.js, or each carries its own.
+        Whether `output` is a folder of many nights: the signal of each then lies in a file beside its report.
 
     Returns
     -------
@@ -112,16 +118,18 @@ def score_file(
         If the night cannot be scored or saved.
     """
     from eegsleep.events.calibration import read_calibration
+    from eegsleep.events.edited import read_event_edits
     from eegsleep.hypnograms.read import read_hypnogram
     from eegsleep.night.analyze import analyze_night
     from eegsleep.night.folder import save_night
     from eegsleep.recording.read import read_recording
-    from eegsleep.report.compose import share_plotly
-    from eegsleep.report.night_page import render_night
+    from eegsleep.report.night_page import render_night, render_trace
+    from eegsleep.report.trace import check_trace
     from eegsleep.staging.lights import find_lights
     from eegsleep.staging.other import read_hypnodensity
 
     output = output or Path(NIGHTS_FOLDER)
+    check_trace(job.trace)
     logger.info("reading the recording")
     recording = read_recording(
         job.file, eeg=job.eeg, eog=job.eog, emg=job.emg, units=dict(job.units), device=job.device, start=job.start
@@ -134,13 +142,18 @@ def score_file(
     )
     calibration = read_calibration(job.calibration) if job.calibration else None
     other = read_hypnodensity(job.stages_by, job.stager) if job.stages_by else None
+    edits = read_event_edits(job.events) if job.events else None
     lights = find_lights(recording, job.lights_off, job.lights_on)
-    night = analyze_night(recording, settings, hypnogram, lights, calibration, reference, other)
+    night = analyze_night(
+        recording, settings, hypnogram, lights, calibration, reference, event_edits=edits, stages_by=other
+    )
     logger.info("writing the report")
-    page = render_night(night, share_plotly(output) if share else None)
+    pages = {REPORT_FILE: render_night(night, recording, trace=job.trace, sidecar=share)}
+    if share and job.trace != "none":
+        pages[TRACE_FILE] = render_trace(recording, job.trace)
     if job.replaces:
         (output / night.id / PROVENANCE_FILE).unlink(missing_ok=True)
-    return ScoredNight(night, save_night(night, output, {REPORT_FILE: page}))
+    return ScoredNight(night, save_night(night, output, pages))
 
 
 def check_job(job: Job) -> None:

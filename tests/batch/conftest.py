@@ -29,13 +29,14 @@ def make_jobs(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def nights(tmp_path_factory):
+def nights(make_once):
     """Return a folder with two simulated nights of forty minutes and one that was cut off in its header."""
     from eegsleep import SimulationSettings, simulate_night, write_simulated_night
 
-    folder = tmp_path_factory.mktemp("nights")
-    settings = SimulationSettings(duration_h=0.6, rate_hz=100, eeg=("C4-M1",))
-    for number in (1, 2):
-        write_simulated_night(simulate_night(settings, number), folder, f"n{number}")
-    (folder / "cut.edf").write_bytes((folder / "n1.edf").read_bytes()[:300])
-    return folder
+    def make(folder):
+        settings = SimulationSettings(duration_h=0.6, rate_hz=100, eeg=("C4-M1",))
+        for number in (1, 2):
+            write_simulated_night(simulate_night(settings, number), folder, f"n{number}")
+        (folder / "cut.edf").write_bytes((folder / "n1.edf").read_bytes()[:300])
+
+    return make_once("two-nights", make)

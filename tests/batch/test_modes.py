@@ -78,31 +78,35 @@ def contents(folder):
     }
 
 
-def test_three_ways_to_work_give_the_same_bytes(nights, scheduler, tmp_path):
-    """And each way, a broken file costs itself: exit 1, and its reason is told."""
-    ways = {"serial": ["--workers", "0"], "local": ["--workers", "2"], "remote": ["--scheduler", scheduler]}
-    found = {}
-    for way, options in ways.items():
-        done = run_command(nights, "--output", tmp_path / way, *options)
-        assert done.returncode == 1, done.stderr
-        assert done.stdout.strip() == str(tmp_path / way / "index.html")
-        assert "3 nights: 2 done, 1 failed." in done.stderr
-        assert "cut failed: cut.edf" in done.stderr
-        assert "Traceback" not in done.stderr
-        found[way] = contents(tmp_path / way)
-    assert {"n1/markers.csv", "n2/report.html", "nights.csv"} <= set(found["serial"])
-    assert found["local"] == found["serial"]
-    assert found["remote"] == found["serial"]
+def check_command(nights, output, *options):
+    """Work out three recordings of which one is broken: exit 1, and its reason is told."""
+    done = run_command(nights, "--output", output, *options)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.strip() == str(output / "index.html")
+    assert "3 nights: 2 done, 1 failed." in done.stderr
+    assert "cut failed: cut.edf" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
-def test_one_recording_is_worked_out_in_this_process_and_score_finds_the_same(nights, tmp_path):
+@pytest.fixture(scope="session")
+def serial(nights, make_once):
+    """Return the folder of a batch that was worked out in one process."""
+    return make_once("serial-batch", lambda folder: check_command(nights, folder, "--workers", "0"))
+
+
+@pytest.mark.parametrize("way", ["local", pytest.param("remote", marks=pytest.mark.nightly)])
+def test_other_ways_to_work_give_the_same_bytes(way, nights, serial, request, tmp_path):
+    """And each way, a broken file costs itself."""
+    options = ["--workers", "2"] if way == "local" else ["--scheduler", request.getfixturevalue("scheduler")]
+    check_command(nights, tmp_path / "out", *options)
+    expected = contents(serial)
+    assert {"n1/markers.csv", "n2/report.html", "nights.csv"} <= set(expected)
+    assert contents(tmp_path / "out") == expected
+
+
+def test_one_recording_is_worked_out_in_this_process_and_score_finds_the_same(nights, tmp_path, run_here):
     """A night that `score` made is fresh for `batch`; exit 0, and no worker was needed."""
-    scored = subprocess.run(
-        [sys.executable, "-m", "eegsleep", "score", nights / "n2.edf", "--output", tmp_path],
-        capture_output=True,
-        check=False,
-    )
-    assert scored.returncode == 0
+    assert run_here("score", nights / "n2.edf", "--output", tmp_path).returncode == 0
     done = run_command(nights / "n2.edf", "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "1 night: 1 fresh." in done.stderr

@@ -49,11 +49,11 @@ def run(*arguments, **options):
         ((".",), "there is no recording"),
     ],
 )
-def test_wrong_usage_is_one_sentence_and_exit_2(arguments, words, tmp_path):
-    done = run(*arguments, cwd=tmp_path, capture_output=True)
+def test_wrong_usage_is_one_sentence_and_exit_2(arguments, words, tmp_path, run_here):
+    done = run_here("batch", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert words in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert done.stderr.count("\n") == 1, done.stderr
     assert not list(tmp_path.iterdir()), "nothing was written"
 
 

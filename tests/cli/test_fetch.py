@@ -11,18 +11,8 @@ from eegsleep.cli.fetch import fetch
 from eegsleep.cli.main import main
 
 
-def run(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "eegsleep", "fetch", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        check=False,
-    )
-
-
-def test_fetch_says_what_came_and_where_it_went(server, tmp_path):
-    done = run("ucddb", "--mirror", server.url, cwd=tmp_path)
+def test_fetch_says_what_came_and_where_it_went(server, tmp_path, run_here):
+    done = run_here("fetch", "ucddb", "--mirror", server.url, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "2 files fetched (0.4 MB), 0 there already" in done.stdout
     assert "This is 1 of 25 records" in done.stdout
@@ -31,19 +21,21 @@ def test_fetch_says_what_came_and_where_it_went(server, tmp_path):
     assert done.stderr == ""
 
 
-def test_some_missing_is_exit_1_and_says_which_and_why(server, tmp_path):
+def test_some_missing_is_exit_1_and_says_which_and_why(server, tmp_path, run_here):
     server.wrong_bodies["SN002.edf"] = 9
-    done = run("hmc", "--records", "SN001", "SN002", "--output", "x", "--base-url", server.url, cwd=tmp_path)
+    done = run_here(
+        "fetch", "hmc", "--records", "SN001", "SN002", "--output", "x", "--base-url", server.url, cwd=tmp_path
+    )
     assert done.returncode == 1
     assert "3 files fetched" in done.stdout
     assert "Missing: SN002.edf: SN002.edf did not arrive as it should be" in done.stdout
 
 
-def test_what_a_mirror_of_other_files_needs_is_said_before_and_after(server, tmp_path):
-    done = run("sleep-edf-st", "--mirror", server.url, cwd=tmp_path)
+def test_what_a_mirror_of_other_files_needs_is_said_before_and_after(server, tmp_path, run_here):
+    done = run_here("fetch", "sleep-edf-st", "--mirror", server.url, cwd=tmp_path)
     assert done.returncode == 2
     assert "--checksums server checks them against its own list" in done.stderr
-    done = run("sleep-edf-st", "--mirror", server.url, "--checksums", "server", cwd=tmp_path)
+    done = run_here("fetch", "sleep-edf-st", "--mirror", server.url, "--checksums", "server", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "not against the checksums in the package: these need not be the published recordings" in done.stdout
     assert "The server's list names only 2 of 44 records." in done.stdout

@@ -7,9 +7,9 @@ from eegsleep.datasets import transfer
 
 
 @pytest.fixture(scope="session")
-def mirror(tmp_path_factory):
+def mirror(make_once):
     """Return the folder of a mirror that no test may change."""
-    return make_mirror(tmp_path_factory.mktemp("mirror"))
+    return make_once("mirror", make_mirror)
 
 
 @pytest.fixture

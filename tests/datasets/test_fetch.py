@@ -231,6 +231,7 @@ def test_a_busy_server_is_asked_again_later(fetch_sc, server, status):
         (email.utils.formatdate(time.time() + 1800, usegmt=True), 3600.0, pytest.approx(1800, abs=600)),
         ("when it suits us", 60.0, 0.0),
     ],
+    ids=["seconds", "too many seconds", "date", "words"],  # a date in the name would differ between the processes
 )
 def test_the_pause_a_server_asks_for_is_kept_and_has_a_limit(
     server, tmp_path, monkeypatch, asked, longest_s, expected_s

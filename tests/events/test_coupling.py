@@ -29,7 +29,7 @@ def make(peaks_s):
     spindles = pd.DataFrame(dict.fromkeys(SPINDLES.column_names, 0), index=range(len(peaks_s)))
     spindles = spindles.assign(channel="C4", stage="N2", spindle_class="fast", peak_s=peaks_s)
     waves = pd.DataFrame(dict.fromkeys(SLOW_OSCILLATIONS.column_names, 0), index=range(1))
-    waves = waves.assign(channel="C4", stage="N2", neg_peak_s=100.625, found_absolute=True)
+    waves = waves.assign(channel="C4", stage="N2", kind="slow_oscillation", neg_peak_s=100.625, found_absolute=True)
     recording = Recording(id="made", raw=raw, roles={"C4": "eeg"})
     return recording, check_table(spindles, SPINDLES), check_table(waves, SLOW_OSCILLATIONS)
 

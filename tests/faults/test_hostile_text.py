@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import unicodedata
 
 import pytest
@@ -53,16 +50,6 @@ def _harmful(text: str, *, markup: bool = True) -> list[str]:
     return [c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Cs"} or (markup and c in "<>")]
 
 
-def _inspect(*arguments) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "eegsleep", "inspect", *map(str, arguments)],
-        capture_output=True,
-        check=False,
-        timeout=60,
-        env={**os.environ, "PYTHONUTF8": "1"},
-    )
-
-
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_nothing_read_from_a_file_can_do_harm(text, tmp_path):
     """Labels, notes and annotations hold no control character and no angle bracket, whatever the file holds."""
@@ -103,32 +90,32 @@ def test_id_is_safe_as_a_folder_on_every_system(name, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["script", "ansi", "rtl", "c1_control"])
-def test_inspect_prints_no_control_character(text, tmp_path):
+def test_inspect_prints_no_control_character(text, tmp_path, run_here):
     """A terminal shows what is in a file; it does not obey it."""
     path = tmp_path / "night.edf"
     path.write_bytes(everywhere(HOSTILE[text], label=True))
-    done = _inspect(path)
+    done = run_here("inspect", path)
     assert done.returncode == 0, done.stderr
-    printed = done.stdout.decode() + done.stderr.decode()
+    printed = done.stdout + done.stderr
     assert "F3-M2" in printed
     assert _harmful(printed.replace("\n", ""), markup=False) == []
 
 
-def test_inspect_of_a_hostile_file_name_prints_no_control_character(tmp_path):
+def test_inspect_of_a_hostile_file_name_prints_no_control_character(tmp_path, run_here):
     path = tmp_path / "a\x1b[2J\u202e.edf"
     path.write_bytes(base())
     for arguments in ((path,), ("--json", path)):
-        done = _inspect(*arguments)
+        done = run_here("inspect", *arguments)
         assert done.returncode == 0, done.stderr
-        assert _harmful((done.stdout + done.stderr).decode().replace("\n", ""), markup=False) == []
+        assert _harmful((done.stdout + done.stderr).replace("\n", ""), markup=False) == []
 
 
-def test_inspect_as_json_is_one_object_a_file(tmp_path):
+def test_inspect_as_json_is_one_object_a_file(tmp_path, run_here):
     """A program reads from `--json` what is in each file and what is wrong with it."""
     sound, hostile = tmp_path / "sound.edf", tmp_path / "hostile.edf"
     sound.write_bytes(base())
     hostile.write_bytes(edited(everywhere(HOSTILE["ansi"], label=True), unit=b"ADC", signal=1))
-    done = _inspect("--json", sound, hostile)
+    done = run_here("inspect", "--json", sound, hostile)
     files = json.loads(done.stdout)
     assert [FILE_KEYS - set(file) for file in files] == [set(), set()]
     assert all(set(channel) >= CHANNEL_KEYS for file in files for channel in file["channels"])
@@ -139,18 +126,18 @@ def test_inspect_as_json_is_one_object_a_file(tmp_path):
     assert files[0]["duration_s"] == pytest.approx(60)
     assert files[0]["start"].startswith("2024-06-14T23:15:30")
     assert any(fault["field"] and "ADC" in fault["value"] for fault in files[1]["faults"])
-    assert _harmful(done.stdout.decode().replace("\n", ""), markup=False) == []
+    assert _harmful(done.stdout.replace("\n", ""), markup=False) == []
     assert _harmful(json.dumps(files, ensure_ascii=False)) == []
 
 
 @pytest.mark.parametrize("arguments", [(), ("--json",)], ids=["text", "json"])
-def test_inspect_of_a_refused_file_exits_with_2(arguments, tmp_path):
+def test_inspect_of_a_refused_file_exits_with_2(arguments, tmp_path, run_here):
     """A script sees from the exit code that a file is not readable; the reason is still given."""
     path = tmp_path / "broken.edf"
     path.write_bytes(base()[:500])
-    done = _inspect(*arguments, path)
+    done = run_here("inspect", *arguments, path)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert b"Traceback" not in done.stderr
+    assert "Traceback" not in done.stderr
     if arguments:
         (file,) = json.loads(done.stdout)
         assert file["readable"] is False

@@ -88,7 +88,7 @@ def test_the_rate_of_the_file_itself_wins_and_a_note_at_the_first_sample_is_kept
 def test_without_a_rate_the_error_says_what_is_missing(tmp_path):
     path = write(tmp_path, [(0, "W"), (30, "2")])
     (tmp_path / "rec.hea").unlink()
-    with pytest.raises(TableError, match=r"put rec.hea beside it"):
+    with pytest.raises(TableError, match=r"Put rec.hea beside it"):
         read_hypnogram(path)
 
 

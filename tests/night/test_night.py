@@ -78,7 +78,7 @@ def test_folder_of_an_earlier_version_is_refused_with_a_remedy(sample_night, tmp
     provenance = json.loads((folder / "provenance.json").read_text())
     del provenance["quality"]
     (folder / "provenance.json").write_text(json.dumps(provenance))
-    with pytest.raises(es.EegSleepError, match="score the night again"):
+    with pytest.raises(es.EegSleepError, match="Score the night again"):
         es.load_night(folder)
 
 

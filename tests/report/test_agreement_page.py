@@ -11,6 +11,7 @@ import pytest
 from eegsleep.agreement.measure import measure_agreement
 from eegsleep.hypnograms.table import make_stages
 from eegsleep.report.agreement_page import render_agreement
+from eegsleep.report.hypnogram_pairs import MAX_NIGHTS, describe_pairs
 
 STAGES = np.array(["W", "N1", "N2", "N3", "R"], dtype=object)
 
@@ -111,3 +112,25 @@ def test_hostile_names_stay_text():
 
 def test_equal_tables_give_equal_bytes(many):
     assert render_agreement(many) == render_agreement(_agreement(8))
+
+
+def test_both_hypnograms_are_drawn_and_each_difference_leads_to_its_signal():
+    """One stretch a row, with its first epoch in the link; unscored epochs are no difference."""
+    first = _table(["W", "W", "N1", "N2", "N2", "UNS"])
+    second = first.assign(stage=["W", "N1", "N1", "N3", "N3", "N2"])
+    (night,) = describe_pairs([("a <b>", "a", first, second)], {"a <b>": "../nights/a/report.html"})
+    assert (night["n_both"], night["n_differ"]) == (5, 3)
+    rows = [(row["epochs"], row["hours"], row["reference"], row["observed"]) for row in night["stretches"]]
+    assert rows == [("2", "0:00:30", "Wake", "N1"), ("4 to 5", "0:01:30", "N2", "N3")]
+    assert night["stretches"][1]["link"] == "../nights/a/report.html#epoch-4"
+    assert "a &lt;b&gt;" in night["svg"]
+    assert night["svg"].count('class="differs"') == 2
+
+
+def test_of_very_many_nights_those_that_agree_least_are_drawn():
+    right = _table(["N2"] * 4)
+    wrong = right.assign(stage="N3")
+    pairs = [(f"night {n}", "a", right, wrong if n == 70 else right) for n in range(80)]
+    nights = describe_pairs(pairs)
+    assert len(nights) == MAX_NIGHTS
+    assert "night 70" in {night["night"] for night in nights}

@@ -16,11 +16,13 @@ import pandas as pd
 import pytest
 
 from eegsleep import tables
-from eegsleep.errors import EegSleepError
+from eegsleep.errors import EegSleepError, SettingsError
 from eegsleep.quality import Verdict
+from eegsleep.recording.faults import Fault
 from eegsleep.report.compose import encode_figure, share_plotly
-from eegsleep.report.night_figures import nrem_windows
-from eegsleep.report.night_page import render_night
+from eegsleep.report.night_data import nrem_windows
+from eegsleep.report.night_page import SCRIPTS, render_night, render_trace
+from eegsleep.report.night_words import describe_night
 from eegsleep.report.numbers import format_number
 from eegsleep.staging.lights import Lights
 
@@ -52,6 +54,8 @@ class FakeNight:
     warnings: tuple
     methods: tuple
     provenance: dict
+    reference: pd.DataFrame | None = None
+    before: pd.DataFrame | None = None
 
 
 def _stages(rng):
@@ -244,44 +248,50 @@ def _without_scripts(page):
     return re.sub(r"<script(?! type=)[^>]*>.*?</script>", "", page, flags=re.DOTALL)
 
 
-def _figures(page):
-    blocks = re.findall(r'<script type="application/json" id="figure-([\w-]+)">(.*?)</script>', page, flags=re.DOTALL)
-    return {name: json.loads(text) for name, text in blocks}
+def _data(page):
+    return json.loads(re.search(r'id="night-data">(.*?)</script>', page, flags=re.DOTALL).group(1))
+
+
+def _policy(page):
+    return re.search(r'Content-Security-Policy" content="([^"]+)"', page).group(1).replace("&#39;", "'")
 
 
 def test_the_page_of_eight_hours_is_one_small_file_that_loads_nothing(night):
-    """Under 7 MB, and no element names a file or an address to fetch."""
+    """Under a megabyte but for the signal, and no element names a file or an address to fetch."""
     content = render_night(night)
-    assert len(content) < 7_000_000
+    assert len(content) < 1_000_000
     body = _without_scripts(content.decode())
-    assert not re.search(r"""(?:\bsrc|\bhref|\bsrcset)\s*=|url\(|@import""", body)
+    assert not re.search(r"""(?:\bsrc|\bsrcset)\s*=|href="(?!#)|url\(|@import""", body)
 
 
 def test_the_policy_allows_the_scripts_of_the_page_and_no_others(night):
     """The hashes in the policy are those of the scripts as they stand in the page."""
     page = render_night(night).decode()
-    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page).group(1).replace("&#39;", "'")
+    policy = _policy(page)
     scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
     expected = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
-    assert len(scripts) == 2
+    assert len(scripts) == len(SCRIPTS) + 1
     assert re.findall(r"'sha256-([^']+)'", policy) == expected
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy.replace("style-src 'unsafe-inline'", "")
 
 
-def test_every_figure_is_valid_plotly_and_has_a_caption(night):
-    """The library itself accepts what we draw, and no panel stands without words."""
-    import plotly.graph_objects as go
-
-    page = render_night(night).decode()
-    figures = _figures(page)
-    assert set(figures) == {"overview", "fast-spindle", "slow-spindle", "slow-oscillation", "coupling"}
-    for figure in figures.values():
-        go.Figure(figure)
-    titles = figures["overview"]["layout"]["annotations"]
-    assert len(titles) == 6
-    assert page.count("<figcaption") == len(figures)
-    assert len(re.findall(r"<li><b>[a-f]&ensp;[^<]+</b> \S", page)) == 6
+def test_what_the_scripts_draw_is_what_the_tables_hold(night):
+    """Stages, probabilities, events, averages and the clock travel to the page as they are."""
+    data = _data(render_night(night).decode())
+    names = {"W": "W", "1": "N1", "2": "N2", "3": "N3", "R": "R", "X": "UNS"}
+    assert [names[letter] for letter in data["stages"]] == night.stages["stage"].tolist()
+    bytes_ = np.frombuffer(base64.b64decode(data["probabilities"]), np.uint8).reshape(-1, 5)
+    known = night.stages[["p_wake", "p_n1", "p_n2", "p_n3", "p_rem"]].to_numpy()
+    assert np.abs(bytes_[:500] / 250 - known[:500]).max() <= 0.5 / 250 + 1e-9
+    assert (bytes_[500:506] == 255).all()
+    np.testing.assert_allclose(data["spindles"]["peak_s"], night.spindles["peak_s"], atol=5e-4)
+    assert len(data["waves"]["peak_s"]) == len(night.slow_oscillations)
+    assert {average["kind"] for average in data["averages"]} == set(night.averages["kind"])
+    assert data["start"] == "2026-03-14T22:51:30"
+    assert data["coupling"]["n"] == sum(data["coupling"]["counts"])
+    spectrogram = data["spectrogram"]
+    assert len(base64.b64decode(spectrogram["power"])) == spectrogram["rows"] * spectrogram["columns"]
 
 
 def test_hostile_text_is_shown_and_never_run(night):
@@ -309,9 +319,8 @@ def test_hostile_text_is_shown_and_never_run(night):
     page = render_night(hostile).decode()
     assert "alert(1)" in page
     assert evil not in page
-    assert len(re.findall(r"<script[ >]", _without_scripts(page))) == len(_figures(page)) == 5
-    # plotly honours tags within labels, so there they must be gone, not only escaped.
-    assert evil not in json.dumps(_figures(page))
+    assert len(re.findall(r"<script[ >]", _without_scripts(page))) == 1
+    assert _data(page)["id"] == evil
     assert "</" not in encode_figure({"text": "</script>"})
 
 
@@ -320,32 +329,32 @@ def test_the_verdict_stands_above_everything_in_words(night, verdict, word):
     """Verdict and reasons come before the first number, and the colour is not the only sign."""
     changed = dataclasses.replace(night, verdict=Verdict(verdict, ("First reason.", "µV & <second>.")))
     page = render_night(changed).decode()
-    top = page[: page.index("Read this first")]
+    top = page[: page.index('id="warnings"')]
     box = re.search(rf'<section class="verdict {verdict}".*?</section>', top, flags=re.DOTALL).group()
     assert f"{word}</span>" in box
     assert re.findall(r"<li>(.*?)</li>", box) == ["First reason.", "µV &amp; &lt;second&gt;."]
 
 
 def test_the_quality_strip_tells_kinds_of_reasons(night):
-    """Each epoch has the colour of its kind of reason, the key names them, and the hover says the reason."""
+    """Each stretch that was set aside has its kind and its reason, and the key names the kinds."""
     page = render_night(night).decode()
-    strip = _figures(page)["overview"]["data"][-1]
-    first = night.quality[night.quality["channel"] == CHANNEL]
-    expected = [0 if row.usable else 1 + REASONS.index(row.reason) for row in first.itertuples()]
-    shape = tuple(map(int, strip["z"]["shape"].split(", ")))
-    assert np.frombuffer(base64.b64decode(strip["z"]["bdata"]), "<f4").reshape(shape)[0].tolist() == expected
-    assert strip["text"][0] == [row.reason or "usable" for row in first.itertuples()]
+    found = {}
+    for first, n, kind, reason in _data(page)["quality"][CHANNEL]:
+        found |= dict.fromkeys(range(first, first + n), (kind, reason))
+    kinds = dict(zip(REASONS, ("missing", "dead", "movement", "noise"), strict=True))
+    bad = night.quality[(night.quality["channel"] == CHANNEL) & ~night.quality["usable"]]
+    assert found == {row.epoch: (kinds[row.reason], row.reason) for row in bad.itertuples()}
     for meaning in ("usable", "missing", "flat or clipped", "movement", "noise or lost contact"):
-        assert f"</svg>{meaning}</span>" in page
+        assert f"</i>{meaning}</span>" in page
 
 
 def test_a_missing_value_is_a_dash_with_its_reason_and_never_zero(night):
     """REM latency without REM reads – and tells why, in its card and in the table."""
     page = render_night(night).decode()
     card = re.search(r"<dt>REM latency</dt>.*?</div>", page, flags=re.DOTALL).group()
-    assert ">–</dd>" in card
+    assert '<span class="number">–</span>' in card
     assert "no REM before the signal was lost" in card
-    row = re.search(r"REM latency <span.*?</tr>", page, flags=re.DOTALL).group()
+    row = re.search(r"<th[^>]*>REM latency <span.*?</tr>", page, flags=re.DOTALL).group()
     assert '<td class="number">–<' in row
     assert "no REM before the signal was lost" in row
     assert format_number(float("nan")) == "–"
@@ -401,7 +410,7 @@ def test_a_night_with_parts_missing_says_so_and_is_still_drawn(night, case):
     assert 'class="omitted"' in page
     if case == "no NREM":
         assert "hours since the start" in page
-        assert _figures(page)["overview"]["layout"]["xaxis"]["type"] == "linear"
+        assert _data(page)["start"] is None
 
 
 def test_equal_nights_give_equal_bytes(night):
@@ -409,19 +418,63 @@ def test_equal_nights_give_equal_bytes(night):
     assert render_night(night) == render_night(dataclasses.replace(night))
 
 
-def test_a_night_of_a_batch_shares_plotly_and_is_small(night):
-    """One megabyte in place of five and a half; plotly.js by its nonce, our own script by its hash, and no other."""
-    page = render_night(night, "../plotly.min.js")
-    assert len(page) < 1_200_000
-    text = page.decode()
-    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text).group(1).replace("&#39;", "'")
-    nonce = re.search(r"'nonce-([0-9a-f]{32})'", policy).group(1)
-    assert re.findall(r"<script[^>]*src=[^>]*>", text) == [f'<script nonce="{nonce}" src="../plotly.min.js">']
-    scripts = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
-    expected = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
-    assert re.findall(r"'sha256-([^']+)'", policy) == expected
-    assert "needs the file plotly.min.js in the folder above" in text
-    assert page == render_night(dataclasses.replace(night), "../plotly.min.js")
+def test_the_night_is_told_in_a_sentence(night):
+    assert describe_night(night.markers).startswith(
+        "6 h 52 min of sleep in 8 h 00 min of bed (86 %): asleep after 15 min"
+    )
+    silent = night.markers.assign(value=np.nan)
+    assert describe_night(silent) == "The sleep of this night could not be measured."
+    awake = night.markers.assign(value=0.0)
+    assert describe_night(awake) == "No sleep was found in this night."
+
+
+def test_the_signal_of_a_batch_lies_beside_the_page(sample_night, sample_recording):
+    """The page lets in that one script by its nonce, and says what is missing where it is not there."""
+    page = render_night(sample_night, sample_recording, sidecar=True).decode()
+    assert len(page) < 800_000
+    nonce = re.search(r"'nonce-([0-9a-f]{32})'", _policy(page)).group(1)
+    files = ("../usual.js", "trace.js")
+    expected = [f'<script nonce="{nonce}" src="{file}" defer>' for file in files]
+    assert re.findall(r"<script[^>]*src=[^>]*>", page) == expected
+    assert "the signal is in the file trace.js beside this page" in page
+    sidecar = render_trace(sample_recording).decode()
+    whole = render_night(sample_night, sample_recording).decode()
+    inside = re.search(r'id="trace-data">(.*?)</script>', whole, flags=re.DOTALL).group(1)
+    assert inside in sidecar
+    assert page == render_night(sample_night, sample_recording, sidecar=True).decode()
+
+
+def test_a_page_without_signal_says_why(sample_night, sample_recording):
+    assert "read back from its folder does not hold it" in render_night(sample_night).decode()
+    page = render_night(sample_night, sample_recording, trace="none").decode()
+    assert "made with --trace none" in page
+    assert 'id="trace-data"' not in page
+    with pytest.raises(SettingsError, match="trace"):
+        render_night(sample_night, sample_recording, trace="fine")
+
+
+def test_an_experts_stages_and_the_agreement_with_them_are_on_the_page(night):
+    expert = night.stages.assign(stage=night.stages["stage"].replace({"N1": "N2"}))
+    page = render_night(dataclasses.replace(night, reference=expert)).decode()
+    assert _data(page)["reference"].count("1") == 0
+    n_differ = int((night.stages["stage"] == "N1").sum())
+    scored = int((night.stages["stage"] != "UNS").sum())
+    assert f"agree on {100 * (1 - n_differ / scored):.1f} % of {scored} epochs" in page
+    assert f"; {n_differ} differ." in page
+
+
+def test_notes_on_the_files_form_stand_under_provenance_and_not_first(sample_night, sample_recording):
+    """How many bytes trail behind the last record is no news of the night; an assumed unit is."""
+    faults = (
+        Fault("trailing-bytes", "repaired", "7 bytes follow the last record"),
+        Fault("unit-assumed", "repaired", "the unit was taken to be µV"),
+    )
+    warned = dataclasses.replace(sample_night, warnings=tuple(fault.as_note() for fault in faults))
+    page = render_night(warned, dataclasses.replace(sample_recording, faults=faults), trace="none").decode()
+    first, last = page.split('id="summary"')
+    assert "The unit was taken" in first
+    assert "7 bytes follow" not in first
+    assert "7 bytes follow" in last
 
 
 def test_plotly_is_kept_once_and_mended_if_it_is_not_what_we_wrote(tmp_path):

@@ -176,7 +176,7 @@ def test_cycles_count_seconds_from_the_first_sample():
 
 
 def test_an_unknown_stage_or_a_gap_is_refused():
-    with pytest.raises(TableError, match="unknown stages"):
+    with pytest.raises(TableError, match="column stage of table hypnogram"):
         measure_sleep(hypnogram("W N4"))
     with pytest.raises(TableError, match="do not follow"):
         measure_sleep(hypnogram("W*4").drop(index=2))

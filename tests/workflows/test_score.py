@@ -13,8 +13,9 @@ def content(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_the_command_gives_the_bytes_of_the_steps(score_sample, sample_night, tmp_path):
-    saved = es.save_night(sample_night, tmp_path, {"report.html": es.render_night(sample_night)})
+def test_the_command_gives_the_bytes_of_the_steps(score_sample, sample_night, sample_recording, tmp_path):
+    page = es.render_night(sample_night, sample_recording)
+    saved = es.save_night(sample_night, tmp_path, {"report.html": page})
     assert content(saved) == content(score_sample[1])
 
 
@@ -54,7 +55,7 @@ def test_everything_that_can_be_asked_for_is_asked_for_in_steps_too(asked, tmp_p
         es.read_calibration(asked.calibration),
         es.read_hypnogram(asked.reference, coding="rk"),
     )
-    by_steps = es.save_night(night, tmp_path / "steps", {"report.html": es.render_night(night)})
+    by_steps = es.save_night(night, tmp_path / "steps", {"report.html": es.render_night(night, recording)})
     in_one_call = es.score_file(asked, settings, tmp_path / "call").folder
     assert content(by_steps) == content(in_one_call)
     assert "reference.csv" in content(by_steps)

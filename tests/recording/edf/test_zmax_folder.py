@@ -103,7 +103,7 @@ def test_a_folder_without_eeg_is_refused_by_the_names_of_its_files(folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "word"), [("night.zip", "unpack night.zip"), ("night.hyp", "HDRecorder"), ("sub/x", "such as sub")]
+    ("name", "word"), [("night.zip", "Unpack night.zip"), ("night.hyp", "HDRecorder"), ("sub/x", "such as sub")]
 )
 def test_what_lies_there_instead_is_named_with_what_to_do(tmp_path, name, word):
     (tmp_path / name).parent.mkdir(exist_ok=True)

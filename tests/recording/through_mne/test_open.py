@@ -136,7 +136,7 @@ def test_a_marker_file_taken_by_its_name_alone_is_no_link_either(brainvision, tm
         open_foreign(path)
 
 
-@pytest.mark.parametrize(("data", "word"), [("lost.eeg", "put it back"), ("$b.eeg", "in the place of")])
+@pytest.mark.parametrize(("data", "word"), [("lost.eeg", "Put it back"), ("$b.eeg", "in the place of")])
 def test_a_data_file_that_is_not_there_is_refused_in_plain_words(brainvision, data, word):
     with pytest.raises(es.RecordingError, match=word):
         open_foreign(brainvision(data=data))
@@ -161,9 +161,9 @@ def test_a_data_file_cut_short_and_a_channel_without_unit_are_said(brainvision):
     [
         ("night.zip", b"PK\x03\x04", "unpack it"),
         ("night.csv", "a,b\n1,2\n".encode("utf-16"), "UTF-8"),
-        ("night.lay", b"[FileInfo]\nFile=/etc/passwd\n", "export the night as EDF"),
-        ("night.mat", b"MATLAB 5.0", "export the night as EDF"),
-        ("night.eeg", b"\0\1", "export the night as EDF"),
+        ("night.lay", b"[FileInfo]\nFile=/etc/passwd\n", "Export the night as EDF"),
+        ("night.mat", b"MATLAB 5.0", "Export the night as EDF"),
+        ("night.eeg", b"\0\1", "Export the night as EDF"),
         ("night.edf", b"", "empty file"),
         ("night.fif", b"\0\0\0d\0\0\0\x1f" + bytes(16), "raw.export"),
     ],
@@ -177,7 +177,7 @@ def test_what_mne_should_not_open_is_refused_with_what_to_do(tmp_path, monkeypat
 
 def test_a_part_of_a_recording_is_refused_with_the_name_of_its_header(brainvision):
     path = brainvision()
-    with pytest.raises(es.RecordingError, match=r"give night\.vhdr"):
+    with pytest.raises(es.RecordingError, match=r"Give night\.vhdr"):
         open_foreign(path.with_suffix(".eeg"))
 
 

@@ -152,7 +152,7 @@ def test_a_record_of_the_challenge_2018_uses_chin_and_eye_and_says_no_clock(tmp_
     assert recording.roles == {"C4-M1": "eeg", "C3-M2": "eeg", "E1-M2": "eog", "Chin1-Chin2": "emg"}
     assert recording.start is None
     np.testing.assert_allclose(1e6 * recording.raw.get_data(picks=["C4-M1"])[0], data[:, 3])
-    with pytest.raises(RecordingError, match=r"give tr03-0005\.hea"):
+    with pytest.raises(RecordingError, match=r"Give tr03-0005\.hea"):
         read_recording(tmp_path / "tr03-0005.mat")
 
 

@@ -99,7 +99,7 @@ def test_no_p_value_without_a_mechanism_in_groups_either():
 def test_events_cannot_be_compared():
     study = make_study()
     values = make_values(study)
-    with pytest.raises(TableError, match="average events within the night"):
+    with pytest.raises(TableError, match="Average events within the night"):
         compare_nights(study, pd.concat([values, values]))
     with pytest.raises(TableError, match="does not list"):
         compare_nights(study, pd.concat([values, values.assign(night="elsewhere")]))
