@@ -118,28 +118,31 @@ def run_study(home: Path, scenario: Scenario, controls: Path) -> pd.DataFrame:
     return compare_study(study, key=key).comparison.markers
 
 
-def is_true(row: pd.Series, truth: dict[str, str]) -> bool:
-    """Return whether a verdict agrees with what was simulated."""
-    signs = [sign for pattern, sign in truth.items() if re.fullmatch(pattern, row["marker"])]
-    return any(sign in {"±", "+" if row["difference"] > 0 else "-"} for sign in signs)
+def judge(row: pd.Series, truth: dict[str, str]) -> str:
+    """Return whether a verdict agrees with what was simulated: true, wrong sign, or no such effect."""
+    signs = {sign for pattern, sign in truth.items() if re.fullmatch(pattern, row["marker"])}
+    above = row["nap"] > 0.5 if pd.isna(row["difference"]) else row["difference"] > 0
+    if signs & {"±", "+" if above else "-"}:
+        return "true"
+    return "wrong sign" if signs else "no such effect"
 
 
 def count(markers: pd.DataFrame, truth: dict[str, str]) -> dict:
     """Return how many verdicts there are, how many of them are false, and which."""
     found = markers[markers["verdict"].isin(FOUND)]
-    right = found.apply(is_true, axis=1, truth=truth) if len(found) else pd.Series(dtype=bool)
-    judged = found["verdict"].isin(["better", "worse"])
-    wrong = found[~right.astype(bool)]
+    found = found.assign(truth=[judge(row, truth) for _, row in found.iterrows()])
+    judged, wrong = found["verdict"].isin(["better", "worse"]), found["truth"] != "true"
     return {
         "verdicts": len(found),
         "better_or_worse": int(judged.sum()),
-        "false_better_or_worse": int((judged & ~right.astype(bool)).sum()),
-        "false_changed": int((~judged & ~right.astype(bool)).sum()),
+        "false_better_or_worse": int((judged & wrong).sum()),
+        "false_changed": int((~judged & wrong).sum()),
+        "wrong_sign": int((found["truth"] == "wrong sign").sum()),
         "follow_from_slow_waves": int((markers["verdict"] == "follows from slow-wave amplitude").sum()),
         "follow_from_gain": int((markers["verdict"] == "follows from gain").sum()),
         "false": [
-            f"{row.marker}|{row.stage}|{row.channel}: {row.verdict} {row.difference:+.3g} p {row.p:.2g}"
-            for row in wrong.itertuples(index=False)
+            f"{row.marker}|{row.stage}|{row.channel}: {row.verdict} {row.difference:+.3g} p {row.p:.2g}, {row.truth}"
+            for row in found[wrong].itertuples(index=False)
         ],
     }
 
