@@ -123,10 +123,12 @@ def _without_gain(arranged: Arrangement, index: int, log_gain: Floats) -> Floats
         return value / np.exp(log_gain) ** POWERS[unit]
     if unit in _LOGARITHMS:
         return value - _LOGARITHMS[unit] * log_gain
-    marker = arranged.entries["marker"].iloc[index]
-    if _COUNTED_ONCE.fullmatch(marker):
+    marker, stage = arranged.entries[["marker", "stage"]].iloc[index]
+    counted_again = marker in _COUNTED_AGAIN
+    # At another size the borders of N2 and N3 differ too, which they do not at another gain.
+    if _COUNTED_ONCE.fullmatch(marker) or (counted_again and stage != "NREM"):
         return np.full(value.shape, np.nan)
-    if marker not in _COUNTED_AGAIN:
+    if not counted_again:
         return None
     sizes = _at_sizes(arranged, index)
     reach = np.log(FACTORS)
