@@ -2,9 +2,9 @@
 
 N3 and the borders of N2 depend on the size of slow waves, and so does everything that is measured in N2 or N3 alone, or
 counted over fixed microvolts. Here these markers are measured again from the stages of `EqualDelta`. Events keep the
-measures they were found with; they are assigned to the stages anew, and slow oscillations are counted anew with their
-height multiplied. Band powers keep their size and are averaged over the stages anew; only in the shares of the other
-bands are slow waves multiplied, because a share falls when slow waves alone grow.
+measures they were found with and are assigned to the stages anew. The slow oscillations of all NREM are counted anew
+with their height multiplied. Band powers keep their size and are averaged over the stages anew; only in the shares of
+the other bands are slow waves multiplied, because a share falls when slow waves alone grow.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from eegsleep.markers.events import clean_events, coupling_rows, slow_oscillatio
 from eegsleep.markers.measure import find_places, sleep_rows, spectrum_rows
 from eegsleep.markers.rows import MarkerSettings, Place, make_row
 from eegsleep.quality import usable_epochs
-from eegsleep.signals.epochs import EVENT_STAGES, NREM, values_at
+from eegsleep.signals.epochs import NREM, values_at
 from eegsleep.spectrum.measure import BANDS_HZ, average_powers
 from eegsleep.staging.equal_delta import FACTORS
 from eegsleep.tables import MARKERS, check_table
@@ -41,7 +41,6 @@ ACTIVITY = "n2_slow_wave_activity_uv2"
 LEVEL = "staging_level_uv"
 _KEYS = ["marker", "stage", "channel"]
 _SLOW_BAND_END_HZ = 4.5
-_COUNTED = ("slow_oscillation_density_per_min", "slow_oscillation_duration_s", "slow_oscillation_slope_per_s")
 _GIVEN = "the stages were given"
 
 
@@ -199,14 +198,12 @@ def _channel_rows(
             if row["marker"].endswith("_relative_percent") and _band_end_hz(row["marker"]) > _SLOW_BAND_END_HZ
         ]
     if night.waves.method == "yasa":
-        return [row for row in rows if row["marker"] not in _COUNTED]
+        return rows
     candidates = night.events.slow_oscillation_candidates
     chosen = candidates[count_at_scale(candidates, factor, night.waves, night.calibration)]
     counted = own(drop_rejected(chosen, night.edits, "slow oscillation"), "neg_peak_s")
-    for stage in EVENT_STAGES:
-        inside = counted[counted["stage"].isin(EVENT_STAGES[stage])]
-        rows += _counted_rows(inside, places[stage], night.settings)
-    return rows
+    inside = counted[counted["stage"].isin(NREM)]
+    return rows + _counted_rows(inside, places["NREM"], night.settings)
 
 
 def _counted_rows(waves: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:

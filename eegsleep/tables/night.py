@@ -361,8 +361,8 @@ MARKERS = Table(
         Column(
             "at_less_delta",
             "float",
-            "The marker with slow waves of 0.8 times their amplitude: from the stages of stages_at_delta.csv, and with "
-            "slow oscillations counted again; missing for markers that depend on neither.",
+            "The marker with slow waves of 0.8 times their amplitude: from the stages of stages_at_delta.csv, and in "
+            "NREM with slow oscillations counted again; missing for markers that depend on neither.",
         ),
         Column("at_more_delta", "float", "Likewise with 1.25 times their amplitude."),
         Column("by_other_stager", "float", "The sleep statistic by the other stager; missing without one."),

@@ -199,7 +199,7 @@ COMPARISON = Table(
         ),
         Column("by_other_stager_low", "float", "Lower end of its 95 % interval."),
         Column("by_other_stager_high", "float", "Upper end of that interval."),
-        Column("follows_from", "str", "What the difference follows from.", levels=_ORIGINS),
+        Column("follows_from", "str", "What a difference follows from whose p is small.", levels=_ORIGINS),
         Column("measure", "str", "What it measures: markers that measure one thing share this name."),
         Column("represents", "bool", "Whether it stands for its measure in the verdict on the family."),
         NOTE,

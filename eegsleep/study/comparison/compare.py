@@ -15,7 +15,7 @@ from eegsleep.statistics.resampling import MIN_NIGHTS
 from eegsleep.study import arrangement
 from eegsleep.study.arrangement import KEYS, Arrangement
 from eegsleep.study.comparison import verdicts
-from eegsleep.study.comparison.equal_size import AtEqual, values_at_equal_delta, values_at_equal_gain
+from eegsleep.study.comparison.equal_size import COUNTED_AGAIN, AtEqual, values_at_equal_delta, values_at_equal_gain
 from eegsleep.study.comparison.many_sleepers import fill_group
 from eegsleep.study.comparison.one_sleeper import fill_randomization, fill_single
 from eegsleep.study.comparison.ranks import leave_ranks, rows_with_bounds, score_ranks
@@ -147,8 +147,8 @@ def _compare(
         rows, "gain", *_at_equal(study, arranged, values_at_equal_gain(arranged, covariates), covariates, schedule)
     )
     gates = _adjust(rows, drawn, study, many=many)
+    _find_origins(rows, study.alpha)
     for row in rows:
-        row["follows_from"] = verdicts.find_origin(row)
         row["verdict"], row["sentence"] = verdicts.judge_marker(row, alpha=study.alpha, masked=study.active is None)
     markers = pd.DataFrame(rows, columns=COMPARISON.column_names)
     markers["represents"] = verdicts.choose_representatives(markers.assign(known=verdicts.is_compared(markers)))
@@ -167,6 +167,17 @@ def _compare(
         complete,
         int(study.seed),
     )
+
+
+def _find_origins(rows: list[dict], alpha: float) -> None:
+    """Fill what each difference of p up to `alpha` follows from."""
+    for row in rows:
+        row["follows_from"] = verdicts.find_origin(row) if row["p"] <= alpha else ""
+    # Counted over fixed microvolts, a marker of N2 or N3 follows what the same marker of NREM follows.
+    counted = [row for row in rows if row["marker"] in COUNTED_AGAIN and row["p"] <= alpha]
+    whole = {(row["marker"], row["channel"]): row["follows_from"] for row in counted if row["stage"] == "NREM"}
+    for row in counted:
+        row["follows_from"] = row["follows_from"] or whole.get((row["marker"], row["channel"]), "")
 
 
 def _fill_rows(

@@ -26,8 +26,9 @@ ACTIVITY = "n2_slow_wave_activity_uv2"
 # The amplitudes of slow waves a night was staged at (`eegsleep.staging.equal_delta.FACTORS`).
 FACTORS = (0.8, 1.0, 1.25)
 _CLEAR_T = 2.0
-# Markers of events over fixed microvolts: those that each night measured at several sizes, and those at one size only.
-_COUNTED_AGAIN = {
+# Markers of events over fixed microvolts: those whose events in NREM each night counted at several sizes, and those
+# counted at one size only.
+COUNTED_AGAIN = {
     "slow_oscillation_density_per_min",
     "slow_oscillation_duration_s",
     "slow_oscillation_slope_per_s",
@@ -124,11 +125,9 @@ def _without_gain(arranged: Arrangement, index: int, log_gain: Floats) -> Floats
     if unit in _LOGARITHMS:
         return value - _LOGARITHMS[unit] * log_gain
     marker, stage = arranged.entries[["marker", "stage"]].iloc[index]
-    counted_again = marker in _COUNTED_AGAIN
-    # At another size the borders of N2 and N3 differ too, which they do not at another gain.
-    if _COUNTED_ONCE.fullmatch(marker) or (counted_again and stage != "NREM"):
+    if _COUNTED_ONCE.fullmatch(marker):
         return np.full(value.shape, np.nan)
-    if not counted_again:
+    if marker not in COUNTED_AGAIN or stage != "NREM":
         return None
     sizes = _at_sizes(arranged, index)
     reach = np.log(FACTORS)
