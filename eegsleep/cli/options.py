@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -101,3 +101,19 @@ def parse_units(units: list[str] | None) -> dict[str, str]:
             raise SettingsError("--units is not understood", found=pair, allowed="LABEL=uV")
         pairs[label] = unit
     return pairs
+
+
+def parse_stager(text: str | None) -> tuple[str, Path | None]:
+    """Return name and file of another stager from a text such as usleep=night.csv; no file where there is no text.
+
+    Raises
+    ------
+    SettingsError
+        If the text has another form.
+    """
+    if text is None:
+        return "", None
+    name, equals, file = text.partition("=")
+    if not (name and equals and file):
+        raise SettingsError("--stages-by is not understood", found=text, allowed="NAME=FILE")
+    return name, Path(file).absolute()

@@ -2,9 +2,9 @@
 
 N3 and the borders of N2 depend on the size of slow waves, and so does everything that is measured in N2 or N3 alone, or
 counted over fixed microvolts. Here these markers are measured again from the stages of `EqualDelta`. Events keep the
-measures they were found with; they are assigned to the stages anew, and slow oscillations are counted anew with their
-height multiplied. Band powers keep their size and are averaged over the stages anew; only in the shares of the other
-bands are slow waves multiplied, because a share falls when slow waves alone grow.
+measures they were found with and are assigned to the stages anew. The slow oscillations of all NREM are counted anew
+with their height multiplied. Band powers keep their size and are averaged over the stages anew; only in the shares of
+the other bands are slow waves multiplied, because a share falls when slow waves alone grow.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from eegsleep.events.edited import drop_rejected
 from eegsleep.events.slow_oscillations import count_at_scale
 from eegsleep.markers.events import clean_events, coupling_rows, slow_oscillation_rows, spindle_rows
 from eegsleep.markers.measure import find_places, sleep_rows, spectrum_rows
 from eegsleep.markers.rows import MarkerSettings, Place, make_row
 from eegsleep.quality import usable_epochs
-from eegsleep.signals.epochs import EVENT_STAGES, NREM, values_at
+from eegsleep.signals.epochs import NREM, values_at
 from eegsleep.spectrum.measure import BANDS_HZ, average_powers
 from eegsleep.staging.equal_delta import FACTORS
 from eegsleep.tables import MARKERS, check_table
@@ -31,14 +32,15 @@ if TYPE_CHECKING:
 
     from eegsleep.events.calibration import Calibration
     from eegsleep.events.detect import Events
+    from eegsleep.events.edited import EventEdits
     from eegsleep.events.slow_oscillations import SlowOscillationSettings
+    from eegsleep.staging.lights import Lights
     from eegsleep.staging.score import Staged
 
 ACTIVITY = "n2_slow_wave_activity_uv2"
 LEVEL = "staging_level_uv"
 _KEYS = ["marker", "stage", "channel"]
 _SLOW_BAND_END_HZ = 4.5
-_COUNTED = "slow_oscillation_density_per_min"
 _GIVEN = "the stages were given"
 
 
@@ -57,6 +59,8 @@ class MeasuredNight:
     settings : MarkerSettings
     waves : SlowOscillationSettings
     calibration : Calibration or None
+    edits : EventEdits or None
+        Events that were rejected by hand.
     """
 
     staged: Staged
@@ -66,6 +70,7 @@ class MeasuredNight:
     settings: MarkerSettings
     waves: SlowOscillationSettings
     calibration: Calibration | None = None
+    edits: EventEdits | None = None
 
 
 def add_delta_audit(markers: pd.DataFrame, night: MeasuredNight) -> pd.DataFrame:
@@ -95,6 +100,38 @@ def add_delta_audit(markers: pd.DataFrame, night: MeasuredNight) -> pd.DataFrame
             **{f"at_{column}": values.reindex(keys).to_numpy(dtype=float) for column, values in measured.items()}
         )
     return check_table(pd.concat([markers, rows], ignore_index=True), MARKERS)
+
+
+def add_other_stager(
+    markers: pd.DataFrame, other: pd.DataFrame | None, stages: pd.DataFrame, lights: Lights
+) -> pd.DataFrame:
+    """Add to the sleep statistics what they are by another stager, and by the consensus of both.
+
+    Parameters
+    ----------
+    markers : pandas.DataFrame
+        Table `MARKERS` of the night.
+    other : pandas.DataFrame or None
+        Table `OTHER_STAGER`; None leaves the markers as they are.
+    stages : pandas.DataFrame
+        Table `HYPNOGRAM`.
+    lights : Lights
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table `MARKERS`.
+    """
+    if other is None:
+        return markers
+    keys = pd.MultiIndex.from_frame(markers[_KEYS])
+    for column, source in (("by_other_stager", "stage"), ("by_consensus", "consensus")):
+        if (other[source] == "UNS").all():
+            continue
+        rows = sleep_rows(stages.assign(stage=other[source].to_numpy()), lights, with_uncertainty=False)
+        found = pd.Series({(row["marker"], row["stage"], row["channel"]): row["value"] for row in rows}, dtype=float)
+        markers = markers.assign(**{column: found.reindex(keys).to_numpy(dtype=float)})
+    return check_table(markers, MARKERS)
 
 
 def _activity_row(staged: Staged) -> dict:
@@ -161,14 +198,23 @@ def _channel_rows(
             if row["marker"].endswith("_relative_percent") and _band_end_hz(row["marker"]) > _SLOW_BAND_END_HZ
         ]
     if night.waves.method == "yasa":
-        return [row for row in rows if row["marker"] != _COUNTED]
-    chosen = count_at_scale(night.events.slow_oscillation_candidates, factor, night.waves, night.calibration)
-    counted = own(night.events.slow_oscillation_candidates[chosen], "neg_peak_s")
-    for stage in EVENT_STAGES:
-        place, n = places[stage], int(counted["stage"].isin(EVENT_STAGES[stage]).sum())
-        lack = place.describe_lack(night.settings.min_event_min)
-        rows.append(make_row(_COUNTED, place, math.nan if lack else n / place.clean_min, n, lack))
-    return rows
+        return rows
+    candidates = night.events.slow_oscillation_candidates
+    chosen = candidates[count_at_scale(candidates, factor, night.waves, night.calibration)]
+    counted = own(drop_rejected(chosen, night.edits, "slow oscillation"), "neg_peak_s")
+    inside = counted[counted["stage"].isin(NREM)]
+    return rows + _counted_rows(inside, places["NREM"], night.settings)
+
+
+def _counted_rows(waves: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
+    """Return the markers that change because other waves are counted, and not because waves are larger."""
+    lack, n = place.describe_lack(settings.min_event_min), len(waves)
+    values = {
+        "slow_oscillation_density_per_min": n / place.clean_min if place.clean_min else math.nan,
+        "slow_oscillation_duration_s": waves["duration_s"].mean(),
+        "slow_oscillation_slope_per_s": (waves["slope_uv_per_s"] / waves["ptp_uv"]).mean(),
+    }
+    return [make_row(name, place, value, n, lack) for name, value in values.items()]
 
 
 def _average(

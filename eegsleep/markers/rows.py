@@ -106,5 +106,5 @@ def make_row(
         "reason": (reason or "could not be measured") if missing else "",
         **(unsure or Uncertainty())._asdict(),
         "at_least": at_least,
-        **dict.fromkeys(("at_less_delta", "at_more_delta"), math.nan),
+        **dict.fromkeys(("at_less_delta", "at_more_delta", "by_other_stager", "by_consensus"), math.nan),
     }

@@ -17,9 +17,9 @@ from eegsleep.events.edited import count_not_found
 from eegsleep.events.slow_oscillations import main_slow_oscillations
 from eegsleep.hypnograms.edited import check_belongs
 from eegsleep.hypnograms.scoring import Scoring, align_scoring, place_lights
-from eegsleep.hypnograms.table import make_stages
+from eegsleep.hypnograms.table import PROBABILITY_COLUMNS, make_stages
 from eegsleep.markers import measure_markers
-from eegsleep.markers.equal_delta import MeasuredNight, add_delta_audit
+from eegsleep.markers.equal_delta import MeasuredNight, add_delta_audit, add_other_stager
 from eegsleep.night.request import request_of_night
 from eegsleep.night.words import (
     collect_warnings,
@@ -32,10 +32,12 @@ from eegsleep.provenance import fingerprint, hash_bytes, package_versions
 from eegsleep.quality import Verdict, judge_night, measure_quality
 from eegsleep.spectrum.measure import measure_spectra
 from eegsleep.staging.lights import Lights, complete_lights, find_lights, keep_night, lights_from_hypnogram
+from eegsleep.staging.other import ENSEMBLE, Hypnodensity, ask_stager, describe_other, set_beside
 from eegsleep.staging.score import Staged, score_night
 from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, STAGES_AT_DELTA, check_table, empty_table, encode_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     import pandas as pd
@@ -73,6 +75,8 @@ class Night:
         What the results depend on, as stored in provenance.json.
     stages_at_delta : pandas.DataFrame
         Table `STAGES_AT_DELTA`; without a row where the stages were given.
+    other_stager : pandas.DataFrame or None
+        Table `OTHER_STAGER`, where a second stager was asked or its probabilities were given.
     reference : pandas.DataFrame or None
         An expert's stages on the same epochs (table `HYPNOGRAM`), where they were given.
     before : pandas.DataFrame or None
@@ -101,6 +105,7 @@ class Night:
     methods: tuple[str, ...]
     provenance: dict[str, Any]
     stages_at_delta: pd.DataFrame
+    other_stager: pd.DataFrame | None = None
     reference: pd.DataFrame | None = None
     before: pd.DataFrame | None = None
     event_edits: EventEdits | None = None
@@ -152,6 +157,7 @@ def analyze_night(
     calibration: Calibration | None = None,
     reference: Scoring | None = None,
     event_edits: EventEdits | None = None,
+    stages_by: Hypnodensity | None = None,
 ) -> Night:
     """Analyse one night, from signals to markers.
 
@@ -170,6 +176,9 @@ def analyze_night(
         The person's own thresholds, learned from all their nights (`calibrate`).
     reference : Scoring, optional
         An expert's scoring to keep beside the night's own stages, as `read_hypnogram` read it.
+    stages_by : Hypnodensity, optional
+        The probabilities of another stager to set beside ours, as `read_hypnodensity` read them; by default those of
+        the stager that the settings name.
     event_edits : EventEdits, optional
         Events that were rejected by hand, as `read_event_edits` read them.
 
@@ -186,7 +195,7 @@ def analyze_night(
 
     settings = settings or Settings()
     asked = {"lights": lights, "hypnogram": hypnogram, "reference": reference, "calibration": calibration}
-    asked["events"] = event_edits
+    asked |= {"events": event_edits, "stages_by": stages_by}
     edit = hypnogram.edit if isinstance(hypnogram, Scoring) else None
     if edit:
         check_belongs(edit.input_sha256, recording.sha256, "edited stages")
@@ -216,9 +225,12 @@ def analyze_night(
             event_edits.arousals if event_edits else None,
         )
         measured = MeasuredNight(
-            staged, quality, events, powers, settings.markers, settings.slow_oscillations, calibration
+            staged, quality, events, powers, settings.markers, settings.slow_oscillations, calibration, event_edits
         )
         markers = add_delta_audit(markers, measured)
+        second = stages_by or _ask_second(recording, quality, settings, staged)
+        other = _set_beside(second, staged, recording.n_epochs)
+        markers = add_other_stager(markers, other, staged.stages, staged.lights)
         averages = average_events(recording, events.spindles, main_slow_oscillations(events.slow_oscillations))
     return Night(
         id=recording.id,
@@ -242,15 +254,32 @@ def analyze_night(
             *more,
             *(describe_not_found(events, event_edits) if event_edits else []),
         ),
-        methods=describe_methods(recording, settings, staged.lights, staged.channels, edit),
-        provenance=_trace(recording, settings, staged, calibration, asked),
+        methods=describe_methods(recording, settings, staged.lights, staged.channels, staged.gains, edit),
+        provenance=_trace(recording, settings, staged, calibration, asked, describe_other(second)),
         stages_at_delta=staged.equal_delta.stages if staged.equal_delta else empty_table(STAGES_AT_DELTA),
+        other_stager=other,
         reference=expert,
         before=_stages_before(edit, recording) if edit else None,
         event_edits=event_edits,
         spectrogram=spectrogram,
         averages=averages,
     )
+
+
+def _ask_second(recording: Recording, quality: pd.DataFrame, settings: Settings, staged: Staged) -> Hypnodensity | None:
+    """Return the probabilities of the second stager that the settings name."""
+    name = settings.staging.second
+    if not name or name == ENSEMBLE:
+        return staged.ensemble
+    return ask_stager(name, recording, quality)
+
+
+def _set_beside(second: Hypnodensity | None, staged: Staged, n_epochs: int) -> pd.DataFrame | None:
+    """Return table `OTHER_STAGER`, None without a second stager."""
+    if second is None:
+        return None
+    own = staged.stages[PROBABILITY_COLUMNS].to_numpy() if staged.channels else None
+    return set_beside(second, own, staged.lights, n_epochs)
 
 
 def _place_hypnogram(
@@ -312,7 +341,12 @@ def _use_given_stages(
 
 
 def _trace(
-    recording: Recording, settings: Settings, staged: Staged, calibration: Calibration | None, asked: dict[str, Any]
+    recording: Recording,
+    settings: Settings,
+    staged: Staged,
+    calibration: Calibration | None,
+    asked: dict[str, Any],
+    other_stager: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return what the results depend on, as stored in provenance.json and shown in the report."""
     resolved = json.loads(json.dumps(settings.to_dict()))
@@ -335,6 +369,7 @@ def _trace(
         "staging_gains": {label: float(f"{gain:.6g}") for label, gain in staged.gains.items()},
         "lights": {"off_s": lights.off_s, "on_s": lights.on_s, "source": lights.source},
         "hypnogram_sha256": given,
+        "other_stager": other_stager,
         **_describe_edits(asked),
         "settings": resolved,
         "calibration": calibrated,
@@ -349,6 +384,7 @@ def _trace(
             resolved,
             calibrated,
             versions,
+            other_stager,
             *by_hand,
         ),
         "request": request_of_night(recording, settings, versions, **asked),

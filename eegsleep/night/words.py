@@ -117,11 +117,20 @@ def describe_differing_views(markers: pd.DataFrame) -> list[str]:
     return found
 
 
+def _describe_gains(gains: dict[str, float]) -> str:
+    """Return by how much each channel was multiplied for staging, as a clause."""
+    if all(gain == 1 for gain in gains.values()):
+        return ", as recorded"
+    factors = ", ".join(f"{label} × {gain:.2f}" for label, gain in gains.items())
+    return f", each channel brought to the level YASA was trained at, so that gain changes no stage ({factors})"
+
+
 def describe_methods(
     recording: Recording,
     settings: Settings,
     lights: Lights,
     staged: dict[str, float],
+    gains: dict[str, float],
     edit: HandEdit | None = None,
 ) -> tuple[str, ...]:
     """Describe the methods of a night with settings and sources, for its report.
@@ -133,6 +142,8 @@ def describe_methods(
     lights : Lights
     staged : dict of str to float
         The channels that were staged, empty for stages that were given.
+    gains : dict of str to float
+        The factor each was brought to the level of YASA's training with.
 
     Returns
     -------
@@ -144,10 +155,10 @@ def describe_methods(
     s, w = settings, settings.slow_oscillations
     scored = (
         f"Stages: YASA {versions['yasa']} (doi:10.7554/eLife.70092) on {', '.join(staged)}, 30 s epochs, "
-        "unfiltered signal; the probabilities of several derivations are averaged, weighted by their shares of usable "
-        "epochs. Epochs in which none is usable are unscored. Confidence is calibrated on simulated nights and one "
-        "real recording; the 95 % intervals of sleep statistics cover unsure stages, and not whether YASA suits this "
-        "device. "
+        f"unfiltered signal{_describe_gains(gains)}; the probabilities of several derivations are averaged, weighted "
+        "by their shares of usable epochs. Epochs in which none is usable are unscored. Confidence is calibrated on "
+        "simulated nights and one real recording; the 95 % intervals of sleep statistics cover unsure stages, and not "
+        "whether YASA suits this device. "
         f"On this device ({preset.title}): {preset.validation}"
         if staged
         else "Stages: given by the user."

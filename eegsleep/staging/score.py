@@ -27,6 +27,7 @@ from eegsleep.staging.gain import (
     gain_to_reference,
 )
 from eegsleep.staging.lights import MARGIN_S, MAX_NIGHT_H, Lights, complete_lights, keep_night
+from eegsleep.staging.other import ENSEMBLE, Hypnodensity, list_ensemble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +54,9 @@ class StagingSettings:
         With `reference` each channel is brought to the level YASA's classifiers were trained at, so that a change of
         gain changes no stage. `as_recorded` leaves the signals as they are: YASA's own behaviour, whose N3 grows with
         gain (15.5, 23 and 28 min at a gain of 0.5, 1 and 2 on one real recording).
+    second : str
+        Another stager whose stages are set beside: `yasa-ensemble` for the mean of YASA's own classifiers on EEG alone,
+        with EOG, with EMG and with both, or the name of one that an installed package offers; empty for none.
 
     Raises
     ------
@@ -64,6 +68,7 @@ class StagingSettings:
     use_emg: bool = True
     min_usable_fraction: float = 0.5
     gain: GainMode = "reference"
+    second: str = ""
 
     def __post_init__(self) -> None:
         if self.gain not in GAIN_MODES:
@@ -89,6 +94,8 @@ class Staged(NamedTuple):
         The same night at other sizes of its slow waves; None for stages that were given.
     levels_uv : mapping of str to float
         The level each channel was brought to reference from (`measure_level`); NaN where it was staged as recorded.
+    ensemble : Hypnodensity or None
+        The mean of YASA's own classifiers, where the settings ask for it.
     """
 
     stages: pd.DataFrame
@@ -97,6 +104,7 @@ class Staged(NamedTuple):
     gains: dict[str, float]
     equal_delta: EqualDelta | None = None
     levels_uv: Mapping[str, float] = MappingProxyType({})
+    ensemble: Hypnodensity | None = None
 
 
 class ScoredEpochs(NamedTuple):
@@ -307,7 +315,8 @@ def score_night(
         label: TRAINED_LEVEL_UV[recording.roles[label]] / gain if settings.gain == "reference" else math.nan
         for label, gain in scored.gains.items()
     }
-    return Staged(keep_night(scored.stages, night), night, channels, scored.gains, equal_delta, levels_uv)
+    ensemble = score_ensemble(scored, channels, recording.n_epochs) if settings.second == ENSEMBLE else None
+    return Staged(keep_night(scored.stages, night), night, channels, scored.gains, equal_delta, levels_uv, ensemble)
 
 
 def score_derivation(
@@ -342,6 +351,30 @@ def score_derivation(
         parts = [*(frames[name][rows] for name in names), time[rows]]
         probabilities[rows] = predict_stages(parts, [roles[name] for name in names])
     return probabilities
+
+
+def score_ensemble(scored: ScoredEpochs, weights: dict[str, float], n_epochs: int) -> Hypnodensity:
+    """Score a night with each of YASA's classifiers that its channels allow, and average their probabilities.
+
+    Parameters
+    ----------
+    scored : ScoredEpochs
+    weights : dict of str to float
+        As `choose_staging_channels` returns them.
+    n_epochs : int
+        Of the recording.
+
+    Returns
+    -------
+    Hypnodensity
+    """
+    parts = []
+    for channels in list_ensemble(scored.measured):
+        by_derivation = {label: score_derivation(channels, scored.gains, label) for label in channels.derivations}
+        parts.append(combine(by_derivation, channels.usable, weights)[0])
+    probabilities = np.full((n_epochs, len(SCORED_STAGES)), np.nan)
+    probabilities[scored.epochs] = np.mean(parts, axis=0)
+    return Hypnodensity(ENSEMBLE, probabilities)
 
 
 def score_at_equal_delta(

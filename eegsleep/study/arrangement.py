@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 KEYS = ["marker", "stage", "channel"]
-_NUMBERS = ("value", "clean_min", "low", "high", "expected", "at_least", "at_less_delta", "at_more_delta")
+_NUMBERS = (
+    "value",
+    "clean_min",
+    "low",
+    "high",
+    "expected",
+    "at_least",
+    "at_less_delta",
+    "at_more_delta",
+    "by_other_stager",
+)
 # Classes of expectations.toml that act at the GABA-A receptor.
 _GABA_A = ("benzodiazepines", "zolpidem/zopiclone", "eszopiclone 3 mg", "gaboxadol 15 mg")
 # Whether more of a next-day score is better, by how its column begins.
@@ -58,6 +68,8 @@ class Arrangement:
         What a latency exceeds in a night in which it has no value because the wait was in vain; otherwise NaN.
     at_less_delta, at_more_delta : ndarray, shape (n_markers, n_nights)
         The same markers with smaller and larger slow waves.
+    by_other_stager : ndarray, shape (n_markers, n_nights)
+        Sleep statistics by another stager, where one was asked.
     before : ndarray, shape (n_markers, n_nights_before)
         The markers of nights before each sleeper's first condition.
     before_subjects : ndarray, shape (n_nights_before,)
@@ -76,6 +88,7 @@ class Arrangement:
     at_least: Floats
     at_less_delta: Floats
     at_more_delta: Floats
+    by_other_stager: Floats
     before: Floats
     before_subjects: NDArray
 

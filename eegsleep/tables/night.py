@@ -43,6 +43,34 @@ HYPNOGRAM = Table(
     ),
 )
 
+STAGES_AT_DELTA = Table(
+    "stages_at_delta",
+    "one 30 s epoch, staged at three sizes of the night's slow waves",
+    (
+        _EPOCH,
+        _onset("epoch"),
+        Column("less_delta", "str", "Stage with the amplitude of 0.4-4 Hz times 0.8.", levels=STAGE_LEVELS),
+        Column("stage", "str", "Stage as in the hypnogram.", levels=STAGE_LEVELS),
+        Column("more_delta", "str", "Stage with the amplitude of 0.4-4 Hz times 1.25.", levels=STAGE_LEVELS),
+    ),
+)
+
+OTHER_STAGER = Table(
+    "other_stager",
+    "one 30 s epoch by another stager, set beside the hypnogram",
+    (
+        _EPOCH,
+        _onset("epoch"),
+        Column("stage", "str", "Stage by the other stager.", levels=STAGE_LEVELS),
+        Column("consensus", "str", "Stage by the mean of its probabilities and ours.", levels=STAGE_LEVELS),
+        Column("p_wake", "float", "Its probability of wake."),
+        Column("p_n1", "float", "Of N1."),
+        Column("p_n2", "float", "Of N2."),
+        Column("p_n3", "float", "Of N3."),
+        Column("p_rem", "float", "Of REM."),
+    ),
+)
+
 HYPNOGRAM_EDITED = Table(
     "hypnogram-edited",
     "one 30 s epoch, as the page of a night saves stages that were edited by hand",
@@ -70,18 +98,6 @@ EVENTS_EDITED = Table(
         Column("scorer", "str", "Who judged it."),
         Column("date", "str", "When, in UTC."),
         Column("input_sha256", "str", "Hash of the recording that the events belong to."),
-    ),
-)
-
-STAGES_AT_DELTA = Table(
-    "stages_at_delta",
-    "one 30 s epoch, staged at three sizes of the night's slow waves",
-    (
-        _EPOCH,
-        _onset("epoch"),
-        Column("less_delta", "str", "Stage with the amplitude of 0.4-4 Hz times 0.8.", levels=STAGE_LEVELS),
-        Column("stage", "str", "Stage as in the hypnogram.", levels=STAGE_LEVELS),
-        Column("more_delta", "str", "Stage with the amplitude of 0.4-4 Hz times 1.25.", levels=STAGE_LEVELS),
     ),
 )
 
@@ -364,10 +380,12 @@ MARKERS = Table(
         Column(
             "at_less_delta",
             "float",
-            "The marker with slow waves of 0.8 times their amplitude: from the stages of stages_at_delta.csv, and with "
-            "slow oscillations counted again; missing for markers that depend on neither.",
+            "The marker with slow waves of 0.8 times their amplitude: from the stages of stages_at_delta.csv, and in "
+            "NREM with slow oscillations counted again; missing for markers that depend on neither.",
         ),
         Column("at_more_delta", "float", "Likewise with 1.25 times their amplitude."),
+        Column("by_other_stager", "float", "The sleep statistic by the other stager; missing without one."),
+        Column("by_consensus", "float", "The sleep statistic by the mean of its probabilities and ours."),
     ),
 )
 

@@ -194,7 +194,12 @@ COMPARISON = Table(
         Column("at_equal_gain_low", "float", "Lower end of its 95 % interval."),
         Column("at_equal_gain_high", "float", "Upper end of that interval."),
         Column("n_at_equal_gain", "int", "Nights in it; 0 for a marker that does not follow gain."),
-        Column("follows_from", "str", "What the difference follows from.", levels=_ORIGINS),
+        Column(
+            "by_other_stager", "float", "Difference of the sleep statistic by the other stager; missing without one."
+        ),
+        Column("by_other_stager_low", "float", "Lower end of its 95 % interval."),
+        Column("by_other_stager_high", "float", "Upper end of that interval."),
+        Column("follows_from", "str", "What a difference follows from whose p is small.", levels=_ORIGINS),
         Column("measure", "str", "What it measures: markers that measure one thing share this name."),
         Column("represents", "bool", "Whether it stands for its measure in the verdict on the family."),
         NOTE,

@@ -49,6 +49,10 @@ class Job:
         Meaning of integers in both, a name in `CODINGS`.
     calibration : Path, optional
         The person's own thresholds.
+    stages_by : Path, optional
+        The probabilities of another stager, to set beside ours.
+    stager : str
+        Name of that stager.
     events : Path, optional
         Events that were rejected by hand on the page of this night.
     trace : {'light', 'full', 'none'}
@@ -73,6 +77,8 @@ class Job:
     reference: Path | None = None
     coding: str | None = None
     calibration: Path | None = None
+    stages_by: Path | None = None
+    stager: str = ""
     events: Path | None = None
     trace: str = "light"
     replaces: bool = False
@@ -121,6 +127,7 @@ def score_file(
     from eegsleep.report.night_page import render_night, render_trace
     from eegsleep.report.trace import check_trace
     from eegsleep.staging.lights import find_lights
+    from eegsleep.staging.other import read_hypnodensity
 
     output = output or Path(NIGHTS_FOLDER)
     check_trace(job.trace)
@@ -142,9 +149,12 @@ def score_file(
         read_hypnogram(path, coding=job.coding) if path else None for path in (job.hypnogram, job.reference)
     )
     calibration = read_calibration(job.calibration) if job.calibration else None
+    other = read_hypnodensity(job.stages_by, job.stager) if job.stages_by else None
     edits = read_event_edits(job.events) if job.events else None
     lights = find_lights(recording, job.lights_off, job.lights_on)
-    night = analyze_night(recording, settings, hypnogram, lights, calibration, reference, edits)
+    night = analyze_night(
+        recording, settings, hypnogram, lights, calibration, reference, event_edits=edits, stages_by=other
+    )
     night = replace(night, provenance={**night.provenance, "subject": job.subject})
     logger.info("writing the report")
     pages = {REPORT_FILE: render_night(night, recording, trace=job.trace, sidecar=share)}

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 STORED = Path(__file__).with_suffix(".json")
 N_NIGHTS = 16
+# Studies of slow waves and of gain ask for slow waves first; what the primary endpoint does not open is not tested.
+SLOW_WAVES_FIRST = STUDY_TOML.replace("fast_spindle_density_per_min|NREM", "swa_power_uv2|NREM").replace(
+    '["D", "B", "A", "C", "E"]', '["B", "D", "A", "C", "E"]'
+)
 FOUND = ("better", "worse", "changed")
 
 _SLOW_WAVES = {  # the background of 0.5-4 Hz is larger, and planted waves are not
@@ -61,13 +65,17 @@ class Scenario:
 
     compound: SimulationSettings
     truth: dict[str, str]
+    declared: str = STUDY_TOML
+    same_sleep: bool = False  # whether both nights of a pair are the same simulated sleep, so that nothing else differs
 
 
 _SMALLER = {pattern: {"+": "-", "-": "+"}.get(sign, sign) for pattern, sign in _SLOW_WAVES.items()}
 SCENARIOS = {
     "demonstration": Scenario(COMPOUND, _SPINDLES | _SLOW_WAVES),
-    "gain alone": Scenario(replace(CONTROL, electrode_gain=1.2), {}),
-    "slow waves alone": Scenario(replace(CONTROL, delta_background=1.25), _SLOW_WAVES),
+    "gain alone": Scenario(replace(CONTROL, electrode_gain=1.2), {}, SLOW_WAVES_FIRST, same_sleep=True),
+    "slow waves alone": Scenario(
+        replace(CONTROL, delta_background=1.25), _SLOW_WAVES, SLOW_WAVES_FIRST, same_sleep=True
+    ),
     "benzodiazepine-like": Scenario(
         replace(
             CONTROL,
@@ -100,15 +108,20 @@ def run_study(home: Path, scenario: Scenario, controls: Path) -> pd.DataFrame:
     for name in ("schedule.csv", "lock.json", "unmasked.json", "nights.csv", "plan.json", "simulated-key.json"):
         (home / name).unlink(missing_ok=True)
     study, key = home / "study.toml", home / "simulated-key.json"
-    study.write_text(STUDY_TOML.format(n_nights=N_NIGHTS), encoding="utf-8")
+    study.write_text(scenario.declared.format(n_nights=N_NIGHTS), encoding="utf-8")
     plan_study(study, key=key, active=ACTIVE)
-    for number, (night, condition) in enumerate(enter_files(home / "nights.csv"), start=1):
+    nights = enter_files(home / "nights.csv")
+    conditions = [condition for _, condition in nights]
+    for number, (night, condition) in enumerate(nights, start=1):
+        pair = (number - 1) // 2  # pairs are consecutive nights
+        control = 2 * pair + 1 + (conditions[2 * pair] == ACTIVE)
         compound = condition == ACTIVE
         kept = (home if compound else controls) / "made" / night
         if not (kept / "provenance.json").is_file():
             start = datetime(2026, 1, 5, 23) + timedelta(days=number - 1)  # noqa: DTZ001 - local time
             simulated = replace(scenario.compound if compound else CONTROL, start=start)
-            file = write_simulated_night(simulate_night(simulated, seed=number), kept.parent / "recordings", night)
+            sleep = simulate_night(simulated, seed=control if scenario.same_sleep else number)
+            file = write_simulated_night(sleep, kept.parent / "recordings", night)
             score_file(Job(file), None, kept.parent)
         shutil.copytree(kept, nights_folder / night, dirs_exist_ok=True)
         recording = home / "recordings" / f"{night}.edf"
@@ -118,28 +131,31 @@ def run_study(home: Path, scenario: Scenario, controls: Path) -> pd.DataFrame:
     return compare_study(study, key=key).comparison.markers
 
 
-def is_true(row: pd.Series, truth: dict[str, str]) -> bool:
-    """Return whether a verdict agrees with what was simulated."""
-    signs = [sign for pattern, sign in truth.items() if re.fullmatch(pattern, row["marker"])]
-    return any(sign in {"±", "+" if row["difference"] > 0 else "-"} for sign in signs)
+def judge(row: pd.Series, truth: dict[str, str]) -> str:
+    """Return whether a verdict agrees with what was simulated: true, wrong sign, or no such effect."""
+    signs = {sign for pattern, sign in truth.items() if re.fullmatch(pattern, row["marker"])}
+    above = row["nap"] > 0.5 if pd.isna(row["difference"]) else row["difference"] > 0
+    if signs & {"±", "+" if above else "-"}:
+        return "true"
+    return "wrong sign" if signs else "no such effect"
 
 
 def count(markers: pd.DataFrame, truth: dict[str, str]) -> dict:
     """Return how many verdicts there are, how many of them are false, and which."""
     found = markers[markers["verdict"].isin(FOUND)]
-    right = found.apply(is_true, axis=1, truth=truth) if len(found) else pd.Series(dtype=bool)
-    judged = found["verdict"].isin(["better", "worse"])
-    wrong = found[~right.astype(bool)]
+    found = found.assign(truth=[judge(row, truth) for _, row in found.iterrows()])
+    judged, wrong = found["verdict"].isin(["better", "worse"]), found["truth"] != "true"
     return {
         "verdicts": len(found),
         "better_or_worse": int(judged.sum()),
-        "false_better_or_worse": int((judged & ~right.astype(bool)).sum()),
-        "false_changed": int((~judged & ~right.astype(bool)).sum()),
+        "false_better_or_worse": int((judged & wrong).sum()),
+        "false_changed": int((~judged & wrong).sum()),
+        "wrong_sign": int((found["truth"] == "wrong sign").sum()),
         "follow_from_slow_waves": int((markers["verdict"] == "follows from slow-wave amplitude").sum()),
         "follow_from_gain": int((markers["verdict"] == "follows from gain").sum()),
         "false": [
-            f"{row.marker}|{row.stage}|{row.channel}: {row.verdict} {row.difference:+.3g} p {row.p:.2g}"
-            for row in wrong.itertuples(index=False)
+            f"{row.marker}|{row.stage}|{row.channel}: {row.verdict} {row.difference:+.3g} p {row.p:.2g}, {row.truth}"
+            for row in found[wrong].itertuples(index=False)
         ],
     }
 

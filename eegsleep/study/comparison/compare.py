@@ -16,7 +16,7 @@ from eegsleep.statistics.resampling import MIN_NIGHTS
 from eegsleep.study import arrangement
 from eegsleep.study.arrangement import KEYS, Arrangement
 from eegsleep.study.comparison import verdicts
-from eegsleep.study.comparison.equal_size import AtEqual, values_at_equal_delta, values_at_equal_gain
+from eegsleep.study.comparison.equal_size import COUNTED_AGAIN, AtEqual, values_at_equal_delta, values_at_equal_gain
 from eegsleep.study.comparison.many_sleepers import fill_group
 from eegsleep.study.comparison.one_sleeper import fill_randomization, fill_single
 from eegsleep.study.comparison.ranks import leave_ranks, rows_with_bounds, score_ranks
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
 
+# What is not measured again of values that stand in for others.
+_ONCE = ("at_least", "at_less_delta", "at_more_delta", "by_other_stager")
 _NUMBERS = [column.name for column in COMPARISON.columns if column.kind == "float"]
 
 
@@ -139,12 +141,16 @@ def _compare(
     many = len(set(arranged.subjects.tolist())) > 1
     rows, drawn, models = _fill_rows(study, arranged, covariates, schedule)
     _set_beside(rows, "delta", *_at_equal(study, arranged, values_at_equal_delta(arranged), covariates, schedule))
+    by_other = AtEqual(arranged.by_other_stager, np.any(np.isfinite(arranged.by_other_stager), axis=1))
+    for place, found in zip(*_at_equal(study, arranged, by_other, covariates, schedule), strict=True):
+        names = {"by_other_stager": "difference", "by_other_stager_low": "low", "by_other_stager_high": "high"}
+        rows[place] |= {name: found[source] for name, source in names.items()}
     _set_beside(
         rows, "gain", *_at_equal(study, arranged, values_at_equal_gain(arranged, covariates), covariates, schedule)
     )
     gates = _adjust(rows, drawn, study, many=many)
+    _find_origins(rows, study.alpha)
     for row in rows:
-        row["follows_from"] = verdicts.find_origin(row)
         row["verdict"], row["sentence"] = verdicts.judge_marker(row, alpha=study.alpha, masked=study.active is None)
     markers = pd.DataFrame(rows, columns=COMPARISON.column_names)
     markers["represents"] = verdicts.choose_representatives(markers.assign(known=verdicts.is_compared(markers)))
@@ -163,6 +169,17 @@ def _compare(
         complete,
         int(study.seed),
     )
+
+
+def _find_origins(rows: list[dict], alpha: float) -> None:
+    """Fill what each difference of p up to `alpha` follows from."""
+    for row in rows:
+        row["follows_from"] = verdicts.find_origin(row) if row["p"] <= alpha else ""
+    # Counted over fixed microvolts, a marker of N2 or N3 follows what the same marker of NREM follows.
+    counted = [row for row in rows if row["marker"] in COUNTED_AGAIN and row["p"] <= alpha]
+    whole = {(row["marker"], row["channel"]): row["follows_from"] for row in counted if row["stage"] == "NREM"}
+    for row in counted:
+        row["follows_from"] = row["follows_from"] or whole.get((row["marker"], row["channel"]), "")
 
 
 def _fill_rows(
@@ -206,7 +223,7 @@ def _at_equal(
     """Compare the markers of some rows once more, with values at equal slow waves or at equal gain."""
     index, values = np.flatnonzero(equal.depends), equal.value[equal.depends]
     arrays = {name: getattr(arranged, name)[index] for name in ("clean_min", "low", "high", "expected", "before")}
-    arrays |= {name: np.full(values.shape, np.nan) for name in ("at_least", "at_less_delta", "at_more_delta")}
+    arrays |= {name: np.full(values.shape, np.nan) for name in _ONCE}
     some = replace(arranged, entries=arranged.entries.iloc[index].reset_index(drop=True), value=values, **arrays)
     rows, _, _ = _fill_rows(study, some, covariates, schedule) if index.size else ([], {}, [])
     return index, rows

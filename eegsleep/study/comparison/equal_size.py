@@ -6,6 +6,7 @@ an amplitude that differs only because an electrode recorded everything larger i
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -25,7 +26,15 @@ ACTIVITY = "n2_slow_wave_activity_uv2"
 # The amplitudes of slow waves a night was staged at (`eegsleep.staging.equal_delta.FACTORS`).
 FACTORS = (0.8, 1.0, 1.25)
 _CLEAR_T = 2.0
-# Units whose value has the power added: the logarithm of gain is multiplied by this and subtracted.
+# Markers of events over fixed microvolts: those whose events in NREM each night counted at several sizes, and those
+# counted at one size only.
+COUNTED_AGAIN = {
+    "slow_oscillation_density_per_min",
+    "slow_oscillation_duration_s",
+    "slow_oscillation_slope_per_s",
+}
+_COUNTED_ONCE = re.compile(r"(fast_|slow_)?spindle_absolute_density_per_min")
+# Logarithms of a power: from these the logarithm of gain is subtracted, multiplied by the number.
 _LOGARITHMS = {"ln µV²": 2.0, "log10 µV²/Hz": 2.0 / np.log(10)}
 
 
@@ -115,7 +124,10 @@ def _without_gain(arranged: Arrangement, index: int, log_gain: Floats) -> Floats
         return value / np.exp(log_gain) ** POWERS[unit]
     if unit in _LOGARITHMS:
         return value - _LOGARITHMS[unit] * log_gain
-    if not counts_by_microvolts(arranged.entries["marker"].iloc[index]):
+    marker, stage = arranged.entries[["marker", "stage"]].iloc[index]
+    if _COUNTED_ONCE.fullmatch(marker):
+        return np.full(value.shape, np.nan)
+    if marker not in COUNTED_AGAIN or stage != "NREM":
         return None
     sizes = _at_sizes(arranged, index)
     reach = np.log(FACTORS)
@@ -123,11 +135,6 @@ def _without_gain(arranged: Arrangement, index: int, log_gain: Floats) -> Floats
     return np.array(
         [np.interp(-g, reach, sizes[:, night]) if inside[night] else np.nan for night, g in enumerate(log_gain)]
     )
-
-
-def counts_by_microvolts(marker: str) -> bool:
-    """Return whether a marker counts waves over fixed microvolts, which follow gain as they follow amplitude."""
-    return marker == "slow_oscillation_density_per_min"
 
 
 def _at_sizes(arranged: Arrangement, index: int) -> Floats:

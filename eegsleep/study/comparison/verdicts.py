@@ -205,7 +205,7 @@ def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  
     if row["follows_from"] == "not known":
         return (
             "inconclusive",
-            f"{label} differs, but too many nights differ in slow-wave amplitude or gain by over 25 %.",
+            f"{label} differs; whether that follows from slow-wave amplitude or gain is not known.",
         )
     if row["follows_from"]:
         return f"follows from {row['follows_from']}", _describe_origin(label, row)

@@ -136,3 +136,15 @@ def test_ranks_of_many_sleepers(compound):
     row = compared(many, rows).loc["rem_latency_min"]
     assert row["verdict"] == "changed"
     assert row["nap"] > 0.8
+
+
+def test_the_difference_by_another_stager_stands_beside(study, compound):
+    rng = np.random.default_rng(9)
+    n3 = 60 + 9 * compound + rng.standard_normal(len(compound))
+    rows = marker_rows(study, "n3_min", n3, "min", "", "")
+    rows["by_other_stager"] = 55 + 4 * compound + rng.standard_normal(len(compound))
+    row = compared(study, rows).loc["n3_min"]
+    assert row["difference"] == pytest.approx(9, abs=1.5)
+    assert row["by_other_stager"] == pytest.approx(4, abs=1.5)
+    assert row["by_other_stager_low"] < row["by_other_stager"] < row["by_other_stager_high"]
+    assert row["verdict"] == "better"
