@@ -82,7 +82,7 @@ from .study.night_folders import collect_markers as collect_markers
 from .study.planning.plan import Plan as Plan
 from .study.planning.plan import draw_plan as draw_plan
 from .study.planning.plan import measure_spreads as measure_spreads
-from .study.planning.plan import write_plan as write_plan
+from .study.planning.written_plan import write_plan as write_plan
 from .workflows.agree import agree_scorings as agree_scorings
 from .workflows.score import Job as Job
 from .workflows.score import score_file as score_file

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import json
 import logging
 from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from eegsleep.file_names import NIGHTS_FILE, NIGHTS_FOLDER, STUDY_FILE
@@ -13,6 +13,7 @@ from eegsleep.provenance import write_file
 from eegsleep.simulation.settings import SimulationSettings
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
 
     from eegsleep.config import Settings
@@ -47,7 +48,7 @@ key_sha256 = ""
 concealed_by = "the computer"
 
 [plan]
-start = "2026-01-05"
+start = "{start}"
 subjects = ["S01"]
 nights = {n_nights}
 adaptation_nights = 0
@@ -88,16 +89,18 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> DemoStudy:
     from eegsleep.batch.run import run_batch
     from eegsleep.batch.sources import jobs_of_study
     from eegsleep.errors import EegSleepError
+    from eegsleep.study.masking.sealed_key import read_key
     from eegsleep.workflows.score import Job
     from eegsleep.workflows.study import compare_study, lock_study, plan_study
 
+    begins = datetime.now(UTC).date()  # a study is registered before its nights
     study, key = folder / STUDY_FILE, folder / "simulated-key.json"
     if study.exists():
         raise EegSleepError(f"{folder} holds a study already", remedy="give another folder with --output")
     folder.mkdir(parents=True, exist_ok=True)
-    write_file(study, STUDY_TOML.format(n_nights=n_nights).encode())
-    planned = plan_study(study, key=key, active=ACTIVE)
-    codes = json.loads(key.read_bytes())["codes"]
+    write_file(study, STUDY_TOML.format(n_nights=n_nights, start=begins.isoformat()).encode())
+    planned = plan_study(study, key=key)
+    codes, _ = read_key(key, planned.passphrase)
     nights = enter_files(folder / NIGHTS_FILE)
     compound = frozenset(night for night, condition in nights if codes[condition] == "compound")
     jobs = jobs_of_study(study, Job(folder))
@@ -105,7 +108,7 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> DemoStudy:
         jobs,
         folder / NIGHTS_FOLDER,
         on_progress=lambda standing: logger.info("scored night %d of %d", standing.n_done, n_nights),
-        work=partial(_make_night, compound=compound, numbers=tuple(night for night, _ in nights)),
+        work=partial(_make_night, compound=compound, numbers=tuple(night for night, _ in nights), begins=begins),
     )
     failed = table[table["status"] == "failed"]
     if len(failed):
@@ -117,7 +120,7 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> DemoStudy:
         )
     write_summary(folder / NIGHTS_FOLDER)
     lock_study(study)
-    return DemoStudy(planned, compare_study(study, key=key))
+    return DemoStudy(planned, compare_study(study, key=key, passphrase=planned.passphrase))
 
 
 def enter_files(path: Path) -> list[tuple[str, str]]:
@@ -133,16 +136,14 @@ def enter_files(path: Path) -> list[tuple[str, str]]:
 
 
 def _make_night(
-    job: Job, settings: Settings, output: Path, *, compound: frozenset[str], numbers: tuple[str, ...]
+    job: Job, settings: Settings, output: Path, *, compound: frozenset[str], numbers: tuple[str, ...], begins: date
 ) -> None:
     """Simulate and score one night; `numbers` are the nights in order, and `compound` those of the compound."""
-    from datetime import datetime, timedelta
-
     from eegsleep.simulation.night import simulate_night, write_simulated_night
     from eegsleep.workflows.score import score_job
 
     number = numbers.index(job.night) + 1
-    start = datetime(2026, 1, 5, 23) + timedelta(days=number - 1)  # noqa: DTZ001 - local time
+    start = datetime.combine(begins + timedelta(days=number - 1), time(23))
     simulated = replace(COMPOUND if job.night in compound else CONTROL, start=start)
     write_simulated_night(simulate_night(simulated, seed=number), job.file.parent, job.night)
     score_job(job, settings, output)

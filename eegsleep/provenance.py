@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.file_names import PROVENANCE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
     from pathlib import Path
 
 # What can change a number we write; read from the installed metadata, so nothing is imported.
@@ -117,6 +119,25 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def evening_of(start: str) -> date | None:
+    """Return the evening that a recording belongs to: one that began after midnight is of the evening before.
+
+    Parameters
+    ----------
+    start : str
+        When it began, ISO 8601.
+
+    Returns
+    -------
+    date or None
+        None if `start` is no time.
+    """
+    try:
+        return (datetime.fromisoformat(start) - timedelta(hours=12)).date()
+    except ValueError:
+        return None
 
 
 def fingerprint(*parts: object) -> str:

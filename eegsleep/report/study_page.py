@@ -15,6 +15,7 @@ from eegsleep.report.next_day import describe_next_day
 from eegsleep.report.numbers import ARROWS, MISSING, format_number, number_range, p_value, signed_number
 from eegsleep.report.study_figures import draw_forest, draw_nights
 from eegsleep.study.comparison.verdicts import FALSE_DISCOVERY_RATE
+from eegsleep.study.masking.timeline import judge_timeline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from eegsleep.study.comparison.compare import Comparison
     from eegsleep.study.declared.protocol import Study
-    from eegsleep.study.masking.lock import Change
+    from eegsleep.study.masking.changes import Change
+    from eegsleep.study.masking.timeline import Step
 
 # A sign beside the word and the colour, for readers who do not see colours or print in grey.
 SIGNS = {
@@ -32,9 +34,9 @@ SIGNS = {
     "changed": "◆",
     "equivalent": "■",
     "inconclusive": "○",
-    "masked": "◆",
     "follows from slow-wave amplitude": "◇",
-    "follows from gain": "◇",
+    "follows from gain": "✕",
+    "masked": "◆",
 }
 STATUS = {"pass": "✓", "warn": "!", "fail": "✕"}
 DESIGNS = {
@@ -64,6 +66,7 @@ def render_study(
     changes: Sequence[Change] = (),
     unmasked_at: str = "",
     notes: Sequence[str] = (),
+    timeline: Sequence[Step] = (),
 ) -> bytes:
     """Return the report of a study as one HTML file that needs no network.
 
@@ -81,6 +84,8 @@ def render_study(
         When the codes were first opened.
     notes : sequence of str
         What a reader must know first, such as that the nights are simulated.
+    timeline : sequence of Step
+        From `trace_timeline`; decides the badge at the head of the page.
 
     Returns
     -------
@@ -105,7 +110,7 @@ def render_study(
         tested=study.mechanism.kind != "observational",
         by_lot=set(markers["method"]) <= {"re-randomisation", "descriptive"},
         facts=_facts(study, comparison, names),
-        status=_lock_status(study, lock, changes, unmasked_at),
+        status=_badge(timeline) if timeline else _lock_status(study, lock, changes, unmasked_at),
         changes=list(changes),
         notes=[*notes, *_notes(study, comparison, names)],
         families=_family_rows(comparison.families, names, tested=study.mechanism.kind != "observational"),
@@ -175,6 +180,18 @@ def _facts(study: Study, comparison: Comparison, names: Names) -> list[tuple[str
         all_of = "all " if comparison.complete else ""
         facts.append(("Schedules redrawn", f"{all_of}{format_number(comparison.n_schedules, 0)}"))
     return facts
+
+
+def _badge(timeline: Sequence[Step]) -> dict[str, Any]:
+    """Return what vouches for the study, from its timeline."""
+    badge = judge_timeline(timeline)
+    kind, sign = {"good": ("usable", "✓"), "noted": ("caution", "!"), "serious": ("reject", "✕")}[badge.grade]
+    return {
+        "kind": kind,
+        "sign": sign,
+        "title": badge.title,
+        "words": [step.sentence for step in timeline if step.sentence],
+    }
 
 
 def _lock_status(

@@ -31,6 +31,9 @@ class Estimate:
     high: float
 
 
+NOTHING = Estimate(*([math.nan] * 7))  # of what cannot be estimated
+
+
 def estimate_by_t(estimate: float, se: float, df: float) -> Estimate:
     """Return an estimate with t, p and the 95 % interval by Student's t.
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 Design = Literal["within", "between"]  # crossover, or parallel groups
+_SHARE_LEFT = 0.05  # of the condition's variance within a subject; with less, an effect would be mostly extrapolated
 
 
 def compare_subject_means(
@@ -36,7 +37,8 @@ def compare_subject_means(
     design : {"within", "between"}
         Paired differences of condition means, or Welch's test of subject means.
     covariates : ndarray, shape (n_nights, n_covariates), optional
-        Periods or time, whose differences are taken out of the paired differences.
+        Time, which is taken out within each sleeper; or periods, which go with the condition within a sleeper and
+        are taken out of the paired differences between sleepers.
 
     Returns
     -------
@@ -45,22 +47,11 @@ def compare_subject_means(
     """
     values, subjects = np.asarray(values, dtype=float), np.asarray(subjects)
     others = np.zeros((len(values), 0)) if covariates is None else covariates
-    means = _condition_means(np.column_stack([values, others]), assigned, subjects)
     if design == "within":
-        differences = means[:, 1] - means[:, 0]
-        differences = differences[np.isfinite(differences[:, 0])]
-        n = len(differences)
-        x = np.ones((n, 1))
-        for column in differences[:, 1:].T:
-            wider = np.column_stack([x, column])
-            if n - wider.shape[1] >= 2 and np.linalg.matrix_rank(wider, tol=1e-8) == wider.shape[1]:
-                x = wider
-        df: float = n - x.shape[1]
-        if df < 1:
-            return estimate_by_t(math.nan, math.nan, math.nan)
-        beta = np.linalg.lstsq(x, differences[:, 0], rcond=None)[0]
-        variance = float(((differences[:, 0] - x @ beta) ** 2).sum()) / df
-        return estimate_by_t(float(beta[0]), math.sqrt(variance * np.linalg.inv(x.T @ x)[0, 0]), df)
+        own = own_effects(values, assigned, subjects, others) if others.shape[1] else np.zeros(0)
+        own = own[np.isfinite(own)]
+        return _mean_effect(own) if len(own) > 1 else _difference_of_means(values, assigned, subjects, others)
+    means = _condition_means(values[:, np.newaxis], assigned, subjects)
     first, second = (column[np.isfinite(column)] for column in means[:, :, 0].T)
     if min(len(first), len(second)) < 2:
         return estimate_by_t(math.nan, math.nan, math.nan)
@@ -68,6 +59,61 @@ def compare_subject_means(
     total = float(sum(errors))
     df = total**2 / sum(e**2 / (len(arm) - 1) for e, arm in zip(errors, (first, second), strict=True)) if total else 0.0
     return estimate_by_t(float(second.mean() - first.mean()), math.sqrt(total), df)
+
+
+def own_effects(values: Floats, assigned: NDArray[np.bool_], subjects: NDArray, covariates: Floats) -> Floats:
+    """Return the condition's effect within each subject, the covariates taken out within that subject.
+
+    Parameters
+    ----------
+    values, assigned, subjects : ndarray, shape (n_nights,)
+    covariates : ndarray, shape (n_nights, n_covariates)
+
+    Returns
+    -------
+    ndarray, shape (n_subjects,)
+        By name of the subject; NaN where the covariates leave less than a twentieth of the condition's variance, or
+        nothing to judge the fit by.
+    """
+    names = np.unique(subjects)
+    effects = np.full(len(names), np.nan)
+    for place, name in enumerate(names):
+        kept = (subjects == name) & np.isfinite(values)
+        z = assigned[kept].astype(float)
+        if not kept.any() or np.ptp(z) == 0:
+            continue
+        u, s, _ = np.linalg.svd(np.column_stack([np.ones(len(z)), covariates[kept]]), full_matrices=False)
+        basis = u[:, s > 1e-9 * s[0]]
+        left = z - basis @ (basis.T @ z)
+        if left @ left > _SHARE_LEFT * z.var() * len(z) and len(z) > basis.shape[1] + 1:
+            effects[place] = float(left @ values[kept] / (left @ left))
+    return effects
+
+
+def _mean_effect(effects: Floats) -> Estimate:
+    n = len(effects)
+    return estimate_by_t(float(effects.mean()), float(effects.std(ddof=1)) / math.sqrt(n), n - 1.0)
+
+
+def _difference_of_means(
+    values: Floats, assigned: NDArray[np.bool_], subjects: NDArray, covariates: Floats
+) -> Estimate:
+    """Return the paired t test of condition means, differences of the covariates taken out between subjects."""
+    means = _condition_means(np.column_stack([values, covariates]), assigned, subjects)
+    differences = means[:, 1] - means[:, 0]
+    differences = differences[np.isfinite(differences[:, 0])]
+    n = len(differences)
+    x = np.ones((n, 1))
+    for column in differences[:, 1:].T:
+        wider = np.column_stack([x, column])
+        if n - wider.shape[1] >= 2 and np.linalg.matrix_rank(wider, tol=1e-8) == wider.shape[1]:
+            x = wider
+    df = float(n - x.shape[1])
+    if df < 1:
+        return estimate_by_t(math.nan, math.nan, math.nan)
+    beta = np.linalg.lstsq(x, differences[:, 0], rcond=None)[0]
+    variance = float(((differences[:, 0] - x @ beta) ** 2).sum()) / df
+    return estimate_by_t(float(beta[0]), math.sqrt(variance * np.linalg.inv(x.T @ x)[0, 0]), df)
 
 
 def _condition_means(columns: Floats, assigned: NDArray[np.bool_], subjects: NDArray) -> Floats:

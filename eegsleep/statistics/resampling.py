@@ -109,6 +109,8 @@ class ShiftStatistics:
         Second minus first condition in the unit of the values; NaN where there is none.
     n_first, n_second : ndarray of int, shape (n_markers,)
         Nights that the estimate rests on.
+    sides : ndarray of int, shape (n_markers,)
+        0 where both sides are tested; 1 or -1 where only a difference upwards or downwards counts.
     """
 
     a: Floats
@@ -119,6 +121,16 @@ class ShiftStatistics:
     estimate: Floats
     n_first: NDArray[np.int64]
     n_second: NDArray[np.int64]
+    sides: NDArray[np.int64]
+
+    @property
+    def sizes(self) -> tuple[Floats, Floats]:
+        """How large the statistic of each schedule is, and that of the schedule followed: 0 on a side not tested."""
+        one, sign = (self.sides != 0)[:, np.newaxis], self.sides[:, np.newaxis]
+        drawn = np.where(one, np.fmax(sign * self.a, 0.0), np.abs(self.a))
+        seen = self.observed_a[:, np.newaxis]
+        seen = np.where(one & np.isfinite(seen), np.fmax(sign * seen, 0.0), np.abs(seen))
+        return drawn, seen[:, 0]
 
 
 def _basis(covariates: Floats | None, available: Bools) -> Floats:
@@ -167,7 +179,7 @@ def _free(row: Floats, basis: Floats) -> Floats:
     return left if np.abs(left).max() > 1e-13 * np.abs(row).max() else np.zeros(row.shape)
 
 
-def shift_statistics(values: ArrayLike, schedule: Schedule) -> ShiftStatistics:
+def shift_statistics(values: ArrayLike, schedule: Schedule, sides: ArrayLike | None = None) -> ShiftStatistics:
     """Return the statistic of every schedule for every marker.
 
     Parameters
@@ -176,6 +188,9 @@ def shift_statistics(values: ArrayLike, schedule: Schedule) -> ShiftStatistics:
         One value a night; NaN where there is none. The night keeps its place in the schedule.
     schedule : Schedule
         The schedule followed and the draws that all markers share.
+    sides : array_like of int, shape (n_markers,), optional
+        1 or -1 for a marker of which only a difference upwards or downwards counts; by default both sides are tested.
+        Intervals have two sides all the same.
 
     Returns
     -------
@@ -211,7 +226,10 @@ def shift_statistics(values: ArrayLike, schedule: Schedule) -> ShiftStatistics:
         # fixed, a trend over the nights alone moves that mean away from 0.
         a -= _mean_of_judged(a[:, kept], extreme[:, kept])
         c -= _mean_of_judged(c[:, kept], extreme[:, kept])
-    return ShiftStatistics(a[:, kept], c[:, kept], extreme[:, kept], a[:, 0], c[:, 0], estimate, counts[0], counts[1])
+    tested = np.zeros(len(values), dtype=np.int64) if sides is None else np.asarray(sides, dtype=np.int64)
+    return ShiftStatistics(
+        a[:, kept], c[:, kept], extreme[:, kept], a[:, 0], c[:, 0], estimate, counts[0], counts[1], tested
+    )
 
 
 def _level(values: Floats) -> Floats:
@@ -228,7 +246,7 @@ def _mean_of_judged(line: Floats, extreme: Bools) -> Floats:
 
 
 def p_of_no_shift(statistics: ShiftStatistics) -> Floats:
-    """Return the two-sided p-value of each marker against no difference between the conditions.
+    """Return the p-value of each marker against no difference between the conditions, two-sided unless declared.
 
     Parameters
     ----------
@@ -243,7 +261,8 @@ def p_of_no_shift(statistics: ShiftStatistics) -> Floats:
     ----------
     Phipson & Smyth 2010, doi:10.2202/1544-6115.1585: a p-value by random draws is never zero.
     """
-    drawn, seen = np.abs(statistics.a), np.abs(statistics.observed_a)[:, np.newaxis]
+    drawn, own = statistics.sizes
+    seen = own[:, np.newaxis]
     with np.errstate(invalid="ignore"):
         tolerance = _TIE * np.maximum(seen, np.max(drawn, axis=1, keepdims=True))
         hits = (drawn >= seen - tolerance) | statistics.extreme
@@ -307,11 +326,12 @@ def extremeness(statistics: ShiftStatistics, markers: Sequence[int] | None = Non
     observed : ndarray, shape (n_markers,)
     """
     rows = slice(None) if markers is None else list(markers)
-    a, extreme = statistics.a[rows], statistics.extreme[rows]
+    sizes, seen = (part[rows] for part in statistics.sizes)
+    extreme = statistics.extreme[rows]
     with np.errstate(invalid="ignore", divide="ignore"):
-        scale = np.sqrt(_mean_of_judged(a**2, extreme))[:, 0]
-        drawn = np.where(extreme, np.inf, np.abs(a) / scale[:, np.newaxis])
-        return score_by_rank(drawn, np.abs(statistics.observed_a[rows]) / scale)
+        scale = np.sqrt(_mean_of_judged(statistics.a[rows] ** 2, extreme))[:, 0]
+        drawn = np.where(extreme, np.inf, sizes / scale[:, np.newaxis])
+        return score_by_rank(drawn, seen / scale)
 
 
 def floor_of_few(n: int, n_of_one: int) -> float:

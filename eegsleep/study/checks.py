@@ -1,4 +1,4 @@
-"""Twelve checks of a study: what could make its answer wrong, each with its number."""
+"""Fourteen checks of a study: what could make its answer wrong, each with its number."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pandas as pd
 from eegsleep.markers import MarkerSettings
 from eegsleep.study.night_values import Line, check_markers, endpoint_values, fit_line, previous_night
 from eegsleep.study.planning.power import lag_one_autocorrelation, smallest_p
+from eegsleep.study.recording_checks import find_misplaced, find_verdict_conflicts
+from eegsleep.study.regularity import chance_of_regular_order, was_drawn_by_plan
 from eegsleep.study.schedules.mechanisms import is_weekend, subject_rows
 from eegsleep.study.schedules.schedule import find_violation
 from eegsleep.tables import CHECKS, check_table
@@ -30,6 +32,8 @@ _DEVICE_LIMIT = 0.5
 _MISSING_LIMIT_POINTS = 20.0
 _TIB_LIMIT_MIN = 15.0  # the smallest effect on total sleep time that matters (AASM)
 _BANG_LIMIT = 0.2
+_FAULTS_SHOWN = 3
+_RARE, _UNUSUAL = 0.01, 0.1  # chance of an order as regular as the one followed
 
 
 class Check(NamedTuple):
@@ -47,8 +51,9 @@ def run_checks(
     study: Study,
     values: pd.DataFrame | None = None,
     provenances: Mapping[str, Mapping[str, Any]] | None = None,
+    left_out: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pd.DataFrame:
-    """Run checks C1 to C12.
+    """Run checks C1 to C14.
 
     Parameters
     ----------
@@ -59,7 +64,9 @@ def run_checks(
         that need it warn where it is missing.
     provenances : mapping of str to mapping, optional
         provenance.json by night: C6 then goes by what recorded each night and on which derivations, too, and not by
-        nights.csv alone.
+        nights.csv alone; C13 and C14 need it and warn without.
+    left_out : mapping of str to mapping, optional
+        provenance.json of excluded nights that were scored, for C14.
 
     Returns
     -------
@@ -71,6 +78,8 @@ def run_checks(
         study, nights=study.nights.assign(device=_describe_devices(study.nights, provenances))
     )
     rows = [check(with_setups if check is check_device else study, values) for check in _CHECKS]
+    made = provenances or {}
+    rows += [check_recordings(study, made), check_verdicts(study, {**(left_out or {}), **made})]
     return check_table(pd.DataFrame(rows, columns=CHECKS.column_names), CHECKS)
 
 
@@ -150,6 +159,13 @@ def check_allocation(study: Study, values: pd.DataFrame) -> Check:
         night = study.nights["night"].iloc[found.row]
         message = f"{study.mechanism.kind} could not have drawn this schedule: {found.found} at {night}. {message}"
         return Check("C2", "allocation", "fail", value, _CORRELATION_LIMIT, message)
+    chance = math.nan if was_drawn_by_plan(study) else chance_of_regular_order(study.mechanism, study.nights)
+    if chance < _UNUSUAL:
+        message = (
+            f"The conditions alternate. {study.mechanism.kind} seldom draws so regular an order (1 time in "
+            f"{1 / chance:,.0f}): if the nights were alternated rather than drawn, declare that. {message}"
+        )
+        return Check("C2", "allocation", "fail" if chance < _RARE else "warn", value, _CORRELATION_LIMIT, message)
     if not (n_first and n_second):
         return Check("C2", "allocation", "fail", value, _CORRELATION_LIMIT, f"One condition has no night. {message}")
     if study.mechanism.kind == "observational":
@@ -401,6 +417,29 @@ def check_prior_sleep(study: Study, values: pd.DataFrame) -> Check:
         f"{study.conditions[1]}." + more * (status == "warn")
     )
     return Check("C12", name, status, apart, _TIB_LIMIT_MIN, message)
+
+
+def check_recordings(study: Study, provenances: Mapping[str, Mapping[str, Any]]) -> Check:
+    """C13: each recording is that of its night, by its date (a start before noon is of the evening before) and name."""
+    faults, unknown = find_misplaced(study, provenances)
+    if faults:
+        more = f" And {len(faults) - _FAULTS_SHOWN} more." if len(faults) > _FAULTS_SHOWN else ""
+        message = f"{' '.join(faults[:_FAULTS_SHOWN])}{more} A night in the wrong place counts for the wrong condition."
+        return Check("C13", "recordings", "fail", float(len(faults)), 0.0, message)
+    if unknown:
+        return Check("C13", "recordings", "warn", math.nan, 0.0, unknown)
+    return Check("C13", "recordings", "pass", 0.0, 0.0, "Every recording began on the evening of its night.")
+
+
+def check_verdicts(study: Study, provenances: Mapping[str, Mapping[str, Any]]) -> Check:
+    """C14: no night judged reject enters, and none is excluded as unusable that was judged usable."""
+    faults = find_verdict_conflicts(study, provenances)
+    if faults:
+        return Check("C14", "signal verdicts", "fail", float(len(faults)), 0.0, " ".join(faults))
+    if not any((made.get("quality") or {}).get("verdict") for made in provenances.values()):
+        return Check("C14", "signal verdicts", "warn", math.nan, 0.0, "No night has a verdict on its signals.")
+    message = "Exclusions agree with the verdicts on the signals."
+    return Check("C14", "signal verdicts", "pass", 0.0, 0.0, message)
 
 
 _CHECKS: tuple[Callable[[Study, pd.DataFrame], Check], ...] = (

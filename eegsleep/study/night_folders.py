@@ -10,7 +10,7 @@ import pandas as pd
 
 from eegsleep.errors import EegSleepError, SettingsError
 from eegsleep.file_names import PROVENANCE_FILE
-from eegsleep.provenance import hash_file
+from eegsleep.provenance import hash_file, read_provenance
 from eegsleep.tables import AUDIT, MARKERS, read_table
 
 if TYPE_CHECKING:
@@ -51,6 +51,14 @@ def read_provenances(study: Study, folder: str | Path) -> dict[str, dict[str, An
                 remedy="score it with `eegsleep score`, or exclude it with a reason",
             ) from error
     return found
+
+
+def read_left_out(study: Study, folder: str | Path) -> dict[str, dict[str, Any]]:
+    """Return provenance.json of the excluded nights that were scored; a night that was not has no entry."""
+    nights = study.nights
+    wanted = nights.loc[(nights["file"] != "") & nights["excluded"], "night"]
+    found = {night: read_provenance(Path(folder) / night) for night in wanted}
+    return {night: made for night, made in found.items() if made}
 
 
 def check_made_alike(

@@ -79,7 +79,7 @@ CHECKS = Table(
     "checks",
     "one check of the study",
     (
-        Column("code", "str", "C1 to C12."),
+        Column("code", "str", "C1 to C14."),
         Column("name", "str", "What is checked."),
         Column(
             "status",
@@ -112,14 +112,14 @@ _VERDICT = Column(
         "inconclusive": "the nights cannot tell",
         "masked": "there is a difference, and the codes are masked",
         "follows from slow-wave amplitude": "there is a difference, and without that of slow-wave amplitude it is gone",
-        "follows from gain": "there is a difference, and without that of the electrode's gain it is gone",
+        "follows from gain": "there is a difference, and that of the electrodes' gain may be all of it",
     },
 )
 _ORIGINS = {
     "": "from neither, as far as can be told",
     "slow-wave amplitude": "at equal slow waves it turns round, is less than half, or its interval holds 0",
-    "gain": "at equal gain it turns round, is less than half, or its interval holds 0",
-    "not known": "too few nights could be set to equal slow waves or equal gain",
+    "gain": "at equal gain it turns round, is less than half, its interval holds 0, or nothing is known there",
+    "not known": "too few nights could be set to equal slow waves",
 }
 _GATES = {"open": "tested", "closed": "not tested, because a family before it found nothing"}
 
@@ -166,6 +166,14 @@ COMPARISON = Table(
         Column("g_av", "float", "Hedges' g: difference of means in mean standard deviations, small-sample corrected."),
         Column("nap", "float", "Share of pairs of nights in which the compound night is larger, ties as half."),
         Column("p", "float", "Two-sided p-value by the method; missing where no mechanism allocated the nights."),
+        Column("sides", "int", "2, or 1 for a primary endpoint registered as one-sided: only the better side counts."),
+        Column(
+            "scale",
+            "str",
+            "What p is of.",
+            levels={"logarithm": "the logarithms of powers and densities above 0", "": "the values"},
+        ),
+        Column("p_ranks", "float", "The same of the ranks of the nights, which one odd night moves little; secondary."),
         Column(
             "method",
             "str",
@@ -180,8 +188,21 @@ COMPARISON = Table(
         Column("t_low", "float", "Lower end of the 95 % interval by Student's t, as a comparator."),
         Column("t_high", "float", "Upper end of that interval."),
         Column("smallest_effect", "float", "Smallest effect of interest, as declared or by default."),
-        Column("smallest_effect_unit", "str", "Its unit; SD is that of control nights, % is of the control mean."),
+        Column(
+            "smallest_effect_unit",
+            "str",
+            "Its unit; SD is between nights at equal condition and time, % of the mean.",
+        ),
         Column("bound", "float", "The same in the unit of the marker."),
+        Column("probability_higher", "float", "That compound is above control, by a prior of 0 ± 1 SD; secondary."),
+        Column("probability_matters_higher", "float", "That it is so by more than the smallest effect; secondary."),
+        Column("probability_matters_lower", "float", "That it is below by more than the smallest effect; secondary."),
+        Column("p_signal", "float", "p-value adjusted over all measures together, whatever the declared order."),
+        Column("n_signal", "int", "How many measures those are; 0 for a marker that is not among them."),
+        Column("signal", "bool", "Whether it differs by that although the declared path does not say so: exploratory."),
+        Column("gain_apart", "float", "Difference of the gain check, as a share, where the marker follows it; else 0."),
+        Column("adjusted_for", "str", "What the difference was adjusted for if the nights were not drawn; or empty."),
+        Column("nights_to_settle", "int", "Nights in pairs that would find such a difference in 80 %; 0 if not asked."),
         _VERDICT,
         Column("sentence", "str", "The verdict in words."),
         Column(
@@ -223,6 +244,7 @@ FAMILY_VERDICTS = Table(
         Column("n_equivalent", "int", "Measures that are equivalent."),
         Column("n_inconclusive", "int", "Measures that are inconclusive."),
         Column("n_follows", "int", "Measures whose difference follows from slow-wave amplitude or from gain."),
+        Column("n_signals", "int", "Measures off the declared path that differ beyond chance: exploratory."),
         Column("n_missing", "int", "Markers that had too few values to be compared."),
         Column("smallest_p_adjusted", "float", "Smallest adjusted p-value in the family."),
         Column("sentence", "str", "The verdict in words."),
@@ -249,6 +271,7 @@ NUISANCE = Table(
                 "recall": "another share of events that the detector finds",
                 "device": "another recorder",
                 "gain": "another size of all signals of a derivation",
+                "covariate": "something else that was recorded of the night",
                 "one night": "a single night that decides",
                 "blinding": "a sleeper who knew the condition",
             },
@@ -302,6 +325,58 @@ COMPARISON_MODELS = Table(
         Column("sd_effect", "float", "Standard deviation of the effect between sleepers; missing if not in the model."),
         Column("sd_night", "float", "Standard deviation between nights of a sleeper."),
         NOTE,
+    ),
+)
+
+COMPARISON_SLEEPERS = Table(
+    "comparison_sleepers",
+    "one marker of one sleeper in a study of several: it is about that person alone",
+    (
+        SUBJECT,
+        MARKER,
+        Column("label", "str", "Name of the marker in a report."),
+        FAMILY,
+        MARKER_STAGE,
+        MARKER_CHANNEL,
+        _UNIT,
+        Column("role", "str", "primary or family, as in the comparison."),
+        Column("n_control", "int", "Control nights with a value."),
+        Column("n_compound", "int", "Compound nights with a value."),
+        Column("control_mean", "float", "Mean of the control nights."),
+        Column("compound_mean", "float", "Mean of the compound nights."),
+        Column("difference", "float", "Compound minus control, time taken out."),
+        Column("low", "float", "Lower end of its 95 % interval; missing with a reason."),
+        Column("high", "float", "Upper end of that interval."),
+        Column("p", "float", "By redrawing this sleeper's own schedule; missing where nights were not drawn."),
+        Column("probability_higher", "float", "That compound is above control, by a prior of 0 ± 1 SD; secondary."),
+        Column("probability_matters_higher", "float", "That it is so by more than the smallest effect; secondary."),
+        Column("probability_matters_lower", "float", "That it is below by more than the smallest effect; secondary."),
+        NOTE,
+    ),
+)
+
+PATTERN = Table(
+    "pattern",
+    "the study: which pattern the differences make together, a description",
+    (
+        Column(
+            "pattern",
+            "str",
+            "What the differences look like together.",
+            levels={
+                "selective": "sleep is longer or sooner, and nothing inside it or of the next day was lost",
+                "not claimed": "the same, but without a next-day outcome",
+                "sedation-like": "more sleep with fewer slow waves or less REM sleep",
+                "restorative-like": "more slow waves, and nothing lost",
+                "stimulant-like": "less sleep",
+                "none": "none of these",
+                "masked": "the codes are masked",
+            },
+        ),
+        Column("sentence", "str", "What it says, in words."),
+        Column("found", "str", "The aspects that differ at a false discovery rate of .05, joined by semicolons."),
+        Column("n_aspects", "int", "How many aspects were tested."),
+        Column("n_next_day", "int", "Next-day outcomes that were compared."),
     ),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import math
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from eegsleep.study.comparison.compare import Comparison
     from eegsleep.study.declared.protocol import Study
-    from eegsleep.study.masking.lock import Change
+    from eegsleep.study.masking.changes import Change
+    from eegsleep.study.masking.timeline import Step
     from eegsleep.study.planning.plan import Plan
 
 logger = logging.getLogger(__name__)
@@ -34,12 +36,18 @@ class PlannedStudy(NamedTuple):
         The schedule, and the power of the design; `plan.sentences` describes both.
     schedule, key : Path or None
         The files written; None if none was.
+    passphrase : str
+        Of the key, where it was encrypted; it is kept nowhere else.
+    protocol_sha256 : str
+        The hash to deposit elsewhere, which shows later what was planned; empty if nothing was written.
     """
 
     study: Study
     plan: Plan
     schedule: Path | None
     key: Path | None
+    passphrase: str = ""
+    protocol_sha256: str = ""
 
 
 class LockedStudy(NamedTuple):
@@ -72,24 +80,25 @@ class ComparedStudy(NamedTuple):
         With its codes opened.
     comparison : Comparison
     changes : tuple of Change
-        What has changed since the lock.
+        What is not as it was registered or locked.
     report : Path
         The page; the tables lie beside it.
+    timeline : tuple of Step
+        When it was registered, recorded, locked and opened, each graded.
     """
 
     study: Study
     comparison: Comparison
     changes: tuple[Change, ...]
     report: Path
+    timeline: tuple[Step, ...]
 
     @property
     def sentences(self) -> list[str]:
         """The result in lines: changes since the lock, primary endpoints, families."""
         markers, families = self.comparison.markers, self.comparison.families
-        lines = []
-        if n := len(self.changes):
-            things, them = ("things", "them") if n > 1 else ("thing", "it")
-            lines.append(f"Post hoc: {n} {things} changed since the lock; the report lists {them}.")
+        lines = [f"Post hoc: {change.what} was {change.was}, is now {change.now}." for change in self.changes]
+        lines += [step.sentence for step in self.timeline if step.grade == "serious"]
         endpoints = markers[["marker", "stage", "channel"]].agg("|".join, axis=1)
         primary = markers[endpoints.isin(self.study.primary)]
         lines += [f"Primary endpoint: {_describe_difference(row)}" for row in primary.to_dict("records")]
@@ -112,9 +121,12 @@ def plan_study(
     nights: str | Path | None = None,
     key: str | Path | None = None,
     active: str = "",
+    passphrase: str = "",
     dry_run: bool = False,
+    replace: bool = False,
+    anyway: bool = False,
 ) -> PlannedStudy:
-    """Draw the schedule of a study, seal its key, and compute the power of the design.
+    """Draw the schedule of a study, seal its key, register its protocol, and compute the power of the design.
 
     Parameters
     ----------
@@ -123,11 +135,18 @@ def plan_study(
     nights : path, optional
         A folder of nights scored earlier, from whose spread the power is computed; by default from the catalogue's.
     key : path, optional
-        Where the sealed key is written; by default beside the folder of the study, never in it.
+        Where the sealed key is written; by default beside the folder of the study.
     active : str, optional
         Code of the compound, where the capsules are coded already; by default a coin decides.
+    passphrase : str
+        Encrypts the key. By default one is made where the key lies in or beside the folder of the study, where its
+        sleeper could read it in passing.
     dry_run : bool
         Whether nothing is written: a schedule is drawn once.
+    replace : bool
+        Whether an earlier plan, or that of which study.toml is a copy, is replaced; only before any night.
+    anyway : bool
+        Whether a design is written that can never reach p <= alpha.
 
     Returns
     -------
@@ -140,8 +159,10 @@ def plan_study(
         If the study cannot be planned, or was planned before.
     """
     from eegsleep.study.declared.manifest import read_protocol
+    from eegsleep.study.masking.sealed_key import is_near, make_passphrase
     from eegsleep.study.night_folders import collect_earlier_nights
-    from eegsleep.study.planning.plan import draw_plan, measure_spreads, write_plan
+    from eegsleep.study.planning.plan import draw_plan, measure_spreads
+    from eegsleep.study.planning.written_plan import write_plan
 
     file = Path(file)
     study = read_protocol(file)
@@ -155,8 +176,10 @@ def plan_study(
         return PlannedStudy(study, plan, None, None)
     home = file.resolve().parent
     key = Path(key) if key else home.with_name(f"{home.name}-sealed-key.json")
-    hashes = write_plan(study, plan, key, active=active)
-    return PlannedStudy(study, plan, file.parent / SCHEDULE_FILE, key if hashes["key_sha256"] else None)
+    passphrase = passphrase or (make_passphrase() if is_near(key, home) else "")
+    hashes = write_plan(study, plan, key, active=active, passphrase=passphrase, replace=replace, anyway=anyway)
+    schedule = file.parent / SCHEDULE_FILE
+    return PlannedStudy(study, plan, schedule, key, passphrase, hashes["protocol_sha256"])
 
 
 def lock_study(file: str | Path, *, nights: str | Path | None = None, again: bool = False) -> LockedStudy:
@@ -183,7 +206,12 @@ def lock_study(file: str | Path, *, nights: str | Path | None = None, again: boo
     from eegsleep.study.checks import run_checks
     from eegsleep.study.declared.manifest import read_study
     from eegsleep.study.masking.lock import LOCK_FILE, write_lock
-    from eegsleep.study.night_folders import collect_markers, describe_analysis, read_provenances
+    from eegsleep.study.night_folders import (
+        collect_markers,
+        describe_analysis,
+        read_left_out,
+        read_provenances,
+    )
     from eegsleep.study.night_values import check_endpoints
     from eegsleep.study.schedules.mechanisms import N_DRAWS
 
@@ -194,7 +222,7 @@ def lock_study(file: str | Path, *, nights: str | Path | None = None, again: boo
     provenances = read_provenances(study, folder)
     values = collect_markers(folder, provenances)
     check_endpoints(study, values)
-    checks = run_checks(study, values, provenances)
+    checks = run_checks(study, values, provenances, read_left_out(study, folder))
     write_lock(study, provenances, describe_analysis(provenances, N_DRAWS), again=again)
     return LockedStudy(file.parent / LOCK_FILE, checks)
 
@@ -203,6 +231,7 @@ def compare_study(
     file: str | Path,
     *,
     key: str | Path | None = None,
+    passphrase: str = "",
     nights: str | Path | None = None,
     output: str | Path | None = None,
 ) -> ComparedStudy:
@@ -216,6 +245,8 @@ def compare_study(
         study.toml.
     key : path, optional
         The sealed key; not needed in an open study that names the compound.
+    passphrase : str
+        Of the key, if it is encrypted.
     nights : path, optional
         The folder of the scored nights; by default eegsleep-nights beside the study file.
     output : path, optional
@@ -228,37 +259,130 @@ def compare_study(
     Raises
     ------
     EegSleepError
-        If the study was not locked, a night is not the one that was locked, or the key does not open it.
+        If the study was not locked (one whose nights were not drawn need not be), a night is not the one that was
+        locked, or the key does not open it.
     """
     from eegsleep.report.study_page import render_study
     from eegsleep.study.checks import run_checks
     from eegsleep.study.comparison.compare import compare_nights
     from eegsleep.study.comparison.save import save_comparison
     from eegsleep.study.declared.manifest import read_study
+    from eegsleep.study.masking.changes import Change
+    from eegsleep.study.masking.interim import spend_at_stage
     from eegsleep.study.masking.lock import LOCK_FILE, UNMASK_FILE, read_lock, unmask, verify_lock
-    from eegsleep.study.night_folders import collect_audits, collect_markers, describe_analysis, read_provenances
+    from eegsleep.study.masking.registration import find_earlier_openings, read_protocol_file
+    from eegsleep.study.masking.timeline import trace_timeline
+    from eegsleep.study.night_folders import (
+        check_made_alike,
+        collect_audits,
+        collect_markers,
+        describe_analysis,
+        read_left_out,
+        read_provenances,
+    )
     from eegsleep.study.schedules.mechanisms import N_DRAWS
 
     file = Path(file)
     study = read_study(file)
-    lock = read_lock(file.parent / LOCK_FILE)
+    observed = study.mechanism.kind == "observational"
+    lock = None if observed and not (file.parent / LOCK_FILE).exists() else read_lock(file.parent / LOCK_FILE)
     folder = Path(nights) if nights else file.parent / NIGHTS_FOLDER
     logger.info("reading nights")
     provenances = read_provenances(study, folder)
-    changes = verify_lock(study, lock, provenances, describe_analysis(provenances, N_DRAWS))
+    registered = read_protocol_file(file.parent)
+    changes: tuple[Change, ...] = ()
+    if lock is not None:
+        changes = (
+            *(Change(*change) for change in lock.get("since_registered", [])),
+            *find_earlier_openings(file.parent, lock, registered),
+            *verify_lock(study, lock, provenances, describe_analysis(provenances, N_DRAWS)),
+        )
     values, audit = collect_markers(folder, provenances), collect_audits(folder, provenances)
-    opened = unmask(study, Path(key) if key else None)
+    opened = study
+    if lock is not None:
+        opened = spend_at_stage(unmask(study, Path(key) if key else None, passphrase))
+    else:
+        check_made_alike(provenances, dict(zip(study.nights["night"], study.nights["subject"], strict=True)))
+    if opened.one_sided and not (registered and registered["protocol"].get("one_sided")):
+        opened = dataclasses.replace(opened, one_sided=False)
+        changes += (Change("protocol.one_sided", "not registered", "tested on both sides", "minor"),)
     logger.info("redrawing schedules")
-    checks = run_checks(opened, values, provenances)
+    checks = run_checks(opened, values, provenances, read_left_out(study, folder))
     comparison = compare_nights(opened, values, checks=checks, audit=audit, n_draws=N_DRAWS)
     logger.info("writing the report")
-    unmasked_at = json.loads((file.parent / UNMASK_FILE).read_bytes())["unmasked_at"]
-    page = render_study(opened, comparison, lock=lock, changes=changes, unmasked_at=unmasked_at)
+    unmasked_at = json.loads((file.parent / UNMASK_FILE).read_bytes())["unmasked_at"] if lock is not None else ""
+    timeline = trace_timeline(
+        opened, registered=registered, lock=lock, unmasked_at=unmasked_at, changes=changes, checks=checks
+    )
+    page = render_study(opened, comparison, lock=lock, changes=changes, unmasked_at=unmasked_at, timeline=timeline)
     trace = {
         "study": study.title,
-        "lock_sha256": lock["sha256"],
+        "lock_sha256": lock["sha256"] if lock is not None else "",
         "unmasked_at": unmasked_at,
+        "protocol_sha256": registered["sha256"] if registered else "",
+        "timeline": [step._asdict() for step in timeline],
         "post_hoc": [change._asdict() for change in changes],
     }
     saved = save_comparison(comparison, output or file.parent, {REPORT_FILE: page}, trace)
-    return ComparedStudy(opened, comparison, tuple(changes), saved / REPORT_FILE)
+    return ComparedStudy(opened, comparison, changes, saved / REPORT_FILE, timeline)
+
+
+class Look(NamedTuple):
+    """What an interim look decided; no size of a difference is told, so that nobody is unblinded.
+
+    Attributes
+    ----------
+    n_nights : int
+        Nights of each sleeper that were at hand.
+    stop : bool
+        Whether a primary endpoint differs between the codes by the alpha spent at this look.
+    alpha : float
+        That alpha.
+    sentence : str
+    """
+
+    n_nights: int
+    stop: bool
+    alpha: float
+    sentence: str
+
+
+def look_at_study(file: str | Path, *, nights: str | Path | None = None) -> Look:
+    """Take a declared interim look: whether the study may stop, with the codes masked.
+
+    Parameters
+    ----------
+    file : path
+        study.toml, with `looks` in [plan].
+    nights : path, optional
+        The folder of the scored nights; by default eegsleep-nights beside the study file.
+
+    Returns
+    -------
+    Look
+        Also written into the record of the study.
+
+    Raises
+    ------
+    EegSleepError
+        If no look was registered for so many nights, or it was taken already.
+    """
+    from eegsleep.study.comparison.compare import compare_nights
+    from eegsleep.study.declared.manifest import read_study
+    from eegsleep.study.masking.interim import check_look, count_recorded, record_look, spend_at_stage
+    from eegsleep.study.night_folders import collect_markers, read_provenances
+    from eegsleep.study.schedules.mechanisms import N_DRAWS
+
+    file = Path(file)
+    study = read_study(file)
+    check_look(study)
+    folder = Path(nights) if nights else file.parent / NIGHTS_FOLDER
+    values = collect_markers(folder, read_provenances(study, folder))
+    at_stage = spend_at_stage(study)
+    markers = compare_nights(at_stage, values, n_draws=N_DRAWS).markers
+    primary = markers[markers["role"] == "primary"]
+    stop = bool((primary["p_adjusted"] <= at_stage.alpha).any())
+    n = count_recorded(study)
+    record_look(study, n, stop=stop)
+    decision = "It may stop: lock and compare it now." if stop else "Go on as planned; the codes stay masked."
+    return Look(n, stop, at_stage.alpha, f"At {n} nights, by the alpha of {at_stage.alpha:.4f}: {decision}")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 ROOT = Path(__file__).parents[2]
 
@@ -148,27 +148,31 @@ def place_fault(package: Path, fault: Fault) -> tuple[Path, str]:
     return found[0]
 
 
-def is_noticed(copy: Path, fault: Fault) -> bool:
-    """Put a fault into the copy, run its tests until one fails, and take it out again."""
+def find_failures(copy: Path, folders: Iterable[str], *options: str) -> list[str]:
+    """Return the tests of some folders of the copy that fail."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *(f"tests/{x}" for x in folders)],
+        cwd=copy,
+        # the copy is imported wherever eegsleep is installed
+        env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in {0, 1}:
+        raise RuntimeError(f"pytest did not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return re.findall(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", done.stdout, re.MULTILINE)
+
+
+def find_noticing(copy: Path, fault: Fault, broken: Iterable[str]) -> list[str]:
+    """Put a fault into the copy, and return the first test that fails although it did not fail before."""
     path, changed = place_fault(copy / "eegsleep", fault)
     sound = path.read_text(encoding="utf-8")
     path.write_text(changed, encoding="utf-8")
     try:
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header"]
-        # in the copy, and importing from it wherever eegsleep is installed
-        done = subprocess.run(
-            [*command, *(f"tests/{name}" for name in fault.tests)],
-            cwd=copy,
-            env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return find_failures(copy, fault.tests, "-x", *(f"--deselect={test}" for test in broken))
     finally:
         path.write_text(sound, encoding="utf-8")
-    if done.returncode not in {0, 1}:
-        raise RuntimeError(f"pytest did not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return done.returncode == 1
 
 
 def main() -> None:
@@ -181,15 +185,18 @@ def main() -> None:
         copy = Path(folder) / "copy"
         skipped = shutil.ignore_patterns(".*", "__pycache__", "notebooks")
         shutil.copytree(ROOT, copy, ignore=skipped)
-        for fault in FAULTS:
-            if only not in fault.name:
-                continue
+        faults = [fault for fault in FAULTS if only in fault.name]
+        broken = find_failures(copy, sorted({name for fault in faults for name in fault.tests}))
+        for test in broken:
+            print(f"fails without any fault, and is left out: {test}")
+        for fault in faults:
             try:
-                outcome = "noticed" if is_noticed(copy, fault) else "SURVIVES"
+                noticing = find_noticing(copy, fault, broken)
+                outcome = f"noticed by {noticing[0]}" if noticing else "SURVIVES"
             except ValueError as error:
-                outcome = f"NOT PLACED: {error}"
-            left += outcome != "noticed"
-            print(f"{outcome}: {fault.name}", flush=True)
+                noticing, outcome = [], f"NOT PLACED: {error}"
+            left += not noticing
+            print(f"{fault.name}: {outcome}", flush=True)
     sys.exit(left)
 
 

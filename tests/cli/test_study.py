@@ -16,6 +16,7 @@ from eegsleep.markers import CATALOGUE
 from eegsleep.provenance import encode_json, hash_bytes
 from eegsleep.study import night_folders as folders
 from eegsleep.study.declared.manifest import read_protocol
+from eegsleep.study.masking import registration
 from eegsleep.tables import (
     AUDIT,
     CHECKS,
@@ -140,17 +141,23 @@ def run(capsys, *arguments):
     return stopped.value.code, said.out, said.err
 
 
+@pytest.fixture(autouse=True)
+def before_the_nights(monkeypatch):
+    """Stop the clock of the plan on the day before the first night."""
+    monkeypatch.setattr(registration, "now", lambda: "2026-01-04T12:00:00+00:00")
+
+
 @pytest.fixture
 def planned(tmp_path, capsys):
     """Return the study file of a planned study whose nights were slept and scored, and its sealed key."""
     home = tmp_path / "trial"
     home.mkdir()
     (home / "study.toml").write_text(TOML)
-    code, out, _ = run(capsys, "plan", home / "study.toml", "--active", "B")
+    code, out, _ = run(capsys, "plan", home / "study.toml", "--active", "B", "--key", tmp_path / "away" / "key.json")
     assert code == 0
     assert "12 nights in pairs" in out
     make_nights(home / "eegsleep-nights", fill_nights(home / "nights.csv"), "B")
-    return home / "study.toml", tmp_path / "trial-sealed-key.json"
+    return home / "study.toml", tmp_path / "away" / "key.json"
 
 
 def test_a_study_goes_from_template_to_report(planned, capsys):
@@ -159,7 +166,7 @@ def test_a_study_goes_from_template_to_report(planned, capsys):
     home = study.parent
     code, out, _ = run(capsys, "lock", study)
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()[:12]] == [f"C{i}" for i in range(1, 13)]
+    assert [line.split()[0] for line in out.splitlines()[:14]] == [f"C{i}" for i in range(1, 15)]
     assert (home / "lock.json").exists()
     code, out, _ = run(capsys, "compare", study, "--key", key)
     assert code == 0
@@ -179,7 +186,8 @@ def test_a_study_goes_from_template_to_report(planned, capsys):
     trace = json.loads((home / "comparison_provenance.json").read_bytes())
     assert trace["post_hoc"] == []
     assert trace["outputs"]["comparison.csv"] == hash_bytes((home / "comparison.csv").read_bytes())
-    assert b"Locked before unmasking" in (home / "report.html").read_bytes()
+    assert b"Registered, locked, then opened" in (home / "report.html").read_bytes()
+    assert [step["grade"] for step in trace["timeline"]] == ["good"] * 5
 
 
 def test_a_study_is_not_opened_without_a_lock_or_its_key(planned, capsys):
@@ -202,12 +210,12 @@ def test_what_changed_after_the_lock_is_stamped_post_hoc(planned, capsys, tmp_pa
     study.write_text(study.read_text().replace("seed = 7", "seed = 8"))
     code, out, _ = run(capsys, "compare", study, "--key", key, "--output", tmp_path / "again")
     assert code == 0
-    assert out.startswith("Post hoc: 1 thing changed since the lock; the report lists it.")
+    assert out.startswith("Post hoc: protocol.seed was 7, is now 8.")
     page = (tmp_path / "again" / "report.html").read_text()
-    assert "Post hoc: changed after the lock" in page
+    assert "Post hoc: not as it was registered or locked" in page
     assert "protocol.seed</b>: was 7, is now 8" in page
     trace = json.loads((tmp_path / "again" / "comparison_provenance.json").read_bytes())
-    assert trace["post_hoc"] == [{"what": "protocol.seed", "was": "7", "now": "8"}]
+    assert trace["post_hoc"] == [{"what": "protocol.seed", "was": "7", "now": "8", "grade": "serious"}]
 
 
 def test_an_open_label_that_is_turned_around_afterwards_is_post_hoc(planned, capsys, tmp_path):
@@ -220,19 +228,21 @@ def test_an_open_label_that_is_turned_around_afterwards_is_post_hoc(planned, cap
     study.write_text(study.read_text().replace('active = "B"', 'active = "A"'))
     code, out, _ = run(capsys, "compare", study, "--output", tmp_path / "turned")
     assert code == 0
-    assert out.startswith("Post hoc: 1 thing changed")
+    assert out.startswith("Post hoc: study.active was B, is now A.")
     assert "study.active</b>: was B, is now A" in (tmp_path / "turned" / "report.html").read_text()
 
 
 def test_a_code_named_without_a_key_is_kept_from_when_it_was_first_opened(planned, capsys, tmp_path):
     study, _ = planned
     study.write_text(re.sub('key_sha256 = "[0-9a-f]+"', 'key_sha256 = ""', study.read_text()))
+    for name in ("protocol.json", "record.jsonl"):  # as in a study that we did not plan
+        (study.parent / name).unlink()
     run(capsys, "lock", study)
     study.write_text(study.read_text().replace('active = ""', 'active = "B"'))
     assert not run(capsys, "compare", study)[1].startswith("Post hoc")
     study.write_text(study.read_text().replace('active = "B"', 'active = "A"'))
     _, out, _ = run(capsys, "compare", study, "--output", tmp_path / "turned")
-    assert out.startswith("Post hoc: 1 thing changed")
+    assert out.startswith("Post hoc: ")
 
 
 def test_a_night_that_the_schedule_does_not_name_is_refused_as_that(planned, capsys):
@@ -345,7 +355,7 @@ def test_a_night_scored_otherwise_after_the_lock_is_post_hoc(planned, capsys):
     made = json.loads((night / "provenance.json").read_bytes())
     (night / "provenance.json").write_bytes(encode_json(made | {"outputs": {"markers.csv": hash_bytes(content)}}))
     _, out, _ = run(capsys, "compare", study, "--key", key)
-    assert out.startswith("Post hoc: 1 thing changed")
+    assert out.startswith("Post hoc: ")
     assert "analysis.markers_sha256.S01-003" in (study.parent / "report.html").read_text()
 
 
@@ -408,6 +418,44 @@ def test_an_observational_study_has_nothing_drawn_and_no_p(tmp_path, capsys):
     assert set(markers["verdict"]) == {"inconclusive"}
 
 
+def test_a_key_beside_the_study_can_be_read_with_its_passphrase_only(tmp_path, capsys):
+    home = tmp_path / "trial"
+    home.mkdir()
+    (home / "study.toml").write_text(TOML)
+    _, out, _ = run(capsys, "plan", home / "study.toml", "--active", "B")
+    key = tmp_path / "trial-sealed-key.json"
+    assert "compound" not in key.read_text()
+    words = re.search(r"opens with the passphrase (\S+)", out).group(1)
+    assert run(capsys, "study", "key", key)[0] == 2
+    code, out, _ = run(capsys, "study", "key", key, "--passphrase", words)
+    assert (code, out.splitlines()) == (0, ["A: control", "B: compound"])
+    make_nights(home / "eegsleep-nights", fill_nights(home / "nights.csv"), "B")
+    run(capsys, "lock", home / "study.toml")
+    assert run(capsys, "compare", home / "study.toml", "--key", key, "--passphrase", words)[0] == 0
+
+
+def test_a_declared_look_is_taken_masked_and_kept_in_the_record(tmp_path, capsys):
+    home = tmp_path / "trial"
+    home.mkdir()
+    study = home / "study.toml"
+    study.write_text(TOML.replace("nights = 12", "nights = 24\nlooks = [16]"))
+    run(capsys, "plan", study, "--active", "B", "--key", tmp_path / "away" / "key.json")
+    rows = fill_nights(home / "nights.csv")
+    make_nights(home / "eegsleep-nights", rows, "B")
+    text = (home / "nights.csv").read_text()
+    (home / "nights.csv").write_text(re.sub(r"S01-0(19|2\d)\.edf", "", text))
+    code, out, _ = run(capsys, "study", "look", study)
+    assert code == 0
+    assert "At 16 nights" in out
+    assert "It may stop" in out, "the effect is one of four standard deviations"
+    assert run(capsys, "study", "look", study)[0] == 2, "once"
+    assert '"looked"' in (home / "record.jsonl").read_text()
+    run(capsys, "lock", study)
+    code, out, _ = run(capsys, "compare", study, "--key", tmp_path / "away" / "key.json")
+    assert code == 0
+    assert "ended early" not in out
+
+
 def test_earlier_nights_give_the_spread_without_their_conditions(tmp_path, capsys):
     (tmp_path / "study.toml").write_text(TOML)
     make_nights(tmp_path / "old", [{"night": f"old-{i:03d}", "condition": ""} for i in range(10)], "B")
@@ -439,3 +487,38 @@ def test_the_commands_import_nothing_heavy():
         check=True,
     ).stdout
     assert seen.split() == ["False", "plan"]
+
+
+def test_nights_recorded_already_need_four_lines(tmp_path, capsys):
+    """Scored, listed, marked with yes and no, compared: no plan, no lock, no key."""
+    home = tmp_path / "mine"
+    nights = [{"night": f"night-{i:03d}", "condition": "yes" if i % 3 == 0 else "no"} for i in range(1, 21)]
+    make_nights(home / "eegsleep-nights", nights, "yes")
+    for i, row in enumerate(nights):
+        path = home / "eegsleep-nights" / row["night"] / "provenance.json"
+        path.write_bytes(encode_json(json.loads(path.read_bytes()) | {"start": f"2026-02-{i + 1:02d}T23:00:00"}))
+    assert run(capsys, "study", "init", home, "--recorded")[0] == 0
+    table = home / "nights.csv"
+    lines = table.read_text().splitlines()
+    assert "S01,night-003,2026-02-03,eegsleep-nights/night-003,,,,," in lines
+    taken = {row["night"]: row["condition"] for row in nights}
+    table.write_text(
+        "\n".join(re.sub(r"^(S01,([^,]+),[^,]+,[^,]+),", lambda m: f"{m[1]},{taken[m[2]]}", line) for line in lines)
+    )
+    code, out, aside = run(capsys, "compare", home / "study.toml")
+    assert (code, aside) == (0, "")
+    assert "is adjusted for time" in out
+    assert (home / "report.html").exists()
+    table.write_text(table.read_text().replace(",yes,", ",no,"))
+    assert run(capsys, "compare", home / "study.toml", "--output", tmp_path / "control")[0] == 0
+
+
+def test_what_the_compound_is_for_sets_the_endpoints(tmp_path, capsys):
+    assert run(capsys, "study", "init", tmp_path / "mine", "--aim", "deep-sleep")[0] == 0
+    study = read_protocol(tmp_path / "mine" / "study.toml")
+    assert study.primary == ("swa_power_uv2|NREM|C3",)
+    assert study.families[0] == "B"
+    assert study.smallest_effect("swa_power_uv2|NREM|C3") == (0.5, "SD")
+    code, _, aside = run(capsys, "study", "init", tmp_path / "other", "--aim", "bliss")
+    assert code == 2
+    assert "allowed: falling-asleep" in aside

@@ -449,7 +449,7 @@ def test_a_registry_that_names_files_outside_the_folder_is_refused(mirror, fetch
 def test_a_page_in_place_of_the_list_is_refused_and_not_kept(own_server, tmp_path):
     """A hotel's login page answers 200 to everything."""
     (own_server.root / "hmc-sleep-staging" / "1.1" / SUMS_FILE).write_text("<html>Welcome to our network</html>")
-    with pytest.raises(TableError, match=r"no checksum.*Welcome"):
+    with pytest.raises(TableError, match=r"not a checksum.*Welcome"):
         fetch_hmc((), tmp_path / "to", base_url=own_server.url)
     assert visible(tmp_path / "to") == []
 

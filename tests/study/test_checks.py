@@ -1,10 +1,11 @@
-"""Twelve checks, each with its number: one study in order, and for each check a study that is not."""
+"""Fourteen checks, each with its number: one study in order, and for each check a study that is not."""
 
 import dataclasses
 
 import numpy as np
 import pandas as pd
 import pytest
+from made_studies import make_study
 
 from eegsleep.errors import TableError
 from eegsleep.study.checks import run_checks
@@ -44,11 +45,24 @@ def second(study):
     return (study.nights["condition"] == "B").to_numpy()
 
 
+def recorded(study):
+    """provenance.json of every night, recorded on its evening and judged usable."""
+    return {
+        row.night: {
+            "id": row.night,
+            "start": f"{row.date}T23:05:00",
+            "input": {"sha256": f"hash of {row.night}"},
+            "quality": {"verdict": "usable", "reasons": []},
+        }
+        for row in study.nights.itertuples(index=False)
+    }
+
+
 def test_a_study_in_order_passes_every_check(study):
-    found = run_checks(study, marker_values(study))
+    found = run_checks(study, marker_values(study), recorded(study))
     assert list(found.columns) == CHECKS.column_names
-    assert found["code"].tolist() == [f"C{i}" for i in range(1, 13)]
-    assert found["status"].tolist() == ["pass"] * 12, found[["code", "status", "message"]].to_string()
+    assert found["code"].tolist() == [f"C{i}" for i in range(1, 15)]
+    assert found["status"].tolist() == ["pass"] * 14, found[["code", "status", "message"]].to_string()
     assert found["message"].str.endswith(".").all()
 
 
@@ -243,3 +257,90 @@ def test_checks_hold_for_groups(study, kind):
     assert found[["C1", "C2", "C3", "C4", "C6", "C7", "C8", "C9"]].tolist() == ["pass"] * 8
     drift = 2 + nights["date"].str[-2:].astype(float) + np.random.default_rng(1).normal(0, 0.05, len(nights))
     assert check(group, "C4", marker_values(group, density=drift))["status"] == "warn"
+
+
+def recording_check(study, made, **left_out):
+    found = run_checks(study, provenances=made, left_out=left_out or None).set_index("code")
+    return found.loc["C13"], found.loc["C14"]
+
+
+def test_c13_two_recordings_that_were_exchanged_fail(study):
+    """Exchanged between conditions, two nights hid an effect of ten standard deviations without a word."""
+    made = recorded(study)
+    made["S01-003"]["start"], made["S01-004"]["start"] = made["S01-004"]["start"], made["S01-003"]["start"]
+    row, _ = recording_check(study, made)
+    assert (row["status"], row["value"]) == ("fail", 2)
+    assert "S01-003 is dated 2026-01-07, and its recording began on the evening of 2026-01-08." in row["message"]
+
+
+def test_c13_a_night_that_begins_after_midnight_is_of_the_evening_before(study):
+    made = recorded(study)
+    made["S01-003"]["start"] = "2026-01-08T00:40:00"
+    assert recording_check(study, made)[0]["status"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"id": "S01-009"}, "The folder of S01-003 holds the night S01-009."),
+        ({"input": {"sha256": "hash of S01-005"}}, "S01-003 and S01-005 are one recording."),
+        ({"start": "2026-01-09T23:05:00"}, "S01-003 and S01-005 began at the same moment."),
+    ],
+)
+def test_c13_a_recording_of_another_night_fails(study, change, words):
+    made = recorded(study)
+    made["S01-003"] |= change
+    row, _ = recording_check(study, made)
+    assert row["status"] == "fail"
+    assert words in row["message"]
+
+
+def test_c13_a_file_that_has_the_name_of_another_night_fails(study):
+    files = study.nights["file"].replace({"S01-003.edf": "S01-004.edf", "S01-004.edf": "S01-003.edf"})
+    row, _ = recording_check(changed(study, file=files), recorded(study))
+    assert (row["status"], row["value"]) == ("fail", 2)
+
+
+def test_c13_recordings_without_dates_cannot_be_checked_and_say_so(study):
+    made = recorded(study)
+    for own in made.values():
+        own["start"] = ""
+    assert recording_check(study, made)[0]["status"] == "warn"
+    for i, own in enumerate(made.values()):
+        own["start"] = f"1985-01-01T22:{i:02d}:00"  # as anonymisers write
+    row, _ = recording_check(study, made)
+    assert row["status"] == "warn"
+    assert "one date" in row["message"]
+
+
+def test_c13_a_clock_that_was_wrong_all_along_is_no_exchange(study):
+    made = recorded(study)
+    for row, own in zip(study.nights.itertuples(index=False), made.values(), strict=True):
+        own["start"] = f"{(pd.Timestamp(row.date) + pd.Timedelta(days=3)).date()}T23:05:00"
+    row, _ = recording_check(study, made)
+    assert row["status"] == "warn"
+    assert "3 days after" in row["message"]
+
+
+def test_c14_the_verdict_on_the_signals_is_held_against_the_exclusions_both_ways(study):
+    made = recorded(study)
+    made["S01-006"]["quality"]["verdict"] = "reject"
+    _, row = recording_check(study, made)
+    assert row["status"] == "fail"
+    assert "S01-006 is judged reject and enter" in row["message"]
+    excluded = study.nights["night"] == "S01-008"
+    reason = np.where(excluded, "the night is judged unusable", "")
+    left = recorded(study)["S01-008"]
+    _, row = recording_check(changed(study, excluded=excluded, exclusion_reason=reason), made, **{"S01-008": left})
+    assert "Excluded as unusable, but not judged so: S01-008 (usable)." in row["message"]
+
+
+@pytest.mark.parametrize(("order", "status"), [("AB" * 14, "fail"), ("ABBA" * 7, "fail"), ("AB" * 6, "warn")])
+def test_c2_alternation_declared_as_pairs_is_found(order, status):
+    """Fourteen coins give such an order once in 4,096 times."""
+    study = make_study("pairs", len(order), seed=3)
+    alternated = changed(study, condition=["", "", *order])
+    row = check(alternated, "C2")
+    assert row["status"] == status
+    assert "The conditions alternate" in row["message"]
+    assert "alternate" not in check(study, "C2")["message"]

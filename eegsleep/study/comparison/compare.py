@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from eegsleep.errors import SettingsError
 from eegsleep.signals.epochs import NREM
@@ -18,14 +19,25 @@ from eegsleep.study.arrangement import KEYS, Arrangement
 from eegsleep.study.comparison import verdicts
 from eegsleep.study.comparison.equal_size import COUNTED_AGAIN, AtEqual, values_at_equal_delta, values_at_equal_gain
 from eegsleep.study.comparison.many_sleepers import fill_group
+from eegsleep.study.comparison.observed import Adjustment, adjust_observed, nights_to_settle
 from eegsleep.study.comparison.one_sleeper import fill_randomization, fill_single
+from eegsleep.study.comparison.pattern import describe_pattern
 from eegsleep.study.comparison.ranks import leave_ranks, rows_with_bounds, score_ranks
 from eegsleep.study.comparison.relations import relate_arranged
+from eegsleep.study.comparison.sleepers import describe_sleepers
 from eegsleep.study.nuisances.nuisance import Arms, measure_nuisances
 from eegsleep.study.nuisances.stage_mix import minutes_differ
 from eegsleep.study.schedules.mechanisms import N_DRAWS, keep_nights, list_or_redraw
 from eegsleep.study.schedules.schedule import find_violation
-from eegsleep.tables import COMPARISON, COMPARISON_MODELS, COMPARISON_NIGHTS, check_table
+from eegsleep.tables import (
+    COMPARISON,
+    COMPARISON_MODELS,
+    COMPARISON_NIGHTS,
+    COMPARISON_SLEEPERS,
+    PATTERN,
+    check_table,
+    empty_table,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,6 +68,10 @@ class Comparison:
         Whether those are all that the mechanism could have drawn.
     seed : int
         Seed of the redraws.
+    sleepers : DataFrame
+        Table COMPARISON_SLEEPERS: each sleeper by themselves, where there are several.
+    pattern : DataFrame
+        Table PATTERN: support, sedation or none, one row.
     """
 
     markers: pd.DataFrame
@@ -68,6 +84,8 @@ class Comparison:
     n_schedules: int
     complete: bool
     seed: int
+    sleepers: pd.DataFrame = field(default_factory=lambda: empty_table(COMPARISON_SLEEPERS))
+    pattern: pd.DataFrame = field(default_factory=lambda: empty_table(PATTERN))
 
 
 def compare_nights(
@@ -108,8 +126,10 @@ def compare_nights(
         If the schedule is not one that the mechanism could have drawn.
     """
     arranged = arrangement.arrange_nights(study, values)
-    draws, complete = _redraw(study, arranged, n_draws)
-    return _compare(study, arranged, draws, complete, checks, audit)
+    # Products of small matrices: several threads only wait for each other (90 s in place of 15 s).
+    with threadpool_limits(limits=1, user_api="blas"):
+        draws, complete = _redraw(study, arranged, n_draws)
+        return _compare(study, arranged, draws, complete, checks, audit)
 
 
 def _redraw(study: Study, arranged: Arrangement, n_draws: int) -> tuple[Bools | None, bool]:
@@ -136,27 +156,34 @@ def _compare(
     checks: pd.DataFrame | None = None,
     audit: pd.DataFrame | None = None,
 ) -> Comparison:
-    covariates = _covariates(study, arranged)
-    schedule = _schedule(study, arranged, covariates, draws, complete) if draws is not None else None
+    observed = study.mechanism.kind == "observational"
+    adjustment = adjust_observed(arranged) if observed else Adjustment(None, (), ())
+    covariates = adjustment.columns if observed else _covariates(study, arranged)
+    schedule = None
+    if draws is not None and len(arranged.entries):
+        schedule = _schedule(study, arranged, covariates, draws, complete)
     many = len(set(arranged.subjects.tolist())) > 1
-    rows, drawn, models = _fill_rows(study, arranged, covariates, schedule)
-    _set_beside(rows, "delta", *_at_equal(study, arranged, values_at_equal_delta(arranged), covariates, schedule))
-    by_other = AtEqual(arranged.by_other_stager, np.any(np.isfinite(arranged.by_other_stager), axis=1))
-    for place, found in zip(*_at_equal(study, arranged, by_other, covariates, schedule), strict=True):
-        names = {"by_other_stager": "difference", "by_other_stager_low": "low", "by_other_stager_high": "high"}
-        rows[place] |= {name: found[source] for name, source in names.items()}
-    _set_beside(
-        rows, "gain", *_at_equal(study, arranged, values_at_equal_gain(arranged, covariates), covariates, schedule)
-    )
+    rows, drawn, models = _fill_rows(study, arranged, covariates, schedule, keep_drawn=True)
+    _set_beside(rows, study, arranged, covariates, schedule)
+    if observed:
+        _describe_observed(rows, adjustment)
     gates = _adjust(rows, drawn, study, many=many)
-    _find_origins(rows, study.alpha)
+    _adjust_signals(rows, drawn, study, many=many)
     for row in rows:
         row["verdict"], row["sentence"] = verdicts.judge_marker(row, alpha=study.alpha, masked=study.active is None)
+        found = row["verdict"] not in {"inconclusive", "equivalent"}
+        row["signal"] = bool(row["p_signal"] <= study.alpha and not found and row["verdict"] != "equivalent")
     markers = pd.DataFrame(rows, columns=COMPARISON.column_names)
     markers["represents"] = verdicts.choose_representatives(markers.assign(known=verdicts.is_compared(markers)))
     markers = check_table(markers, COMPARISON)
     arms = Arms() if study.active is not None else Arms(*study.conditions)
-    families = verdicts.judge_families(markers, tuple(study.families), gates, study.compound_class or study.compound)
+    families = verdicts.judge_families(
+        markers,
+        tuple(study.families),
+        gates,
+        study.compound_class or study.compound,
+        masked=study.active is None,
+    )
     return Comparison(
         markers,
         families,
@@ -168,7 +195,92 @@ def _compare(
         schedule.n_counted if schedule else 0,
         complete,
         int(study.seed),
+        describe_sleepers(study, _without_wash_out(study, arranged), rows, draws, complete=complete),
+        describe_pattern(study, markers),
     )
+
+
+def _fill_rows(
+    study: Study,
+    arranged: Arrangement,
+    covariates: Floats | None,
+    schedule: resampling.Schedule | None,
+    *,
+    keep_drawn: bool = False,
+) -> tuple[list[dict], dict[int, tuple[Floats, float]], list[dict]]:
+    """Return the rows of table COMPARISON with differences, intervals and p-values, before any adjustment.
+
+    Beside them are how extreme each schedule is, by row, of those that are adjusted together if `keep_drawn`, and the
+    rows of table COMPARISON_MODELS.
+    """
+    original, bounded = arranged, rows_with_bounds(arranged)
+    arranged = score_ranks(arranged, bounded, within_sleepers=study.mechanism.kind != "parallel")
+    entering = _without_wash_out(study, arranged)
+    rows = [_describe_marker(entering, index, study) for index in range(len(arranged.entries))]
+    for index, row in enumerate(rows):
+        counted = row["role"] == "family" and row["stage"] in NREM and row["unit"] == "/min"
+        if counted and minutes_differ(entering, index):
+            row["role"], row["moved"] = "described", True
+    drawn: dict[int, tuple[Floats, float]] = {}
+    if schedule:
+        wanted = frozenset(_adjusted_together(rows) if keep_drawn else ())
+        shared = study.mechanism.kind != "parallel"
+        drawn = fill_randomization(rows, arranged, schedule, shared=shared, wanted=wanted)
+    many, models = len(set(arranged.subjects.tolist())) > 1, []
+    observed = covariates if study.mechanism.kind == "observational" else None
+    for index, row in enumerate(rows):
+        if many:
+            models += fill_group(row, entering, index, study, tested=schedule is not None, covariates=observed)
+        else:
+            fill_single(row, arranged, index, covariates, tested=schedule is not None)
+        if row["moved"]:
+            row["reason"] = f"{verdicts.MOVED} {row['stage']} differ: its border has moved"
+    for place in np.flatnonzero(bounded):
+        leave_ranks(rows[place], original, int(place), tested=schedule is not None)
+    return rows, drawn, models
+
+
+def _set_beside(
+    rows: list[dict],
+    study: Study,
+    arranged: Arrangement,
+    covariates: Floats | None,
+    schedule: resampling.Schedule | None,
+) -> None:
+    """Fill the differences at equal slow waves, at equal gain and by another stager, and what each follows from."""
+    equal_gain, apart = values_at_equal_gain(arranged, covariates)
+    by_other = AtEqual(arranged.by_other_stager, np.any(np.isfinite(arranged.by_other_stager), axis=1))
+    for what, equal in (
+        ("at_equal_delta", values_at_equal_delta(arranged)),
+        ("at_equal_gain", equal_gain),
+        ("by_other_stager", by_other),
+    ):
+        for row, depends in zip(rows, equal.depends, strict=True):
+            row |= {f"n_{what}": 0, f"depends_{what}": bool(depends), f"nap_{what}": math.nan}
+        for row, other in zip(*_compare_again(rows, study, arranged, equal, covariates, schedule), strict=True):
+            row |= {what: other["difference"], f"{what}_low": other["low"], f"{what}_high": other["high"]}
+            row |= {f"n_{what}": other["n_control"] + other["n_compound"], f"nap_{what}": other["nap"]}
+    for row, share in zip(rows, apart, strict=True):
+        row["gain_apart"] = float(share)
+    _find_origins(rows, study.alpha)
+
+
+def _compare_again(
+    rows: list[dict],
+    study: Study,
+    arranged: Arrangement,
+    equal: AtEqual,
+    covariates: Floats | None,
+    schedule: resampling.Schedule | None,
+) -> tuple[list[dict], list[dict]]:
+    """Compare some markers once more, with other values; return their rows, and the rows with those values."""
+    index, values = np.flatnonzero(equal.depends), equal.value[equal.depends]
+    if not index.size:
+        return [], []
+    arrays = {name: getattr(arranged, name)[index] for name in ("clean_min", "low", "high", "expected", "before")}
+    arrays |= {name: np.full(values.shape, np.nan) for name in _ONCE}
+    some = replace(arranged, entries=arranged.entries.iloc[index].reset_index(drop=True), value=values, **arrays)
+    return [rows[place] for place in index], _fill_rows(study, some, covariates, schedule)[0]
 
 
 def _find_origins(rows: list[dict], alpha: float) -> None:
@@ -177,67 +289,68 @@ def _find_origins(rows: list[dict], alpha: float) -> None:
         row["follows_from"] = verdicts.find_origin(row) if row["p"] <= alpha else ""
     # Counted over fixed microvolts, a marker of N2 or N3 follows what the same marker of NREM follows.
     counted = [row for row in rows if row["marker"] in COUNTED_AGAIN and row["p"] <= alpha]
-    whole = {(row["marker"], row["channel"]): row["follows_from"] for row in counted if row["stage"] == "NREM"}
+    whole = {(row["marker"], row["channel"]): row for row in counted if row["stage"] == "NREM"}
     for row in counted:
-        row["follows_from"] = row["follows_from"] or whole.get((row["marker"], row["channel"]), "")
+        same = whole.get((row["marker"], row["channel"]))
+        if same and not row["follows_from"]:
+            row["follows_from"], row["gain_apart"] = same["follows_from"], same["gain_apart"]
 
 
-def _fill_rows(
-    study: Study, arranged: Arrangement, covariates: Floats | None, schedule: resampling.Schedule | None
-) -> tuple[list[dict], dict[int, tuple[Floats, float]], list[dict]]:
-    """Return the rows of table COMPARISON with differences, intervals and p-values, before any adjustment.
+def _adjusted_together(rows: list[dict]) -> list[int]:
+    """Return the places of the primary endpoints, and of the rows that represent a measure.
 
-    Beside them are how extreme each schedule is, by row, and the rows of table COMPARISON_MODELS.
+    They are chosen by the numbers of nights that have a value.
     """
-    original, bounded = arranged, rows_with_bounds(arranged)
-    arranged = score_ranks(arranged, bounded, within_sleepers=study.mechanism.kind != "parallel")
-    entering = _without_wash_out(study, arranged)
-    rows = [_describe_marker(entering, index, study) for index in range(len(arranged.entries))]
-    shared = study.mechanism.kind != "parallel"
-    drawn = fill_randomization(rows, arranged, schedule, shared=shared) if schedule and rows else {}
-    many, models = len(set(arranged.subjects.tolist())) > 1, []
-    for index, row in enumerate(rows):
-        if many:
-            models += fill_group(row, entering, index, study, tested=schedule is not None)
-        else:
-            fill_single(row, arranged, index, covariates, tested=schedule is not None)
-        if (
-            row["role"] == "family"
-            and row["stage"] in NREM
-            and row["unit"] == "/min"
-            and minutes_differ(entering, index)
-        ):
-            row |= {"role": "described", "reason": f"{verdicts.MOVED} {row['stage']} differ: its border has moved"}
-    for place in np.flatnonzero(bounded):
-        leave_ranks(rows[place], original, int(place), tested=schedule is not None)
-    return rows, drawn, models
+    if not rows:
+        return []
+    frame = pd.DataFrame(rows)
+    frame["known"] = frame[["n_control", "n_compound"]].min(axis=1) >= 2
+    chosen = verdicts.choose_representatives(frame) & (frame["role"] != "described").to_numpy()
+    return [int(i) for i in np.flatnonzero(chosen & (frame["known"] | (frame["role"] == "primary")).to_numpy())]
 
 
-def _at_equal(
-    study: Study,
-    arranged: Arrangement,
-    equal: AtEqual,
-    covariates: Floats | None,
-    schedule: resampling.Schedule | None,
-) -> tuple[NDArray[np.intp], list[dict]]:
-    """Compare the markers of some rows once more, with values at equal slow waves or at equal gain."""
-    index, values = np.flatnonzero(equal.depends), equal.value[equal.depends]
-    arrays = {name: getattr(arranged, name)[index] for name in ("clean_min", "low", "high", "expected", "before")}
-    arrays |= {name: np.full(values.shape, np.nan) for name in _ONCE}
-    some = replace(arranged, entries=arranged.entries.iloc[index].reset_index(drop=True), value=values, **arrays)
-    rows, _, _ = _fill_rows(study, some, covariates, schedule) if index.size else ([], {}, [])
-    return index, rows
+def _adjust_signals(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study: Study, *, many: bool) -> None:
+    """Fill `p_signal`: representatives of all measures together, without the declared order, the primary ones apart.
+
+    Effects off the declared path are not invisible then, at a family-wise error of alpha.
+    """
+    if study.mechanism.kind == "observational":
+        return
+    measures = {rows[i]["measure"] for i in drawn if rows[i]["role"] == "primary"}
+    chosen = [
+        i
+        for i in _adjusted_together(rows)
+        if rows[i]["role"] == "family"
+        and rows[i]["measure"] not in measures
+        and not rows[i]["follows_from"]
+        and np.isfinite(rows[i]["p"])
+        and rows[i]["n_control"] + rows[i]["n_compound"] >= MIN_NIGHTS
+    ]
+    if not chosen:
+        return
+    raw = [rows[i]["p"] for i in chosen]
+    if many:
+        adjusted = multiplicity.holm(raw)
+    else:
+        adjusted = multiplicity.max_t(np.array([drawn[i][0] for i in chosen]), [drawn[i][1] for i in chosen])
+        adjusted = np.fmax(adjusted, raw)
+    for i, p in zip(chosen, adjusted, strict=True):
+        rows[i] |= {"p_signal": float(p), "n_signal": len(chosen)}
 
 
-def _set_beside(rows: list[dict], what: str, index: NDArray[np.intp], equal: list[dict]) -> None:
-    """Fill the columns of a comparison at equal slow waves or at equal gain."""
-    names = {f"at_equal_{what}": "difference", f"at_equal_{what}_low": "low", f"at_equal_{what}_high": "high"}
+def _describe_observed(rows: list[dict], adjustment: Adjustment) -> None:
+    """Say of each row what it is adjusted for, and how many drawn nights would settle a difference of its size."""
+    words = ", ".join(adjustment.names[:-1]) + (" and " if len(adjustment.names) > 1 else "")
+    words += adjustment.names[-1] if adjustment.names else ""
     for row in rows:
-        row |= {f"n_at_equal_{what}": 0, f"depends_on_{what}": False}
-    for place, found in zip(index, equal, strict=True):
-        rows[place] |= {name: found[source] for name, source in names.items()} | {f"depends_on_{what}": True}
-        rows[place][f"n_at_equal_{what}"] = found["n_control"] + found["n_compound"]
-        rows[place][f"nap_at_equal_{what}"] = found["nap"]
+        if not math.isfinite(row["difference"]):
+            row["reason"] = row["reason"] if row["n_control"] and row["n_compound"] else "one condition has no night"
+            continue
+        row["adjusted_for"] = words
+        if adjustment.inseparable:
+            row["reason"] += f"; {', '.join(adjustment.inseparable)} cannot be told from the condition"
+        size = max(abs(row["difference"]), row["bound"] if math.isfinite(row["bound"]) else 0.0)
+        row["nights_to_settle"] = nights_to_settle(size / row["prior_sd"]) if row["prior_sd"] > 0 else 0
 
 
 def _without_wash_out(study: Study, arranged: Arrangement) -> Arrangement:
@@ -306,6 +419,8 @@ def _describe_marker(arranged: Arrangement, index: int, study: Study) -> dict:
         sd = arrangement.night_sd(values, groups, np.ones(len(values), dtype=bool), circular=angle)
     else:
         sd = arrangement.night_sd(values, arranged.subjects, ~arranged.assigned, circular=angle)
+    spread = sd if angle else arrangement.residual_sd(arranged, values)
+    spread = spread if math.isfinite(spread) else sd
     row = dict.fromkeys(_NUMBERS, math.nan) | entry.drop("endpoint").to_dict()
     role = "described"
     if study.mechanism.kind != "observational":
@@ -329,8 +444,23 @@ def _describe_marker(arranged: Arrangement, index: int, study: Study) -> dict:
         "control_sd": sd,
         "g_av": math.nan if angle else effects.hedges_g_av(first, second, df=_freedom(arranged, kept, study)),
         "nap": math.nan if angle else effects.nap(first, second),
-        "bound": arrangement.bound_in_unit(entry, sd, mean(first)),
+        "bound": arrangement.bound_in_unit(entry, spread, mean(first)),
+        "prior_sd": spread,
+        "scale": "",
+        "sides": 1 if _is_one_sided(study, role, entry) else 2,
+        "signal": False,
+        "n_signal": 0,
+        "moved": False,
+        "follows_from": "",
+        "adjusted_for": "",
+        "nights_to_settle": 0,
     }
+
+
+def _is_one_sided(study: Study, role: str, entry: pd.Series) -> bool:
+    """Return whether only a change for the better counts: declared, of a primary endpoint, its direction known."""
+    known = study.active is not None and entry["direction"] in {"+", "-"}
+    return study.one_sided and role == "primary" and known and not arrangement.is_circular(entry["unit"])
 
 
 def _freedom(arranged: Arrangement, kept: Bools, study: Study) -> float:
@@ -342,8 +472,14 @@ def _freedom(arranged: Arrangement, kept: Bools, study: Study) -> float:
 
 
 def _adjust(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study: Study, *, many: bool) -> dict[str, bool]:
-    """Fill adjusted p-values; return which families the gate let through."""
-    enough = [np.isfinite(row["p"]) and row["n_control"] + row["n_compound"] >= MIN_NIGHTS for row in rows]
+    """Fill adjusted p-values; return which families the gate let through.
+
+    A difference that follows from slow-wave amplitude or gain is no finding, takes part in no test and opens no gate.
+    """
+    enough = [
+        np.isfinite(row["p"]) and row["n_control"] + row["n_compound"] >= MIN_NIGHTS and not row["follows_from"]
+        for row in rows
+    ]
     primary = [i for i, row in enumerate(rows) if row["role"] == "primary" and enough[i]]
     if primary:
         raw = [rows[i]["p"] for i in primary]

@@ -6,14 +6,12 @@ an amplitude that differs only because an electrode recorded everything larger i
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from eegsleep.statistics.effects import adjusted_t
 from eegsleep.study.arrangement import is_circular
-from eegsleep.study.nuisances.gain import POWERS, REFERENCE, gain_of_nights
+from eegsleep.study.nuisances.gain import GAIN_MATTERS, POWERS, find_gain_apart, follows_gain, gain_of_nights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,15 +23,12 @@ if TYPE_CHECKING:
 ACTIVITY = "n2_slow_wave_activity_uv2"
 # The amplitudes of slow waves a night was staged at (`eegsleep.staging.equal_delta.FACTORS`).
 FACTORS = (0.8, 1.0, 1.25)
-_CLEAR_T = 2.0
-# Markers of events over fixed microvolts: those whose events in NREM each night counted at several sizes, and those
-# counted at one size only.
+# Markers of events over fixed microvolts that each night counted at several sizes in NREM.
 COUNTED_AGAIN = {
     "slow_oscillation_density_per_min",
     "slow_oscillation_duration_s",
     "slow_oscillation_slope_per_s",
 }
-_COUNTED_ONCE = re.compile(r"(fast_|slow_)?spindle_absolute_density_per_min")
 # Logarithms of a power: from these the logarithm of gain is subtracted, multiplied by the number.
 _LOGARITHMS = {"ln µV²": 2.0, "log10 µV²/Hz": 2.0 / np.log(10)}
 
@@ -89,7 +84,7 @@ def values_at_equal_delta(arranged: Arrangement) -> AtEqual:
     return AtEqual(equal, depends)
 
 
-def values_at_equal_gain(arranged: Arrangement, covariates: Floats | None) -> AtEqual:
+def values_at_equal_gain(arranged: Arrangement, covariates: Floats | None) -> tuple[AtEqual, Floats]:
     """Return the markers that follow gain as they would be at the sleeper's usual gain.
 
     Parameters
@@ -100,34 +95,46 @@ def values_at_equal_gain(arranged: Arrangement, covariates: Floats | None) -> At
 
     Returns
     -------
-    AtEqual
+    equal : AtEqual
         Markers of derivations whose gain check does not differ clearly between the conditions do not depend on it.
+        What was counted at one gain alone depends on a difference that is large, and has no value at another gain.
+    apart : ndarray, shape (n_markers,)
+        By what share of the first condition the gain differs, for those that depend on it; else 0.
     """
-    equal = np.full(arranged.value.shape, np.nan)
-    entries, depends = arranged.entries, np.zeros(len(equal), dtype=bool)
-    for channel in entries.loc[entries["marker"] == REFERENCE, "channel"].unique():
-        gain = gain_of_nights(arranged, channel)
-        if gain is None or not abs(adjusted_t(gain, arranged.assigned, covariates).t) > _CLEAR_T:
+    equal, apart = np.full(arranged.value.shape, np.nan), np.zeros(len(arranged.value))
+    channels = find_gain_apart(arranged, covariates)
+    if not channels:
+        return AtEqual(equal, apart != 0), apart
+    largest = max(channels.values(), key=abs)
+    for index, channel in enumerate(arranged.entries["channel"]):
+        own = channels.get(channel, 0.0) if channel else largest
+        if not own or not follows_gain(arranged, index) or _is_part_of_counted(arranged, index):
             continue
-        log_gain = _against_usual(np.log(gain), arranged.subjects)
-        for index in np.flatnonzero((entries["channel"] == channel) & (entries["marker"] != REFERENCE)):
-            found = _without_gain(arranged, int(index), log_gain)
-            if found is not None:
-                equal[index], depends[index] = found, True
-    return AtEqual(equal, depends)
+        found = _without_gain(arranged, index) if channel else None
+        if found is not None:
+            equal[index], apart[index] = found, own
+        elif abs(own) > GAIN_MATTERS:
+            apart[index] = own
+    return AtEqual(equal, apart != 0), apart
 
 
-def _without_gain(arranged: Arrangement, index: int, log_gain: Floats) -> Floats | None:
-    """Return one marker with the gain taken out; None if it does not follow gain."""
-    unit, value = arranged.entries["unit"].iloc[index], arranged.value[index]
+def _is_part_of_counted(arranged: Arrangement, index: int) -> bool:
+    """Return whether a marker of N2 or N3 follows what the same marker of NREM follows."""
+    marker, stage = arranged.entries[["marker", "stage"]].iloc[index]
+    return marker in COUNTED_AGAIN and stage != "NREM"
+
+
+def _without_gain(arranged: Arrangement, index: int) -> Floats | None:
+    """Return a marker that follows gain with the gain taken out; None if it was counted at one gain alone."""
+    marker, channel, unit = arranged.entries[["marker", "channel", "unit"]].iloc[index]
+    gain = gain_of_nights(arranged, channel)
+    assert gain is not None  # noqa: S101 - tells mypy that the channel was found by its gain check
+    log_gain, value = _against_usual(np.log(gain), arranged.subjects), arranged.value[index]
     if unit in POWERS:
         return value / np.exp(log_gain) ** POWERS[unit]
     if unit in _LOGARITHMS:
         return value - _LOGARITHMS[unit] * log_gain
-    marker, stage = arranged.entries[["marker", "stage"]].iloc[index]
-    if _COUNTED_ONCE.fullmatch(marker):
-        return np.full(value.shape, np.nan)
-    if marker not in COUNTED_AGAIN or stage != "NREM":
+    if marker not in COUNTED_AGAIN:
         return None
     sizes = _at_sizes(arranged, index)
     reach = np.log(FACTORS)

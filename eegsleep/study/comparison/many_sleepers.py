@@ -13,7 +13,7 @@ from eegsleep.statistics import circular, groups
 from eegsleep.statistics.resampling import MIN_NIGHTS
 from eegsleep.study import arrangement
 from eegsleep.study.arrangement import KEYS, Arrangement
-from eegsleep.study.comparison.one_sleeper import exponential
+from eegsleep.study.comparison.one_sleeper import describe_probabilities, exponential
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +34,7 @@ def fill_group(
     study: Study,
     *,
     tested: bool,
+    covariates: Floats | None = None,
 ) -> list[dict]:
     """Fill the row of one marker from the sleepers; return its rows of table COMPARISON_MODELS.
 
@@ -47,6 +48,8 @@ def fill_group(
     study : Study
     tested : bool
         Whether a mechanism allocated the conditions.
+    covariates : ndarray, shape (n_nights, n_covariates), optional
+        What the nights are adjusted for where they were not drawn.
     """
     values = arranged.value[index]
     design: groups.Design = "between" if study.mechanism.kind == "parallel" or not _crosses(arranged) else "within"
@@ -56,6 +59,8 @@ def fill_group(
     fixed, before = _fixed(arranged, study), arranged.before[index]
     if study.mechanism.kind == "parallel":
         fixed = mean_before(arranged, before)
+    if not tested and covariates is not None:
+        fixed = covariates
     found = groups.compare_groups(values, arranged.assigned, arranged.subjects, design, fixed)
     chosen = found.chosen
     row |= {
@@ -68,6 +73,7 @@ def fill_group(
         "high": chosen.high,
         "t_low": found.subject_means.low,
         "t_high": found.subject_means.high,
+        **describe_probabilities(chosen, row),
     }
     if fixed is not None and study.mechanism.kind == "parallel" and not row["reason"]:
         row["reason"] = "set against each sleeper's own nights before the first condition"
@@ -86,15 +92,39 @@ def fill_group(
             row["p"] = float(np.fmax(chosen.p, row["smallest_p"]))
     else:
         row["reason"] = "no mechanism allocated the nights: described, not tested"
+    _fill_ratio(row, arranged, values, before, study, (design, fixed), tested=tested)
+    if tested and row["sides"] == 1 and math.isfinite(row["p"]):
+        upwards = (row["ratio"] > 1) if row["scale"] == "logarithm" else row["difference"] > 0
+        expected = upwards == (row["direction"] == "+")
+        row["p"] = row["p"] / 2 if expected else 1 - row["p"] / 2
+    return _model_rows(row, found, tested=tested)
+
+
+def _fill_ratio(
+    row: dict,
+    arranged: Arrangement,
+    values: Floats,
+    before: Floats,
+    study: Study,
+    model: tuple[groups.Design, Floats | None],
+    *,
+    tested: bool,
+) -> None:
+    """Fill the ratio of a marker from its logarithms, whose p decides for powers and densities."""
+    design, fixed = model
+    n = row["n_control"] + row["n_compound"]
     line = arrangement.logarithms(pd.Series(row), values)
     if line is not None:
         if study.mechanism.kind == "parallel":
             logs = arrangement.logarithms(pd.Series(row), before)
             fixed = None if logs is None else mean_before(arranged, logs)
-        ratio = groups.compare_groups(line, arranged.assigned, arranged.subjects, design, fixed).chosen
+        by_logs = groups.compare_groups(line, arranged.assigned, arranged.subjects, design, fixed)
+        ratio = by_logs.chosen
         names = ("ratio", "ratio_low", "ratio_high")
         row |= dict(zip(names, map(exponential, (ratio.estimate, ratio.low, ratio.high)), strict=True))
-    return _model_rows(row, found, tested=tested)
+        if tested and arrangement.has_natural_ratio(row) and math.isfinite(ratio.p):
+            few = n < MIN_NIGHTS or row["smallest_p"] > study.alpha
+            row |= {"scale": "logarithm", "p": float(np.fmax(ratio.p, row["smallest_p"])) if few else ratio.p}
 
 
 def mean_before(arranged: Arrangement, values: Floats) -> Floats | None:
@@ -171,6 +201,7 @@ def _model_rows(row: dict, found: groups.GroupResult, *, tested: bool) -> list[d
             float(spread[1]) if len(spread) > 1 else math.nan,
             math.sqrt(found.model.residual_variance),
         ]
+    by_logs = "p in the comparison is that of the logarithms" if row["scale"] == "logarithm" else ""
     ways: list[tuple[str, Estimate | None]] = [
         ("Kenward-Roger", found.kenward_roger),
         ("Satterthwaite", found.satterthwaite),
@@ -189,7 +220,7 @@ def _model_rows(row: dict, found: groups.GroupResult, *, tested: bool) -> list[d
             "low": way.low,
             "high": way.high,
             **dict(zip(("sd_subject", "sd_effect", "sd_night"), sds, strict=True)),
-            "reason": found.note,
+            "reason": "; ".join(part for part in (found.note, by_logs) if part),
         }
         for name, way in ways
         if way is not None

@@ -10,10 +10,13 @@ import pandas as pd
 from scipy import stats
 
 from eegsleep.statistics import circular, effects, multiplicity, resampling
+from eegsleep.statistics.posterior import share_of_effects
 from eegsleep.statistics.resampling import MIN_NIGHTS, floor_of_few
 from eegsleep.study import arrangement
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from eegsleep.study.arrangement import Arrangement
@@ -30,8 +33,9 @@ def fill_randomization(
     schedule: resampling.Schedule,
     *,
     shared: bool,
+    wanted: Collection[int] = (),
 ) -> dict[int, tuple[Floats, float]]:
-    """Fill p, intervals and ratios by redrawing; return how extreme each schedule is, for primary endpoints.
+    """Fill p, intervals and ratios by redrawing; return how extreme each schedule is, for the rows wanted.
 
     Parameters
     ----------
@@ -42,6 +46,8 @@ def fill_randomization(
         The schedule followed and its redraws, over the nights; over the sleepers if not `shared`.
     shared : bool
         Whether a sleeper has nights in both conditions; in parallel groups each has one mean.
+    wanted : collection of int
+        Places of the rows that are adjusted together.
     """
     values = arranged.value
     if not shared:
@@ -51,25 +57,53 @@ def fill_randomization(
     linear = [i for i in range(len(rows)) if i not in angles]
     step = max(1, _CELLS // schedule.n_counted)
     for at in range(0, len(linear), step):
-        chunk = linear[at : at + step]
-        logs = {i: line for i in chunk if (line := arrangement.logarithms(pd.Series(rows[i]), values[i])) is not None}
-        statistics = resampling.shift_statistics(np.vstack([values[chunk], *logs.values()]), schedule)
-        numbers = _numbers(statistics)
-        for place, i in enumerate(chunk):
-            rows[i] |= {name: float(column[place]) for name, column in numbers.items()}
-            if shared:
-                rows[i] |= {"n_control": int(statistics.n_first[place]), "n_compound": int(statistics.n_second[place])}
-        for place, i in enumerate(logs, start=len(chunk)):
-            for name, source in (("ratio", "difference"), ("ratio_low", "low"), ("ratio_high", "high")):
-                rows[i][name] = exponential(numbers[source][place])
-        if primary := [k for k, i in enumerate(chunk) if rows[i]["role"] == "primary"]:
-            scores, seen = resampling.extremeness(statistics, primary)
-            drawn |= {chunk[k]: (own, float(one)) for k, own, one in zip(primary, scores, seen, strict=True)}
+        drawn |= _fill_linear(rows, values, linear[at : at + step], schedule, shared=shared, wanted=wanted)
     for i in angles:
         found = _fill_angle(rows[i], values[i], schedule, shared=shared)
-        if rows[i]["role"] == "primary":
+        if i in wanted:
             drawn[i] = found
     return drawn
+
+
+def _fill_linear(
+    rows: list[dict],
+    values: Floats,
+    chunk: list[int],
+    schedule: resampling.Schedule,
+    *,
+    shared: bool,
+    wanted: Collection[int],
+) -> dict[int, tuple[Floats, float]]:
+    """Fill the rows of some markers that are no angles; where logarithms decide, their p is that of the logarithms."""
+    logs = {i: line for i in chunk if (line := arrangement.logarithms(pd.Series(rows[i]), values[i])) is not None}
+    ranks = stats.rankdata(values[chunk], axis=1, nan_policy="omit")
+    tested = np.vstack([values[chunk], *logs.values(), ranks])
+    sides = [_side(rows[i]) for i in [*chunk, *logs, *chunk]]
+    statistics = resampling.shift_statistics(tested, schedule, sides)
+    numbers = _numbers(statistics)
+    first_rank = len(chunk) + len(logs)
+    decides = {i: place for place, i in enumerate(chunk)}
+    for place, i in enumerate(chunk):
+        rows[i] |= {name: float(column[place]) for name, column in numbers.items()}
+        if shared:
+            rows[i] |= {"n_control": int(statistics.n_first[place]), "n_compound": int(statistics.n_second[place])}
+        rows[i]["p_ranks"] = float(numbers["p_randomization"][first_rank + place])
+    for place, i in enumerate(logs, start=len(chunk)):
+        for name, source in (("ratio", "difference"), ("ratio_low", "low"), ("ratio_high", "high")):
+            rows[i][name] = exponential(numbers[source][place])
+        if arrangement.has_natural_ratio(rows[i]):
+            decides[i] = place
+            rows[i]["scale"] = "logarithm"
+            rows[i] |= {name: float(numbers[name][place]) for name in ("p_randomization", "smallest_p")}
+    if asked := [i for i in chunk if i in wanted]:
+        scores, seen = resampling.extremeness(statistics, [decides[i] for i in asked])
+        return {i: (own, float(one)) for i, own, one in zip(asked, scores, seen, strict=True)}
+    return {}
+
+
+def _side(row: dict) -> int:
+    """Return 1 or -1 for the only side of a row that is tested, 0 for both."""
+    return 0 if row["sides"] == 2 else 1 if row["direction"] == "+" else -1
 
 
 def exponential(end: float) -> float:
@@ -96,12 +130,20 @@ def _fill_angle(row: dict, angles: Floats, schedule: resampling.Schedule, *, sha
     return scores[0], float(own[0])
 
 
+def describe_probabilities(found: effects.Estimate, row: dict) -> dict[str, float]:
+    """Return the posterior probabilities of one row, by a prior of one standard deviation between nights."""
+    shares = share_of_effects(found.estimate, found.se, found.df, prior_sd=row["prior_sd"], bound=row["bound"])
+    names = ("probability_higher", "probability_matters_higher", "probability_matters_lower")
+    return dict(zip(names, shares, strict=True))
+
+
 def _numbers(statistics: resampling.ShiftStatistics) -> dict[str, Floats]:
     low, high = resampling.interval_of_shift(statistics, 0.05)
     low_90, high_90 = resampling.interval_of_shift(statistics, 0.10)
-    sizes = np.where(statistics.extreme, np.inf, np.abs(statistics.a))
+    drawn, _ = statistics.sizes
+    sizes = np.where(statistics.extreme, np.inf, drawn)
     with np.errstate(invalid="ignore"):
-        largest = np.max(np.where(statistics.extreme, 0.0, np.abs(statistics.a)), axis=1, keepdims=True)
+        largest = np.max(np.where(statistics.extreme, 0.0, drawn), axis=1, keepdims=True)
         smallest = (sizes >= largest * (1 - 1e-10)).mean(axis=1)
     return {
         "difference": statistics.estimate,
@@ -161,6 +203,7 @@ def fill_single(
     if not angle:
         comparator = effects.adjusted_t(values, arranged.assigned, covariates)
         row["t_low"], row["t_high"] = comparator.low, comparator.high
+        row |= describe_probabilities(comparator, row)
     if not tested:
         _fill_descriptive(row, arranged, values, covariates, angle=angle)
         return

@@ -57,7 +57,8 @@ def relate_next_day(study: Study, values: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         Table RELATIONS: for each score the primary endpoints, then one marker of each measure of families A to D.
-        No p-value where no mechanism allocated the nights.
+        The first score and the first primary endpoint are tested by themselves, all others together. No p-value where
+        no mechanism allocated the nights.
 
     Notes
     -----
@@ -91,12 +92,27 @@ def relate_arranged(study: Study, arranged: Arrangement) -> pd.DataFrame:
         for lag in LAGS
     ]
     tested = [i for i, row in enumerate(rows) if math.isfinite(row["p"])]
+    if foremost := [i for i in tested if _is_foremost(study, rows[i], rows[0]["score"])]:
+        rows[foremost[0]] |= {"p_adjusted": rows[foremost[0]]["p"], "n_tests": 1, "role": "primary"}
+        tested.remove(foremost[0])
     adjusted = multiplicity.benjamini_hochberg([rows[i]["p"] for i in tested])
     for i, p in zip(tested, adjusted, strict=True):
         rows[i] |= {"p_adjusted": float(p), "n_tests": len(tested)}
     for row in rows:
-        row["sentence"] = _describe_relation(row)
+        row["sentence"] = _describe_relation(row, study.alpha)
     return check_table(pd.DataFrame(rows, columns=RELATIONS.column_names), RELATIONS)
+
+
+def _is_foremost(study: Study, row: dict, first_score: str) -> bool:
+    """Return whether a row is tested by itself: the first primary endpoint and the first score, on the day after.
+
+    It is declared by its place before the data are seen; among all others it was found in .31 of studies of 30 nights
+    that hold it, and by itself in three quarters.
+    """
+    endpoint = "|".join(row[name] for name in KEYS)
+    return (
+        bool(study.primary) and endpoint == study.primary[0] and row["score"] == first_score and not row["lag_nights"]
+    )
 
 
 def _choose_markers(study: Study, arranged: Arrangement) -> list[int]:
@@ -320,7 +336,7 @@ def _describe(pair: _Pair, covariates: Floats) -> dict[str, float]:
     }
 
 
-def _describe_relation(row: dict) -> str:
+def _describe_relation(row: dict, study_alpha: float) -> str:
     name = row["label"] + (f" in {row['stage']}" if row["stage"] else "")
     if not math.isfinite(row["low"]):
         return f"{name} and {row['score_label']} could not be related: {row['reason']}."
@@ -331,6 +347,10 @@ def _describe_relation(row: dict) -> str:
     )
     if not math.isfinite(row["p_adjusted"]):
         return f"{said}: an association, not an effect."
+    if row["n_tests"] == 1 and row["p_adjusted"] <= study_alpha:
+        return f"{said}: an association that was declared, and that chance alone seldom makes; what causes it is open."
+    if row["n_tests"] == 1:
+        return f"{said}: the association that was declared is not shown."
     if row["p_adjusted"] <= verdicts.FALSE_DISCOVERY_RATE:
         return f"{said}: an association that chance alone seldom makes; what causes it is open."
     return f"{said}; chance alone makes such associations among {row['n_tests']} looked at."

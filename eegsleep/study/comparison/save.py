@@ -12,8 +12,10 @@ from eegsleep.tables import (
     COMPARISON,
     COMPARISON_MODELS,
     COMPARISON_NIGHTS,
+    COMPARISON_SLEEPERS,
     FAMILY_VERDICTS,
     NUISANCE,
+    PATTERN,
     RELATIONS,
     encode_sidecar,
     encode_table,
@@ -54,13 +56,15 @@ def save_comparison(
         FAMILY_VERDICTS: comparison.families,
         NUISANCE: comparison.nuisance,
         RELATIONS: comparison.relations,
+        PATTERN: comparison.pattern,
         COMPARISON_NIGHTS: comparison.nights,
         COMPARISON_MODELS: comparison.models,
+        COMPARISON_SLEEPERS: comparison.sleepers,
         CHECKS: comparison.checks,
     }
     files: dict[str, bytes] = {}
     for table, frame in tables.items():
-        if table is CHECKS and frame.empty:
+        if table in {CHECKS, COMPARISON_SLEEPERS, PATTERN} and frame.empty:
             continue
         files[f"{table.name}.csv"] = encode_table(frame, table)
         files[f"{table.name}.json"] = encode_sidecar(table)

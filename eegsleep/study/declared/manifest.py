@@ -7,8 +7,9 @@ from os.path import normpath
 from pathlib import Path
 
 from eegsleep.errors import SettingsError, TableError
-from eegsleep.file_names import NIGHTS_FILE, STUDY_FILE
-from eegsleep.provenance import write_file
+from eegsleep.file_names import NIGHTS_FILE, NIGHTS_FOLDER, PROVENANCE_FILE, STUDY_FILE
+from eegsleep.provenance import evening_of, read_provenance, write_file
+from eegsleep.study.declared.aims import find_aim, set_endpoints
 from eegsleep.study.declared.leaks import find_leak
 from eegsleep.study.declared.nights_file import Place, cell_error, read_nights
 from eegsleep.study.declared.protocol import Study, read_protocol
@@ -145,6 +146,8 @@ def _check_rows(study: Study, file: str, lines: list[int], *, check_files: bool)
 
 def _check_arms(study: Study, file: str) -> None:
     given = study.nights["condition"]
+    if study.mechanism.kind == "observational" and given.isin(study.conditions).any():
+        return  # nights of one condition are described
     for code in study.conditions:
         if not (given == code).any():
             raise TableError(
@@ -213,13 +216,18 @@ def _check_schedule(study: Study, file: str, lines: list[int]) -> None:
         )
 
 
-def write_template(folder: str | Path) -> tuple[Path, Path]:
+def write_template(folder: str | Path, *, aim: str = "", recorded: bool = False) -> tuple[Path, Path]:
     """Write a commented study.toml and nights.csv into `folder`, and return their paths.
 
     Parameters
     ----------
     folder : path
         Made if it is not there.
+    aim : str
+        What the compound is for (`AIMS`), which sets the endpoints.
+    recorded : bool
+        Whether the nights are there already and the compound was taken on whichever days. nights.csv then has a row
+        for every night that is scored in eegsleep-nights.
 
     Returns
     -------
@@ -234,10 +242,31 @@ def write_template(folder: str | Path) -> tuple[Path, Path]:
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    pairs = ((folder / STUDY_FILE, "study_template.toml"), (folder / NIGHTS_FILE, "nights_template.csv"))
-    for path, _ in pairs:
+    own = files("eegsleep.study.declared")
+    study, nights = folder / STUDY_FILE, folder / NIGHTS_FILE
+    for path in (study, nights):
         if path.exists():
             raise SettingsError(f"{path} is there already", remedy="choose another folder, or move the file away")
-    for path, name in pairs:
-        write_file(path, files("eegsleep.study.declared").joinpath(name).read_bytes())
-    return pairs[0][0], pairs[1][0]
+    template = own.joinpath("study_recorded.toml" if recorded else "study_template.toml").read_text(encoding="utf-8")
+    if aim:
+        template = set_endpoints(template, find_aim(aim))
+    rows = _list_recorded(folder) if recorded else own.joinpath("nights_template.csv").read_text(encoding="utf-8")
+    write_file(study, template.encode())
+    write_file(nights, rows.encode())
+    return study, nights
+
+
+def _list_recorded(folder: Path) -> str:
+    """Return nights.csv of the nights scored in eegsleep-nights, the conditions to be filled in."""
+    lines = [
+        "# condition: yes on nights with the compound, no on the others; empty leaves the night out",
+        "# cov_ and a name: whatever else differed that evening, as many columns as you like",
+        "subject,night,date,file,condition,device,cov_alcohol_units,cov_caffeine_mg_after_noon,cov_dose_hour",
+    ]
+    for path in sorted((folder / NIGHTS_FOLDER).glob(f"*/{PROVENANCE_FILE}")):
+        made = read_provenance(path.parent)
+        evening = evening_of(str(made.get("start") or ""))
+        name = path.parent.name
+        date = evening.isoformat() if evening else ""
+        lines.append(f"S01,{name},{date},{NIGHTS_FOLDER}/{name},,{made.get('device') or ''},,,")
+    return "\n".join(lines) + "\n"

@@ -29,6 +29,7 @@ DESIGNS = {
     "parallel": ("parallel",),
     "observational": ("observational",),
 }
+_LARGEST_ALPHA = 0.1
 _TESTED_FAMILIES = tuple(name for name in FAMILIES if name != "context")
 
 
@@ -46,6 +47,8 @@ class Planned:
         Nights of each sleeper with a condition, and before them without.
     strata : tuple of str
         The stratum of each sleeper, where sleepers are drawn within strata; else empty.
+    looks : tuple of int
+        Nights of each sleeper with a condition after which an interim look may stop the study.
     """
 
     start: str = "2026-01-05"
@@ -53,6 +56,7 @@ class Planned:
     nights: int = 28
     adaptation_nights: int = 2
     strata: tuple[str, ...] = ()
+    looks: tuple[int, ...] = ()
 
     @property
     def first_drawn(self) -> str:
@@ -65,6 +69,12 @@ class Planned:
                 "the nights planned are out of range",
                 found=f"{self.nights} and {self.adaptation_nights} for adaptation",
                 allowed="1 to 1000, and 0 to 100",
+            )
+        if list(self.looks) != sorted(set(self.looks)) or any(not 0 < look < self.nights for look in self.looks):
+            raise SettingsError(
+                "the interim looks do not fit the nights planned",
+                found=", ".join(map(str, self.looks)),
+                allowed=f"rising numbers of nights below {self.nights}",
             )
         if not self.subjects or any(not re.fullmatch(r"\w[\w.\-]*", name) for name in self.subjects):
             raise SettingsError(
@@ -87,6 +97,8 @@ class Study:
     Attributes
     ----------
     title, compound, design : str
+    question : str
+        What the study is to answer, in a sentence; may be empty.
     mechanism : Mechanism
         How the conditions of the nights were drawn.
     conditions : tuple of str
@@ -95,6 +107,8 @@ class Study:
         The code of the compound; None while masked.
     primary : tuple of str
         One to three endpoints, `marker|stage|channel`.
+    one_sided : bool
+        Whether only a change for the better of a primary endpoint counts; valid only if it was registered.
     smallest_effects : mapping of str to (float, str)
         Smallest effect of interest and its unit, by marker or by endpoint.
     families : tuple of str
@@ -137,6 +151,8 @@ class Study:
     schedule: str = ""
     key_sha256: str = ""
     concealed_by: str = ""
+    question: str = ""
+    one_sided: bool = False
 
     @property
     def usable(self) -> pd.Series:
@@ -173,6 +189,7 @@ class Study:
 _SECTIONS: dict[str, Kinds] = {
     "study": {
         "title": str,
+        "question": str,
         "compound": str,
         "design": str,
         "conditions": tuple[str, ...],
@@ -191,7 +208,7 @@ _SECTIONS: dict[str, Kinds] = {
         "concealed_by": str,
     },
     "plan": get_type_hints(Planned),
-    "endpoints": {"primary": tuple[str, ...], "families": tuple[str, ...]},
+    "endpoints": {"primary": tuple[str, ...], "families": tuple[str, ...], "one_sided": bool},
     "exclusion": {"rules": tuple[str, ...]},
     "smallest_effects": {ANY_KEY: tuple[float, str]},
 }
@@ -233,6 +250,7 @@ def read_protocol(path: str | Path) -> Study:
         mechanism=_make_mechanism(path.name, allocation, declared["conditions"]),
         primary=content["endpoints"]["primary"],
         families=content["endpoints"].get("families", _TESTED_FAMILIES),
+        one_sided=content["endpoints"].get("one_sided", False),
         smallest_effects=content.get("smallest_effects", {}),
         nights=empty_table(STUDY_NIGHTS),
         path=path,
@@ -289,9 +307,12 @@ def _check_protocol(study: Study) -> None:
         )
     if study.seed < 0:
         raise SettingsError(f"{file}, study.seed is negative", found=str(study.seed), allowed="0 or more")
-    if not 0 < study.alpha < 0.5:
+    if not 0 < study.alpha <= _LARGEST_ALPHA:
         raise SettingsError(
-            f"{file}, study.alpha is out of range", found=str(study.alpha), allowed="above 0, below 0.5"
+            f"{file}, study.alpha is out of range",
+            found=str(study.alpha),
+            allowed=f"above 0, at most {_LARGEST_ALPHA:g}",
+            remedy="use 0.05; a larger one calls chance a finding",
         )
     if not 1 <= len(study.primary) <= 3:
         raise SettingsError(

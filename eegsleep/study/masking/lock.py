@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import EegSleepError
 from eegsleep.provenance import encode_json, fingerprint, hash_file, package_versions, write_file
+from eegsleep.study.masking.changes import Change, as_text, grade_change
+from eegsleep.study.masking.registration import append_record, compare_with_protocol, now, read_protocol_file
 from eegsleep.study.masking.sealed_key import open_key
 from eegsleep.study.night_folders import check_different, check_made_alike, flatten, list_some
 
@@ -27,6 +28,7 @@ _FROZEN = (
     "design",
     "conditions",
     "primary",
+    "one_sided",
     "smallest_effects",
     "families",
     "alpha",
@@ -35,14 +37,6 @@ _FROZEN = (
     "half_life_h",
     "compound_class",
 )
-
-
-class Change(NamedTuple):
-    """One thing that changed since the lock: its name, the value then and the value now."""
-
-    what: str
-    was: str
-    now: str
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - what JSON can hold
@@ -100,7 +94,7 @@ def write_lock(
     -------
     dict
         What was written: declaration, nights, settings, versions and fingerprints, the hashes of schedule and
-        sealed key, the moment, and a hash over all of it.
+        sealed key, what is not as it was registered, the moment, and a hash over all of it.
 
     Raises
     ------
@@ -132,26 +126,26 @@ def write_lock(
             remedy="score them with `eegsleep score`, or exclude them with a reason",
         )
     check_different(provenances)
+    registered = read_protocol_file(path.parent)
     frozen = _freeze(study, provenances, analysis)
     lock = {
         "format": _FORMAT,
         "eegsleep": package_versions()["eegsleep"],
-        "locked_at": _now(),
+        "locked_at": now(),
         "study": study.title,
         "open_label": study.active is not None,
         "active": study.active or "",
         "study_sha256": hash_file(study.path),
         "nights_sha256": hash_file(study.path.parent / study.nights_file),
         "replaces": replaced,
+        "protocol_sha256": registered["sha256"] if registered else "",
+        "since_registered": [list(change) for change in compare_with_protocol(study, registered)],
         **frozen,
     }
     lock["sha256"] = fingerprint(lock)
     write_file(path, encode_json(lock))
+    append_record(path.parent, "locked", lock_sha256=lock["sha256"])
     return lock
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def read_lock(path: str | Path) -> dict[str, Any]:
@@ -225,7 +219,8 @@ def verify_lock(
         for name in dict.fromkeys([*was, *is_now]):
             before, after = was.get(name, "absent"), is_now.get(name, "absent")
             if before != after:
-                changes.append(Change(name, _as_text(before), _as_text(after)))
+                grade = grade_change(study, name, as_text(before))
+                changes.append(Change(name, as_text(before), as_text(after), grade))
     named = lock.get("active") or _opened_as(study.path.with_name(UNMASK_FILE))
     if study.active and named and study.active != named:
         changes.append(Change("study.active", named, study.active))
@@ -240,11 +235,7 @@ def _opened_as(record: Path) -> str:
         return ""
 
 
-def _as_text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def unmask(study: Study, key: str | Path | None = None) -> Study:
+def unmask(study: Study, key: str | Path | None = None, passphrase: str = "") -> Study:
     """Open the codes of a locked study, and record when that was first done.
 
     Parameters
@@ -252,6 +243,8 @@ def unmask(study: Study, key: str | Path | None = None) -> Study:
     study : Study
     key : path, optional
         The sealed key; not needed where `active` in study.toml names the compound openly.
+    passphrase : str
+        Of the key, if it was sealed with one.
 
     Returns
     -------
@@ -267,7 +260,7 @@ def unmask(study: Study, key: str | Path | None = None) -> Study:
     lock = read_lock(path)
     sealed = lock["key_sha256"]
     if key is not None:
-        active = open_key(key, study.conditions, sealed)
+        active = open_key(key, study.conditions, sealed, passphrase)
         if study.active not in {None, active}:
             raise EegSleepError(
                 "study.toml and the sealed key disagree about the compound",
@@ -285,5 +278,6 @@ def unmask(study: Study, key: str | Path | None = None) -> Study:
         )
     record = path.with_name(UNMASK_FILE)
     if not record.exists():
-        write_file(record, encode_json({"unmasked_at": _now(), "lock_sha256": lock["sha256"], "active": active}))
+        write_file(record, encode_json({"unmasked_at": now(), "lock_sha256": lock["sha256"], "active": active}))
+        append_record(path.parent, "opened", lock_sha256=lock["sha256"])
     return dataclasses.replace(study, active=active)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import secrets
 from pathlib import Path
@@ -15,9 +16,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROLES = ("compound", "control")
+_SCRYPT = {"n": 2**14, "r": 8, "p": 1}  # 16 MiB and about 50 ms a try
+_PADDED = 256
 
 
-def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "") -> str:
+def make_passphrase() -> str:
+    """Return a passphrase of 64 random bits, in groups that can be read aloud."""
+    text = secrets.token_hex(8)
+    return "-".join(text[i : i + 4] for i in range(0, len(text), 4))
+
+
+def is_near(path: str | Path, folder: Path) -> bool:
+    """Return whether a file lies in the folder of the study or beside it, where its sleeper comes upon it."""
+    home = folder.resolve()
+    place = Path(path).resolve().parent
+    return place in {home, home.parent} or home in place.parents
+
+
+def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "", passphrase: str = "") -> str:
     """Draw which code is the compound, write the key file, and return the hash that binds it.
 
     The key holds 32 random bytes (the salt) beside the codes; without them, anyone could compute the hashes of the
@@ -32,6 +48,8 @@ def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "")
     active : str, optional
         The code of the compound, if the capsules are coded already. By default it is drawn by the secure random
         generator of the operating system and not from the seed of the study, which is public.
+    passphrase : str
+        Encrypts the file, so that it can lie beside the study and be read by nobody who lacks the passphrase.
 
     Returns
     -------
@@ -55,8 +73,69 @@ def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "")
     codes = {code: ROLES[code != active] for code in conditions}
     salt = secrets.token_hex(32)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, encode_json({"codes": codes, "salt": salt}))
+    content: dict[str, object] = {"codes": codes, "salt": salt}
+    write_file(path, encode_json(_encrypt(content, passphrase) if passphrase else content))
     return hash_key(codes, salt)
+
+
+def _encrypt(content: Mapping[str, object], passphrase: str) -> dict[str, object]:
+    """Return the content encrypted: a pad as long as it, and the key of a checksum, both from scrypt (RFC 7914)."""
+    plain = json.dumps(content, sort_keys=True).encode().ljust(_PADDED)  # one length, whichever code is the compound
+    salt = secrets.token_bytes(16)
+    pad = _stretch(passphrase, salt, len(plain))
+    hidden = bytes(a ^ b for a, b in zip(plain, pad[32:], strict=True))
+    mark = hmac.new(pad[:32], hidden, "sha256").hexdigest()
+    return {"encrypted": hidden.hex(), "salt": salt.hex(), "checksum": mark, "scrypt": dict(_SCRYPT)}
+
+
+def _decrypt(sealed: Mapping[str, str], passphrase: str, name: str) -> dict[str, object]:
+    if not passphrase:
+        raise SettingsError(
+            f"{name} is encrypted",
+            found="no passphrase",
+            remedy="ask whoever prepared the capsules for it",
+        )
+    hidden, salt = bytes.fromhex(sealed["encrypted"]), bytes.fromhex(sealed["salt"])
+    pad = _stretch(passphrase, salt, len(hidden))
+    if not hmac.compare_digest(hmac.new(pad[:32], hidden, "sha256").hexdigest(), str(sealed["checksum"])):
+        raise SettingsError(
+            f"the passphrase does not open {name}",
+            remedy="type it as it was printed when the study was planned",
+        )
+    return json.loads(bytes(a ^ b for a, b in zip(hidden, pad[32:], strict=True)))
+
+
+def _stretch(passphrase: str, salt: bytes, length: int) -> bytes:
+    return hashlib.scrypt(passphrase.strip().lower().encode(), salt=salt, dklen=32 + length, **_SCRYPT)
+
+
+def read_key(path: str | Path, passphrase: str = "") -> tuple[dict[str, str], str]:
+    """Return the codes of a key with their roles, and its salt.
+
+    Parameters
+    ----------
+    path : path
+        The key file.
+    passphrase : str
+        If it is encrypted.
+
+    Raises
+    ------
+    SettingsError
+        If the file is no key, or the passphrase does not open it.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_bytes())
+        sealed = "encrypted" in content
+    except (OSError, ValueError, TypeError) as error:
+        raise SettingsError(f"{path.name} is not a sealed key", found=str(error)) from error
+    try:
+        if sealed:
+            content = _decrypt(content, passphrase, path.name)
+        return dict(content["codes"]), str(content["salt"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"{path.name} is not a sealed key", found=str(error)) from error
 
 
 def hash_key(codes: Mapping[str, str], salt: str) -> str:
@@ -64,7 +143,7 @@ def hash_key(codes: Mapping[str, str], salt: str) -> str:
     return hashlib.sha256((json.dumps(dict(codes), sort_keys=True) + salt).encode()).hexdigest()
 
 
-def open_key(path: str | Path, conditions: tuple[str, str], expected_sha256: str) -> str:
+def open_key(path: str | Path, conditions: tuple[str, str], expected_sha256: str, passphrase: str = "") -> str:
     """Return the code of the compound.
 
     Parameters
@@ -75,6 +154,8 @@ def open_key(path: str | Path, conditions: tuple[str, str], expected_sha256: str
         The two masked codes.
     expected_sha256 : str
         The hash in study.toml or the lock.
+    passphrase : str
+        If the file is encrypted.
 
     Returns
     -------
@@ -86,11 +167,7 @@ def open_key(path: str | Path, conditions: tuple[str, str], expected_sha256: str
         If the file is not a key of these codes, or does not have that hash.
     """
     path = Path(path)
-    try:
-        content = json.loads(path.read_bytes())
-        codes, salt = dict(content["codes"]), str(content["salt"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f"{path.name} is not a sealed key", found=str(error)) from error
+    codes, salt = read_key(path, passphrase)
     if set(codes) != set(conditions) or set(codes.values()) != set(ROLES):
         raise SettingsError(
             f"{path.name} is not the key of this study", found=", ".join(codes), allowed=", ".join(conditions)

@@ -17,6 +17,7 @@ from eegsleep.study.arrangement import KEYS, Arrangement, is_circular
 from eegsleep.study.nuisances.gain import POWERS, REFERENCE, compare_gain, gain_of_nights
 from eegsleep.study.nuisances.recall import EVENT_WORDS, compare_recall, counted_kind, recall_of_nights
 from eegsleep.study.nuisances.stage_mix import standardize_stage_mix
+from eegsleep.study.schedules.mechanisms import is_weekend
 from eegsleep.tables import NUISANCE, check_table
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _MINUTES_APART = 0.10  # share of the control nights' minutes
 _TIB_APART_MIN = 15.0  # as large as the smallest effect of interest on total sleep time
 _RECALL_APART = 0.10  # share of the control nights' recall
+_CLEAR_T = 2.0  # of a covariate's difference between the conditions
 _NO_MARKER = dict.fromkeys(KEYS, "")
 
 
@@ -63,6 +65,7 @@ def measure_nuisances(
         *_device_rows(arranged),
         *_gain_rows(arranged, covariates, arms),
         *_guess_rows(arranged, arms),
+        *_covariate_rows(arranged, arms),
         *_recall_rows(arranged, audit, arms),
     ]
     for index, entry in arranged.entries.iterrows():
@@ -408,6 +411,33 @@ def _gain(arranged: Arrangement, index: int, covariates: Floats | None, base: Es
         suspect and _moves(base, adjusted),
         f"With each night measured against its gain check the difference would be {adjusted:.3g}.",
     )
+
+
+def _covariate_rows(arranged: Arrangement, arms: Arms) -> list[dict]:
+    """Return how far each covariate of the nights differs between the conditions."""
+    enters, rows = _entering(arranged), []
+    weekend = pd.Series(is_weekend(arranged.nights["date"]).astype(float))
+    listed = {name: arranged.nights[name] for name in arranged.nights.columns if name.startswith("cov_")}
+    for name, column in {"weekend": weekend, **listed}.items():
+        if not pd.api.types.is_numeric_dtype(column):
+            continue
+        found = adjusted_t(np.where(enters, column.to_numpy(dtype=float), np.nan), arranged.assigned, None)
+        first, second, n = _means(arranged, np.where(enters, column.to_numpy(dtype=float), np.nan))
+        if n < 2 or not math.isfinite(found.estimate):
+            continue
+        label = name.removeprefix("cov_").replace("_", " ")
+        rows.append(
+            _row(
+                "covariate",
+                second - first,
+                math.nan,
+                abs(found.t) > _CLEAR_T if math.isfinite(found.t) else abs(second - first) > 0,
+                f"{label.capitalize()} was on average {second:.3g} with {arms.second}, {first:.3g} with {arms.first}.",
+                unit="",
+                **_NO_MARKER,
+            )
+        )
+    return rows
 
 
 def _guess_rows(arranged: Arrangement, arms: Arms) -> list[dict]:

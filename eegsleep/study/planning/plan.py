@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,37 +11,32 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import SettingsError
-from eegsleep.file_names import SCHEDULE_FILE
 from eegsleep.markers import CATALOGUE
-from eegsleep.provenance import encode_json, hash_bytes, package_versions, write_file
-from eegsleep.study.masking.sealed_key import seal_key
 from eegsleep.study.night_values import check_markers
 from eegsleep.study.planning.plan_words import (
     MOST_NIGHTS,
     MOST_SLEEPERS,
+    counts_sleepers,
     describe_assumption,
+    describe_few_sleepers,
     describe_power,
     describe_smallest_p,
     describe_what_does_not_suit,
 )
 from eegsleep.study.planning.power import (
-    TARGET_POWER,
-    Noise,
-    SimulatedStudies,
     Spread,
     catalogue_spread,
     estimate_spread,
     relative_spread,
-    simulate_studies,
     smallest_p,
 )
-from eegsleep.study.schedules.mechanisms import SUBJECT_KINDS, support_size
+from eegsleep.study.planning.simulated_studies import TARGET_POWER, Noise, Simulated, simulate_studies
+from eegsleep.study.schedules.mechanisms import support_size
 from eegsleep.study.schedules.schedule import draw_schedule, plan_nights
-from eegsleep.tables import POWER, SCHEDULE, STUDY_NIGHTS, check_table, encode_sidecar, encode_table
+from eegsleep.tables import POWER, check_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from eegsleep.study.declared.protocol import Study
 
@@ -67,8 +61,8 @@ class Plan:
     detectable_sd : float
         Smallest effect found in 80 % of studies, in SD between nights; infinite if none is.
     needed : mapping of str to int
-        Nights (sleepers, in a crossover or in parallel groups) that would find the smallest effect of each
-        primary endpoint in 80 % of studies; 0 where 400 nights (200 sleepers) are not enough.
+        Nights (sleepers, where there are several) that would find the smallest effect of each primary endpoint in
+        80 % of studies; 0 where 400 nights (200 sleepers) are not enough.
     can_answer : bool
         Whether the smallest p lies at or below alpha.
     sentences : tuple of str
@@ -120,8 +114,8 @@ def draw_plan(study: Study, spreads: Mapping[str, Spread] | None = None, n_studi
         )
     noise = Noise(min((s.autocorrelation for s in spreads.values()), default=0.0))
     schedule = _draw(study)
-    known = _with_strata(study, schedule)
-    simulated = simulate_studies(m, known, noise, n_studies, seed=study.seed)
+    known = with_strata(study, schedule)
+    simulated = simulate_studies(m, known, noise, n_studies, seed=study.seed, n_primary=len(study.primary))
     least, n_schedules = smallest_p(m, known), support_size(m, known)
     study = replace(study, mechanism=replace(m, strata=""))  # the strata of further sleepers are not known
     effects = {e: _effect_in_sd(study, e, spreads) for e in study.primary}
@@ -132,6 +126,7 @@ def draw_plan(study: Study, spreads: Mapping[str, Spread] | None = None, n_studi
     sentences = (
         *describe_smallest_p(study, schedule, n_schedules, least),
         *describe_power(study, simulated, effects, detectable, needed, can_answer=can_answer),
+        *describe_few_sleepers(study, simulated, noise, _N_STUDIES_SEARCHED),
         describe_assumption(study, noise),
         *describe_what_does_not_suit(study, schedule),
     )
@@ -168,7 +163,7 @@ def _draw(study: Study) -> pd.DataFrame:
     return drawn.sort_values("subject", key=lambda names: names.map(p.subjects.index), kind="stable", ignore_index=True)
 
 
-def _with_strata(study: Study, schedule: pd.DataFrame) -> pd.DataFrame:
+def with_strata(study: Study, schedule: pd.DataFrame) -> pd.DataFrame:
     """Return the schedule with the column of the strata, if there are any."""
     p, column = study.planned, study.mechanism.strata
     if not column:
@@ -221,7 +216,7 @@ def _effect_in_sd(study: Study, endpoint: str, spreads: Mapping[str, Spread]) ->
 def _power_rows(
     study: Study,
     schedule: pd.DataFrame,
-    simulated: SimulatedStudies,
+    simulated: Simulated,
     effects: Mapping[str, tuple[float, Spread | None]],
     least: float,
 ) -> list[dict]:
@@ -244,10 +239,11 @@ def _power_rows(
 
 
 def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None) -> int:
-    """Return the fewest nights of each sleeper that find `effect_sd` in 80 % of simulated studies.
+    """Return the fewest nights that find `effect_sd` in 80 % of simulated studies.
 
-    In a crossover or in parallel groups, the fewest sleepers with the nights planned. Only even numbers are tried,
-    because half of them belong to each condition.
+    Where several sleepers are planned, the fewest sleepers with the nights planned, because more nights do not show
+    how much the effect differs between sleepers. Only even numbers are tried, because half of them belong to each
+    condition.
 
     Parameters
     ----------
@@ -261,7 +257,7 @@ def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None) ->
     int
         0 if 400 nights or 200 sleepers are not enough.
     """
-    by_sleepers = study.mechanism.kind in SUBJECT_KINDS
+    by_sleepers = counts_sleepers(study)
     most = MOST_SLEEPERS if by_sleepers else MOST_NIGHTS
 
     def enough(n: int) -> bool:
@@ -270,7 +266,9 @@ def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None) ->
             nights = plan_nights(
                 study.mechanism, study.planned.nights if by_sleepers else n, names, study.planned.first_drawn, 0
             )
-            simulated = simulate_studies(study.mechanism, nights, noise, _N_STUDIES_SEARCHED, 499, study.seed)
+            simulated = simulate_studies(
+                study.mechanism, nights, noise, _N_STUDIES_SEARCHED, 499, study.seed, len(study.primary)
+            )
         except SettingsError:  # fewer nights than the mechanism takes
             return False
         return simulated.power(effect_sd, study.alpha) >= TARGET_POWER
@@ -284,95 +282,3 @@ def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None) ->
         middle = (low + high) // 4 * 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high if high <= most else 0
-
-
-def write_plan(study: Study, plan: Plan, key: str | Path, *, active: str = "") -> dict[str, str]:
-    """Write schedule.csv, plan.json and the sealed key; fill an empty nights.csv and empty keys of study.toml.
-
-    Parameters
-    ----------
-    study : Study
-    plan : Plan
-    key : path
-        The key file, for the person who prepares the capsules; not in the folder of the study.
-    active : str, optional
-        The code of the compound, where the capsules are coded already; by default a coin decides.
-
-    Returns
-    -------
-    dict of str to str
-        `schedule_sha256` and `key_sha256`. Name of the schedule and hash of the key are written into study.toml
-        where it has `schedule = ""` and `key_sha256 = ""`.
-
-    Raises
-    ------
-    SettingsError
-        If a schedule or key is there already: a schedule is drawn once; or if the study is observational.
-    """
-    if study.mechanism.kind == "observational":
-        raise SettingsError(
-            "an observational study has no schedule to draw and no key to seal",
-            found="mechanism observational",
-            remedy=f"enter the nights into {study.nights_file} as they come",
-        )
-    folder = study.path.parent
-    if (folder / SCHEDULE_FILE).exists():
-        raise SettingsError(
-            f"{SCHEDULE_FILE} is there already",
-            found=str(folder / SCHEDULE_FILE),
-            remedy="a schedule is drawn once, or it can be chosen; keep it",
-        )
-    key_sha256 = seal_key(study.conditions, key, active=active)
-    content = encode_table(plan.schedule, SCHEDULE)
-    hashes = {"schedule_sha256": hash_bytes(content), "key_sha256": key_sha256}
-    trace = {
-        **hashes,
-        "seed": study.seed,
-        "mechanism": study.mechanism.kind,
-        "n_schedules": plan.n_schedules,
-        "smallest_p": None if math.isnan(plan.smallest_p) else plan.smallest_p,
-        "sentences": list(plan.sentences),
-        "eegsleep": package_versions()["eegsleep"],
-    }
-    nights = folder / study.nights_file
-    comments, has_rows = _read_comments(nights)
-    if not has_rows:
-        rows = encode_table(_planned_nights(plan.schedule), STUDY_NIGHTS).decode().splitlines()
-        if column := study.mechanism.strata:
-            added = [column, *_with_strata(study, plan.schedule)[column]]
-            rows = [f"{row},{value}" for row, value in zip(rows, added, strict=True)]
-        write_file(nights, comments + "".join(f"{row}\n" for row in rows).encode())
-    _fill_study(study.path, key_sha256)
-    write_file(folder / "plan.json", encode_json(trace))
-    write_file(folder / "schedule.json", encode_sidecar(SCHEDULE))
-    write_file(folder / SCHEDULE_FILE, content)
-    return hashes
-
-
-def _read_comments(path: Path) -> tuple[bytes, bool]:
-    """Return the comments of nights.csv, and whether it has more than a header."""
-    if not path.exists():
-        return b"", False
-    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    comments = [line for line in lines if line.startswith("#")]
-    return "".join(f"{line}\n" for line in comments).encode(), len(lines) - len(comments) > 1
-
-
-def _fill_study(path: Path, key_sha256: str) -> None:
-    """Write schedule and key hash into study.toml where it leaves them empty."""
-    text = path.read_text(encoding="utf-8-sig")
-    for name, value in (("schedule", SCHEDULE_FILE), ("key_sha256", key_sha256)):
-        text = re.sub(rf'(?m)^({name}\s*=\s*)""', rf'\g<1>"{value}"', text)
-    write_file(path, text.encode())
-
-
-def _planned_nights(schedule: pd.DataFrame) -> pd.DataFrame:
-    blank = {
-        column.name: {"str": "", "bool": False, "int": 0, "float": math.nan}[column.kind]
-        for column in STUDY_NIGHTS.columns
-    }
-    shared = [name for name in STUDY_NIGHTS.column_names if name in schedule.columns]
-    return check_table(
-        schedule[shared].assign(**{k: v for k, v in blank.items() if k not in shared})[STUDY_NIGHTS.column_names],
-        STUDY_NIGHTS,
-    )

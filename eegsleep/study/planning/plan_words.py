@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegsleep.markers import CATALOGUE
-from eegsleep.study.planning.power import TARGET_POWER, nights_to_reach
+from eegsleep.study.planning.power import nights_to_reach
+from eegsleep.study.planning.simulated_studies import TARGET_POWER, Noise, simulate_studies
 from eegsleep.study.schedules.mechanisms import SUBJECT_KINDS, Mechanism, redraw, subject_rows
+from eegsleep.study.schedules.schedule import plan_nights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from eegsleep.study.declared.protocol import Study
-    from eegsleep.study.planning.power import Noise, SimulatedStudies, Spread
+    from eegsleep.study.planning.power import Spread
+    from eegsleep.study.planning.simulated_studies import Simulated
 
 MOST_NIGHTS, MOST_SLEEPERS = 400, 200
+_FEW_SLEEPERS = 3  # what they can show is said in a sentence of its own
 _SPOKEN = {
     "pairs": "in pairs",
     "max-run": "with a longest run",
@@ -34,6 +38,28 @@ def _size(study: Study, schedule: pd.DataFrame) -> str:
     if kind in SUBJECT_KINDS:
         return f"{n_sleepers} sleepers in a {kind} study"
     return f"{n_nights} nights {_SPOKEN[kind]}" + (f" of each of {n_sleepers} sleepers" if n_sleepers > 1 else "")
+
+
+def counts_sleepers(study: Study) -> bool:
+    """Return whether the size of a study is its number of sleepers rather than of nights."""
+    return study.mechanism.kind in SUBJECT_KINDS or len(study.planned.subjects) > 1
+
+
+def describe_few_sleepers(study: Study, simulated: Simulated, noise: Noise, n_studies: int) -> list[str]:
+    """Return sentences about what two or three sleepers can show at all, together and each by themselves."""
+    n, m = len(study.planned.subjects), study.mechanism
+    if not 1 < n <= _FEW_SLEEPERS or m.kind in SUBJECT_KINDS:
+        return []
+    nights = plan_nights(m, study.planned.nights, study.planned.subjects[:1], study.planned.first_drawn, 0)
+    alone = simulate_studies(m, nights, noise, n_studies, 499, study.seed, len(study.primary))
+    one = alone.detectable_effect(study.alpha)
+    found = 100 * simulated.power(2.0, study.alpha)
+    own = f"an effect of {one:.2f} SD is found in {100 * TARGET_POWER:.0f} %" if math.isfinite(one) else "none is found"
+    return [
+        f"{n} sleepers leave {n - 1} degree{'s' * (n > 2)} of freedom for a statement about people in general: even an "
+        f"effect of 2 SD is found in {found:.0f} % of such studies.",
+        f"Each sleeper also has a row of their own, which is about that person only: there {own}.",
+    ]
 
 
 def describe_smallest_p(study: Study, schedule: pd.DataFrame, n_schedules: int, least: float) -> list[str]:
@@ -58,7 +84,7 @@ def describe_smallest_p(study: Study, schedule: pd.DataFrame, n_schedules: int, 
 
 def describe_power(
     study: Study,
-    simulated: SimulatedStudies,
+    simulated: Simulated,
     effects: Mapping[str, tuple[float, Spread | None]],
     detectable: float,
     needed: Mapping[str, int],
@@ -72,7 +98,7 @@ def describe_power(
             f"An effect of {detectable:.2f} SD between nights is found in {100 * TARGET_POWER:.0f} % of such "
             "studies; smaller ones are more often missed."
         )
-    by_sleepers = study.mechanism.kind in SUBJECT_KINDS
+    by_sleepers = counts_sleepers(study)
     planned = len(study.planned.subjects) if by_sleepers else study.planned.nights
     for endpoint, (sd, spread) in effects.items():
         if math.isnan(sd):
@@ -106,6 +132,8 @@ def describe_assumption(study: Study, noise: Noise) -> str:
             f", {noise.between_subjects:g} SD between sleepers, and an effect that differs by "
             f"{noise.effect_between_subjects:g} SD between them"
         )
+    if len(study.primary) > 1:
+        words += f"; the {len(study.primary)} primary endpoints share alpha, and the effect is on one of them"
     return f"{words}."
 
 

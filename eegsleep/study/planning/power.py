@@ -1,15 +1,17 @@
-"""The smallest p-value that a design can give, and its power by simulated studies."""
+"""The spread between nights that a plan rests on, and the smallest p-value that a design can give."""
 
 from __future__ import annotations
 
+import csv
 import math
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from eegsleep.errors import SettingsError
-from eegsleep.statistics.phase_means import weigh_phases
 from eegsleep.statistics.resampling import MIN_NIGHTS, floor_of_few
 from eegsleep.study.schedules.mechanisms import (
     ENUMERATION_LIMIT,
@@ -17,8 +19,6 @@ from eegsleep.study.schedules.mechanisms import (
     SUBJECT_KINDS,
     Mechanism,
     list_or_redraw,
-    redraw,
-    subject_rows,
     support_size,
 )
 from eegsleep.study.schedules.schedule import plan_nights
@@ -29,27 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-TARGET_POWER = 0.8
-_ENUMERATE = 2_000  # simulated studies list every schedule up to here
-_LARGEST_EFFECT_SD = 12.0
 _MIN_SPREAD_NIGHTS = 5
 _MOST_NIGHTS = 240
-
-_MESSMAN = "Messman et al. 2022: EEG at home, 8 data sets, 2404 sleepers"
-_EGGERT = "Eggert et al. 2015: {}, 32 sleepers, 9 nights"
-# Standard deviation between nights of one sleeper: value, unit, source. The unit "%" means of the sleeper's mean,
-# unless the marker is a percentage itself. Published values only; for other markers only reliabilities are published.
-WITHIN_PERSON_SD: dict[str, tuple[float, str, str]] = {
-    "tst_min": (67.0, "min", _MESSMAN),
-    "sleep_efficiency_percent": (6.46, "%", _MESSMAN),
-    "spindle_frequency_hz": (0.13, "Hz", _EGGERT.format("about 1 % of 13 Hz")),
-    "fast_spindle_frequency_hz": (0.13, "Hz", _EGGERT.format("about 1 % of 13 Hz")),
-    "slow_spindle_frequency_hz": (0.11, "Hz", _EGGERT.format("about 1 % of 11 Hz")),
-    "spindle_density_per_min": (24.0, "%", _EGGERT.format("1 to 24 %, densities at the upper end")),
-    "fast_spindle_density_per_min": (24.0, "%", _EGGERT.format("1 to 24 %, densities at the upper end")),
-    "slow_spindle_density_per_min": (24.0, "%", _EGGERT.format("1 to 24 %, densities at the upper end")),
-}
-WITHIN_PERSON_PERCENT: dict[str, tuple[float, str]] = {"tst_min": (18.6, _MESSMAN)}  # of the sleeper's mean
 
 
 @dataclass(frozen=True)
@@ -80,37 +61,26 @@ class Spread:
     mean: float = math.nan
 
 
-@dataclass(frozen=True)
-class Noise:
-    """The random part of simulated nights, in standard deviations between nights of one sleeper.
+@cache
+def published_spreads() -> dict[tuple[str, bool], Spread]:
+    """Return the published spreads between nights of one sleeper, by marker and whether in % of the sleeper's mean.
 
-    Attributes
-    ----------
-    autocorrelation : float
-        Of one evening with the next; 0 is the cautious choice for pairs, whose power rises with it.
-    between_subjects : float
-        Standard deviation between sleepers.
-    effect_between_subjects : float
-        Standard deviation of the effect between sleepers; only where there are several.
+    Published values only; for other markers only reliabilities are published. Own nights take over as soon as there
+    are five (`estimate_spread`).
     """
-
-    autocorrelation: float = 0.0
-    between_subjects: float = 1.0
-    effect_between_subjects: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not -1 < self.autocorrelation < 1 or self.between_subjects < 0 or self.effect_between_subjects < 0:
-            raise SettingsError(
-                "the noise of simulated nights is out of range",
-                found=str(self),
-                allowed="an autocorrelation between -1 and 1, standard deviations of 0 or more",
-            )
+    text = resources.files("eegsleep.study.planning").joinpath("within_person_sd.csv").read_text(encoding="utf-8")
+    found = {}
+    for row in csv.DictReader(text.splitlines()):
+        relative = row["unit"] == "% of mean"
+        sd, unit = float(row["sd"]), "%" if relative else row["unit"]
+        found[row["marker"], relative] = Spread(sd, sd, unit, source=row["source"])
+    return found
 
 
 def catalogue_spread(marker: str) -> Spread | None:
-    """Return the published spread of a marker between nights of one sleeper, or None."""
-    known = WITHIN_PERSON_SD.get(marker)
-    return Spread(known[0], known[0], known[1], source=known[2]) if known else None
+    """Return the published spread of a marker, in its unit where that is known, else in % of the mean; or None."""
+    known = published_spreads()
+    return known.get((marker, False)) or known.get((marker, True))
 
 
 def relative_spread(marker: str, spread: Spread | None) -> Spread | None:
@@ -121,8 +91,7 @@ def relative_spread(marker: str, spread: Spread | None) -> Spread | None:
         scale = 100 / abs(spread.mean)
         if math.isfinite(scale):
             return replace(spread, sd=scale * spread.sd, sd_upper=scale * spread.sd_upper, unit="%")
-    known = WITHIN_PERSON_PERCENT.get(marker)
-    return Spread(known[0], known[0], "%", source=known[1]) if known else None
+    return published_spreads().get((marker, True))
 
 
 def lag_one_autocorrelation(values: ArrayLike) -> float:
@@ -286,146 +255,3 @@ def nights_to_reach(
         except SettingsError:  # too few nights for one schedule
             continue
     return None
-
-
-def difference_weights(mechanism: Mechanism, nights: pd.DataFrame, draws: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the weight of each night in the difference, second minus first condition, under each draw.
-
-    It is the mean over sleepers of the difference of means within a sleeper (in phases, of the means of phase means);
-    in parallel groups the difference between the means of sleepers.
-
-    Parameters
-    ----------
-    mechanism : Mechanism
-    nights : pandas.DataFrame
-        Table `SCHEDULE` or `STUDY_NIGHTS`.
-    draws : ndarray of bool, shape (n_draws, n_nights)
-
-    Returns
-    -------
-    ndarray, shape (n_draws, n_nights)
-    """
-    rows = subject_rows(nights)
-    weights = np.zeros(draws.shape)
-    group = np.stack([draws[:, own[0]] for own in rows.values()], axis=1)
-    n_second = group.sum(axis=1)
-    for column, own in enumerate(rows.values()):
-        if mechanism.kind == "parallel":
-            second = group[:, column]
-            size = np.maximum(np.where(second, n_second, group.shape[1] - n_second), 1)
-            weights[:, own] = (np.where(second, 1.0, -1.0) / size / len(own))[:, None]
-            continue
-        if mechanism.kind == "phases":
-            weights[:, own] = weigh_phases(draws[:, own], mechanism.wash_out_nights) / len(rows)
-            continue
-        second, first = draws[:, own], ~draws[:, own]
-        n = np.maximum(second.sum(axis=1), 1)[:, None], np.maximum(first.sum(axis=1), 1)[:, None]
-        weights[:, own] = (second / n[0] - first / n[1]) / len(rows)
-    return weights
-
-
-@dataclass(frozen=True)
-class SimulatedStudies:
-    """Simulated studies without an effect, from which p-values with any effect follow: the statistic is linear in it.
-
-    Attributes
-    ----------
-    null, slope : ndarray, shape (n_studies, n_schedules)
-        Statistic of each redrawn schedule is `null + effect * slope`.
-    own_null, own_slope : ndarray, shape (n_studies,)
-        The same of the schedule that the study followed.
-    listed : bool
-        Whether the schedules are all there are.
-    """
-
-    null: NDArray[np.float64]
-    slope: NDArray[np.float64]
-    own_null: NDArray[np.float64]
-    own_slope: NDArray[np.float64]
-    listed: bool
-
-    def p_values(self, effect_sd: float) -> NDArray[np.float64]:
-        """Return the two-sided re-randomisation p of each study, had the effect been `effect_sd`."""
-        own = np.abs(self.own_null + effect_sd * self.own_slope)
-        extreme = (np.abs(self.null + effect_sd * self.slope) >= own[:, None] - 1e-10).sum(axis=1)
-        n = self.null.shape[1]
-        return extreme / n if self.listed else (1 + extreme) / (1 + n)
-
-    def power(self, effect_sd: float, alpha: float) -> float:
-        """Return the share of studies with p at most `alpha`."""
-        return float((self.p_values(effect_sd) <= alpha).mean())
-
-    def detectable_effect(self, alpha: float) -> float:
-        """Return the smallest effect found in 80 % of the studies, in SD; infinite if none is."""
-        low, high = 0.0, _LARGEST_EFFECT_SD
-        if self.power(high, alpha) < TARGET_POWER:
-            return math.inf
-        while high - low > 0.01:
-            middle = (low + high) / 2
-            low, high = (low, middle) if self.power(middle, alpha) >= TARGET_POWER else (middle, high)
-        return high
-
-
-def simulate_studies(
-    mechanism: Mechanism,
-    nights: pd.DataFrame,
-    noise: Noise | None = None,
-    n_studies: int = 1000,
-    n_draws: int = 999,
-    seed: int = 0,
-) -> SimulatedStudies:
-    """Simulate studies of these nights, each with a schedule of its own from the mechanism.
-
-    Parameters
-    ----------
-    mechanism : Mechanism
-    nights : pandas.DataFrame
-        Table `SCHEDULE` or `STUDY_NIGHTS`; its dates space the nights.
-    noise : Noise, optional
-    n_studies, n_draws : int
-        Simulated studies, and schedules redrawn where there are more than 2000.
-    seed : int
-
-    Returns
-    -------
-    SimulatedStudies
-    """
-    noise = noise or Noise()
-    streams = np.random.SeedSequence(seed).generate_state(3)
-    followed = redraw(mechanism, nights, n_studies, int(streams[0]))
-    draws, listed = list_or_redraw(mechanism, nights, n_draws, int(streams[1]), limit=_ENUMERATE)
-    weights = difference_weights(mechanism, nights, draws).T
-    own_weights = difference_weights(mechanism, nights, followed)
-    if mechanism.kind == "phases":  # the test uses the distance from the mean over the schedules
-        centre = weights.mean(axis=1)
-        weights, own_weights = weights - centre[:, np.newaxis], own_weights - centre
-    values = _simulate_values(nights, followed, noise, np.random.default_rng(int(streams[2])))
-    taken = followed.astype(float)
-    return SimulatedStudies(
-        null=values @ weights,
-        slope=taken @ weights,
-        own_null=(values * own_weights).sum(axis=1),
-        own_slope=(taken * own_weights).sum(axis=1),
-        listed=listed,
-    )
-
-
-def _simulate_values(
-    nights: pd.DataFrame, followed: NDArray[np.bool_], noise: Noise, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    values = np.zeros(followed.shape)
-    days = nights["date"].to_numpy(dtype="datetime64[D]").astype(np.int64)
-    rows = subject_rows(nights)
-    several = len(rows) > 1
-    for own in rows.values():
-        last = rng.standard_normal(len(followed))
-        for i, row in enumerate(own):
-            if i:
-                r = noise.autocorrelation ** int(days[row] - days[own[i - 1]])
-                last = r * last + math.sqrt(1 - r**2) * rng.standard_normal(len(followed))
-            values[:, row] = last
-        if several:
-            values[:, own] += noise.between_subjects * rng.standard_normal((len(followed), 1))
-            own_effect = noise.effect_between_subjects * rng.standard_normal((len(followed), 1))
-            values[:, own] += own_effect * followed[:, own]
-    return values

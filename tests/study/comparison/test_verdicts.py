@@ -15,8 +15,8 @@ ROW = {
     "follows_from": "",
     "n_at_equal_delta": 0,
     "n_at_equal_gain": 0,
-    "depends_on_delta": False,
-    "depends_on_gain": False,
+    "depends_at_equal_delta": False,
+    "depends_at_equal_gain": False,
     "reason": "",
     "method": "re-randomisation",
     "n_control": 10,
@@ -31,6 +31,13 @@ ROW = {
     "bound": 0.4,
     "direction": "+",
     "smallest_p": 0.001,
+    "scale": "",
+    "ratio": 1.2,
+    "gain_apart": 0.0,
+    "adjusted_for": "",
+    "nights_to_settle": 0,
+    "control_mean": 4.0,
+    "compound_mean": 5.0,
 }
 
 
@@ -92,7 +99,7 @@ def test_what_survives_at_equal_slow_waves(equal, low, high, n, depends, origin)
         "at_equal_delta_low": low,
         "at_equal_delta_high": high,
         "n_at_equal_delta": n,
-        "depends_on_delta": depends,
+        "depends_at_equal_delta": depends,
     }
     assert verdicts.find_origin(row) == origin
 

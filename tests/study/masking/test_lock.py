@@ -8,8 +8,8 @@ import pytest
 
 from eegsleep.errors import EegSleepError, SettingsError
 from eegsleep.study.masking import lock as lock_module
+from eegsleep.study.masking.changes import Change
 from eegsleep.study.masking.lock import (
-    Change,
     read_lock,
     unmask,
     verify_lock,
@@ -24,7 +24,7 @@ MOMENT = "2026-03-01T12:00:00+00:00"
 @pytest.fixture
 def at_a_moment(monkeypatch):
     """Stop the clock of the lock."""
-    monkeypatch.setattr(lock_module, "_now", lambda: MOMENT)
+    monkeypatch.setattr(lock_module, "now", lambda: MOMENT)
 
 
 def provenance(**changes):
@@ -68,7 +68,9 @@ def test_a_class_of_compounds_chosen_after_the_result_is_told(folder, study, mad
     """The literature to set beside a result must not be looked for after it."""
     lock = write_lock(study, made_alike)
     folder.toml = folder.toml.replace("seed = 7", 'seed = 7\ncompound_class = "melatonin"')
-    assert verify_lock(folder.read(), lock, made_alike) == (Change("protocol.compound_class", "", "melatonin"),)
+    assert verify_lock(folder.read(), lock, made_alike) == (
+        Change("protocol.compound_class", "", "melatonin", "minor"),
+    )
 
 
 def test_what_an_earlier_version_did_not_freeze_has_not_changed(study, made_alike):
@@ -105,7 +107,7 @@ def test_what_changed_after_the_lock_is_told_by_name(folder, study, made_alike):
         Change("protocol.seed", "7", "8"),
         Change("nights.S01-005.excluded", "false", "true"),
         Change("nights.S01-005.exclusion_reason", "", "the night is judged unusable"),
-        Change("nights.S01-006.day_kss", "4.0", "9.0"),
+        Change("nights.S01-006.day_kss", "4.0", "9.0", "minor"),
         Change("fingerprints.S01-009", "f-S01-009", "other"),
     )
 

@@ -10,21 +10,31 @@ import pytest
 from redrawing import redrawn_p
 
 from eegsleep.errors import SettingsError
+from eegsleep.markers import CATALOGUE
+from eegsleep.statistics.groups import compare_groups
 from eegsleep.study.declared.manifest import read_protocol, read_study, write_template
+from eegsleep.study.masking.registration import compare_with_protocol
 from eegsleep.study.masking.sealed_key import hash_key, open_key, seal_key
-from eegsleep.study.planning.plan import draw_plan, measure_spreads, nights_needed, write_plan
+from eegsleep.study.planning.plan import draw_plan, measure_spreads, nights_needed
 from eegsleep.study.planning.power import (
-    Noise,
     Spread,
-    difference_weights,
+    catalogue_spread,
     estimate_spread,
     nights_to_reach,
-    simulate_studies,
+    published_spreads,
     smallest_p,
 )
+from eegsleep.study.planning.simulated_studies import (
+    Noise,
+    difference_weights,
+    simulate_studies,
+)
+from eegsleep.study.planning.written_plan import write_plan
 from eegsleep.study.schedules.mechanisms import Mechanism, enumerate_all, redraw
 from eegsleep.study.schedules.schedule import draw_schedule, find_violation, plan_nights
 from eegsleep.tables import POWER, SCHEDULE, check_table
+
+WORDS = "three small words"
 
 
 def planned(study, kind="pairs", nights=12, subjects=("S01",), **parameters):
@@ -90,7 +100,7 @@ def test_sleepers_are_drawn_within_their_strata_and_nights_csv_says_which(study,
     assert plan.schedule["subject"].drop_duplicates().tolist() == list(names)
     nights = made.path.parent / made.nights_file
     nights.unlink()
-    write_plan(made, plan, tmp_path / "key.json")
+    write_plan(made, plan, tmp_path / "key.json", anyway=True)
     written = pd.read_csv(nights)
     assert written.groupby("cov_site")["subject"].unique().map(list).to_dict() == {
         "north": list(names[::2]),
@@ -180,6 +190,50 @@ def test_power_uses_the_same_test_as_the_comparison(mechanism, n):
     assert simulated.p_values(1.0) == pytest.approx(np.array(theirs))
 
 
+def test_the_power_of_few_sleepers_is_that_of_the_test_over_sleepers():
+    """Redrawing finds this effect in most of such studies; a t test over two sleepers, which decides, seldom does."""
+    mechanism = Mechanism("pairs")
+    nights = plan_nights(mechanism, 16, ["S1", "S2"], adaptation_nights=0)
+    assert simulate_studies(mechanism, nights, Noise(), 1500, seed=4).power(1.0, 0.05) < 0.25
+
+
+@pytest.mark.parametrize(("kind", "n", "subjects"), [("pairs", 16, 5), ("complete", 12, 8), ("crossover", 2, 12)])
+def test_a_plan_of_several_sleepers_rejects_as_often_as_the_comparison_does(kind, n, subjects):
+    mechanism = Mechanism(kind)
+    nights = plan_nights(mechanism, n, [f"S{i}" for i in range(subjects)], adaptation_nights=0)
+    promised = simulate_studies(mechanism, nights, Noise(), 1500, seed=4).power(1.2, 0.05)
+    followed = redraw(mechanism, nights, 150, 8)
+    rng = np.random.default_rng(9)
+    whose = np.repeat(np.arange(subjects), n)
+    days = np.tile(np.arange(n) - (n - 1) / 2, subjects)[:, np.newaxis]
+    first = followed[:, ::n] if kind == "crossover" else None
+    found = 0
+    for study, z in enumerate(followed):
+        effects = 1.2 + 0.5 * rng.standard_normal(subjects)
+        y = rng.standard_normal(subjects)[whose] + effects[whose] * z + rng.standard_normal(len(whose))
+        fixed = days
+        if kind == "crossover":
+            fixed = np.column_stack([np.tile([0.0, 1.0], subjects), np.repeat(first[study], n)])
+        found += compare_groups(y, z, whose, "within", fixed).chosen.p <= 0.05
+    assert found / 150 == pytest.approx(promised, abs=0.12)  # three standard errors of 150 studies
+
+
+def test_three_primary_endpoints_share_alpha_in_the_plan_as_in_the_comparison():
+    mechanism = Mechanism("pairs")
+    nights = plan_nights(mechanism, 28, adaptation_nights=0)
+    one, three = (simulate_studies(mechanism, nights, None, 600, 499, seed=2, n_primary=n) for n in (1, 3))
+    assert one.power(1.0, 0.05) == pytest.approx(0.67, abs=0.06)
+    assert three.power(1.0, 0.05) == pytest.approx(0.47, abs=0.06)
+    assert three.power(0.0, 0.05) < 0.03
+
+
+def test_two_sleepers_are_told_what_is_possible_at_all(study):
+    words = " ".join(draw_plan(planned(study, nights=16, subjects=("S1", "S2")), n_studies=200).sentences)
+    assert "2 sleepers leave 1 degree of freedom" in words
+    assert "Each sleeper also has a row of their own" in words
+    assert "sleepers are needed" in words
+
+
 def test_weights_are_the_difference_of_means_of_each_sleeper():
     mechanism = Mechanism("crossover", nights_per_period=2)
     nights = draw_schedule(mechanism, 4, 1, ["a", "b", "c"])
@@ -259,7 +313,7 @@ def test_an_effect_in_per_cent_is_set_against_a_spread_in_per_cent(study):
 
 
 def test_more_nights_are_named_and_suffice(study):
-    study = planned(study, nights=20)
+    study = dataclasses.replace(planned(study, nights=20), primary=study.primary[:1])
     n = nights_needed(study, 1.0)
     assert 26 <= n <= 40  # 28 give .67 and 40 give .84
     simulated = simulate_studies(study.mechanism, plan_nights(study.mechanism, n), None, 1000, seed=9)
@@ -355,3 +409,100 @@ def test_a_plan_that_cannot_answer_does_not_ask_for_as_many_nights_as_it_has(tmp
     planned = draw_plan(read_protocol(path), n_studies=20)
     assert not planned.can_answer
     assert "At least 14 nights are needed." in planned.sentences
+
+
+@pytest.fixture
+def template(tmp_path):
+    """Return the study file of a template in a folder of its own."""
+    return write_template(tmp_path / "study")[0]
+
+
+def test_a_plan_registers_a_protocol_with_one_hash(template, tmp_path):
+    study = read_protocol(template)
+    hashes = write_plan(study, draw_plan(study, n_studies=20), tmp_path / "elsewhere" / "key.json")
+    registered = json.loads((template.parent / "protocol.json").read_text())
+    assert registered["sha256"] == hashes["protocol_sha256"]
+    assert registered["protocol"]["primary"] == list(study.primary)
+    assert registered["protocol"]["planned"]["nights"] == 28
+    assert registered["schedule_sha256"] == hashes["schedule_sha256"]
+    assert registered["key_sha256"] == hashes["key_sha256"]
+    assert compare_with_protocol(read_study(template), registered) == ()
+
+
+def test_a_copied_study_file_is_told_from_a_planned_one_and_planned_anew(template, tmp_path):
+    """Its key hash is that of another study: the codes could not be opened at the end."""
+    first = read_protocol(template)
+    write_plan(first, draw_plan(first, n_studies=20), tmp_path / "elsewhere" / "key.json")
+    copied = tmp_path / "copy" / "study.toml"
+    copied.parent.mkdir()
+    copied.write_bytes(template.read_bytes())
+    study = read_protocol(copied)
+    plan = draw_plan(study, n_studies=20)
+    with pytest.raises(SettingsError, match=r"of another plan.*eegsleep plan --replace"):
+        write_plan(study, plan, tmp_path / "other.json")
+    hashes = write_plan(study, plan, tmp_path / "other.json", replace=True)
+    ready = read_study(copied)
+    assert ready.key_sha256 == hashes["key_sha256"] != first.key_sha256
+    assert open_key(tmp_path / "other.json", ("A", "B"), ready.key_sha256) in {"A", "B"}
+
+
+def test_a_plan_is_drawn_again_after_a_correction_but_not_after_a_night(template, tmp_path):
+    study = read_protocol(template)
+    key = tmp_path / "elsewhere" / "key.json"
+    before = write_plan(study, draw_plan(study, n_studies=20), key)
+    template.write_text(template.read_text().replace("nights = 28", "nights = 20"))
+    corrected = read_protocol(template)
+    plan = draw_plan(corrected, n_studies=20)
+    with pytest.raises(SettingsError, match="--replace"):
+        write_plan(corrected, plan, key)
+    write_plan(corrected, plan, key, replace=True)
+    ready = read_study(template)
+    assert len(ready.nights) == 22
+    registered = json.loads((template.parent / "protocol.json").read_text())
+    assert [one["sha256"] for one in registered["replaces"]] == [before["protocol_sha256"]]
+    nights = template.parent / "nights.csv"
+    nights.write_text(nights.read_text().replace("S01-003,2026-01-07,", "S01-003,2026-01-07,n.edf", 1))
+    with pytest.raises(SettingsError, match="nights were recorded by it. Found: S01-003"):
+        write_plan(ready, plan, key, replace=True)
+
+
+def test_a_design_that_cannot_answer_is_not_written_unasked(template, tmp_path):
+    template.write_text(template.read_text().replace("nights = 28", "nights = 8"))
+    study = read_protocol(template)
+    plan = draw_plan(study, n_studies=20)
+    with pytest.raises(SettingsError, match=r"Write nights = 1[24] in \[plan\], or write it all the same"):
+        write_plan(study, plan, tmp_path / "elsewhere" / "key.json")
+    assert not (template.parent / "schedule.csv").exists()
+    write_plan(study, plan, tmp_path / "elsewhere" / "key.json", anyway=True)
+    assert (template.parent / "schedule.csv").exists()
+
+
+def test_an_encrypted_key_is_read_with_its_passphrase_only(tmp_path):
+    """It lies beside the study, where the sleeper comes upon it."""
+    sha = seal_key(("A", "B"), tmp_path / "key.json", active="B", passphrase=WORDS)
+    text = (tmp_path / "key.json").read_text()
+    assert not any(word in text for word in ("compound", "control", "codes"))
+    assert open_key(tmp_path / "key.json", ("A", "B"), sha, WORDS) == "B"
+    assert open_key(tmp_path / "key.json", ("A", "B"), sha, " Three small words ") == "B", "as typed by hand"
+    with pytest.raises(SettingsError, match="does not open"):
+        open_key(tmp_path / "key.json", ("A", "B"), sha, "another")
+    with pytest.raises(SettingsError, match="no passphrase"):
+        open_key(tmp_path / "key.json", ("A", "B"), sha)
+    other = seal_key(("A", "B"), tmp_path / "two.json", active="A", passphrase=WORDS)
+    assert other != sha
+    assert len((tmp_path / "two.json").read_text()) == len(text), "the length tells nothing"
+
+
+def test_published_spreads_are_sourced_and_give_way_to_own_nights(study):
+    measured = {"waso_min": 36, "n2_min": 28, "rem_min": 21, "n3_min": 9, "n1_min": 7.5}
+    assert {marker: catalogue_spread(marker).sd for marker in measured} == measured
+    assert all(spread.source for spread in published_spreads().values())
+    assert all(marker in CATALOGUE for marker, _ in published_spreads())
+    nights = [f"n{i}" for i in range(5)]
+    own = pd.DataFrame({"night": nights, "marker": "rem_min", "stage": "", "channel": "", "clean_min": np.nan})
+    effects = {"rem_min": (10, "min")}
+    made = dataclasses.replace(planned(study, nights=28), primary=("rem_min||",), smallest_effects=effects)
+    four, five = (measure_spreads(made, own.assign(value=[80.0, 90, 100, 85, 95]).iloc[:n]) for n in (4, 5))
+    assert four == {}
+    assert "BOAS" in draw_plan(made, four, n_studies=20).power.iloc[-1]["source"]
+    assert "own nights" in draw_plan(made, five, n_studies=20).power.iloc[-1]["source"]

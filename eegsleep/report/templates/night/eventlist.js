@@ -105,10 +105,14 @@
     }
     filter();
 
+    // After a change by hand: only where another event is rejected now, since the list is long.
+    let n_rejected = edits.countRejected();
     return {
-      draw,
-      filter,
-      current: () => list,
+      refresh() {
+        if (edits.countRejected() === n_rejected) return;
+        n_rejected = edits.countRejected();
+        draw();
+      },
       show(kind, channel) {
         form.elements.kind.value = kind;
         form.elements.channel.value = channel || "";

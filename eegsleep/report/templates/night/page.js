@@ -19,10 +19,12 @@
   // ---- drawing -------------------------------------------------------------------------------------------------
 
   let waiting = 0;
-  const stale = { panels: true, traces: true };
+  const stale = { panels: true, stages: true, traces: true };
 
-  function schedule({ panels = false, traces = false } = {}) {
+  // `stages` draws the hypnograms alone, which is all that a correction changes in the overview.
+  function schedule({ panels = false, stages = false, traces = false } = {}) {
     stale.panels = stale.panels || panels;
+    stale.stages = stale.stages || stages;
     stale.traces = stale.traces || traces;
     if (!waiting) waiting = requestAnimationFrame(draw);
   }
@@ -31,25 +33,27 @@
     waiting = 0;
     const began = performance.now();
     bench.current = model();
-    if (stale.panels) drawPanels();
+    if (stale.panels) drawPanels(["top", "rest"]);
+    else if (stale.stages) drawPanels(["top"]);
     for (const part of ["top", "rest"]) {
       const pen = eegsleep.canvasPen($(`over-${part}`), layouts[part].width, layouts[part].height);
       eegsleep.drawOverlay(pen, bench.current, layouts[part], bench.colours);
     }
     if (bench.trace) {
-      if (stale.traces || stale.panels) drawTrace();
+      if (stale.traces || stale.stages || stale.panels) drawTrace();
       const pen = eegsleep.canvasPen($("over-trace"), layouts.trace.width, layouts.trace.height);
       eegsleep.drawTraceOverlay(pen, bench.current, layouts.trace, bench.colours);
     }
     stale.panels = false;
+    stale.stages = false;
     stale.traces = false;
     eegsleep.tellReadout(bench);
     eegsleep.timings.push(performance.now() - began);
   }
 
-  function drawPanels() {
+  function drawPanels(parts) {
     const width = $("overview").clientWidth;
-    for (const part of ["top", "rest"]) {
+    for (const part of parts) {
       layouts[part] = eegsleep.layoutOverview(night, bench.current, width, part);
       const pen = eegsleep.canvasPen($(`base-${part}`), width, layouts[part].height);
       eegsleep.drawOverview(pen, night, bench.current, layouts[part], bench.colours);
@@ -430,8 +434,8 @@
     if ($("event-list")) list = eegsleep.makeEventList($("event-list"), events, { clock, edits, open: openEvent });
     edits.listen(() => {
       eegsleep.tellEdits(bench);
-      if (list) list.draw();
-      schedule({ panels: true });
+      if (list) list.refresh();
+      schedule({ stages: true });
     });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showTheme);
     window.addEventListener("hashchange", followAddress);
