@@ -180,7 +180,7 @@ def test_an_account_of_somebody_else_is_not_written_over(make_jobs, tmp_path):
     """One of ours that was damaged is written anew; a table that only has its name is not touched."""
     account = tmp_path / "jobs.csv"
     account.write_text("employer,salary\n")
-    with pytest.raises(EegSleepError, match=r"jobs\.csv is not the account of a batch"):
+    with pytest.raises(EegSleepError, match=r"jobs\.csv was not written by a batch, and is not overwritten"):
         run_batch(make_jobs("a"), tmp_path, resources=HERE, work=stand_in.pretend)
     assert account.read_text() == "employer,salary\n"
     for damaged in ("", "night,subject,file,status,seconds,memory_mb,error,reason\na,,recordings/a.edf,do"):
