@@ -50,8 +50,8 @@ def hash_request(
     str
     """
     coding = asked["coding"] if files["hypnogram"] or files["reference"] else None
-    # a night asked for without edited events is the same as before there were such files
-    given = {name: digest for name, digest in files.items() if digest or name != "events"}
+    # a night asked for without edited events or another stager is the same as before there were such files
+    given = {name: digest for name, digest in files.items() if digest or name not in {"events", "stages_by"}}
     return fingerprint(inputs, {**asked, "coding": coding}, given, settings.to_dict(), dict(versions))
 
 

@@ -155,7 +155,8 @@ def score_file(
     night = analyze_night(
         recording, settings, hypnogram, lights, calibration, reference, event_edits=edits, stages_by=other
     )
-    night = replace(night, provenance={**night.provenance, "subject": job.subject})
+    if job.subject:
+        night = replace(night, provenance={**night.provenance, "subject": job.subject})
     logger.info("writing the report")
     pages = {REPORT_FILE: render_night(night, recording, trace=job.trace, sidecar=share)}
     if share and job.trace != "none":
