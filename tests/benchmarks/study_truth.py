@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from eegsleep.demo import COMPOUND, CONTROL, STUDY_TOML, enter_files
+from eegsleep.demo import ACTIVE, COMPOUND, CONTROL, STUDY_TOML, enter_files
 from eegsleep.simulation.night import simulate_night, write_simulated_night
 from eegsleep.workflows.score import Job, score_file
 from eegsleep.workflows.study import compare_study, lock_study, plan_study
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 STORED = Path(__file__).with_suffix(".json")
 N_NIGHTS = 16
-ACTIVE = "B"  # the code of the compound
 # Studies of slow waves and of gain ask for slow waves first; what the primary endpoint does not open is not tested.
 SLOW_WAVES_FIRST = STUDY_TOML.replace("fast_spindle_density_per_min|NREM", "swa_power_uv2|NREM").replace(
     '["D", "B", "A", "C", "E"]', '["B", "D", "A", "C", "E"]'
