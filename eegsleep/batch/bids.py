@@ -68,7 +68,8 @@ def find_bids_jobs(root: Path, asked: Job) -> BidsNights:
         name, or in one whose `acq` says that it is a scoring; one that cannot be read is told and left out.
     """
     persons, notes = _read_persons(root)
-    jobs, refusals = [], {}
+    jobs: list[Job] = []
+    refusals: dict[str, str] = {}
     files = [path for pattern in ("sub-*/eeg/*", "sub-*/ses-*/eeg/*") for path in root.glob(pattern)]
     for path in sorted(files):
         stem = path.name[: -len(path.suffix)]

@@ -24,7 +24,7 @@ from eegsleep.recording.text.open import open_text, sniff_text
 
 MUTATIONS = 1_000
 MAX_S = 5.0
-N_ROWS = 600
+N_ROWS = 320
 T0 = 1_700_000_000.0
 START = datetime(2024, 1, 1, 23, 0)  # noqa: DTZ001 - naive local time
 BYTES = b"0123456789.,;:-+eE\t \"'#%xNA/\n\r\0\xb5\xff"
@@ -171,7 +171,7 @@ def test_a_damaged_text_is_right_or_told_or_refused(tmp_path, name):
 
 # ---- hypnograms ----------------------------------------------------------------------------------------------------
 
-STAGES = [stage for stage in ("W", "N1", "N2", "N3", "N2", "R", "N1", "W", "N2", "N3") for _ in range(6)]
+STAGES = [stage for stage in ("W", "N1", "N2", "N3", "N2", "R", "N1", "W", "N2", "N3") for _ in range(4)]
 AT = [START + timedelta(seconds=30 * i) for i in range(len(STAGES))]
 
 
