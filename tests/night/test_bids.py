@@ -66,7 +66,7 @@ def test_nights_of_one_sleeper_are_sessions_and_no_path_is_told(sample_night, tm
 
 def test_another_data_set_is_never_written_into(sample_night, tmp_path):
     (tmp_path / "dataset_description.json").write_text(json.dumps({"Name": "raw", "BIDSVersion": "1.9.0"}))
-    with pytest.raises(EegSleepError, match="another data set.*derivatives/eegsleep"):
+    with pytest.raises(EegSleepError, match=r"another data set.*derivatives/eegsleep"):
         write_bids(sample_night, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["dataset_description.json"]
 
