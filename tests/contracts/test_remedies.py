@@ -11,7 +11,7 @@ from eegsleep.cli.main import app
 
 PACKAGE = Path(eegsleep.__file__).parent
 # Options of other programs that a message may name.
-FOREIGN = {"help", "version"}
+FOREIGN = {"help", "version", "tls-ca-file"}
 
 
 def commands(of=app, before=()):
