@@ -52,6 +52,9 @@ class AuditSettings:
         Most events planted for one channel, kind, stage and amplitude.
     seed : int
         Of the draw of places, frequencies and durations.
+    yasa_detectors : bool
+        Whether YASA's own detectors run, too, with their defaults, as a second opinion: markers `yasa_...`. They take
+        longer than all of ours.
     """
 
     spindle_amplitudes_uv: tuple[float, ...] = (15.0, 20.0, 30.0, 40.0)
@@ -63,6 +66,7 @@ class AuditSettings:
     tolerance_s: float = 0.5
     max_per_cell: int = 40
     seed: int = 7
+    yasa_detectors: bool = False
 
     def amounts(self, kind: str, view: str) -> tuple[float, ...]:
         """Return what is planted of a kind for a view: µV, or multiples."""
