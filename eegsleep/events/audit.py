@@ -7,7 +7,7 @@ background, a worse electrode or a noisy hour may hide events. The audit measure
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -267,15 +267,12 @@ def _free_places(grid: np.ndarray, native: np.ndarray, settings: AuditSettings) 
 
 def _plant(recording: Recording, plan: pd.DataFrame) -> Recording:
     """Return a copy of the recording at the analysis rate with the events added."""
-    import mne
-
     data = recording.microvolts.copy()
     for row in plan.itertuples():
         wave = _KINDS[row.kind].make(row.planted_uv, row.planted_hz, row.planted_s)
         start = round(row.centre_s * ANALYSIS_RATE_HZ) - wave.size // 2
         data[recording.channels.index(row.channel), start : start + wave.size] += wave
-    info = mne.create_info(recording.channels, ANALYSIS_RATE_HZ, list(recording.roles.values()))
-    return replace(recording, raw=mne.io.RawArray(data * 1e-6, info, verbose="ERROR"), files=())
+    return recording.with_microvolts(data)
 
 
 def _count(view: AuditedView, plan: pd.DataFrame, found: pd.DataFrame, settings: AuditSettings) -> list[dict]:

@@ -131,9 +131,7 @@ def detect_events(
     wave_candidates = keep_candidates(all_waves, w)
     audit_settings = settings.audit if settings else AuditSettings()
     by_yasa = _ask_yasa(night, s, w, edits) if audit_settings.yasa_detectors else {}
-    spindles = (
-        detect_spindles(*night, s) if s.method == "yasa" else select_spindles(spindle_candidates, s, calibration)
-    )
+    spindles = detect_spindles(*night, s) if s.method == "yasa" else select_spindles(spindle_candidates, s, calibration)
     waves = (
         detect_slow_oscillations(*night, w)
         if w.method == "yasa"

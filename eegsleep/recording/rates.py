@@ -61,13 +61,20 @@ def at_rate(signal: np.ndarray, from_hz: float, to_hz: float, size: int) -> np.n
     if from_hz == to_hz:
         return signal[:size]
     missing = ~np.isfinite(signal)
-    bridged = bridge_gaps(signal)
+    has_gaps = bool(missing.any())
+    bridged = bridge_gaps(signal) if has_gaps else signal
     # Outside a signal the filter sees zeros. Without the line from its first to its last sample it ends with zeros.
     first, slope = bridged[0], (bridged[-1] - bridged[0]) / max(bridged.size - 1, 1)
-    resampled = soxr.resample(bridged - (first + slope * np.arange(bridged.size)), from_hz, to_hz, "VHQ")[:size]
+    line = np.arange(bridged.size, dtype=float)
+    line *= -slope
+    line += bridged
+    line -= first
+    resampled = soxr.resample(line, from_hz, to_hz, "VHQ")[:size]
+    resampled += np.linspace(first, first + slope * (resampled.size - 1) * from_hz / to_hz, resampled.size)
     out = np.full(size, np.nan)
-    out[: resampled.size] = resampled + first + slope * (from_hz / to_hz) * np.arange(resampled.size)
-    out[carry_over(missing, from_hz, to_hz, size)] = np.nan
+    out[: resampled.size] = resampled
+    if has_gaps:
+        out[carry_over(missing, from_hz, to_hz, size)] = np.nan
     return out
 
 

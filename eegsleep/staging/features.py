@@ -1,8 +1,9 @@
 """YASA's features of each channel, computed once, and YASA's classifiers.
 
 `yasa.SleepStaging` takes one EEG and computes the features of all its channels anew in every call. Here each
-channel's features are computed once, whatever the number of derivations. Features of an epoch that is not usable are left out of the smoothing and scaling that YASA does over the night: otherwise an hour of a loose
-electrode would change the stages of the other seven.
+channel's features are computed once, whatever the number of derivations. Features of an epoch that is not usable are
+left out of the smoothing and scaling that YASA does over the night: otherwise an hour of a loose electrode would
+change the stages of the other seven.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pandas as pd
 from eegsleep.errors import EegSleepError
 from eegsleep.recording.rates import bridge_gaps
 from eegsleep.signals.epochs import EPOCH_SAMPLES, SCORED_STAGES
-from eegsleep.staging.yasa_features import measure_time_features, measure_yasa_features
+from eegsleep.staging.yasa_features import filter_broad, measure_time_features, measure_yasa_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,12 +40,15 @@ class MeasuredChannels(NamedTuple):
     time : pandas.DataFrame
         The features of the time of night.
     usable : dict of str to numpy.ndarray of bool, shape (n_epochs,)
+    filtered : dict of str to numpy.ndarray of float32, shape (n_samples,)
+        The EEG from which the features were measured: 0.4-30 Hz, in µV.
     """
 
     roles: dict[str, str]
     features: dict[str, pd.DataFrame]
     time: pd.DataFrame
     usable: dict[str, np.ndarray]
+    filtered: dict[str, np.ndarray]
 
     @property
     def derivations(self) -> list[str]:
@@ -69,12 +73,14 @@ def measure_channels(recording: Recording, usable: dict[str, np.ndarray], epochs
     """
     roles = {label: recording.roles[label] for label in usable}
     span = slice(epochs.start * EPOCH_SAMPLES, epochs.stop * EPOCH_SAMPLES)
-    features = {}
+    features, filtered = {}, {}
     for label, role in roles.items():
         # Gaps are filled: the filter spreads one missing sample so far that a third of the epochs would change.
-        own = measure_yasa_features(bridge_gaps(recording.signal(label)[span]), role)
-        features[label] = smooth_and_scale(own, usable[label])
-    return MeasuredChannels(roles, features, measure_time_features(epochs.stop - epochs.start), usable)
+        signal_uv = filter_broad(bridge_gaps(recording.signal(label)[span]))
+        features[label] = smooth_and_scale(measure_yasa_features(signal_uv, role), usable[label])
+        if role == "eeg":
+            filtered[label] = signal_uv.astype(np.float32)
+    return MeasuredChannels(roles, features, measure_time_features(epochs.stop - epochs.start), usable, filtered)
 
 
 def smooth_and_scale(own: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:

@@ -33,13 +33,13 @@ _HIGUCHI_STEPS = 10
 _BLOCK_EPOCHS = 16
 
 
-def measure_yasa_features(signal_uv: np.ndarray, role: str) -> pd.DataFrame:
+def measure_yasa_features(filtered_uv: np.ndarray, role: str) -> pd.DataFrame:
     """Measure YASA's features of one channel, without their smoothed copies.
 
     Parameters
     ----------
-    signal_uv : numpy.ndarray, shape (n_samples,)
-        At the analysis rate, in µV, without missing samples.
+    filtered_uv : numpy.ndarray, shape (n_samples,)
+        As `filter_broad` returns it.
     role : {"eeg", "eog", "emg"}
         An EMG has no band powers, and only an EEG has their ratios.
 
@@ -52,8 +52,7 @@ def measure_yasa_features(signal_uv: np.ndarray, role: str) -> pd.DataFrame:
     ----------
     Vallat & Walker 2021, doi:10.7554/eLife.70092; `yasa.SleepStaging.fit`.
     """
-    kept = filter_broad(np.asarray(signal_uv, dtype=float))
-    epochs = cut_epochs(kept, kept.size // EPOCH_SAMPLES)
+    epochs = cut_epochs(filtered_uv, filtered_uv.size // EPOCH_SAMPLES)
     blocks = [_measure_block(epochs[i : i + _BLOCK_EPOCHS], role) for i in range(0, len(epochs), _BLOCK_EPOCHS)]
     return pd.DataFrame({f"{role}_{name}": np.concatenate([b[name] for b in blocks]) for name in blocks[0]})
 
@@ -64,7 +63,7 @@ def filter_broad(signal_uv: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     signal_uv : numpy.ndarray, shape (n_samples,)
-        In the precision in which it is to be filtered.
+        At the analysis rate, in µV, without missing samples.
 
     Returns
     -------
@@ -74,7 +73,7 @@ def filter_broad(signal_uv: np.ndarray) -> np.ndarray:
     from mne.filter import create_filter
     from scipy.signal import oaconvolve
 
-    taps = create_filter(None, ANALYSIS_RATE_HZ, *BROAD_HZ, verbose=False).astype(signal_uv.dtype)
+    taps = create_filter(None, ANALYSIS_RATE_HZ, *BROAD_HZ, verbose=False)
     edge = min(taps.size // 2, signal_uv.size - 1)
     before, after = 2 * signal_uv[0] - signal_uv[edge:0:-1], 2 * signal_uv[-1] - signal_uv[-2 : -edge - 2 : -1]
     padded = np.concatenate([before, signal_uv, after])
@@ -237,10 +236,10 @@ def permutation_entropy(epochs: np.ndarray) -> np.ndarray:
 
 
 def higuchi(epochs: np.ndarray) -> np.ndarray:
-    """Return Higuchi's fractal dimension with steps of 1 to 10 samples (Higuchi 1988, doi:10.1016/0167-2789(88)90081-4).
+    """Return Higuchi's fractal dimension with steps of 1 to 10 samples.
 
-    The length of the curve at a step of k is the mean over its k starting points; the dimension is the slope of its
-    logarithm over that of 1 / k.
+    Higuchi 1988, doi:10.1016/0167-2789(88)90081-4. The length of the curve at a step of k is the mean over its k
+    starting points; the dimension is the slope of its logarithm over that of 1 / k.
     """
     size = epochs.shape[1]
     lengths = np.empty((_HIGUCHI_STEPS, len(epochs)))
