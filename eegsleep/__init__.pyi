@@ -88,4 +88,5 @@ from .workflows.score import Job as Job
 from .workflows.score import score_file as score_file
 from .workflows.study import compare_study as compare_study
 from .workflows.study import lock_study as lock_study
+from .workflows.study import look_at_study as look_at_study
 from .workflows.study import plan_study as plan_study

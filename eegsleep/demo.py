@@ -99,7 +99,7 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> DemoStudy:
         raise EegSleepError(f"{folder} holds a study already", remedy="give another folder with --output")
     folder.mkdir(parents=True, exist_ok=True)
     write_file(study, STUDY_TOML.format(n_nights=n_nights, start=begins.isoformat()).encode())
-    planned = plan_study(study, key=key)
+    planned = plan_study(study, key=key, active=ACTIVE, anyway=True)
     codes, _ = read_key(key, planned.passphrase)
     nights = enter_files(folder / NIGHTS_FILE)
     compound = frozenset(night for night, condition in nights if codes[condition] == "compound")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import math
 from pathlib import Path
@@ -59,16 +58,22 @@ class LockedStudy(NamedTuple):
         lock.json.
     checks : pandas.DataFrame
         Table `CHECKS`.
+    changes : tuple of Change
+        What is not as it was registered.
     """
 
     file: Path
     checks: pd.DataFrame
+    changes: tuple[Change, ...] = ()
 
     @property
     def sentences(self) -> list[str]:
-        """One line for each check: code, status, name and what was found."""
+        """One line for each check: code, status, name and what was found; then what is not as it was registered."""
         rows = self.checks.itertuples(index=False)
-        return [f"{row.code:<3} {row.status:<4} {row.name}: {row.message}" for row in rows]
+        lines = [f"{row.code:<3} {row.status:<4} {row.name}: {row.message}" for row in rows]
+        return lines + [
+            f"Not as registered: {change.what} was {change.was}, is now {change.now}." for change in self.changes
+        ]
 
 
 class ComparedStudy(NamedTuple):
@@ -95,10 +100,10 @@ class ComparedStudy(NamedTuple):
 
     @property
     def sentences(self) -> list[str]:
-        """The result in lines: changes since the lock, primary endpoints, families."""
+        """The result in lines: changes since registration and lock, primary endpoints, families."""
         markers, families = self.comparison.markers, self.comparison.families
         lines = [f"Post hoc: {change.what} was {change.was}, is now {change.now}." for change in self.changes]
-        lines += [step.sentence for step in self.timeline if step.grade == "serious"]
+        lines += [step.sentence for step in self.timeline if step.grade == "serious" and step.name != "changed"]
         endpoints = markers[["marker", "stage", "channel"]].agg("|".join, axis=1)
         primary = markers[endpoints.isin(self.study.primary)]
         lines += [f"Primary endpoint: {_describe_difference(row)}" for row in primary.to_dict("records")]
@@ -205,6 +210,7 @@ def lock_study(file: str | Path, *, nights: str | Path | None = None, again: boo
     """
     from eegsleep.study.checks import run_checks
     from eegsleep.study.declared.manifest import read_study
+    from eegsleep.study.masking.changes import Change
     from eegsleep.study.masking.lock import LOCK_FILE, write_lock
     from eegsleep.study.night_folders import (
         collect_markers,
@@ -223,8 +229,9 @@ def lock_study(file: str | Path, *, nights: str | Path | None = None, again: boo
     values = collect_markers(folder, provenances)
     check_endpoints(study, values)
     checks = run_checks(study, values, provenances, read_left_out(study, folder))
-    write_lock(study, provenances, describe_analysis(provenances, N_DRAWS), again=again)
-    return LockedStudy(file.parent / LOCK_FILE, checks)
+    lock = write_lock(study, provenances, describe_analysis(provenances, N_DRAWS), again=again)
+    changes = tuple(Change(*change) for change in lock["since_registered"])
+    return LockedStudy(file.parent / LOCK_FILE, checks, changes)
 
 
 def compare_study(
@@ -269,7 +276,7 @@ def compare_study(
     from eegsleep.study.declared.manifest import read_study
     from eegsleep.study.masking.changes import Change
     from eegsleep.study.masking.interim import spend_at_stage
-    from eegsleep.study.masking.lock import LOCK_FILE, UNMASK_FILE, read_lock, unmask, verify_lock
+    from eegsleep.study.masking.lock import LOCK_FILE, read_lock, read_opening, unmask, verify_lock
     from eegsleep.study.masking.registration import find_earlier_openings, read_protocol_file
     from eegsleep.study.masking.timeline import trace_timeline
     from eegsleep.study.night_folders import (
@@ -310,7 +317,7 @@ def compare_study(
     checks = run_checks(opened, values, provenances, read_left_out(study, folder))
     comparison = compare_nights(opened, values, checks=checks, audit=audit, n_draws=N_DRAWS)
     logger.info("writing the report")
-    unmasked_at = json.loads((file.parent / UNMASK_FILE).read_bytes())["unmasked_at"] if lock is not None else ""
+    unmasked_at = read_opening(file.parent)["unmasked_at"] if lock is not None else ""
     timeline = trace_timeline(
         opened, registered=registered, lock=lock, unmasked_at=unmasked_at, changes=changes, checks=checks
     )

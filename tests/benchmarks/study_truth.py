@@ -17,7 +17,7 @@ import re
 import shutil
 import sys
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,20 +105,22 @@ def run_study(home: Path, scenario: Scenario, controls: Path) -> pd.DataFrame:
     """Run one study in `home` and return table COMPARISON; control nights are kept in `controls` for the next study."""
     nights_folder = home / "eegsleep-nights"
     home.mkdir(parents=True, exist_ok=True)
-    for name in ("schedule.csv", "lock.json", "unmasked.json", "nights.csv", "plan.json", "simulated-key.json"):
-        (home / name).unlink(missing_ok=True)
+    for path in home.iterdir():
+        if path.is_file():
+            path.unlink()
     study, key = home / "study.toml", home / "simulated-key.json"
-    study.write_text(scenario.declared.format(n_nights=N_NIGHTS), encoding="utf-8")
-    plan_study(study, key=key, active=ACTIVE)
+    begins = datetime.now(UTC).date()  # a study is registered before its nights
+    study.write_text(scenario.declared.format(n_nights=N_NIGHTS, start=begins), encoding="utf-8")
+    planned = plan_study(study, key=key, active=ACTIVE, passphrase="known to everybody")  # noqa: S106 (simulated)
     nights = enter_files(home / "nights.csv")
     conditions = [condition for _, condition in nights]
     for number, (night, condition) in enumerate(nights, start=1):
         pair = (number - 1) // 2  # pairs are consecutive nights
         control = 2 * pair + 1 + (conditions[2 * pair] == ACTIVE)
         compound = condition == ACTIVE
-        kept = (home if compound else controls) / "made" / night
+        kept = (home if compound else controls) / f"made-{begins}" / night
         if not (kept / "provenance.json").is_file():
-            start = datetime(2026, 1, 5, 23) + timedelta(days=number - 1)  # noqa: DTZ001 - local time
+            start = datetime.combine(begins + timedelta(days=number - 1), time(23))
             simulated = replace(scenario.compound if compound else CONTROL, start=start)
             sleep = simulate_night(simulated, seed=control if scenario.same_sleep else number)
             file = write_simulated_night(sleep, kept.parent / "recordings", night)
@@ -128,7 +130,7 @@ def run_study(home: Path, scenario: Scenario, controls: Path) -> pd.DataFrame:
         recording.parent.mkdir(exist_ok=True)
         shutil.copy(kept.parent / "recordings" / f"{night}.edf", recording)
     lock_study(study)
-    return compare_study(study, key=key).comparison.markers
+    return compare_study(study, key=key, passphrase=planned.passphrase).comparison.markers
 
 
 def judge(row: pd.Series, truth: dict[str, str]) -> str:

@@ -489,6 +489,16 @@ def test_the_commands_import_nothing_heavy():
     assert seen.split() == ["False", "plan"]
 
 
+def test_a_primary_endpoint_chosen_before_the_lock_is_told_at_the_lock_and_in_the_report(planned, capsys):
+    study, key = planned
+    study.write_text(study.read_text().replace('"tst_min||"', '"waso_min||"'))
+    _, out, _ = run(capsys, "lock", study)
+    assert "Not as registered: protocol.primary was" in out
+    _, out, _ = run(capsys, "compare", study, "--key", key)
+    assert out.startswith("Post hoc: protocol.primary was")
+    assert "Post hoc: not as it was registered or locked" in (study.parent / "report.html").read_text()
+
+
 def test_nights_recorded_already_need_four_lines(tmp_path, capsys):
     """Scored, listed, marked with yes and no, compared: no plan, no lock, no key."""
     home = tmp_path / "mine"
@@ -521,4 +531,4 @@ def test_what_the_compound_is_for_sets_the_endpoints(tmp_path, capsys):
     assert study.smallest_effect("swa_power_uv2|NREM|C3") == (0.5, "SD")
     code, _, aside = run(capsys, "study", "init", tmp_path / "other", "--aim", "bliss")
     assert code == 2
-    assert "allowed: falling-asleep" in aside
+    assert "Allowed: falling-asleep" in aside

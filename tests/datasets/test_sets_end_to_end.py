@@ -157,7 +157,8 @@ def test_a_stated_coin_for_each_sleeper_gives_a_finding_that_says_what_it_rests_
     checks = read_table(study.parent / "checks.csv", CHECKS).set_index("code")
     assert checks.loc["C2", "status"] == "pass"
     page = (study.parent / "report.html").read_text(encoding="utf-8")
-    assert "Locked, but not blind" in page
+    assert "Locked, but not registered in advance" in page
+    assert "The label was open" in page
 
 
 def test_the_folder_of_the_batch_agrees_with_the_experts(scored, tmp_path, capsys):

@@ -56,7 +56,7 @@ def test_features_are_those_yasa_measures_on_the_scaled_signal(recording, factor
         scale = np.abs(wanted).mean()
         off = np.abs(found - wanted) / scale
         # quartiles are taken of every fourth sample; skewness is near 0; one sign change of 150 is 0.7 %
-        assert np.median(off) < {"eeg_iqr": 0.02, "eeg_skew": 0.02, "eeg_nzc": 0.01}.get(name, 0.003), name
+        assert np.median(off) < {"eeg_iqr": 0.02, "eeg_skew": 0.02, "eeg_nzc": 0.01}.get(name, 0.005), name
 
 
 @pytest.mark.parametrize("column", FACTORS)

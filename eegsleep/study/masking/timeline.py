@@ -35,6 +35,7 @@ _TITLES: dict[Grade, dict[str, str]] = {
         "changed": "Locked; what changed touches no primary result",
     },
 }
+_NOT_DRAWN = "Nothing was registered, because the nights were not drawn."
 _CHECKS_OF_RECORDINGS = ("C2", "C13", "C14")
 
 
@@ -113,6 +114,8 @@ def judge_timeline(steps: Sequence[Step]) -> Badge:
         From `trace_timeline`.
     """
     grades = {step.name: step.grade for step in steps}
+    if any(step.sentence == _NOT_DRAWN for step in steps) and "serious" not in grades.values():
+        return Badge("noted", "Described, not tested")
     for grade, titles in _TITLES.items():
         for name, title in titles.items():
             if grades[name] == grade:
@@ -122,7 +125,7 @@ def judge_timeline(steps: Sequence[Step]) -> Badge:
 
 def _registered(study: Study, registered: Mapping[str, Any] | None) -> Step:
     if study.mechanism.kind == "observational":
-        return Step("registered", "", "noted", "Nothing was registered: the nights were not drawn.")
+        return Step("registered", "", "noted", _NOT_DRAWN)
     if registered is None:
         return Step(
             "registered",
@@ -189,11 +192,12 @@ def _stopped_at_a_look(study: Study) -> bool:
 
 def _locked(study: Study, lock: Mapping[str, Any] | None) -> Step:
     if lock is None:
-        grade: Grade = "noted" if study.mechanism.kind == "observational" else "serious"
+        if study.mechanism.kind == "observational":
+            return Step("locked", "", "noted", "Nothing was frozen before this was computed.")
         return Step(
             "locked",
             "",
-            grade,
+            "serious",
             "Nothing was frozen before this was computed: settings, exclusions and endpoints could still be chosen by "
             "their result.",
         )

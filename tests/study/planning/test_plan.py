@@ -462,7 +462,7 @@ def test_a_plan_is_drawn_again_after_a_correction_but_not_after_a_night(template
     assert [one["sha256"] for one in registered["replaces"]] == [before["protocol_sha256"]]
     nights = template.parent / "nights.csv"
     nights.write_text(nights.read_text().replace("S01-003,2026-01-07,", "S01-003,2026-01-07,n.edf", 1))
-    with pytest.raises(SettingsError, match="nights were recorded by it. Found: S01-003"):
+    with pytest.raises(SettingsError, match=r"nights were recorded by it\. Found: S01-003"):
         write_plan(ready, plan, key, replace=True)
 
 
