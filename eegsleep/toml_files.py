@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Kinds = dict[str, Any]  # the annotation of each key of a section, or of any key under ANY_KEY
 ANY_KEY = "*"
+_MAX_BYTES = 10_000_000  # what a person writes is far smaller
 _WORDS = {str: "a text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -44,8 +45,8 @@ def read_toml(
         kind. Unknown keys are answered with the known ones.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        content = tomllib.loads(_read_bounded(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path.name} cannot be read", found=str(error), remedy=remedy) from error
     for section, values in content.items():
         if section not in sections or not isinstance(values, dict):
@@ -60,6 +61,14 @@ def read_toml(
                     remedy=f"add {name}" + (f"; {remedy}" if remedy else ""),
                 )
     return read
+
+
+def _read_bounded(path: Path) -> str:
+    if path.exists() and not path.is_file():  # a pipe or a device may give bytes without end
+        raise OSError("it is no file")
+    if path.stat().st_size > _MAX_BYTES:
+        raise OSError(f"it has more than {_MAX_BYTES / 1e6:g} MB")
+    return path.read_text(encoding="utf-8-sig")
 
 
 def _read_section(file: str, section: str, values: dict[str, Any], kinds: Kinds) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,41 @@ def lock_output(output: Path) -> Iterator[None]:
     except (OSError, NotImplementedError) as error:
         raise EegSleepError(
             f"{output} cannot be written", found=str(error), remedy="give another folder with --output"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def lock_night(output: Path, night: str) -> Iterator[None]:
+    """Lock one night in a folder where a batch may be at work; do nothing where there never was a batch.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the night folders.
+    night : str
+
+    Raises
+    ------
+    EegSleepError
+        If a batch is at work in the folder, or another process on the night.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = output / JOBS_FOLDER
+    if not folder.is_dir():
+        yield
+        return
+    lock = FileLock(folder / f"{night}.lock", timeout=0)
+    try:
+        with FileLock(folder / "lock", timeout=0):  # a batch that begins from now on finds the night locked
+            lock.acquire()
+    except Timeout as error:
+        raise EegSleepError(
+            f"a batch is at work in {output}", remedy="wait for it to end, or give another folder with --output"
         ) from error
     try:
         yield
@@ -120,7 +156,9 @@ def name_file(file: Path, output: Path) -> str:
 
 def _as_text(name: str) -> str:
     """Return a text that UTF-8 can encode: file names from other systems may hold bytes that are not valid here."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    # control characters act on a terminal, and marks of direction show a name as another
+    return "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cf"} else c for c in text)
 
 
 def make_table(rows: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:

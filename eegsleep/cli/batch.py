@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from eegsleep.cli.console import print_note, print_result, printable
 from eegsleep.cli.options import ScoringOptions
 from eegsleep.file_names import JOBS_FILE
+from eegsleep.provenance import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,6 +76,8 @@ def batch(
     from eegsleep.workflows.score import Job, check_job
 
     options = options or ScoringOptions()
+    if output:
+        check_writable(output)
     asked = Job(Path(), **options.for_job())
     check_job(asked)
     settings = options.settings()
@@ -92,6 +95,7 @@ def score_jobs(jobs: list[Job], folder: Path, settings: Settings, resources: Res
     from eegsleep.batch.gather import check_output
     from eegsleep.batch.run import run_batch
 
+    check_writable(folder)
     check_output(folder)
     with show_progress() as show_standing:
         table = run_batch(

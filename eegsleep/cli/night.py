@@ -10,6 +10,7 @@ from eegsleep.cli.console import print_note, print_result, printable, show_steps
 from eegsleep.cli.options import Labels, ScoringOptions, parse_units
 from eegsleep.errors import SettingsError
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE
+from eegsleep.provenance import check_writable
 
 if TYPE_CHECKING:
     from eegsleep.recording.inspect import Inspection
@@ -46,10 +47,14 @@ def score(
     options = options or ScoringOptions()
     with show_steps() as show_step:
         show_step("loading libraries")
+        from eegsleep.batch.jobs_file import lock_night
+        from eegsleep.recording.recording import make_id
         from eegsleep.workflows.score import Job, score_file
 
+        check_writable(output)
         job = Job(file, hypnogram=hypnogram, reference=reference, events=events, start=start, **options.for_job())
-        night, folder = score_file(job, options.settings(), output)
+        with lock_night(output, make_id(file)):
+            night, folder = score_file(job, options.settings(), output)
     print_note(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
     for warning in night.warnings:
         print_note(f"Note: {warning}")
@@ -73,6 +78,7 @@ def calibrate(folder: Path, *, output: Path = Path("calibration.json")) -> None:
         from eegsleep.events.calibrate import calibrate_nights
         from eegsleep.events.calibration import save_calibration
 
+        check_writable(output, is_file=True)
         learned = calibrate_nights(folder)
         save_calibration(learned, output)
     limits = ", ".join(f"{label} {value:.3g} µV" for label, value in learned.sigma_amplitude_uv.items())
@@ -105,6 +111,7 @@ def agree(
         from eegsleep.report.agreement_page import describe_left_out
         from eegsleep.workflows.agree import agree_scorings
 
+        check_writable(output)
         agreement, left_out, page = agree_scorings(reference, observed, output=output, coding=coding)
     pooled = agreement.pooled.set_index(["measure", "pooling"])["value"]
     kappa, accuracy = pooled["kappa", "all epochs"], pooled["accuracy", "all epochs"]
@@ -197,6 +204,7 @@ def anonymize(
     """
     from eegsleep.recording.edf.anonymize import anonymize_recording
 
+    check_writable(output, is_file=True)
     day = date.date() if date else None
     for removed in anonymize_recording(file, output, keep_annotations=keep or (), shift_to=day):
         print_note(removed)

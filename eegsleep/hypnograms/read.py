@@ -67,6 +67,8 @@ def read_hypnogram(path: Path | str, *, coding: str | None = None, epoch_s: floa
     if epoch_s is not None and not EPOCH_RANGE_S[0] <= epoch_s <= EPOCH_RANGE_S[1]:
         raise TableError("the length of an epoch is out of range", found=f"{epoch_s:g} s", allowed="1 to 120 s")
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device may give bytes without end
+            raise TableError(f"{path.name} is no file", allowed=_ALLOWED)
         if path.stat().st_size > MAX_BYTES:
             raise TableError(f"{path.name} is too large for a hypnogram", allowed=f"{MAX_BYTES // 10**6} MB")
         content = path.read_bytes()

@@ -237,9 +237,12 @@ def _place_hypnogram(
 
 
 def _align(scoring: Scoring, recording: Recording) -> tuple[pd.DataFrame, list[str]]:
-    """Return a scoring as stages of the recording, and sentences about what did not fit, with the name of its file."""
+    """Return a scoring as stages of the recording, and sentences about what did not fit.
+
+    The name of its file is not among them: it may be that of a person, and the sentences are kept with the night.
+    """
     stages, notes = align_scoring(scoring, recording.start, recording.n_epochs)
-    return stages, [f"{scoring.file}: {note}" if scoring.file else note for note in notes]
+    return stages, [f"The hypnogram that was given: {note}." for note in notes]
 
 
 def _stages_before(edit: HandEdit, recording: Recording) -> pd.DataFrame:
