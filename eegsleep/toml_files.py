@@ -81,7 +81,9 @@ def _read_section(file: str, section: str, values: dict[str, Any], kinds: Kinds)
             read[name] = _convert(value, kind)
         except ValueError as error:
             raise SettingsError(
-                f"{file}, {section}.{name} has a value of the wrong kind", found=repr(value), allowed=_describe(kind)
+                f"{file}, {section}.{name} has a value of the wrong kind",
+                found=repr(value),
+                allowed=describe_kind(kind),
             ) from error
     return read
 
@@ -99,12 +101,23 @@ def _convert(value: object, kind: Any) -> object:  # noqa: ANN401 - an annotatio
     raise ValueError(kind)
 
 
-def _describe(kind: Any) -> str:  # noqa: ANN401 - an annotation may be any object
+def describe_kind(kind: Any) -> str:  # noqa: ANN401 - an annotation may be any object
+    """Return in words what value a key takes.
+
+    Parameters
+    ----------
+    kind
+        Its annotation.
+
+    Returns
+    -------
+    str
+    """
     inside = get_args(kind)
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(inside)
     if get_origin(kind) is tuple:
         if inside[-1] is Ellipsis:
-            return f"a list of any length, each {_describe(inside[0])}"
-        return f"a list of {len(inside)}: " + ", ".join(map(_describe, inside))
+            return f"a list of any length, each {describe_kind(inside[0])}"
+        return f"a list of {len(inside)}: " + ", ".join(map(describe_kind, inside))
     return _WORDS[kind]

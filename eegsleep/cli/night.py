@@ -180,6 +180,19 @@ def describe_inspection(inspection: Inspection) -> list[str]:
     return lines if i.faults or i.device is None else [*lines, "  nothing wrong was found"]
 
 
+def settings(*, config: Path | None = None) -> None:
+    """Show every setting with its value and what it may be, as a file that --config takes.
+
+    Parameters
+    ----------
+    config
+        TOML file of settings; by default the values that are used without one.
+    """
+    from eegsleep.config import list_settings, load_settings
+
+    print_result(list_settings(load_settings(config) if config else None))
+
+
 def anonymize(
     file: Path,
     output: Path,
