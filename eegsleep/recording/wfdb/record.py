@@ -63,8 +63,9 @@ def open_wfdb(path: Path) -> Source:
         raise header_error(path, "its first line does not say how many samples there are", f"files {', '.join(files)}")
     n_there = min(_count_frames(file, [s for s in header.signals if s.file == name]) for name, file in files.items())
     n_frames, faults = _count_usable_frames(header.rate_hz, header.n_frames, n_there)
+    is_whole = not faults
     if n_frames:
-        faults += _find_first_sample_faults(path, header, is_whole=not faults)
+        faults += _find_first_sample_faults(path, header, is_whole=is_whole)
     duration_s = n_frames / header.rate_hz
     if not 0 < duration_s <= MAX_DURATION_S:
         raise RecordingError(f"{path.name} is no night", found=f"{duration_s / 3600:.4g} h", allowed="up to 72 h")
@@ -85,7 +86,7 @@ def open_wfdb(path: Path) -> Source:
         ),
         start=header.start,
         duration_s=duration_s,
-        load=partial(_load, path, header.signals, n_frames),
+        load=partial(_load, path, header.signals, n_frames, is_whole=is_whole),
         faults=(*header.faults, *faults),
     )
 
@@ -171,8 +172,16 @@ def _find_first_sample_faults(path: Path, header: WfdbHeader, *, is_whole: bool)
     ]
 
 
-def _load(path: Path, signals: Sequence[WfdbSignal], n_frames: int, labels: Sequence[str]) -> list[np.ndarray]:
-    """Return the signals asked for in their own units, float64; NaN where the format says a sample is missing."""
+def _load(
+    path: Path, signals: Sequence[WfdbSignal], n_frames: int, labels: Sequence[str], *, is_whole: bool
+) -> list[np.ndarray]:
+    """Return the signals asked for in their own units, float64; NaN where the format says a sample is missing.
+
+    Raises
+    ------
+    RecordingError
+        If the samples of a whole file do not have the sum that the header gives.
+    """
     import numpy as np
 
     places = {signal.label: i for i, signal in enumerate(signals)}
@@ -180,14 +189,28 @@ def _load(path: Path, signals: Sequence[WfdbSignal], n_frames: int, labels: Sequ
         raise RecordingError(f"{path.name} has no such channel", found=", ".join(unknown), allowed=", ".join(places))
     wanted = [places[label] for label in labels]
     out = [np.empty(n_frames * signals[i].per_frame) for i in wanted]
+    sums, has_gaps = dict.fromkeys(wanted, 0), set()
     step = max(1, _PIECE_SAMPLES // sum(signal.per_frame for signal in signals))
     for first in range(0, n_frames, step):
         stop = min(n_frames, first + step)
         for array, place, digital in zip(out, wanted, _decode(path, wanted, first, stop), strict=True):
             signal = signals[place]
             piece = (digital - signal.baseline) / signal.gain
-            piece[digital == signal.missing] = np.nan
+            is_missing = digital == signal.missing
+            piece[is_missing] = np.nan
+            sums[place] += int(digital.sum(dtype=np.int64))
+            if is_missing.any():  # programs differ in the number they add for a missing sample
+                has_gaps.add(place)
             array[first * signal.per_frame : stop * signal.per_frame] = piece
+    for place in set(wanted) - has_gaps if is_whole else ():
+        expected = signals[place].checksum
+        if expected is not None and (sums[place] - expected) % 65536:
+            raise RecordingError(
+                f"the samples of {signals[place].label} are not those that {path.name} describes",
+                found=f"a sum of {sums[place] % 65536}",
+                allowed=f"{expected % 65536}, as the header has it",
+                remedy=DOWNLOAD,
+            )
     return out
 
 
