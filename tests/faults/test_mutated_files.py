@@ -13,6 +13,7 @@ import random
 import time
 import traceback
 import warnings
+from typing import NamedTuple
 
 import pytest
 
@@ -273,7 +274,7 @@ def check_mutations(path, read, n, *, hashed=False, kinds=KINDS):
             at = traceback.extract_tb(error.__traceback__)[-1]
             wrong.append(f"{kind.__name__} {number}: {type(error).__name__} {error} ({at.filename}:{at.lineno})")
         else:
-            if hashed and found != expected:
+            if hashed and found != expected and not (isinstance(found, Signals) and found.said != expected.said):
                 wrong.append(f"{kind.__name__} {number}: read as something else: {found!r}"[:300])
         if time.process_time() - began_s > _SLOW_S:
             wrong.append(f"{kind.__name__} {number}: slow")
@@ -401,13 +402,19 @@ def write_recording(folder, kind):
     return folder / kind
 
 
+class Signals(NamedTuple):
+    """All samples of a recording as bytes, and what reading it says: damage that is told is not silent."""
+
+    samples: list[bytes]
+    said: set[str]
+
+
 def read_signals(path):
-    """Return all samples of a recording as bytes."""
     from eegsleep.recording.read import open_source
 
     source = open_source(path if path.suffix != ".dat" else path.with_suffix(".hea"))
     usable = [channel.label for channel in source.channels]
-    return [signal.tobytes() for signal in source.load(usable)]
+    return Signals([signal.tobytes() for signal in source.load(usable)], {fault.code for fault in source.faults})
 
 
 @pytest.mark.parametrize("n", [pytest.param(42, id="few"), pytest.param(1000, id="many", marks=pytest.mark.nightly)])

@@ -189,7 +189,7 @@ def _load(
         raise RecordingError(f"{path.name} has no such channel", found=", ".join(unknown), allowed=", ".join(places))
     wanted = [places[label] for label in labels]
     out = [np.empty(n_frames * signals[i].per_frame) for i in wanted]
-    sums, has_gaps = dict.fromkeys(wanted, 0), set()
+    sums, n_missing = dict.fromkeys(wanted, 0), dict.fromkeys(wanted, 0)
     step = max(1, _PIECE_SAMPLES // sum(signal.per_frame for signal in signals))
     for first in range(0, n_frames, step):
         stop = min(n_frames, first + step)
@@ -199,19 +199,26 @@ def _load(
             is_missing = digital == signal.missing
             piece[is_missing] = np.nan
             sums[place] += int(digital.sum(dtype=np.int64))
-            if is_missing.any():  # programs differ in the number they add for a missing sample
-                has_gaps.add(place)
+            n_missing[place] += int(is_missing.sum())
             array[first * signal.per_frame : stop * signal.per_frame] = piece
-    for place in set(wanted) - has_gaps if is_whole else ():
-        expected = signals[place].checksum
-        if expected is not None and (sums[place] - expected) % 65536:
-            raise RecordingError(
-                f"the samples of {signals[place].label} are not those that {path.name} describes",
-                found=f"a sum of {sums[place] % 65536}",
-                allowed=f"{expected % 65536}, as the header has it",
-                remedy=DOWNLOAD,
-            )
+    for place in sorted(sums) if is_whole else ():
+        _check_sum(path, signals[place], sums[place], n_missing[place])
     return out
+
+
+def _check_sum(path: Path, signal: WfdbSignal, total: int, n_missing: int) -> None:
+    """Raise if the sum of a signal's samples is not that of its header."""
+    if signal.checksum is None:
+        return
+    # for a missing sample, some programs add the number of its format, and some that of 16 bits
+    sums = {total % 65536, (total + n_missing * (-32768 - signal.missing)) % 65536}
+    if signal.checksum % 65536 not in sums:
+        raise RecordingError(
+            f"the samples of {signal.label} are not those that {path.name} describes",
+            found=f"a sum of {total % 65536}",
+            allowed=f"{signal.checksum % 65536}, as the header has it",
+            remedy=DOWNLOAD,
+        )
 
 
 def _decode(path: Path, channels: list[int], first: int, stop: int) -> list[np.ndarray]:
