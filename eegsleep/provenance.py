@@ -117,6 +117,8 @@ PROVENANCE_KINDS = {
     "device": str,
     "roles": dict[str, str],
     "units": dict[str, str],
+    "inverted": list[str],
+    "other_stager": dict[str, str],
     "staged_channels": dict[str, float],
     "lights": {"off_s": float, "on_s": float, "source": str},
     "hypnogram_sha256": str,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.cli.console import print_note, print_result, printable, show_steps
-from eegsleep.cli.options import Labels, ScoringOptions, parse_units
+from eegsleep.cli.options import Labels, ScoringOptions, parse_stager, parse_units
 from eegsleep.errors import SettingsError
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE
 from eegsleep.provenance import check_writable
@@ -22,6 +22,7 @@ def score(
     output: Path = Path(NIGHTS_FOLDER),
     hypnogram: Path | None = None,
     reference: Path | None = None,
+    stages_by: str | None = None,
     events: Path | None = None,
     start: datetime | None = None,
     options: ScoringOptions | None = None,
@@ -39,6 +40,8 @@ def score(
         hypnogram-edited.csv as this night's report saves it.
     reference
         An expert's hypnogram to keep beside ours, for `eegsleep agree`.
+    stages_by
+        Probabilities of another stager to set beside ours: NAME=FILE, a table of epoch, W, N1, N2, N3 and R.
     events
         events-edited.csv as this night's report saves it: events that were rejected by hand are not counted.
     start
@@ -52,7 +55,17 @@ def score(
         from eegsleep.workflows.score import Job, score_file
 
         check_writable(output)
-        job = Job(file, hypnogram=hypnogram, reference=reference, events=events, start=start, **options.for_job())
+        stager, other = parse_stager(stages_by)
+        job = Job(
+            file,
+            hypnogram=hypnogram,
+            reference=reference,
+            events=events,
+            stages_by=other,
+            stager=stager,
+            start=start,
+            **options.for_job(),
+        )
         with lock_night(output, make_id(file)):
             night, folder = score_file(job, options.settings(), output)
     print_note(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")

@@ -22,7 +22,8 @@ LOOKS = {
     "worse": ("#A3201A", "triangle-down", "worse"),
     "changed": ("#0072B2", "diamond", "changed, neither good nor bad"),
     "masked": ("#0072B2", "diamond", "differs, codes masked"),
-    "gain": ("#7A8692", "x-thin-open", "not judged: the gain differed"),
+    "follows from slow-wave amplitude": ("#5B6B7A", "diamond-open", "follows from slow-wave amplitude"),
+    "follows from gain": ("#5B6B7A", "diamond-open", "follows from the electrode's gain"),
     "equivalent": ("#1B2733", "square", "equivalent"),
     "inconclusive": ("#7A8692", "circle-open", "inconclusive"),
 }

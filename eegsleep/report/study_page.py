@@ -34,7 +34,8 @@ SIGNS = {
     "changed": "◆",
     "equivalent": "■",
     "inconclusive": "○",
-    "gain": "✕",
+    "follows from slow-wave amplitude": "◇",
+    "follows from gain": "✕",
     "masked": "◆",
 }
 STATUS = {"pass": "✓", "warn": "!", "fail": "✕"}
@@ -252,12 +253,33 @@ def _notes(study: Study, comparison: Comparison, names: Names) -> list[str]:
             f"{scored} night{'s' if scored > 1 else ''} without a recording {'have' if scored > 1 else 'has'} "
             "next-day scores. They do not enter: a night counts in all comparisons or in none."
         )
+    notes += _describe_following(comparison.markers)
     if len(comparison.checks):
         failed = comparison.checks[comparison.checks["status"] == "fail"]
         notes += [
             f"Check {row.code} failed ({row.name}). {_true_minus(row.message)}"
             for row in failed.itertuples(index=False)
         ]
+    return notes
+
+
+def _describe_following(markers: pd.DataFrame) -> list[str]:
+    """Return a sentence on the differences that follow from slow-wave amplitude, and one on those from gain."""
+    notes = []
+    own = markers[markers["verdict"] == "follows from slow-wave amplitude"]
+    if len(own):
+        named = list(dict.fromkeys(own["label"]))
+        some = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+        notes.append(
+            f"Larger or smaller slow waves and {some} are one finding here, not two: stages and counts depend on the "
+            "size of slow waves, and with all nights at the same size these differences are gone."
+        )
+    n = int((markers["verdict"] == "follows from gain").sum())
+    if n:
+        notes.append(
+            f"{n} difference{'s follow' if n > 1 else ' follows'} from the gain of the electrodes, which was not the "
+            "same in both conditions. Look at the electrodes before the compound."
+        )
     return notes
 
 
@@ -337,11 +359,28 @@ def _marker_row(row: Any, names: Names) -> dict[str, Any]:  # noqa: ANN401 - a n
         "declared": declared if math.isfinite(row.smallest_effect) else "",
         "verdict": row.verdict,
         "word": "not tested" if untested else row.verdict,
+        "at_equal": _describe_at_equal(row),
         "sign": "" if untested else SIGNS.get(row.verdict, ""),
         "sentence": _format_sentence(row.sentence, names),
         "reason": row.reason,
         "gate": row.gate,
     }
+
+
+def _describe_at_equal(row: Any) -> str:  # noqa: ANN401 - a named tuple
+    """Return the difference at equal slow waves, at equal gain and by the other stager, where there is one."""
+    parts = [
+        f"at equal {spoken} {signed_number(value)} ({number_range(low, high)})"
+        for spoken, value, low, high in (
+            ("slow waves", row.at_equal_delta, row.at_equal_delta_low, row.at_equal_delta_high),
+            ("gain", row.at_equal_gain, row.at_equal_gain_low, row.at_equal_gain_high),
+        )
+        if math.isfinite(value)
+    ]
+    if math.isfinite(row.by_other_stager):
+        interval = number_range(row.by_other_stager_low, row.by_other_stager_high)
+        parts.append(f"by the other stager {signed_number(row.by_other_stager)} ({interval})")
+    return "; ".join(parts)
 
 
 def _groups(markers: pd.DataFrame, names: Names) -> list[dict[str, Any]]:

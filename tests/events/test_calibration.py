@@ -8,7 +8,13 @@ import pytest
 from eegsleep.errors import SettingsError
 from eegsleep.events.calibration import Calibration, read_calibration, save_calibration
 
-GOOD = Calibration({"C4-M1": 13.5, "C3-M2": 12.25}, 11.5, 13.75, {"C4-M1": 70.5}, 8)
+GOOD = Calibration(
+    sigma_amplitude_uv={"C4-M1": 13.5, "C3-M2": 12.25},
+    slow_spindle_hz=11.5,
+    fast_spindle_hz=13.75,
+    so_amplitude_uv={"C4-M1": 70.5},
+    n_nights=8,
+)
 
 
 def test_what_was_written_is_read(tmp_path):

@@ -178,7 +178,14 @@ def read_stages(path):
 def write_calibration(folder):
     from eegsleep.events.calibration import Calibration, save_calibration
 
-    save_calibration(Calibration({"C4-M1": 13.5, "C3-M2": 12.25}, 11.5, 13.75, {"C4-M1": 70.5}, 8), folder / "c.json")
+    made = Calibration(
+        sigma_amplitude_uv={"C4-M1": 13.5, "C3-M2": 12.25},
+        slow_spindle_hz=11.5,
+        fast_spindle_hz=13.75,
+        so_amplitude_uv={"C4-M1": 70.5},
+        n_nights=8,
+    )
+    save_calibration(made, folder / "c.json")
     return folder / "c.json"
 
 
