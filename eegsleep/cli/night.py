@@ -212,6 +212,7 @@ def anonymize(
     *,
     keep: Labels = None,
     date: datetime | None = None,
+    shift_days: int | None = None,
 ) -> None:
     """Write a copy of an EDF or BDF without names, dates and free text; every sample stays as it is.
 
@@ -227,11 +228,13 @@ def anonymize(
         Annotation texts to keep beside sleep stages and lights; all others are removed.
     date
         A made-up start date, so that the nights of one sleeper keep their order: 2000-01-31.
+    shift_days
+        Days to add to the file's own date, in place of a made-up one: the same secret number for all nights.
     """
     from eegsleep.recording.edf.anonymize import anonymize_recording
 
     check_writable(output, is_file=True)
     day = date.date() if date else None
-    for removed in anonymize_recording(file, output, keep_annotations=keep or (), shift_to=day):
+    for removed in anonymize_recording(file, output, keep_annotations=keep or (), shift_to=day, shift_days=shift_days):
         print_note(removed)
     print_result([output])
