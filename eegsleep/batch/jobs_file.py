@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from eegsleep.errors import EegSleepError, TableError
 from eegsleep.file_names import JOBS_FILE
 from eegsleep.night.exchange import restore_folder
-from eegsleep.provenance import write_file
+from eegsleep.provenance import hash_bytes, write_file
 from eegsleep.tables import JOBS, encode_sidecar, encode_table, read_table
 
 if TYPE_CHECKING:
@@ -130,8 +130,14 @@ def read_rows(output: Path) -> dict[str, dict[str, Any]]:
     return {row["night"]: row for row in table.to_dict("records")}
 
 
-def make_row(job: Job, output: Path, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - as the table declares
-    """Return a row of table `JOBS`."""
+def make_row(
+    job: Job,
+    output: Path,
+    *,
+    ids_only: bool = False,
+    **values: Any,  # noqa: ANN401 - as the table declares
+) -> dict[str, Any]:
+    """Return a row of table `JOBS`; with `ids_only`, without the name of the recording and its folders."""
     row: dict[str, Any] = {
         "night": job.night,
         "subject": job.subject,
@@ -142,7 +148,14 @@ def make_row(job: Job, output: Path, **values: Any) -> dict[str, Any]:  # noqa: 
         "error": "",
         "reason": "",
     } | values
+    if ids_only:
+        row |= {"file": hide_name(row["file"]), "reason": row["reason"].replace(job.file.name, job.night)}
     return row | {"reason": _as_text(row["reason"])}
+
+
+def hide_name(name: str) -> str:
+    """Return a mark by which a recording is known again, in place of its name."""
+    return f"sha256:{hash_bytes(name.encode())[:16]}"
 
 
 def name_file(file: Path, output: Path) -> str:
