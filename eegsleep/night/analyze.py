@@ -377,7 +377,21 @@ def _trace(
         "versions": versions,
     }
     request = request_of_night(recording, settings, versions, **asked)
-    return {**made, "fingerprint": hash_dependencies(made), "request": request}
+    return {**made, "fingerprint": hash_dependencies(made), "request": request, "processor": _describe_processor()}
+
+
+def _describe_processor() -> dict[str, Any]:
+    """Return the instructions that arithmetic may use here: the order of sums differs with them.
+
+    Without AVX2, 24 stage probabilities of a night differed, by up to 15 %.
+    """
+    import platform
+
+    extensions = np.show_config(mode="dicts").get("SIMD Extensions", {})
+    return {
+        "machine": platform.machine(),
+        "instructions": [*extensions.get("baseline", []), *extensions.get("found", [])],
+    }
 
 
 def _describe_edits(asked: dict[str, Any]) -> dict[str, Any]:
