@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime  # noqa: TC003 - cyclopts reads the annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.cli.console import print_note, print_result, printable, show_steps
-from eegsleep.cli.options import Labels, ScoringOptions, parse_stager, parse_units
+from eegsleep.cli.options import Labels, Names, ScoringOptions, parse_stager, parse_units
 from eegsleep.errors import SettingsError
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE
 from eegsleep.provenance import check_writable
@@ -105,6 +106,8 @@ def agree(
     *,
     output: Path = Path("eegsleep-agreement"),
     coding: str | None = None,
+    epoch: float | None = None,
+    column: Names = None,
 ) -> None:
     """Compare two scorings of a night, or all nights of a folder with their experts' stages.
 
@@ -118,6 +121,12 @@ def agree(
         Folder for the tables and the page.
     coding
         What integers in a hypnogram mean: rk, aasm, nsrr, ucddb and others.
+    epoch
+        Length of the epochs in seconds, where a hypnogram does not give it; by default 30, and 5 with
+        --coding dreams.
+    column
+        Column of stages, where a table has several. Given twice, the first is for the reference and the second for
+        the other; given once, it is for each of the two that has it.
     """
     with show_steps() as show_step:
         show_step("comparing stages")
@@ -125,14 +134,59 @@ def agree(
         from eegsleep.workflows.agree import agree_scorings
 
         check_writable(output)
-        agreement, left_out, page = agree_scorings(reference, observed, output=output, coding=coding)
+        agreement, left_out, page, notes = agree_scorings(
+            reference, observed, output=output, coding=coding, epoch_s=epoch, columns=tuple(column or ())
+        )
     pooled = agreement.pooled.set_index(["measure", "pooling"])["value"]
     kappa, accuracy = pooled["kappa", "all epochs"], pooled["accuracy", "all epochs"]
     n = len(agreement.nights)
-    print_note(f"{n} night{'s' if n > 1 else ''}: kappa {kappa:.2f}, accuracy {100 * accuracy:.1f} %")
+    words = "no kappa (the reference has a single stage)" if math.isnan(kappa) else f"kappa {kappa:.4f}"
+    print_note(f"{n} night{'s' if n > 1 else ''}: {words}, accuracy {100 * accuracy:.2f} %")
+    for sentence in notes:
+        print_note(f"Note: {sentence}")
     for sentence in describe_left_out(left_out):
         print_note(f"Note: {sentence}")
     print_result([page])
+
+
+def convert_hypnogram(
+    file: Path,
+    output: Path,
+    *,
+    coding: str | None = None,
+    epoch: float | None = None,
+    column: str | None = None,
+    recording: Path | None = None,
+    start: datetime | None = None,
+) -> None:
+    """Write a hypnogram for another program, in epochs of 30 s.
+
+    Parameters
+    ----------
+    file
+        The hypnogram, of any kind that `score` takes.
+    output
+        The file to write, which must not exist: .edf (EDF+ annotations), .tsv (BIDS events with its JSON file), .csv
+        (a table), .json (YASA), .txt or .xml (EDFbrowser).
+    coding
+        What integers in the hypnogram mean: rk, aasm, nsrr, ucddb and others.
+    epoch
+        Length of its epochs in seconds, where its file does not give it; by default 30, and 5 with --coding dreams.
+    column
+        Column of stages, where a table has several.
+    recording
+        The recording that it belongs to; epochs are then those of the recording, and its start is used.
+    start
+        Local time of the first epoch, where no file gives it: 2026-01-31T23:15.
+    """
+    from eegsleep.workflows import convert
+
+    notes = convert.convert_hypnogram(
+        file, output, coding=coding, epoch_s=epoch, column=column, recording=recording, start=start
+    )
+    for note in notes:
+        print_note(f"Note: {note}.")
+    print_result([output])
 
 
 def inspect(*files: Path, device: str | None = None, units: Labels = None, json: bool = False) -> int:

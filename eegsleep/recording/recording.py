@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +121,23 @@ class Recording:
             signal = self.raw.get_data(picks=[label])[0]
             np.multiply(at_rate(signal, rate_hz, ANALYSIS_RATE_HZ, row.size), 1e6, out=row)
         return data
+
+    def with_microvolts(self, microvolts: np.ndarray) -> Recording:
+        """Return a copy of the recording with other signals at the analysis rate; its `raw` stays as recorded.
+
+        Parameters
+        ----------
+        microvolts : numpy.ndarray, shape (n_channels, n_samples)
+            Of the shape of the property of that name.
+
+        Returns
+        -------
+        Recording
+            Without files, whose hash would not be that of its signals.
+        """
+        copy = replace(self, files=())
+        vars(copy)["microvolts"] = microvolts  # where `cached_property` keeps it
+        return copy
 
     def signal(self, label: str) -> np.ndarray:
         """Return one channel at `ANALYSIS_RATE_HZ` in µV, shape (n_samples,)."""

@@ -208,7 +208,7 @@ def anonymize_recording(
     Parameters
     ----------
     path : path
-        The recording, EDF, EDF+, BDF or BDF+, gzipped or not. It is only read.
+        The recording, or a scoring in annotations alone: EDF, EDF+, BDF or BDF+, gzipped or not. It is only read.
     output : path
         The file to write, which must not exist; it is written unpacked.
     keep_annotations : collection of str
@@ -433,6 +433,8 @@ def _clean_label(written: bytes, signal: Signal, i: int, naming_words: frozenset
 def _what_stays(start: bytes, header: Header) -> str:
     labels = [decode_text(start[256 + 16 * i : 272 + 16 * i]) for i in range(len(header.signals))]
     told = ", ".join(label for label, s in zip(labels, header.signals, strict=True) if label and not s.is_annotation)
+    if not told:
+        return "What stays: the time of day, and the annotations that were kept."
     return (
         "What stays: the time of day; the signals, which may identify a person by themselves; and their labels, which "
         f"should contain no name: {told}."

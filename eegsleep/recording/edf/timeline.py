@@ -89,7 +89,7 @@ def read_timeline(file: ByteFile, header: Header) -> Timeline:
     import numpy as np
 
     whole = Timeline(((0, header.n_records, 0.0),), 0.0, header.n_records * header.record_s)
-    if not any(signal.is_annotation for signal in header.signals):
+    if not any(signal.is_annotation and not signal.is_empty for signal in header.signals):
         return whole
     marks = read_marks(file, header)
     if not np.isfinite(marks.stamps).any():
