@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from eegsleep.cli.console import print_note, print_result, printable
 from eegsleep.cli.options import ScoringOptions
 from eegsleep.file_names import JOBS_FILE
+from eegsleep.provenance import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ def batch(
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
     time_limit: float = 1800.0,
+    ids_only: bool = False,
     options: ScoringOptions | None = None,
 ) -> int:
     """Score many nights, each into its own folder; run it again to continue, or after anything has changed.
@@ -68,6 +70,8 @@ def batch(
         Key of that certificate, a PEM file.
     time_limit
         Seconds after which a night is stopped.
+    ids_only
+        Leave the names of recordings and of their folders out of jobs.csv, so that it can be shared.
     """
     from eegsleep.batch.cluster import describe_scheduler
     from eegsleep.batch.resources import Resources
@@ -75,6 +79,8 @@ def batch(
     from eegsleep.workflows.score import Job, check_job
 
     options = options or ScoringOptions()
+    if output:
+        check_writable(output)
     asked = Job(Path(), **options.for_job())
     check_job(asked)
     settings = options.settings()
@@ -84,18 +90,33 @@ def batch(
     resources = Resources(workers, memory_limit, scheduler, tls_ca, tls_cert, tls_key)
     if warning := describe_scheduler(resources):
         print_note(warning)
-    return score_jobs(jobs, folder, settings, resources, time_limit)
+    return score_jobs(jobs, folder, settings, resources, time_limit, ids_only=ids_only)
 
 
-def score_jobs(jobs: list[Job], folder: Path, settings: Settings, resources: Resources, time_limit_s: float) -> int:
+def score_jobs(
+    jobs: list[Job],
+    folder: Path,
+    settings: Settings,
+    resources: Resources,
+    time_limit_s: float,
+    *,
+    ids_only: bool = False,
+) -> int:
     """Score the nights, show the progress, print the summary, and return the exit code."""
     from eegsleep.batch.gather import check_output
     from eegsleep.batch.run import run_batch
 
+    check_writable(folder)
     check_output(folder)
     with show_progress() as show_standing:
         table = run_batch(
-            jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, on_progress=show_standing
+            jobs,
+            folder,
+            settings,
+            resources=resources,
+            time_limit_s=time_limit_s,
+            ids_only=ids_only,
+            on_progress=show_standing,
         )
     return _sum_up(table, folder)
 
