@@ -340,7 +340,7 @@ def _name_apart(jobs: list[Job], roots: Sequence[Path], output: Path) -> list[Jo
     SettingsError
         If two still have the same name.
     """
-    from eegsleep.batch.jobs_file import name_file, read_rows
+    from eegsleep.batch.jobs_file import hide_name, name_file, read_rows
     from eegsleep.recording.recording import make_id
 
     jobs = list({os.path.abspath(job.file): job for job in jobs}.values())  # noqa: PTH100 - `..` is to go, links stay
@@ -348,7 +348,8 @@ def _name_apart(jobs: list[Job], roots: Sequence[Path], output: Path) -> list[Jo
     known = {row["file"]: night for night, row in read_rows(output).items() if make_id(Path(night)) == night}
     named = []
     for job in jobs:
-        night = known.get(name_file(job.file, output.absolute()))
+        name = name_file(job.file, output.absolute())
+        night = known.get(name) or known.get(hide_name(name))
         if not night and n_of[job.night.casefold()] > 1:
             night = make_id(Path("-".join(_find_parts(job.file, roots))))
         named.append(replace(job, night=night or job.night))

@@ -11,6 +11,7 @@ from eegsleep.cli.console import print_note, print_result, printable, show_steps
 from eegsleep.cli.options import Labels, Names, ScoringOptions, parse_stager, parse_units
 from eegsleep.errors import SettingsError
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE
+from eegsleep.provenance import check_writable
 
 if TYPE_CHECKING:
     from eegsleep.recording.inspect import Inspection
@@ -53,8 +54,11 @@ def score(
     options = options or ScoringOptions()
     with show_steps() as show_step:
         show_step("loading libraries")
+        from eegsleep.batch.jobs_file import lock_night
+        from eegsleep.recording.recording import make_id
         from eegsleep.workflows.score import Job, score_file
 
+        check_writable(output)
         stager, other = parse_stager(stages_by)
         job = Job(
             file,
@@ -66,7 +70,8 @@ def score(
             start=start,
             **options.for_job(),
         )
-        night, folder = score_file(job, options.settings(), output)
+        with lock_night(output, make_id(file)):
+            night, folder = score_file(job, options.settings(), output)
     print_note(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
     for warning in night.warnings:
         print_note(f"Note: {warning}")
@@ -94,6 +99,7 @@ def calibrate(folder: Path, *, output: Path = Path("calibration.json")) -> None:
         from eegsleep.events.calibrate import calibrate_nights
         from eegsleep.events.calibration import save_calibration
 
+        check_writable(output, is_file=True)
         learned = calibrate_nights(folder)
         save_calibration(learned, output)
     limits = ", ".join(f"{label} {value:.3g} µV" for label, value in learned.sigma_amplitude_uv.items())
@@ -134,6 +140,7 @@ def agree(
         from eegsleep.report.agreement_page import describe_left_out
         from eegsleep.workflows.agree import agree_scorings
 
+        check_writable(output)
         agreement, left_out, page, notes = agree_scorings(
             reference, observed, output=output, coding=coding, epoch_s=epoch, columns=tuple(column or ())
         )
@@ -247,12 +254,26 @@ def describe_inspection(inspection: Inspection) -> list[str]:
     return lines if i.faults or i.device is None else [*lines, "  nothing wrong was found"]
 
 
+def settings(*, config: Path | None = None) -> None:
+    """Show every setting with its value and what it may be, as a file that --config takes.
+
+    Parameters
+    ----------
+    config
+        TOML file of settings; by default the values that are used without one.
+    """
+    from eegsleep.config import list_settings, load_settings
+
+    print_result(list_settings(load_settings(config) if config else None))
+
+
 def anonymize(
     file: Path,
     output: Path,
     *,
     keep: Labels = None,
     date: datetime | None = None,
+    shift_days: int | None = None,
 ) -> None:
     """Write a copy of an EDF or BDF without names, dates and free text; every sample stays as it is.
 
@@ -268,10 +289,13 @@ def anonymize(
         Annotation texts to keep beside sleep stages and lights; all others are removed.
     date
         A made-up start date, so that the nights of one sleeper keep their order: 2000-01-31.
+    shift_days
+        Days to add to the file's own date, in place of a made-up one: the same secret number for all nights.
     """
     from eegsleep.recording.edf.anonymize import anonymize_recording
 
+    check_writable(output, is_file=True)
     day = date.date() if date else None
-    for removed in anonymize_recording(file, output, keep_annotations=keep or (), shift_to=day):
+    for removed in anonymize_recording(file, output, keep_annotations=keep or (), shift_to=day, shift_days=shift_days):
         print_note(removed)
     print_result([output])

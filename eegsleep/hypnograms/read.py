@@ -75,6 +75,8 @@ def read_hypnogram(
     check_coding(coding)
     check_epoch(epoch_s)
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device may give bytes without end
+            raise TableError(f"{path.name} is no file", allowed=_ALLOWED)
         if path.stat().st_size > MAX_BYTES:
             raise TableError(f"{path.name} is too large for a hypnogram", allowed=f"{MAX_BYTES // 10**6} MB")
         content = path.read_bytes()

@@ -16,7 +16,6 @@ import numpy as np
 
 from eegsleep.errors import TableError
 from eegsleep.hypnograms.table import make_stages
-from eegsleep.recording.faults import clean_text
 from eegsleep.recording.limits import MAX_DURATION_S
 from eegsleep.signals.epochs import EPOCH_S, STAGES
 
@@ -179,8 +178,8 @@ def build_scoring(
     stages, onsets_s, durations_s, clashes = _separate_periods([meanings[x] for x in labels], onsets_s, durations_s)
     ignored = Counter(event[2] for event in events if meanings[event[2]] == "")
     if ignored:
-        names = ", ".join(clean_text(name, 40) for name, _ in ignored.most_common(5))
-        more.append(f"{ignored.total()} events that are no stages were left out: {names}")
+        # what a scorer wrote about a sleeper is not repeated in files that may be shared
+        more.append(f"{ignored.total()} events that are no stages were left out")
     scoring = Scoring(
         kind,
         tuple(stages),

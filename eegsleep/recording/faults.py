@@ -215,6 +215,10 @@ FAULTS: dict[str, FaultKind] = {
         "The first record is later than the start time in the header; beyond a day the file is refused.", _EXPORT
     ),
     "gap": FaultKind("Nothing was recorded for a time; the epochs there are not scored.", ""),
+    "gap-implausible": FaultKind(
+        "A gap is longer than all that was recorded, so that the time of one record may be wrong.",
+        "Give the parts as files of their own, or export the recording again.",
+    ),
     "gaps-many": FaultKind("The times of the records leave more gaps than any night has.", _EXPORT),
     "records-overlap": FaultKind("A record starts before the one before it ends.", _EXPORT),
     # -- gzipped files

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -174,10 +176,16 @@ def make_id(path: Path) -> str:
     Returns
     -------
     str
-        1 to 106 characters of A-Z, a-z, 0-9, `.`, `_` and `-`.
+        1 to 113 characters of A-Z, a-z, 0-9, `.`, `_` and `-`. A name with other letters gets six digits of its
+        hash, so that Müller and Möller stay two nights.
     """
     name = re.sub(r"\.(gz|edf|bdf|rec|csv|txt|hea)$", "", re.sub(r"\.gz$", "", path.name), flags=re.IGNORECASE)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-")[:100].rstrip("._-")
-    # Windows keeps these names for devices
-    reserved = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, re.IGNORECASE)
+    letters = unicodedata.normalize("NFC", name)  # some systems store ü as u and a mark
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", letters).strip("._-")[:100].rstrip("._-")
+    if not letters.isascii():
+        name = f"{name or 'night'}-{hashlib.sha256(letters.encode(errors='surrogateescape')).hexdigest()[:6]}"
+    # Windows keeps the first names for devices; we write files with such endings beside the night folders
+    reserved = re.fullmatch(
+        r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(csv|json|html|js|toml|partial|before)", name, re.IGNORECASE
+    )
     return f"night-{name}" if reserved else name or "night"

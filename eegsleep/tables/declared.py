@@ -203,6 +203,8 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
     import pandas as pd
 
     text_columns = [column.name for column in table.columns if column.kind == "str"]
+    if path.exists() and not path.is_file():  # a pipe or a device may give bytes without end
+        raise TableError(f"{path.name} cannot be read as table {table.name}", found="it is no file")
     try:
         frame = pd.read_csv(
             io.BytesIO(path.read_bytes()),
