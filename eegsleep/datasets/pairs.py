@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from functools import lru_cache
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from eegsleep.datasets.verified import LEDGER_FILE
@@ -51,7 +54,13 @@ def find_expert(recording: Path) -> tuple[Path, str | None] | None:
         if not match or (own == _CAP and not _is_fetched(recording.parent)):
             continue
         wanted = re.compile(other.format(re.escape(match[1])), re.IGNORECASE)
-        found = sorted(p for p in recording.parent.iterdir() if wanted.fullmatch(p.name) and p.is_file())
+        beside = _list_names(recording.parent, recording.parent.stat().st_mtime_ns)
+        start = match[1].casefold()
+        at = bisect_left(beside, (start, ""))
+        alike = takewhile(lambda names, start=start: names[0].startswith(start), islice(beside, at, None))
+        found = sorted(
+            path for _, name in alike if wanted.fullmatch(name) and (path := recording.parent / name).is_file()
+        )
         if len(found) > 1:
             raise RecordingError(
                 f"{recording.name} has more than one scoring beside it",
@@ -60,6 +69,12 @@ def find_expert(recording: Path) -> tuple[Path, str | None] | None:
             )
         return (found[0], coding) if found else None
     return None
+
+
+@lru_cache(maxsize=8)
+def _list_names(folder: Path, _changed_ns: int) -> list[tuple[str, str]]:
+    """Return the names in a folder in alphabetical order, in small letters and as they are; read once for a folder."""
+    return sorted((path.name.casefold(), path.name) for path in folder.iterdir())
 
 
 def _is_fetched(folder: Path) -> bool:
