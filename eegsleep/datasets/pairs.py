@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from functools import lru_cache
-from itertools import islice, takewhile
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from eegsleep.datasets.verified import LEDGER_FILE
 from eegsleep.errors import RecordingError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _CAP = r"((?:n|nfle|rbd|plm|ins|narco|sdb|brux)\d+)\.edf"
@@ -55,12 +56,8 @@ def find_expert(recording: Path) -> tuple[Path, str | None] | None:
             continue
         wanted = re.compile(other.format(re.escape(match[1])), re.IGNORECASE)
         beside = _list_names(recording.parent, recording.parent.stat().st_mtime_ns)
-        start = match[1].casefold()
-        at = bisect_left(beside, (start, ""))
-        alike = takewhile(lambda names, start=start: names[0].startswith(start), islice(beside, at, None))
-        found = sorted(
-            path for _, name in alike if wanted.fullmatch(name) and (path := recording.parent / name).is_file()
-        )
+        names = (name for name in _begin_with(beside, match[1].casefold()) if wanted.fullmatch(name))
+        found = sorted(path for name in names if (path := recording.parent / name).is_file())
         if len(found) > 1:
             raise RecordingError(
                 f"{recording.name} has more than one scoring beside it",
@@ -75,6 +72,14 @@ def find_expert(recording: Path) -> tuple[Path, str | None] | None:
 def _list_names(folder: Path, _changed_ns: int) -> list[tuple[str, str]]:
     """Return the names in a folder in alphabetical order, in small letters and as they are; read once for a folder."""
     return sorted((path.name.casefold(), path.name) for path in folder.iterdir())
+
+
+def _begin_with(names: list[tuple[str, str]], start: str) -> Iterator[str]:
+    """Yield the names that begin with a text, whatever the case of their letters."""
+    for small, name in islice(names, bisect_left(names, (start, "")), None):
+        if not small.startswith(start):
+            return
+        yield name
 
 
 def _is_fetched(folder: Path) -> bool:
