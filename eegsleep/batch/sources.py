@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _RECORDINGS = (".edf", ".bdf", ".rec", ".edf.gz", ".bdf.gz")
 # Text files are recordings if their first lines look like one.
 _TEXTS = (".csv", ".txt")
-_OTHERS = (".vhdr", ".ahdr", ".set", ".cnt", ".gdf", ".nedf", ".hea")
+_OTHERS = (".vhdr", ".ahdr", ".set", ".cnt", ".gdf", ".nedf", ".hea", ".xdf", ".h5")
 
 
 class Found(NamedTuple):

@@ -39,6 +39,7 @@ def batch(
     tls_key: Path | None = None,
     time_limit: float = 1800.0,
     ids_only: bool = False,
+    bids: Path | None = None,
     options: ScoringOptions | None = None,
 ) -> int:
     """Score many nights, each into its own folder; run it again to continue, or after anything has changed.
@@ -72,6 +73,8 @@ def batch(
         Seconds after which a night is stopped.
     ids_only
         Leave the names of recordings and of their folders out of jobs.csv, so that it can be shared.
+    bids
+        Folder of a BIDS data set of derivatives, to which the stages and events of all nights are written as well.
     """
     from eegsleep.batch.cluster import describe_scheduler
     from eegsleep.batch.resources import Resources
@@ -90,7 +93,27 @@ def batch(
     resources = Resources(workers, memory_limit, scheduler, tls_ca, tls_cert, tls_key)
     if warning := describe_scheduler(resources):
         print_note(warning)
-    return score_jobs(jobs, folder, settings, resources, time_limit, ids_only=ids_only)
+    code = score_jobs(jobs, folder, settings, resources, time_limit, ids_only=ids_only)
+    if bids:
+        write_bids_nights(jobs, folder, bids)
+    return code
+
+
+def write_bids_nights(jobs: list[Job], folder: Path, bids: Path) -> None:
+    """Write the nights that are there into a BIDS data set of derivatives, and say how many."""
+    from eegsleep.errors import EegSleepError
+    from eegsleep.night.bids import write_bids
+    from eegsleep.night.folder import load_night
+
+    n_written = 0
+    for job in jobs:
+        try:
+            night = load_night(folder / job.night)
+        except EegSleepError:  # a night that failed, which jobs.csv explains
+            continue
+        write_bids(night, bids, subject=job.subject, recording=job.file)
+        n_written += 1
+    print_note(f"{n_written} night{'s' if n_written != 1 else ''} in {bids}.")
 
 
 def score_jobs(

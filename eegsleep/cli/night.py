@@ -26,6 +26,7 @@ def score(
     stages_by: str | None = None,
     events: Path | None = None,
     start: datetime | None = None,
+    bids: Path | None = None,
     options: ScoringOptions | None = None,
 ) -> None:
     """Score one night: a recording goes in, a folder of tables and a report come out.
@@ -47,6 +48,8 @@ def score(
         events-edited.csv as this night's report saves it: events that were rejected by hand are not counted.
     start
         Local time of the first sample, where the file's clock is wrong: 2026-01-31T23:15.
+    bids
+        Folder of a BIDS data set of derivatives, to which stages and events are written as well.
     """
     options = options or ScoringOptions()
     with show_steps() as show_step:
@@ -73,6 +76,10 @@ def score(
     for warning in night.warnings:
         print_note(f"Note: {warning}")
     print_result([folder / REPORT_FILE])
+    if bids:
+        from eegsleep.night.bids import write_bids
+
+        print_result(write_bids(night, bids, recording=file)[::2])
 
 
 def calibrate(folder: Path, *, output: Path = Path("calibration.json")) -> None:

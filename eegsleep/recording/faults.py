@@ -280,6 +280,10 @@ FAULTS: dict[str, FaultKind] = {
         "Do not score these parts.",
     ),
     "coarse-step": FaultKind("One digital step is so large that it shows in a quiet EEG.", ""),
+    "scale-disputed": FaultKind(
+        "The maker's scale of this device in microvolts is disputed.",
+        "Compare amplitudes only between nights of this device.",
+    ),
     "gain-differs": FaultKind(
         "The channel has another scale than the other EEG channels of the file.",
         "Compare amplitudes between these channels with care.",

@@ -14,6 +14,7 @@ from eegsleep.recording.asked import apply_units, as_path, check_asked, check_un
 from eegsleep.recording.channels.choose import choose_derivations, find_choice_faults, find_left_out, names_of
 from eegsleep.recording.channels.labels import guess_role
 from eegsleep.recording.channels.presets import detect_device, find_clock_faults, find_device, find_device_faults
+from eegsleep.recording.containers import hdf5, xdf
 from eegsleep.recording.derive import read_derivations
 from eegsleep.recording.edf.header import HeaderRefusedError, is_edf
 from eegsleep.recording.edf.open import open_edf
@@ -22,7 +23,7 @@ from eegsleep.recording.parts import are_one_night, list_parts, open_parts
 from eegsleep.recording.pieces import memory_refused
 from eegsleep.recording.recording import Recording, check_unchanged, make_id
 from eegsleep.recording.text.open import open_text, sniff_text
-from eegsleep.recording.through_mne.open import open_foreign
+from eegsleep.recording.through_mne.open import SUFFIXES, open_foreign
 from eegsleep.recording.wfdb.header import is_wfdb_header
 from eegsleep.recording.wfdb.record import open_wfdb
 
@@ -178,6 +179,9 @@ def _open_any(path: Path) -> Source:
             return open_edf(path)
         if is_wfdb_header(head):
             return open_wfdb(path)
+        for magic, open_container in ((xdf.MAGIC, xdf.open_xdf), (hdf5.MAGIC, hdf5.open_hdf5)):
+            if head.startswith(magic) and not path.name.lower().endswith(SUFFIXES):  # a .set may be HDF5, too
+                return open_container(path)
         kind = sniff_text(head)
         return open_text(path, kind) if kind else open_foreign(path)
     except HeaderRefusedError as error:

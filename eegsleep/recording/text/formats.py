@@ -72,6 +72,10 @@ def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
             table[i] = table[i][filled]
     faults += _missing(names, [f"raw_{name}" for name in MUSE])
     faults += [fault for i, k in contacts.items() for fault in _find_bad_contact(labels[i], table[k])]
+    if any(name.startswith("optics") for name in names):  # only the Athena has optics
+        said = "this is a Muse S Athena, whose scale in microvolts is disputed; amplitudes may be wrong by a factor"
+        remedy = "compare amplitudes only between nights of this headband, and look at the signal before naming --units"
+        faults.append(Fault("scale-disputed", "needs the user", said, remedy=remedy))
     is_unix, of_day = times.kind == "unix", times.kind == "time of day"
     faults += [UTC] * is_unix + [DATE_UNKNOWN] * of_day
     return Rows(

@@ -133,7 +133,7 @@ def open_texts(folder: Path, paths: Sequence[Path], kind: str) -> Source:
 def _open_as(path: Path, paths: Sequence[Path], kind: str) -> Source:
     try:
         parts = [READERS[kind](p, read_layout(p)) if kind in READERS else read_sd_card(p) for p in paths]
-        return _to_source(path, paths, kind, parts[0] if len(parts) == 1 else join_rows(parts))
+        return make_source(path, paths, kind, parts[0] if len(parts) == 1 else join_rows(parts))
     except RecordingError as error:
         problem = error.problem if path.name in error.problem else f"{path.name} cannot be read: {error.problem}"
         raise RecordingError(problem, found=error.found, allowed=error.allowed, remedy=error.remedy) from error
@@ -145,8 +145,28 @@ def _open_as(path: Path, paths: Sequence[Path], kind: str) -> Source:
         ) from error
 
 
-def _to_source(path: Path, paths: Sequence[Path], kind: str, rows: Rows) -> Source:
-    """Lay the rows on a grid and say everything that was found on the way."""
+def make_source(path: Path, paths: Sequence[Path], kind: str, rows: Rows) -> Source:
+    """Return rows on a regular grid, with everything that was found on the way.
+
+    Parameters
+    ----------
+    path : Path
+        What the user named.
+    paths : sequence of Path
+        The files that the rows are from.
+    kind : str
+        The format, for `Source.kind`.
+    rows : Rows
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    RecordingError
+        If the stamps belong to another rate, overlap, or leave too much unrecorded.
+    """
     import numpy as np
 
     from eegsleep.signals.epochs import find_runs
