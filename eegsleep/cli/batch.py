@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from eegsleep.cli.console import print_note, print_result, printable
 from eegsleep.cli.options import ScoringOptions
 from eegsleep.file_names import JOBS_FILE
+from eegsleep.provenance import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from eegsleep.batch.cluster import Resources
+    from eegsleep.batch.resources import Resources
     from eegsleep.batch.run import Standing
     from eegsleep.config import Settings
     from eegsleep.workflows.score import Job
@@ -34,7 +34,12 @@ def batch(
     workers: int | None = None,
     memory_limit: str | None = None,
     scheduler: str | None = None,
+    tls_ca: Path | None = None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
     time_limit: float = 1800.0,
+    ids_only: bool = False,
+    bids: Path | None = None,
     options: ScoringOptions | None = None,
 ) -> int:
     """Score many nights, each into its own folder; run it again to continue, or after anything has changed.
@@ -58,37 +63,84 @@ def batch(
         Memory of one worker, such as 2GB; a night that needs more is stopped.
     scheduler
         Address or file of a Dask scheduler whose workers see the same folders, in place of this machine.
+    tls_ca
+        Certificate of the authority that a scheduler protected by TLS trusts, a PEM file.
+    tls_cert
+        Certificate of this command, a PEM file.
+    tls_key
+        Key of that certificate, a PEM file.
     time_limit
         Seconds after which a night is stopped.
+    ids_only
+        Leave the names of recordings and of their folders out of jobs.csv, so that it can be shared.
+    bids
+        Folder of a BIDS data set of derivatives, to which the stages and events of all nights are written as well.
     """
-    from eegsleep.batch.cluster import Resources
+    from eegsleep.batch.cluster import describe_scheduler
+    from eegsleep.batch.resources import Resources
     from eegsleep.batch.sources import find_jobs
     from eegsleep.workflows.score import Job, check_job
 
     options = options or ScoringOptions()
+    if output:
+        check_writable(output)
     asked = Job(Path(), **options.for_job())
     check_job(asked)
     settings = options.settings()
     jobs, folder, notes = find_jobs(sources, asked, output)
     for note in notes:
         print_note(note)
-    return score_jobs(jobs, folder, settings, Resources(workers, memory_limit, scheduler), time_limit)
+    resources = Resources(workers, memory_limit, scheduler, tls_ca, tls_cert, tls_key)
+    if warning := describe_scheduler(resources):
+        print_note(warning)
+    code = score_jobs(jobs, folder, settings, resources, time_limit, ids_only=ids_only)
+    if bids:
+        write_bids_nights(jobs, folder, bids)
+    return code
 
 
-def score_jobs(jobs: list[Job], folder: Path, settings: Settings, resources: Resources, time_limit_s: float) -> int:
+def write_bids_nights(jobs: list[Job], folder: Path, bids: Path) -> None:
+    """Write the nights that are there into a BIDS data set of derivatives, and say how many."""
+    from eegsleep.errors import EegSleepError
+    from eegsleep.night.bids import write_bids
+    from eegsleep.night.folder import load_night
+
+    n_written = 0
+    for job in jobs:
+        try:
+            night = load_night(folder / job.night)
+        except EegSleepError:  # a night that failed, which jobs.csv explains
+            continue
+        write_bids(night, bids, subject=job.subject, recording=job.file)
+        n_written += 1
+    print_note(f"{n_written} night{'s' if n_written != 1 else ''} in {bids}.")
+
+
+def score_jobs(
+    jobs: list[Job],
+    folder: Path,
+    settings: Settings,
+    resources: Resources,
+    time_limit_s: float,
+    *,
+    ids_only: bool = False,
+) -> int:
     """Score the nights, show the progress, print the summary, and return the exit code."""
     from eegsleep.batch.gather import check_output
     from eegsleep.batch.run import run_batch
 
+    check_writable(folder)
     check_output(folder)
-    try:
-        with _interrupt_once(), show_progress() as show_standing:
-            table = run_batch(
-                jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, on_progress=show_standing
-            )
-    except KeyboardInterrupt:
-        print_note("eegsleep: interrupted; what is finished is kept, and the same command continues from there.")
-        return 130
+    with show_progress() as show_standing:
+        table = run_batch(
+            jobs,
+            folder,
+            settings,
+            resources=resources,
+            time_limit_s=time_limit_s,
+            ids_only=ids_only,
+            on_progress=show_standing,
+        )
     return _sum_up(table, folder)
 
 
@@ -110,26 +162,6 @@ def _sum_up(table: pd.DataFrame, folder: Path) -> int:
     if sys.stdout:
         print_result([page])
     return 1 if len(failed) else 0
-
-
-@contextmanager
-def _interrupt_once() -> Iterator[None]:
-    """Let the first SIGINT, SIGTERM or SIGHUP end the run, and ignore further ones while workers shut down."""
-    known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    numbers = [number for number in known if signal.getsignal(number) not in {signal.SIG_IGN, None}]
-
-    def interrupt(*_: object) -> None:
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if signal.getsignal(number) is interrupt:  # after an interrupt, the process only has to end
-                signal.signal(number, handler)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
 
 from eegsleep.cli.console import print_note
+from eegsleep.provenance import check_writable
 
 
 def init(folder: Path, *, aim: str = "", recorded: bool = False) -> list[str]:
@@ -153,6 +154,8 @@ def compare(
     """
     from eegsleep.workflows.study import compare_study
 
+    if output:
+        check_writable(output)
     compared = compare_study(study, key=key, passphrase=passphrase, nights=nights, output=output)
     return [*compared.sentences, str(compared.report)]
 

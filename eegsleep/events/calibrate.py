@@ -15,14 +15,14 @@ from eegsleep.events.calibration import Calibration
 from eegsleep.events.slow_oscillations import SlowOscillationSettings
 from eegsleep.events.spindles import SpindleSettings, select_spindles
 from eegsleep.file_names import PROVENANCE_FILE
-from eegsleep.provenance import hash_file, read_provenance
-from eegsleep.tables import SLOW_OSCILLATION_CANDIDATES, SPINDLE_CANDIDATES, read_table
+from eegsleep.provenance import check_provenance
+from eegsleep.tables import SLOW_OSCILLATION_CANDIDATES, SPINDLE_CANDIDATES, read_kept_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from eegsleep.tables import Table
-
+# What must stand in the provenance of each night.
+_NEEDED = ("input", "device", "roles", "units", "settings", "versions", "hypnogram_sha256", "outputs")
 # The least number of spindles of a class for a peak of their frequencies to be given.
 MIN_SPINDLES = 50
 _GRID_HZ = np.arange(9.0, 16.01, 0.05)
@@ -92,11 +92,11 @@ def calibrate_nights(folder: str | Path) -> Calibration:
         the same: sleeper, device, channels, stated units, settings, versions, and whether stages were given.
     """
     folder = Path(folder)
-    provenances = {path.parent: read_provenance(path.parent) for path in sorted(folder.glob(f"*/{PROVENANCE_FILE}"))}
-    _check_alike(provenances)
-    by_input = {
-        provenance.get("input", {}).get("sha256") or path.name: path for path, provenance in provenances.items()
+    provenances = {
+        path.parent: check_provenance(path.parent, _NEEDED) for path in sorted(folder.glob(f"*/{PROVENANCE_FILE}"))
     }
+    _check_alike(provenances)
+    by_input = {provenance["input"]["sha256"] or path.name: path for path, provenance in provenances.items()}
     if len(by_input) < 2:
         raise TableError(
             f"{folder} holds too few nights to learn a person's thresholds from",
@@ -108,7 +108,7 @@ def calibrate_nights(folder: str | Path) -> Calibration:
     spindles = SpindleSettings(**_settings_of(first, "spindles"))
     slow_oscillations = SlowOscillationSettings(**_settings_of(first, "slow_oscillations"))
     tables = {
-        table: [_read_own(night, table, provenances[night]) for night in nights]
+        table: [read_kept_table(night / f"{table.name}.csv", table) for night in nights]
         for table in (SPINDLE_CANDIDATES, SLOW_OSCILLATION_CANDIDATES)
     }
     learned = calibrate(tables[SPINDLE_CANDIDATES], spindles)
@@ -132,12 +132,12 @@ def _check_alike(provenances: Mapping[Path, Mapping[str, Any]]) -> None:
     """Raise `TableError` if nights differ in what their thresholds depend on."""
     compared = {
         "sleeper": lambda p: p.get("subject", ""),
-        "device": lambda p: p.get("device"),
-        "channels": lambda p: sorted(label for label, role in p.get("roles", {}).items() if role == "eeg"),
-        "stated units": lambda p: p.get("units"),
-        "settings": lambda p: p.get("settings"),
-        "versions": lambda p: p.get("versions"),
-        "origin of stages": lambda p: "given" if p.get("hypnogram_sha256") else "automatic",
+        "device": lambda p: p["device"],
+        "channels": lambda p: sorted(label for label, role in p["roles"].items() if role == "eeg"),
+        "stated units": lambda p: p["units"],
+        "settings": lambda p: p["settings"],
+        "versions": lambda p: p["versions"],
+        "origin of stages": lambda p: "given" if p["hypnogram_sha256"] else "automatic",
     }
     for name, describe in compared.items():
         groups: dict[str, list[str]] = {}
@@ -152,14 +152,6 @@ def _check_alike(provenances: Mapping[Path, Mapping[str, Any]]) -> None:
                 allowed="nights of one person, recorded and scored in one way",
                 remedy="put the night folders of one person and device in a folder of their own, and score them alike",
             )
-
-
-def _read_own(night: Path, table: Table, provenance: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a table of a night folder after checking it against the hash in its provenance."""
-    path = night / f"{table.name}.csv"
-    if not path.is_file() or hash_file(path) != provenance.get("outputs", {}).get(path.name):
-        raise TableError(f"{path} is not the file that was written", remedy="score the night again")
-    return read_table(path, table)
 
 
 def _peak_frequency(frequency_hz: np.ndarray, low_hz: float, high_hz: float) -> float | None:

@@ -20,7 +20,7 @@ from eegsleep.hypnograms.scoring import Scoring, align_scoring, place_lights
 from eegsleep.hypnograms.table import PROBABILITY_COLUMNS, make_stages
 from eegsleep.markers import measure_markers
 from eegsleep.markers.equal_delta import MeasuredNight, add_delta_audit, add_other_stager
-from eegsleep.night.request import request_of_night
+from eegsleep.night.request import hash_dependencies, request_of_night
 from eegsleep.night.words import (
     collect_warnings,
     describe_differing_views,
@@ -28,7 +28,7 @@ from eegsleep.night.words import (
     describe_methods,
     describe_uncalibrated,
 )
-from eegsleep.provenance import fingerprint, hash_bytes, package_versions
+from eegsleep.provenance import hash_bytes, package_versions
 from eegsleep.quality import Verdict, judge_night, measure_quality
 from eegsleep.spectrum.measure import measure_spectra
 from eegsleep.staging.lights import Lights, complete_lights, find_lights, keep_night, lights_from_hypnogram
@@ -299,9 +299,12 @@ def _place_hypnogram(
 
 
 def _align(scoring: Scoring, recording: Recording) -> tuple[pd.DataFrame, list[str]]:
-    """Return a scoring as stages of the recording, and sentences about what did not fit, with the name of its file."""
+    """Return a scoring as stages of the recording, and sentences about what did not fit.
+
+    The name of its file is not among them: it may be that of a person, and the sentences are kept with the night.
+    """
     stages, notes = align_scoring(scoring, recording.start, recording.n_epochs)
-    return stages, [f"{scoring.file}: {note}" if scoring.file else note for note in notes]
+    return stages, [f"The hypnogram that was given: {note}." for note in notes]
 
 
 def _stages_before(edit: HandEdit, recording: Recording) -> pd.DataFrame:
@@ -354,9 +357,7 @@ def _trace(
     lights = staged.lights
     given = "" if staged.channels else hash_bytes(encode_table(staged.stages, HYPNOGRAM))
     calibrated = calibration.as_dict() if calibration else {}
-    edits: EventEdits | None = asked["events"]
-    by_hand = [edits.sha256] if edits else []
-    return {
+    made = {
         "eegsleep": versions["eegsleep"],
         "id": recording.id,
         "input": {"sha256": recording.sha256, "duration_s": recording.duration_s},
@@ -374,20 +375,22 @@ def _trace(
         "settings": resolved,
         "calibration": calibrated,
         "versions": versions,
-        "fingerprint": fingerprint(
-            recording.sha256,
-            recording.roles,
-            recording.units,
-            list(recording.inverted),
-            [lights.off_s, lights.on_s, lights.source],
-            given,
-            resolved,
-            calibrated,
-            versions,
-            other_stager,
-            *by_hand,
-        ),
-        "request": request_of_night(recording, settings, versions, **asked),
+    }
+    request = request_of_night(recording, settings, versions, **asked)
+    return {**made, "fingerprint": hash_dependencies(made), "request": request, "processor": _describe_processor()}
+
+
+def _describe_processor() -> dict[str, Any]:
+    """Return the instructions that arithmetic may use here: the order of sums differs with them.
+
+    Without AVX2, 24 stage probabilities of a night differed, by up to 15 %.
+    """
+    import platform
+
+    extensions = np.show_config(mode="dicts").get("SIMD Extensions", {})
+    return {
+        "machine": platform.machine(),
+        "instructions": [*extensions.get("baseline", []), *extensions.get("found", [])],
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import math
 from pathlib import Path
@@ -277,7 +276,7 @@ def compare_study(
     from eegsleep.study.declared.manifest import read_study
     from eegsleep.study.masking.changes import Change
     from eegsleep.study.masking.interim import spend_at_stage
-    from eegsleep.study.masking.lock import LOCK_FILE, UNMASK_FILE, read_lock, unmask, verify_lock
+    from eegsleep.study.masking.lock import LOCK_FILE, read_lock, read_opening, unmask, verify_lock
     from eegsleep.study.masking.registration import find_earlier_openings, read_protocol_file
     from eegsleep.study.masking.timeline import trace_timeline
     from eegsleep.study.night_folders import (
@@ -318,7 +317,7 @@ def compare_study(
     checks = run_checks(opened, values, provenances, read_left_out(study, folder))
     comparison = compare_nights(opened, values, checks=checks, audit=audit, n_draws=N_DRAWS)
     logger.info("writing the report")
-    unmasked_at = json.loads((file.parent / UNMASK_FILE).read_bytes())["unmasked_at"] if lock is not None else ""
+    unmasked_at = read_opening(file.parent)["unmasked_at"] if lock is not None else ""
     timeline = trace_timeline(
         opened, registered=registered, lock=lock, unmasked_at=unmasked_at, changes=changes, checks=checks
     )
