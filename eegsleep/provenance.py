@@ -8,10 +8,12 @@ import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from eegsleep.errors import EegSleepError
 from eegsleep.file_names import PROVENANCE_FILE
+from eegsleep.json_files import read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -102,6 +104,29 @@ def encode_json(value: object) -> bytes:
     return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
+# What provenance.json of a night holds. A file without all of it, or with another kind of value, is damaged.
+PROVENANCE_KINDS = {
+    "eegsleep": str,
+    "id": str,
+    "input": {"sha256": str, "duration_s": float},
+    "start": str | None,
+    "device": str,
+    "roles": dict[str, str],
+    "units": dict[str, str],
+    "staged_channels": dict[str, float],
+    "lights": {"off_s": float, "on_s": float, "source": str},
+    "hypnogram_sha256": str,
+    "settings": dict,
+    "calibration": dict,
+    "versions": dict[str, str],
+    "fingerprint": str,
+    "request": str,
+    "quality": {"verdict": str, "reasons": list[str]},
+    "warnings": list[str],
+    "outputs": dict[str, str],
+}
+
+
 def read_provenance(folder: Path) -> dict[str, Any]:
     """Return provenance.json of a night folder.
 
@@ -115,10 +140,36 @@ def read_provenance(folder: Path) -> dict[str, Any]:
         Empty where there is no such file, or none that can be read.
     """
     try:
-        found = json.loads((folder / PROVENANCE_FILE).read_bytes())
-    except (OSError, ValueError):
+        return read_json(folder / PROVENANCE_FILE, "the provenance of a night", PROVENANCE_KINDS, required=())
+    except EegSleepError:
         return {}
-    return found if isinstance(found, dict) else {}
+
+
+def check_provenance(folder: Path, required: Collection[str] = tuple(PROVENANCE_KINDS)) -> dict[str, Any]:
+    """Return provenance.json of a night folder, and raise if it is damaged.
+
+    Parameters
+    ----------
+    folder : Path
+    required : collection of str
+        Keys that must be there.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    EegSleepError
+        If it cannot be read, or lacks a key, or a value has the wrong kind.
+    """
+    return read_json(
+        folder / PROVENANCE_FILE,
+        "the provenance of a night",
+        PROVENANCE_KINDS,
+        required=required,
+        remedy="score the night again",
+    )
 
 
 def evening_of(start: str) -> date | None:

@@ -8,8 +8,8 @@ import pytest
 import eegsleep as es
 from eegsleep import demo
 from eegsleep.batch import run
-from eegsleep.batch.cluster import Resources
 from eegsleep.batch.freshness import find_fresh
+from eegsleep.batch.resources import Resources
 from eegsleep.batch.sources import find_jobs
 from eegsleep.demo import run_demo
 from eegsleep.workflows.score import Job

@@ -63,21 +63,21 @@ def test_values_come_in_the_kinds_that_were_declared(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[two]", "unknown section; found two; allowed: one, effects"),
-        ("one = 1", "unknown section; found one"),
-        ("[one]\nwide = 1", "[one] has no such key; found wide; allowed: text, whole, number"),
-        ("[one]\nwhole = 1.5", "one.whole has a value of the wrong kind; found 1.5; allowed: a whole number"),
-        ("[one]\nwhole = true", "one.whole has a value of the wrong kind; found True"),
-        ("[one]\nflag = 1", "allowed: true or false"),
+        ("[two]", "unknown section. Found: two. Allowed: one, effects"),
+        ("one = 1", "unknown section. Found: one"),
+        ("[one]\nwide = 1", "[one] has no such key. Found: wide. Allowed: text, whole, number"),
+        ("[one]\nwhole = 1.5", "one.whole has a value of the wrong kind. Found: 1.5. Allowed: a whole number"),
+        ("[one]\nwhole = true", "one.whole has a value of the wrong kind. Found: True"),
+        ("[one]\nflag = 1", "Allowed: true or false"),
         ("[one]\nnumber = true", "one.number has a value of the wrong kind"),
-        ("[one]\nnumber = '3'", "allowed: a number"),
-        ("[one]\ntext = 3", "allowed: a text in quotes"),
-        ("[one]\npair = [1]", "allowed: a list of 2: a number, a number"),
-        ("[one]\npair = [1, 2, 3]", "found [1, 2, 3]"),
-        ("[one]\nmany = 1", "allowed: a list of any length, each a number"),
+        ("[one]\nnumber = '3'", "Allowed: a number"),
+        ("[one]\ntext = 3", "Allowed: a text in quotes"),
+        ("[one]\npair = [1]", "Allowed: a list of 2: a number, a number"),
+        ("[one]\npair = [1, 2, 3]", "Found: [1, 2, 3]"),
+        ("[one]\nmany = 1", "Allowed: a list of any length, each a number"),
         ("[one]\nmany = [1, true]", "one.many has a value of the wrong kind"),
         ("[one]\norders = ['A']", "each a list of any length, each a text in quotes"),
-        ("[one]\nway = 'up'", "allowed: one of left, right"),
+        ("[one]\nway = 'up'", "Allowed: one of left, right"),
         ("[effects]\na = 15", "effects.a has a value of the wrong kind"),
         ("[one", "some.toml cannot be read"),
     ],
@@ -89,7 +89,7 @@ def test_what_does_not_fit_is_refused_with_what_would(text, message, tmp_path):
 
 
 def test_a_key_that_must_be_there_is_asked_for(tmp_path):
-    with pytest.raises(SettingsError, match=r"\[one\] lacks text; allowed: text, whole.*add text; write one"):
+    with pytest.raises(SettingsError, match=r"\[one\] lacks text\. Allowed: text, whole.*Add text; write one"):
         _read(tmp_path, "[one]\nwhole = 1", required={"one": ("text",)}, remedy="write one")
 
 

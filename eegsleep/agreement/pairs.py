@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,8 +11,9 @@ from eegsleep.errors import TableError
 from eegsleep.file_names import PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.hypnograms.read import read_hypnogram
 from eegsleep.hypnograms.scoring import align_scoring
+from eegsleep.provenance import check_provenance, read_provenance
 from eegsleep.signals.epochs import EPOCH_S
-from eegsleep.tables import HYPNOGRAM, JOBS, read_table
+from eegsleep.tables import HYPNOGRAM, JOBS, check_kept, read_kept_table, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,8 +86,8 @@ def collect_pairs(folder: str | Path) -> list[Pair]:
         (
             night.name,
             subjects.get(night.name) or _subject_of(night) or night.name,
-            read_table(night / REFERENCE_FILE, HYPNOGRAM),
-            read_table(night / "hypnogram.csv", HYPNOGRAM),
+            read_kept_table(night / REFERENCE_FILE, HYPNOGRAM),
+            read_kept_table(night / "hypnogram.csv", HYPNOGRAM),
         )
         for night in nights
     ]
@@ -139,16 +139,13 @@ def _read_jobs(folder: Path) -> list[dict[str, Any]]:
 
 
 def _subject_of(night: Path) -> str:
-    try:
-        return str(json.loads((night / PROVENANCE_FILE).read_bytes()).get("subject") or "")
-    except (OSError, ValueError, AttributeError):
-        return ""
+    return str(read_provenance(night).get("subject") or "")
 
 
 def _read_observed(path: Path, coding: str | None) -> tuple[pd.DataFrame, datetime | None]:
     """Return the stages on their own epochs, and the local time of the first."""
     if path.is_dir():
-        return read_table(path / "hypnogram.csv", HYPNOGRAM), _start_of(path)
+        return read_kept_table(path / "hypnogram.csv", HYPNOGRAM), _start_of(path)
     scoring, start = _read_scoring(path, coding)
     end_s = float((scoring.onsets_s + scoring.durations_s).max())
     return align_scoring(scoring, start, max(1, int(end_s // EPOCH_S)))[0], start
@@ -157,6 +154,7 @@ def _read_observed(path: Path, coding: str | None) -> tuple[pd.DataFrame, dateti
 def _read_scoring(path: Path, coding: str | None) -> tuple[Scoring, datetime | None]:
     """Return a scoring, and the local time of its first epoch."""
     if path.is_dir():
+        check_kept(path / "hypnogram.csv")
         scoring, start = read_hypnogram(path / "hypnogram.csv"), _start_of(path)
         # with its time, so that it can be aligned with a scoring that begins at another time
         return (replace(scoring, relative=False, start=start) if start else scoring), start
@@ -165,8 +163,8 @@ def _read_scoring(path: Path, coding: str | None) -> tuple[Scoring, datetime | N
 
 
 def _start_of(folder: Path) -> datetime | None:
+    start = check_provenance(folder, ("start",))["start"]
     try:
-        start = json.loads((folder / PROVENANCE_FILE).read_bytes())["start"]
-    except (OSError, ValueError, KeyError) as error:
-        raise TableError(f"{folder} is not a finished night folder", found=str(error)) from error
-    return datetime.fromisoformat(start) if start else None
+        return datetime.fromisoformat(start) if start else None
+    except ValueError as error:
+        raise TableError(f"the start of {folder.name} is no time", found=str(start)) from error

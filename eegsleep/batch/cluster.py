@@ -1,87 +1,77 @@
-"""Dask workers: a cluster started on this machine, or one that runs already."""
+"""A Dask cluster that runs already, on this machine or on others: how it is reached, and whether it can be used."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from contextlib import contextmanager
+import socket
+import struct
+import threading
+import time
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from eegsleep.batch.jobs_file import JOBS_FOLDER
 from eegsleep.errors import EegSleepError, SettingsError
 from eegsleep.provenance import package_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from distributed import Client
+    from distributed import Client, Security
+
+    from eegsleep.batch.resources import Resources
 
 logger = logging.getLogger(__name__)
 
-# Peak memory of a long night, libraries included: ten hours of four channels at 512 Hz took 3.2 GB.
-NIGHT_BYTES = 3_300_000_000
-# The libraries alone take more than this.
-_LEAST_BYTES = 100_000_000
+T = TypeVar("T")
+
 # A cluster may start workers from a queue; where that takes longer, start them before the batch.
-_WAIT_S = 600.0
+WAIT_S = 600.0
+# To connect, and for each answer of the scheduler.
 _CONNECT_S = 20.0
-# One thread does all of a night's arithmetic; these are read before numpy is imported.
-_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-_CONFIG = {
-    "distributed.nanny.pre-spawn-environ": _THREADS,
-    # `on_dask` decides whether a night whose process died is tried again
-    "distributed.scheduler.allowed-failures": 0,
-    "distributed.scheduler.worker-saturation": 1.0,
-    # native code may block the interpreter for long; the nanny watches the process itself
-    "distributed.scheduler.worker-ttl": None,
-    # Dask keeps no data of the nights: nothing can be spilled, and a paused worker would never go on
-    "distributed.worker.memory.target": False,
-    "distributed.worker.memory.spill": False,
-    "distributed.worker.memory.pause": False,
-    "distributed.worker.memory.terminate": 0.95,
-    "distributed.worker.profile.enabled": False,
-    # the web servers cannot be turned off; they serve only the health check
-    "distributed.scheduler.http.routes": ["distributed.http.health"],
-    "distributed.worker.http.routes": ["distributed.http.health"],
-    "distributed.worker.preload": ["eegsleep.batch.task"],
-}
+_ANSWER_S = 60.0
+# A message of Dask begins with its length; the first one of a scheduler has some 300 bytes.
+_LENGTH, _MAX_GREETING = struct.Struct("<Q"), 100_000
 
 
-class Resources(NamedTuple):
-    """Workers and memory that a run may use; None for all that this machine has.
+def describe_scheduler(resources: Resources) -> str:
+    """Return a warning if the scheduler lets in everyone who can reach it; empty if it does not, or there is none.
 
-    Attributes
+    Parameters
     ----------
-    workers : int, optional
-        Processes on this machine; with 0, nights are scored in this process, one after the other, without Dask.
-    memory_limit : str, optional
-        Memory of one worker, such as 2GB; one that goes over it is stopped.
-    scheduler : str, optional
-        Address or file of a Dask scheduler that runs already.
-    """
+    resources : Resources
 
-    workers: int | None = None
-    memory_limit: str | None = None
-    scheduler: str | None = None
+    Returns
+    -------
+    str
+    """
+    if not resources.scheduler or find_address(resources.scheduler).startswith("tls://"):
+        return ""
+    return (
+        f"The scheduler {resources.scheduler} is not protected: everyone who can reach it can run programs as the "
+        "person who started its workers. Start it with --tls-ca-file, --tls-cert and --tls-key, "
+        "and give --tls-ca, --tls-cert and --tls-key here."
+    )
 
 
 @contextmanager
-def open_client(resources: Resources, n_nights: int) -> Iterator[tuple[Client, int]]:
-    """Yield a client, and the memory limit of its workers in bytes; 0 for workers that were started elsewhere.
+def open_client(resources: Resources) -> Iterator[Client]:
+    """Yield a client of the scheduler.
+
+    Parameters
+    ----------
+    resources : Resources
 
     Raises
     ------
     EegSleepError
         If the scheduler cannot be reached.
     """
-    if resources.scheduler:
-        with _quiet(), _connect(resources.scheduler) as client:
-            yield client, 0
-        return
-    n_workers, memory_bytes = share_machine(resources, n_nights)
-    with _quiet(), _start_cluster(n_workers, memory_bytes) as client:
-        yield client, memory_bytes
+    with _quiet(), _connect(resources) as client:
+        yield client
 
 
 @contextmanager
@@ -100,23 +90,7 @@ def _quiet() -> Iterator[None]:
             each.setLevel(level)
 
 
-def check_resources(resources: Resources) -> None:
-    """Refuse resources that cannot be used, before anything is started.
-
-    Raises
-    ------
-    SettingsError
-        If one of them cannot be used.
-    """
-    if resources.workers is not None and resources.workers < 0:
-        raise SettingsError("there is no such number of workers", found=str(resources.workers), allowed="0 and more")
-    if resources.memory_limit is not None:
-        _parse_memory(resources.memory_limit)
-    if resources.scheduler is not None:
-        _find_address(resources.scheduler)
-
-
-def _find_address(scheduler: str) -> str:
+def find_address(scheduler: str) -> str:
     """Return the address of a scheduler. A scheduler file is read here: with a damaged one, Dask would wait long."""
     address = scheduler
     if Path(scheduler).is_file():
@@ -133,101 +107,127 @@ def _find_address(scheduler: str) -> str:
     return address
 
 
-def _parse_memory(limit: str) -> int:
-    from dask.utils import parse_bytes
-
-    try:
-        memory_bytes = parse_bytes(limit)
-    except ValueError:
-        memory_bytes = 0
-    if memory_bytes < _LEAST_BYTES:
-        raise SettingsError(
-            "the memory limit is not understood, or too little to begin with", found=limit, allowed="such as 2GB"
-        )
-    return memory_bytes
-
-
-def share_machine(resources: Resources, n_nights: int) -> tuple[int, int]:
-    """Return how many workers this machine takes, and the memory of each in bytes.
-
-    Parameters
-    ----------
-    resources : Resources
-    n_nights : int
-        No more workers are started than that.
-
-    Returns
-    -------
-    n_workers, memory_bytes : int
-    """
-    from dask.system import CPU_COUNT
-    from distributed.system import MEMORY_LIMIT
-
-    n_workers = resources.workers
-    memory_bytes = _parse_memory(resources.memory_limit) if resources.memory_limit else 0
-    if n_workers is None:
-        n_workers = max(1, min(CPU_COUNT, MEMORY_LIMIT // (memory_bytes or NIGHT_BYTES)))
-    n_workers = min(n_workers, n_nights)
-    return n_workers, memory_bytes or MEMORY_LIMIT // n_workers
-
-
 @contextmanager
-def _start_cluster(n_workers: int, memory_bytes: int) -> Iterator[Client]:
-    import dask
-    from distributed import Client, LocalCluster
-
-    with dask.config.set({**_CONFIG, "distributed.logging": {"distributed": "critical"}}):
-        try:
-            cluster = LocalCluster(
-                n_workers=n_workers,
-                threads_per_worker=1,
-                processes=True,
-                memory_limit=memory_bytes,
-                host="127.0.0.1",
-                dashboard_address=None,
-                # its default port may be in use by another cluster, and Dask would warn of it
-                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-                silence_logs=logging.CRITICAL,
-            )
-        except (OSError, RuntimeError) as error:
-            raise EegSleepError(
-                "the workers cannot be started",
-                found=f"{type(error).__name__}: {error}",
-                remedy="give fewer with --workers; with 0, this process does the work",
-            ) from error
-        with cluster, Client(cluster, set_as_default=False) as client:
-            yield client
-
-
-@contextmanager
-def _connect(scheduler: str) -> Iterator[Client]:
+def _connect(resources: Resources) -> Iterator[Client]:
     from distributed import Client
     from distributed.comm import get_address_host_port
 
     logger.info("connecting to the scheduler")
-    address = _find_address(scheduler)
+    scheduler = resources.scheduler or ""
+    address = find_address(scheduler)
     try:
+        security = _secure(resources)
+        if "://" not in address:
+            address = f"{'tls' if security else 'tcp'}://{address}"
         host, port = get_address_host_port(address)  # a client with a wrong address takes long to close
-        if address.partition("://")[0] in {"tcp", address}:
-            _await_greeting(host, port)
-        client = Client(address, timeout=_CONNECT_S, set_as_default=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        _check_greeting(host, port, security)
+        within(_CONNECT_S, lambda: asyncio.run(_shake_hands(address, security)))
+        client = within(
+            2 * _CONNECT_S, lambda: Client(address, timeout=_CONNECT_S, set_as_default=False, security=security)
+        )
+    except Exception as error:  # another program may answer with anything, and Dask fails on it in its own ways
         raise EegSleepError(
             f"the scheduler {scheduler} does not answer",
             found=str(error) or type(error).__name__,
-            remedy="check that it runs and can be reached from here",
+            remedy="check that it is a Dask scheduler, that it runs, and that it can be reached from here",
         ) from error
-    with client:
+    try:
         yield client
+    finally:
+        with suppress(OSError, RuntimeError):
+            within(2 * _CONNECT_S, lambda: client.close(timeout=_CONNECT_S))
 
 
-def _await_greeting(host: str, port: int) -> None:
-    """Raise if the server is not a Dask scheduler, which sends first; a client would wait for ever for another one."""
-    import socket
+def _secure(resources: Resources) -> Security | None:
+    from distributed import Security
 
-    with socket.create_connection((host, port), timeout=_CONNECT_S) as connection:
-        if not connection.recv(1):
-            raise OSError("it closes the connection at once")
+    if not resources.tls_ca:
+        return None
+    return Security(
+        tls_ca_file=str(resources.tls_ca),
+        tls_client_cert=str(resources.tls_cert),
+        tls_client_key=str(resources.tls_key),
+        require_encryption=True,
+    )
+
+
+def _check_greeting(host: str, port: int, security: Security | None) -> None:
+    """Raise OSError if the server is not a Dask scheduler, whose first message is short and comes unasked.
+
+    A client would wait for ever for a server that waits to be spoken to, and would make room for the message that any
+    other protocol announces to it, be it exbibytes.
+    """
+    until_s = time.monotonic() + _CONNECT_S
+    with ExitStack() as opened:
+        stream = opened.enter_context(socket.create_connection((host, port), timeout=_CONNECT_S))
+        if security:
+            context = security.get_connection_args("client")["ssl_context"]
+            stream = opened.enter_context(context.wrap_socket(stream))
+        greeting = b""
+        while len(greeting) < _LENGTH.size or len(greeting) < _LENGTH.size + _LENGTH.unpack_from(greeting)[0]:
+            stream.settimeout(max(0.01, until_s - time.monotonic()))
+            piece = stream.recv(4096)
+            greeting += piece
+            if not piece:
+                raise OSError("it closes the connection at once")
+            if len(greeting) >= _LENGTH.size and _LENGTH.unpack_from(greeting)[0] > _MAX_GREETING:
+                raise OSError("it speaks another protocol")
+
+
+async def _shake_hands(address: str, security: Security | None) -> None:
+    """Raise if the server does not agree with Dask on a protocol; a client that fails on it cannot be closed."""
+    from distributed.comm import connect
+
+    arguments = security.get_connection_args("client") if security else {}
+    comm = await connect(address, timeout=_CONNECT_S, **arguments)
+    comm.abort()
+
+
+def within(seconds: float, call: Callable[[], T]) -> T:
+    """Return what a call returns, or raise TimeoutError if it takes longer; the call is then left to itself.
+
+    Parameters
+    ----------
+    seconds : float
+    call : callable
+
+    Raises
+    ------
+    TimeoutError
+        If it takes longer.
+    """
+    ends: list[tuple[T | None, BaseException | None]] = []
+
+    def run() -> None:
+        try:
+            ends.append((call(), None))
+        except BaseException as error:  # noqa: BLE001 - raised again where it was asked for
+            ends.append((None, error))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not ends:
+        raise TimeoutError(f"no answer within {seconds:g} s")
+    result, error = ends[0]
+    if error is not None:
+        raise error
+    return cast("T", result)
+
+
+def count_workers(client: Client) -> int:
+    """Return how many workers the scheduler has.
+
+    Parameters
+    ----------
+    client : distributed.Client
+
+    Raises
+    ------
+    OSError
+        If it does not answer.
+    """
+    return len(within(_ANSWER_S, client.nthreads))
 
 
 def check_workers(client: Client, output: Path) -> None:
@@ -239,15 +239,23 @@ def check_workers(client: Client, output: Path) -> None:
         If there is no worker, or one of them cannot be used.
     """
     try:
-        client.wait_for_workers(1, timeout=_WAIT_S)
-    except TimeoutError as error:
+        within(WAIT_S + _ANSWER_S, lambda: client.wait_for_workers(1, timeout=WAIT_S))
+    except OSError as error:
         raise EegSleepError(
             "the scheduler has no worker",
-            found=f"none in {_WAIT_S:g} s",
+            found=f"none in {WAIT_S:g} s",
             remedy="start workers, then run the same command again",
         ) from error
     mine = package_versions()
-    for worker, found in client.run(describe_worker, output, on_error="return").items():
+    try:
+        answers = within(_ANSWER_S, lambda: client.run(describe_worker, output, on_error="return"))
+    except OSError as error:
+        raise EegSleepError(
+            "the workers of the scheduler do not answer",
+            found=str(error) or type(error).__name__,
+            remedy="start them again, then run the same command again",
+        ) from error
+    for worker, found in answers.items():
         if isinstance(found, Exception):
             raise EegSleepError(
                 f"the worker {worker} cannot run eegsleep",
@@ -278,5 +286,5 @@ def describe_worker(output: Path) -> tuple[dict[str, str], bool]:
 
 def went_over(client: Client, worker: str) -> bool:
     """Return whether a worker was stopped for exceeding its memory limit; False if Dask did not record it."""
-    events = client.get_events("worker-restart-memory") or ()
+    events = within(_ANSWER_S, lambda: client.get_events("worker-restart-memory")) or ()
     return any(event.get("worker") == worker for _, event in events if isinstance(event, dict))

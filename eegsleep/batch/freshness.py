@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import EegSleepError
-from eegsleep.provenance import hash_file, hash_files, package_versions, read_provenance
+from eegsleep.night.request import hash_dependencies
+from eegsleep.provenance import check_provenance, hash_file, hash_files, package_versions
 from eegsleep.workflows.score import describe_request
 
 if TYPE_CHECKING:
@@ -70,12 +71,11 @@ def is_fresh(job: Job, output: Path, settings: Settings, versions: Mapping[str, 
     bool
     """
     folder = output / job.night
-    provenance = read_provenance(folder)
-    outputs = provenance.get("outputs")
-    if not provenance.get("request") or not isinstance(outputs, dict) or not outputs:
-        return False
-    asked = provenance["request"]
     try:
+        provenance = check_provenance(folder)
+        outputs, asked = provenance["outputs"], provenance["request"]
+        if not asked or not outputs or provenance["fingerprint"] != hash_dependencies(provenance):
+            return False
         paths = list_inputs(job.file)
         # Cheapest test first: if the request differs for the stored hash already, the recording need not be hashed.
         known = _recorded_hash(provenance) if len(paths) == 1 else ""
@@ -84,7 +84,7 @@ def is_fresh(job: Job, output: Path, settings: Settings, versions: Mapping[str, 
             and all(hash_file(folder / name) == expected for name, expected in outputs.items())
             and asked == describe_request(job, hash_files(paths), settings, versions)
         )
-    except (OSError, EegSleepError):
+    except (OSError, EegSleepError, LookupError, TypeError, ValueError):  # whatever cannot be read is not fresh
         return False
 
 

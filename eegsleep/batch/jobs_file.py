@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import EegSleepError, TableError
 from eegsleep.file_names import JOBS_FILE
+from eegsleep.night.exchange import restore_folder
 from eegsleep.provenance import write_file
 from eegsleep.tables import JOBS, encode_sidecar, encode_table, read_table
 
@@ -144,7 +144,7 @@ def write_rows(output: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
 
 def remove_leftovers(output: Path, night: str) -> None:
     """Remove the unfinished files that a killed run left of a night; the caller must have locked the night."""
-    shutil.rmtree(output / f".{night}.partial", ignore_errors=True)
+    restore_folder(output / night)
     _remove_temporary(output / night)
 
 

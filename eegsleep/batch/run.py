@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from eegsleep.batch.cluster import Resources, check_resources
+from eegsleep.batch.cluster import find_address
 from eegsleep.batch.freshness import find_fresh
 from eegsleep.batch.jobs_file import clean_output, lock_output, make_row, make_table, name_file, read_rows, write_rows
 from eegsleep.batch.on_dask import work_on_dask
+from eegsleep.batch.processes import work_in_processes
+from eegsleep.batch.resources import Resources, check_resources
 from eegsleep.batch.task import FULL, Order, attempt_here, fail_row, is_full
 from eegsleep.errors import SettingsError
 from eegsleep.provenance import package_versions
 from eegsleep.workflows.score import score_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -100,8 +102,9 @@ def run_batch(
     resources = resources or Resources()
     _check_asked(jobs, time_limit_s)
     check_resources(resources)
-    with lock_output(output):
-        clean_output(output)
+    if resources.scheduler:
+        find_address(resources.scheduler)
+    with lock_output(output), _keep_clean(output):
         earlier = read_rows(output)
         jobs = [_prepare(job, output, earlier) for job in jobs]
         fresh = find_fresh(jobs, output, settings)
@@ -113,7 +116,7 @@ def run_batch(
             on_progress(standing)
         order = Order(output, time_limit_s, uuid.uuid4().hex, package_versions())
         here = resources.workers == 0 or (len(jobs) == 1 and not resources.scheduler)
-        made = _work_here if here else work_on_dask
+        made = _work_here if here else work_on_dask if resources.scheduler else work_in_processes
         with closing(made(left, settings, order, work, resources)) as finished:
             for row in finished if left else ():
                 rows[row["night"]] = make_row(left[row["night"]], output, **row)
@@ -127,8 +130,17 @@ def run_batch(
             if job.night not in rows:
                 rows[job.night] = make_row(job, output, **fail_row(job, FULL, "the disk was full before its turn."))
         _write_if_room(output, {**earlier, **rows})
-        clean_output(output)
     return make_table(rows)
+
+
+@contextmanager
+def _keep_clean(output: Path) -> Iterator[None]:
+    """Remove unfinished files of killed runs before this one, and of this one when it ends, however it ends."""
+    clean_output(output)
+    try:
+        yield
+    finally:
+        clean_output(output)
 
 
 def _check_asked(jobs: Sequence[Job], time_limit_s: float) -> None:

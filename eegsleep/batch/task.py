@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # Values of the column `error` for ends without an exception of their own.
 TIME_LIMIT, CRASHED, KILLED, FULL = "TimeLimitError", "NativeCrashError", "WorkerKilledError", "DiskFullError"
 # A process that a killed run left running ends within seconds.
-_ORPHAN_S = 120.0
+ORPHAN_S = 120.0
 # Options of glibc's mallopt, at the largest values of its own adaptation: freed arrays stay with the process and are
 # used again. Dask sets MALLOC_TRIM_THRESHOLD_ to give them back at once; a night then takes 1.5 times as long.
 _MALLOPT = {-3: 32 * 1024 * 1024, -1: 64 * 1024 * 1024}  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
@@ -109,7 +109,7 @@ def attempt_here(job: Job, settings: Settings, order: Order, work: Work) -> dict
     row = {"night": job.night, "status": "done", "error": "", "reason": ""}
     try:
         # a worker of a killed run may still be writing this night
-        with FileLock(output / JOBS_FOLDER / f"{job.night}.lock", timeout=_ORPHAN_S):
+        with FileLock(output / JOBS_FOLDER / f"{job.night}.lock", timeout=ORPHAN_S):
             remove_leftovers(output, job.night)
             if is_fresh(job, output, settings, order.versions):  # by a worker that died before it returned the row
                 return row

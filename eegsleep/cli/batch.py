@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from eegsleep.batch.cluster import Resources
+    from eegsleep.batch.resources import Resources
     from eegsleep.batch.run import Standing
     from eegsleep.config import Settings
     from eegsleep.workflows.score import Job
@@ -34,6 +33,9 @@ def batch(
     workers: int | None = None,
     memory_limit: str | None = None,
     scheduler: str | None = None,
+    tls_ca: Path | None = None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
     time_limit: float = 1800.0,
     options: ScoringOptions | None = None,
 ) -> int:
@@ -58,10 +60,17 @@ def batch(
         Memory of one worker, such as 2GB; a night that needs more is stopped.
     scheduler
         Address or file of a Dask scheduler whose workers see the same folders, in place of this machine.
+    tls_ca
+        Certificate of the authority that a scheduler protected by TLS trusts, a PEM file.
+    tls_cert
+        Certificate of this command, a PEM file.
+    tls_key
+        Key of that certificate, a PEM file.
     time_limit
         Seconds after which a night is stopped.
     """
-    from eegsleep.batch.cluster import Resources
+    from eegsleep.batch.cluster import describe_scheduler
+    from eegsleep.batch.resources import Resources
     from eegsleep.batch.sources import find_jobs
     from eegsleep.workflows.score import Job, check_job
 
@@ -72,7 +81,10 @@ def batch(
     jobs, folder, notes = find_jobs(sources, asked, output)
     for note in notes:
         print_note(note)
-    return score_jobs(jobs, folder, settings, Resources(workers, memory_limit, scheduler), time_limit)
+    resources = Resources(workers, memory_limit, scheduler, tls_ca, tls_cert, tls_key)
+    if warning := describe_scheduler(resources):
+        print_note(warning)
+    return score_jobs(jobs, folder, settings, resources, time_limit)
 
 
 def score_jobs(jobs: list[Job], folder: Path, settings: Settings, resources: Resources, time_limit_s: float) -> int:
@@ -81,14 +93,10 @@ def score_jobs(jobs: list[Job], folder: Path, settings: Settings, resources: Res
     from eegsleep.batch.run import run_batch
 
     check_output(folder)
-    try:
-        with _interrupt_once(), show_progress() as show_standing:
-            table = run_batch(
-                jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, on_progress=show_standing
-            )
-    except KeyboardInterrupt:
-        print_note("eegsleep: interrupted; what is finished is kept, and the same command continues from there.")
-        return 130
+    with show_progress() as show_standing:
+        table = run_batch(
+            jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, on_progress=show_standing
+        )
     return _sum_up(table, folder)
 
 
@@ -110,26 +118,6 @@ def _sum_up(table: pd.DataFrame, folder: Path) -> int:
     if sys.stdout:
         print_result([page])
     return 1 if len(failed) else 0
-
-
-@contextmanager
-def _interrupt_once() -> Iterator[None]:
-    """Let the first SIGINT, SIGTERM or SIGHUP end the run, and ignore further ones while workers shut down."""
-    known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    numbers = [number for number in known if signal.getsignal(number) not in {signal.SIG_IGN, None}]
-
-    def interrupt(*_: object) -> None:
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if signal.getsignal(number) is interrupt:  # after an interrupt, the process only has to end
-                signal.signal(number, handler)
 
 
 @contextmanager

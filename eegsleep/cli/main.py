@@ -1,6 +1,7 @@
 """The command `eegsleep`: reads its arguments, calls a workflow, and prints one clear message when that fails.
 
-Exit 0: done. Exit 1: some files failed. Exit 2: wrong usage or input. Nothing heavy is imported before a command runs.
+Exit 0: done. Exit 1: some files failed. Exit 2: wrong usage or input. Exit 130 or 143: interrupted.
+Nothing heavy is imported before a command runs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from cyclopts import App
 
 from eegsleep.cli import batch, fetch, night, simulate, study
 from eegsleep.cli.console import print_note, with_steps
+from eegsleep.cli.interrupts import end_interrupted, signals_raise
 from eegsleep.errors import EegSleepError
 
 app = App(
@@ -45,7 +47,8 @@ def main(arguments: list[str] | None = None) -> None:
     # messages are printed below; without a handler, logging would print warnings once more
     logging.getLogger("eegsleep").addHandler(logging.NullHandler())
     try:
-        sys.exit(app(arguments, exit_on_error=False, print_error=False) or 0)
+        with signals_raise():
+            sys.exit(app(arguments, exit_on_error=False, print_error=False) or 0)
     except EegSleepError as error:
         print_note(f"eegsleep: {error}")
         sys.exit(2)
@@ -59,6 +62,5 @@ def main(arguments: list[str] | None = None) -> None:
         where = f"{error.filename}: " if error.filename else ""
         print_note(f"eegsleep: {where}{error.strerror or error}; check the path and the room on the disk.")
         sys.exit(2)
-    except KeyboardInterrupt:
-        print_note("eegsleep: interrupted; nothing half-written was left.")
-        sys.exit(130)
+    except KeyboardInterrupt as error:
+        end_interrupted(error)

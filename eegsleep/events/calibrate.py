@@ -12,7 +12,7 @@ import pandas as pd
 from eegsleep.errors import TableError
 from eegsleep.events.slow_oscillations import SlowOscillationSettings
 from eegsleep.events.spindles import SpindleSettings, select_spindles
-from eegsleep.tables import SLOW_OSCILLATION_CANDIDATES, SPINDLE_CANDIDATES, read_table
+from eegsleep.tables import SLOW_OSCILLATION_CANDIDATES, SPINDLE_CANDIDATES, read_kept_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,9 +89,9 @@ def calibrate_nights(folder: str | Path, settings: SpindleSettings | None = None
             found=f"{len(paths)} night folders",
             allowed="two and more of one person",
         )
-    learned = calibrate([read_table(path, SPINDLE_CANDIDATES) for path in paths], settings)
+    learned = calibrate([read_kept_table(path, SPINDLE_CANDIDATES) for path in paths], settings)
     waves = [
-        read_table(path.with_name(f"{SLOW_OSCILLATION_CANDIDATES.name}.csv"), SLOW_OSCILLATION_CANDIDATES)
+        read_kept_table(path.with_name(f"{SLOW_OSCILLATION_CANDIDATES.name}.csv"), SLOW_OSCILLATION_CANDIDATES)
         for path in paths
     ]
     heights = pd.DataFrame([night.groupby("channel")["reference_uv"].median() for night in waves]).median()

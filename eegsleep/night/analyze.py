@@ -18,9 +18,9 @@ from eegsleep.hypnograms.edited import check_belongs
 from eegsleep.hypnograms.scoring import Scoring, align_scoring, place_lights
 from eegsleep.hypnograms.table import make_stages
 from eegsleep.markers import measure_markers
-from eegsleep.night.request import request_of_night
+from eegsleep.night.request import hash_dependencies, request_of_night
 from eegsleep.night.words import collect_warnings, describe_differing_views, describe_methods, describe_uncalibrated
-from eegsleep.provenance import fingerprint, hash_bytes, package_versions
+from eegsleep.provenance import hash_bytes, package_versions
 from eegsleep.quality import Verdict, judge_night, measure_quality
 from eegsleep.spectrum import Spectrogram, measure_spectrum
 from eegsleep.staging.lights import Lights, complete_lights, find_lights, keep_night, lights_from_hypnogram
@@ -287,9 +287,7 @@ def _trace(
     lights = staged.lights
     given = "" if staged.channels else hash_bytes(encode_table(staged.stages, HYPNOGRAM))
     calibrated = calibration.as_dict() if calibration else {}
-    edits: EventEdits | None = asked["events"]
-    by_hand = [edits.sha256] if edits else []
-    return {
+    made = {
         "eegsleep": versions["eegsleep"],
         "id": recording.id,
         "input": {"sha256": recording.sha256, "duration_s": recording.duration_s},
@@ -304,19 +302,9 @@ def _trace(
         "settings": resolved,
         "calibration": calibrated,
         "versions": versions,
-        "fingerprint": fingerprint(
-            recording.sha256,
-            recording.roles,
-            recording.units,
-            [lights.off_s, lights.on_s, lights.source],
-            given,
-            resolved,
-            calibrated,
-            versions,
-            *by_hand,
-        ),
-        "request": request_of_night(recording, settings, versions, **asked),
     }
+    request = request_of_night(recording, settings, versions, **asked)
+    return {**made, "fingerprint": hash_dependencies(made), "request": request}
 
 
 def _describe_edits(asked: dict[str, Any]) -> dict[str, Any]:

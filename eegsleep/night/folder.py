@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 from pathlib import Path
 
 from eegsleep.errors import EegSleepError
@@ -13,20 +11,26 @@ from eegsleep.events.edited import read_event_edits
 from eegsleep.events.slow_oscillations import main_slow_oscillations
 from eegsleep.file_names import BEFORE_FILE, EVENTS_FILE, PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.night.analyze import Night
-from eegsleep.provenance import encode_json, hash_bytes, hash_file, read_provenance, write_file
+from eegsleep.night.exchange import replace_folder
+from eegsleep.provenance import check_provenance, encode_json, hash_bytes, hash_file, read_provenance
 from eegsleep.quality import Verdict
 from eegsleep.recording.limits import is_plausible_start
 from eegsleep.signals.epochs import EPOCH_S, SCORED_STAGES
 from eegsleep.staging.lights import Lights
 from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, encode_sidecar, encode_table, read_table
 
+# What a night is made of again, besides its tables and its verdict.
+_LOADED = ("id", "start", "input", "device", "roles", "lights", "warnings", "outputs")
 
-def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None = None) -> Path:
+
+def save_night(
+    night: Night, output: str | Path, pages: dict[str, bytes] | None = None, *, replaces: bool = False
+) -> Path:
     """Write a night folder and return its path.
 
-    A new folder appears whole. In a folder that is already there each file is replaced whole, and
-    `provenance.json`, which holds the hash of every file, comes last. Files that only the earlier night had are
-    removed.
+    The folder appears whole, and replaces an earlier one as a whole. `provenance.json` holds the hash of every file.
+    Files that only the earlier night had are removed. Files that eegsleep did not write stay; one of ours that was
+    changed by hand is kept, with `.changed` after its name.
 
     Parameters
     ----------
@@ -35,6 +39,8 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
         The folder in which the night folder `<id>/` is made.
     pages : dict of str to bytes, optional
         More files to keep in it, such as `report.html`.
+    replaces : bool
+        Whether it may replace the night of another recording of the same name.
 
     Returns
     -------
@@ -44,10 +50,12 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
     Raises
     ------
     EegSleepError
-        If it cannot be written, or the folder holds the night of another recording of the same name.
+        If it cannot be written, or the folder holds the night of another recording of the same name, or files of
+        our names that eegsleep did not write.
     """
     folder = Path(output) / night.id
-    _check_same_recording(folder, night)
+    if not replaces:
+        _check_same_recording(folder, night)
     files: dict[str, bytes] = {}
     for table in NIGHT_TABLES:
         files[f"{table.name}.csv"] = encode_table(night.tables()[table.name], table)
@@ -67,30 +75,16 @@ def save_night(night: Night, output: str | Path, pages: dict[str, bytes] | None 
         "outputs": {name: hash_bytes(content) for name, content in sorted(files.items())},
     }
     files[PROVENANCE_FILE] = encode_json(provenance)
-    before = read_provenance(folder).get("outputs", {})
-    staging = folder.with_name(f".{night.id}.partial")
     try:
-        target = folder if folder.is_dir() else staging
-        target.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            write_file(target / name, content)
-        if target is staging:
-            staging.replace(folder)
-        for name in set(before) - set(files):
-            (folder / Path(name).name).unlink(missing_ok=True)
+        replace_folder(folder, files)
     except OSError as error:
         raise EegSleepError(f"{folder} cannot be written", found=str(error)) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return folder
 
 
 def _check_same_recording(folder: Path, night: Night) -> None:
     """Raise if a folder holds the night of another recording, whose file has the same name in another place."""
-    try:
-        kept = json.loads((folder / PROVENANCE_FILE).read_bytes())["input"]["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
+    kept = read_provenance(folder).get("input", {}).get("sha256", "")
     mine = night.provenance.get("input", {}).get("sha256", "")
     if kept and mine and kept != mine:
         raise EegSleepError(
@@ -120,11 +114,8 @@ def load_night(folder: str | Path) -> Night:
     from datetime import datetime
 
     folder = Path(folder)
-    try:
-        provenance = json.loads((folder / PROVENANCE_FILE).read_bytes())
-        outputs = provenance["outputs"]
-    except (OSError, ValueError, KeyError) as error:
-        raise EegSleepError(f"{folder} is not a finished night folder", found=str(error)) from error
+    provenance = check_provenance(folder, _LOADED)
+    outputs = provenance["outputs"]
     # Old folders hold no verdict, and lack the columns to compute it: they are refused.
     if "quality" not in provenance:
         raise EegSleepError(

@@ -53,6 +53,38 @@ def hash_request(
     return fingerprint(inputs, {**asked, "coding": coding}, given, settings.to_dict(), dict(versions))
 
 
+def hash_dependencies(provenance: Mapping[str, Any]) -> str:
+    """Return the fingerprint of a night: one hash of all that its numbers depend on.
+
+    Parameters
+    ----------
+    provenance : mapping
+        What provenance.json holds; a changed value gives another hash than the one that is kept there.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    LookupError, TypeError
+        If something is missing or of another kind.
+    """
+    lights = provenance["lights"]
+    by_hand = [provenance["events_edited"]["file_sha256"]] if "events_edited" in provenance else []
+    return fingerprint(
+        provenance["input"]["sha256"],
+        provenance["roles"],
+        provenance["units"],
+        [lights["off_s"], lights["on_s"], lights["source"]],
+        provenance["hypnogram_sha256"],
+        provenance["settings"],
+        provenance["calibration"],
+        provenance["versions"],
+        *by_hand,
+    )
+
+
 def request_of_night(
     recording: Recording,
     settings: Settings,

@@ -10,7 +10,7 @@ import pandas as pd
 
 from eegsleep.errors import EegSleepError, SettingsError
 from eegsleep.file_names import PROVENANCE_FILE
-from eegsleep.provenance import hash_file, read_provenance
+from eegsleep.provenance import check_provenance, hash_file, read_provenance
 from eegsleep.tables import AUDIT, MARKERS, read_table
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from eegsleep.study.declared.protocol import Study
     from eegsleep.tables import Table
 
+# What a comparison takes from provenance.json of every night.
+_NEEDED = ("settings", "versions", "fingerprint")
 _SHOWN = 3  # nights named in an error
 _MARKER_FILE, _AUDIT_FILE = f"{MARKERS.name}.csv", f"{AUDIT.name}.csv"
 
@@ -41,13 +43,12 @@ def read_provenances(study: Study, folder: str | Path) -> dict[str, dict[str, An
     wanted = nights.loc[(nights["file"] != "") & ~nights["excluded"], "night"]
     found = {}
     for night in wanted:
-        path = Path(folder) / night / PROVENANCE_FILE
         try:
-            found[night] = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
+            found[night] = check_provenance(Path(folder) / night, _NEEDED)
+        except EegSleepError as error:
             raise EegSleepError(
                 f"night {night} has not been scored",
-                found=str(error),
+                found=error.found,
                 remedy="score it with `eegsleep score`, or exclude it with a reason",
             ) from error
     return found
@@ -285,10 +286,7 @@ def collect_earlier_nights(study: Study, folder: str | Path) -> pd.DataFrame:
     folder = Path(folder)
     found = {}
     for path in sorted(folder.glob(f"*/{PROVENANCE_FILE}")):
-        try:
-            found[path.parent.name] = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise EegSleepError(f"{path} cannot be read", found=str(error), remedy="score the night again") from error
+        found[path.parent.name] = check_provenance(path.parent, _NEEDED)
     if not found:
         raise SettingsError(
             "there is no scored night to learn from",

@@ -25,6 +25,10 @@ from eegsleep.tables.declared import (
 from eegsleep.tables.jobs import (
     JOBS,
 )
+from eegsleep.tables.kept import (
+    check_kept,
+    read_kept_table,
+)
 from eegsleep.tables.night import (
     AUDIT,
     COUPLING,
@@ -103,9 +107,11 @@ __all__ = [
     "Column",
     "Kind",
     "Table",
+    "check_kept",
     "check_table",
     "empty_table",
     "encode_sidecar",
     "encode_table",
+    "read_kept_table",
     "read_table",
 ]

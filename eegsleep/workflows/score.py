@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from eegsleep.errors import SettingsError
-from eegsleep.file_names import NIGHTS_FOLDER, PROVENANCE_FILE, REPORT_FILE, TRACE_FILE
+from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE, TRACE_FILE
 from eegsleep.night.request import FILES, hash_request
 from eegsleep.provenance import hash_file
 
@@ -141,9 +141,7 @@ def score_file(
     pages = {REPORT_FILE: render_night(night, recording, trace=job.trace, sidecar=share)}
     if share and job.trace != "none":
         pages[TRACE_FILE] = render_trace(recording, job.trace)
-    if job.replaces:
-        (output / night.id / PROVENANCE_FILE).unlink(missing_ok=True)
-    return ScoredNight(night, save_night(night, output, pages))
+    return ScoredNight(night, save_night(night, output, pages, replaces=job.replaces))
 
 
 def check_job(job: Job) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import math
 from pathlib import Path
@@ -351,7 +350,7 @@ def _open_study(
     """Verify the lock, then open the codes; nights that were not drawn need no lock."""
     from eegsleep.study.masking.changes import Change
     from eegsleep.study.masking.interim import spend_at_stage
-    from eegsleep.study.masking.lock import LOCK_FILE, UNMASK_FILE, read_lock, unmask, verify_lock
+    from eegsleep.study.masking.lock import LOCK_FILE, read_lock, read_opening, unmask, verify_lock
     from eegsleep.study.masking.registration import find_earlier_openings
     from eegsleep.study.night_folders import check_made_alike, describe_analysis
     from eegsleep.study.schedules.mechanisms import N_DRAWS
@@ -370,8 +369,7 @@ def _open_study(
     if opened.one_sided and not (registered and registered["protocol"].get("one_sided")):
         opened = dataclasses.replace(opened, one_sided=False)
         changes += (Change("protocol.one_sided", "not registered", "tested on both sides", "minor"),)
-    unmasked_at = json.loads((home / UNMASK_FILE).read_bytes())["unmasked_at"]
-    return _Opened(opened, lock, changes, unmasked_at)
+    return _Opened(opened, lock, changes, read_opening(home)["unmasked_at"])
 
 
 class Look(NamedTuple):

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from eegsleep.agreement.measure import measure_agreement
-from eegsleep.agreement.pairs import collect_pairs, find_unpaired
+from eegsleep.agreement.pairs import collect_pairs, find_unpaired, pair_scorings
 from eegsleep.errors import TableError
 from eegsleep.hypnograms.table import make_stages
-from eegsleep.provenance import encode_json
+from eegsleep.provenance import encode_json, hash_bytes
 from eegsleep.report.agreement_page import describe_left_out, render_agreement
 from eegsleep.tables import HYPNOGRAM, JOBS, encode_table
 
@@ -18,7 +18,8 @@ STAGES = encode_table(make_stages(np.array(["W", "N1", "N2", "N3", "R"] * 8), No
 def _keep(folder, name, *, reference=True, **provenance):
     (folder / name).mkdir()
     (folder / name / "hypnogram.csv").write_bytes(STAGES)
-    (folder / name / "provenance.json").write_bytes(encode_json({"start": None, **provenance}))
+    outputs = dict.fromkeys(("hypnogram.csv", "reference.csv"), hash_bytes(STAGES))
+    (folder / name / "provenance.json").write_bytes(encode_json({"start": None, "outputs": outputs, **provenance}))
     if reference:
         (folder / name / "reference.csv").write_bytes(STAGES)
 
@@ -92,3 +93,15 @@ def test_a_single_night_folder_is_a_folder_of_one_night(tmp_path):
     _keep(tmp_path, "n1")
     assert [night for night, *_ in collect_pairs(tmp_path / "n1")] == ["n1"]
     assert find_unpaired(tmp_path / "n1") == {}
+
+
+@pytest.mark.parametrize("name", ["hypnogram.csv", "reference.csv"])
+def test_stages_that_were_changed_since_are_not_compared(name, tmp_path):
+    """All of N2 made W by hand would change kappa without a word."""
+    _keep(tmp_path, "a")
+    (tmp_path / "a" / name).write_bytes(STAGES.replace(b"N2", b"W"))
+    with pytest.raises(TableError, match=f"a/{name} is not the file that was written"):
+        collect_pairs(tmp_path)
+    if name == "hypnogram.csv":
+        with pytest.raises(TableError, match="is not the file that was written"):
+            pair_scorings(tmp_path / "a", tmp_path / "a")

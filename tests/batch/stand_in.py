@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from eegsleep.errors import RecordingError
+from eegsleep.night.request import hash_dependencies
 from eegsleep.provenance import encode_json, hash_bytes, hash_files, package_versions, write_file
 from eegsleep.workflows.score import describe_request
 
@@ -24,8 +25,22 @@ def pretend(job, settings, output):
     content = f"night {job.night}\n".encode()
     write_file(folder / "markers.csv", content)
     request = describe_request(job, hash_files([job.file]), settings, package_versions())
-    outputs = {"markers.csv": hash_bytes(content)}
-    write_file(folder / "provenance.json", encode_json({"request": request, "outputs": outputs}))
+    made = {
+        "eegsleep": "0",
+        "id": job.night,
+        "input": {"sha256": hash_files([job.file]), "duration_s": 0.0},
+        "start": None,
+        "device": "",
+        **{key: {} for key in ("roles", "units", "staged_channels", "settings", "calibration", "versions")},
+        "lights": {"off_s": 0.0, "on_s": 0.0, "source": ""},
+        "hypnogram_sha256": "",
+        "request": request,
+        "quality": {"verdict": "good", "reasons": []},
+        "warnings": [],
+        "outputs": {"markers.csv": hash_bytes(content)},
+    }
+    made["fingerprint"] = hash_dependencies(made)
+    write_file(folder / "provenance.json", encode_json(made))
 
 
 def _break(job, _):
@@ -56,6 +71,10 @@ def _die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _stop(*_):
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def _die_once(job, output):
     mark = output / f"{job.night}.died"
     if not mark.exists():
@@ -81,6 +100,7 @@ _WRONGS = {
     "eater": _eat,
     "killed": _die,
     "once": _die_once,
+    "stopped": _stop,
     "full": _fill,
     "slow": _idle,
 }
@@ -88,7 +108,7 @@ _WRONGS = {
 
 def main():
     """Run a batch as a command does, so that it can be killed; arguments are recordings, output and workers."""
-    from eegsleep.batch.cluster import Resources
+    from eegsleep.batch.resources import Resources
     from eegsleep.batch.run import run_batch
     from eegsleep.workflows.score import Job
 

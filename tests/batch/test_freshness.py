@@ -1,13 +1,17 @@
 """A night is left alone only when nothing it rests on has changed, and nobody touched what it wrote."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import stand_in
 
 from eegsleep.batch.freshness import find_fresh, list_inputs
+from eegsleep.batch.resources import Resources
+from eegsleep.batch.run import run_batch
 from eegsleep.config import Settings
 from eegsleep.events.spindles import SpindleSettings
 from eegsleep.provenance import hash_file, hash_files, package_versions, read_provenance
@@ -145,7 +149,7 @@ def test_a_recording_that_was_changed_replaces_its_night_and_that_of_another_pla
     """The same file, mended, is the same night; a file of the same name from elsewhere is refused."""
     import json
 
-    from eegsleep.batch.cluster import Resources
+    from eegsleep.batch.resources import Resources
     from eegsleep.batch.run import run_batch
 
     def run(file):
@@ -165,3 +169,35 @@ def test_a_recording_that_was_changed_replaces_its_night_and_that_of_another_pla
     assert refused["status"] == "failed"
     assert "another recording of the same name" in refused["reason"]
     assert run(here)["status"] == "fresh"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda made: made.pop("quality"),
+        lambda made: made.pop("start"),
+        lambda made: made.update(roles=[]),
+        lambda made: made.update(lights={}),
+        lambda made: made["input"].update(sha256="0" * 64),
+        lambda made: made["settings"].update(spindles={"method": "other"}),
+        lambda made: made.update(warnings=3),
+    ],
+)
+def test_a_night_whose_provenance_was_damaged_is_not_fresh(damage, make_jobs, tmp_path):
+    """A part gone, of another kind, or with other values than its hash says: scored again, not kept for ever."""
+    jobs = make_jobs("a")
+    run_batch(jobs, tmp_path / "out", resources=Resources(workers=0), work=stand_in.pretend)
+    file = tmp_path / "out" / "a" / "provenance.json"
+    made = json.loads(file.read_text())
+    damage(made)
+    file.write_text(json.dumps(made))
+    assert not find_fresh(jobs, tmp_path / "out", Settings())
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "\xff", "", "null"])
+def test_a_provenance_that_cannot_be_read_ends_no_batch(text, make_jobs, tmp_path):
+    jobs = make_jobs("a", "b")
+    run_batch(jobs, tmp_path / "out", resources=Resources(workers=0), work=stand_in.pretend)
+    (tmp_path / "out" / "a" / "provenance.json").write_text(text)
+    table = run_batch(jobs, tmp_path / "out", resources=Resources(workers=0), work=stand_in.pretend)
+    assert list(table["status"]) == ["done", "fresh"]

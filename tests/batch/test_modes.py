@@ -4,51 +4,17 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import stand_in
+from running_scheduler import run_scheduler
 
 from eegsleep.batch import cluster
-from eegsleep.batch.cluster import Resources
 from eegsleep.batch.jobs_file import read_rows
+from eegsleep.batch.resources import Resources
 from eegsleep.batch.run import run_batch
 from eegsleep.errors import EegSleepError
-
-
-@contextmanager
-def run_scheduler(folder):
-    """Yield the file of a scheduler with two workers that stand in another folder, and its process."""
-    file = folder / "scheduler.json"
-    quiet = {
-        **os.environ,
-        "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical",
-        "OMP_NUM_THREADS": "2",
-        "PYTHONPATH": f"{Path(__file__).parents[2]}{os.pathsep}{Path(__file__).parent}",
-    }
-    common = ["--scheduler-file", str(file), "--host", "127.0.0.1", "--no-dashboard"]
-    commands = [
-        ["distributed.cli.dask_scheduler", "--port", "0", *common],
-        ["distributed.cli.dask_worker", "--nworkers", "2", "--nthreads", "2", *common],
-    ]
-    running = []
-    try:
-        for module, *options in commands:
-            process = subprocess.Popen(
-                [sys.executable, "-m", module, *options], cwd=folder, env=quiet, stderr=subprocess.DEVNULL
-            )
-            running.append(process)
-            until = time.monotonic() + 60
-            while not file.exists():
-                assert time.monotonic() < until, "the scheduler did not start"
-                time.sleep(0.05)
-        yield str(file), running[0]
-    finally:
-        for process in reversed(running):
-            process.terminate()
-            process.wait(timeout=30)
 
 
 @pytest.fixture(scope="module")

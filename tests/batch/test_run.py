@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import stand_in
 
-from eegsleep.batch.cluster import Resources
 from eegsleep.batch.jobs_file import lock_output, read_rows
+from eegsleep.batch.resources import Resources
 from eegsleep.batch.run import run_batch
 from eegsleep.errors import EegSleepError
 
@@ -180,7 +180,7 @@ def test_an_account_of_somebody_else_is_not_written_over(make_jobs, tmp_path):
     """One of ours that was damaged is written anew; a table that only has its name is not touched."""
     account = tmp_path / "jobs.csv"
     account.write_text("employer,salary\n")
-    with pytest.raises(EegSleepError, match=r"jobs\.csv is not the account of a batch"):
+    with pytest.raises(EegSleepError, match=r"jobs\.csv was not written by a batch"):
         run_batch(make_jobs("a"), tmp_path, resources=HERE, work=stand_in.pretend)
     assert account.read_text() == "employer,salary\n"
     for damaged in ("", "night,subject,file,status,seconds,memory_mb,error,reason\na,,recordings/a.edf,do"):
@@ -213,3 +213,31 @@ def test_a_worker_does_not_work_where_the_command_stands(make_jobs, tmp_path, mo
     table = run_batch(jobs, Path("out"), resources=Resources(workers=1), work=stand_in.pretend)
     assert list(table["status"]) == ["done", "done"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "recordings"]
+
+
+def test_workers_that_never_live_end_the_batch(make_jobs, tmp_path, monkeypatch):
+    """Killed while they start, each of them: an error that says so, not a wait without end."""
+    from eegsleep.batch import processes
+
+    start = processes.start_worker
+
+    def start_and_kill():
+        worker = start()
+        worker.process.kill()
+        return worker
+
+    monkeypatch.setattr(processes, "start_worker", start_and_kill)
+    with pytest.raises(EegSleepError, match="died one after the other before they began a night"):
+        run_batch(make_jobs("a", "b"), tmp_path, resources=Resources(workers=2), work=stand_in.pretend)
+
+
+def test_a_worker_that_stands_still_is_stopped(make_jobs, tmp_path, monkeypatch):
+    """One that is suspended cannot keep its own time limit; the command keeps it."""
+    from eegsleep.batch import processes
+
+    monkeypatch.setattr(processes, "_GRACE_S", 4.0)
+    table = run_batch(
+        make_jobs("a", "stopped"), tmp_path, resources=Resources(workers=2), time_limit_s=1, work=stand_in.pretend
+    ).set_index("night")
+    assert list(table["status"]) == ["done", "failed"]
+    assert table.loc["stopped", "error"] == "TimeLimitError"

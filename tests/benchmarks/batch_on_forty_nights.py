@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from eegsleep.batch.cluster import Resources
+from eegsleep.batch.resources import Resources
 from eegsleep.batch.run import run_batch
 from eegsleep.batch.sources import find_jobs
 from eegsleep.workflows.score import Job, score_job

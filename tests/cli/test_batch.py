@@ -12,6 +12,10 @@ import pytest
 from eegsleep.batch.run import Standing
 from eegsleep.cli.batch import describe_standing
 
+INTERRUPTED = (
+    "eegsleep: interrupted; what was finished is kept, and nothing half-written was left. Run the same command again."
+)
+
 
 @pytest.mark.parametrize(
     ("standing", "elapsed_s", "words"),
@@ -121,9 +125,9 @@ def test_nights_go_on_where_nobody_listens(write_edf, tmp_path):
     assert (tmp_path / "out" / "index.html").is_file()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_the_workers_too_and_leaves_nothing_half_written(number, nights, tmp_path):
-    """To every process of the terminal, and more than once: exit 130, one sentence, no traceback of any of them."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+def test_an_interrupt_ends_the_workers_too_and_leaves_nothing_half_written(number, code, nights, tmp_path):
+    """To every process of the terminal, and more than once: one sentence, no traceback of any of them."""
     command = [sys.executable, "-m", "eegsleep", "batch", str(nights), "--output", str(tmp_path), "--workers", "2"]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     until = time.monotonic() + 60
@@ -134,12 +138,32 @@ def test_an_interrupt_ends_the_workers_too_and_leaves_nothing_half_written(numbe
         os.killpg(running.pid, number)
         time.sleep(0.1)
     said = running.communicate(timeout=60)[1]  # comes back when no process is left that could say something
-    assert running.returncode == 130
-    assert said.splitlines()[1:] == [
-        "eegsleep: interrupted; what is finished is kept, and the same command continues from there."
-    ], "after the line of progress, one sentence"
+    assert running.returncode == code
+    assert said.splitlines()[1:] == [INTERRUPTED], "after the line of progress, one sentence"
     assert not list(tmp_path.rglob(".*.partial")) + list(tmp_path.rglob("*.tmp"))
     assert all((night / "provenance.json").is_file() for night in tmp_path.glob("n*")), "whole, or not there"
+
+
+@pytest.mark.parametrize("command", ["batch", "score"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("after_s", [0.15, 0.5, 1.0, 1.5, 2.0])
+def test_an_interrupt_while_the_command_starts_is_one_sentence(command, number, after_s, nights, tmp_path):
+    """Whatever is being imported or started; before Python reads its first line, the system ends the process."""
+    options = [str(nights), "--workers", "2"] if command == "batch" else [str(nights / "n1.edf")]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "eegsleep", command, *options, "--output", str(tmp_path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(after_s)
+    os.killpg(running.pid, number)
+    said = running.communicate(timeout=60)[1]
+    if running.returncode != -number:
+        assert running.returncode == (130 if number == signal.SIGINT else 143), said
+        assert [line for line in said.splitlines() if "of 3 nights" not in line] == [INTERRUPTED]
+    assert "Traceback" not in said
+    assert not list(tmp_path.rglob(".*.partial")) + list(tmp_path.rglob("*.tmp"))
 
 
 def test_what_a_killed_run_left_is_removed_but_not_what_somebody_still_writes(tmp_path):

@@ -50,7 +50,8 @@ def test_ctrl_c_is_one_sentence_and_keeps_what_arrived(server, tmp_path):
         assert time.monotonic() < until, "the fetch never began"
         time.sleep(0.02)
     fetching.send_signal(signal.SIGINT)
-    assert fetching.communicate(timeout=30) == ("", "eegsleep: interrupted; nothing half-written was left.\n")
+    said = "what was finished is kept, and nothing half-written was left. Run the same command again."
+    assert fetching.communicate(timeout=30) == ("", f"eegsleep: interrupted; {said}\n")
     assert fetching.returncode == 130
     assert part.stat().st_size > 0
     assert not (tmp_path / "SN001.edf").exists()

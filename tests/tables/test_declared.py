@@ -61,9 +61,9 @@ def test_a_verdict_that_does_not_exist_affects_one_row_of_the_summary(tmp_path):
     night.mkdir()
     made = {
         "start": "",
-        "input": {"duration_s": 60.0},
+        "input": {"sha256": "", "duration_s": 60.0},
         "device": "",
-        "lights": {"source": "user"},
+        "lights": {"off_s": 0.0, "on_s": 60.0, "source": "user"},
         "quality": {"verdict": "splendid", "reasons": []},
         "outputs": {},
     }

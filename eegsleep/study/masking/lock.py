@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import EegSleepError
+from eegsleep.json_files import read_json
 from eegsleep.provenance import encode_json, fingerprint, hash_file, package_versions, write_file
 from eegsleep.study.masking.changes import Change, as_text, grade_change
 from eegsleep.study.masking.registration import append_record, compare_with_protocol, now, read_protocol_file
@@ -22,6 +23,24 @@ if TYPE_CHECKING:
 
 LOCK_FILE, UNMASK_FILE = "lock.json", "unmasked.json"
 _FORMAT = 1
+_LOCK_KINDS = {
+    "format": int,
+    "sha256": str,
+    "locked_at": str,
+    "open_label": bool,
+    "active": str,
+    "replaces": list[dict],
+    "protocol_sha256": str,
+    "since_registered": list[list],
+    "protocol": dict,
+    "analysis": dict,
+    "nights": dict[str, dict],
+    "settings": dict,
+    "versions": dict,
+    "fingerprints": dict[str, str],
+    "schedule_sha256": str,
+    "key_sha256": str,
+}
 # The fields of Study that a result depends on; the others (title, who keeps the key) do not change it.
 _FROZEN = (
     "compound",
@@ -173,11 +192,11 @@ def read_lock(path: str | Path) -> dict[str, Any]:
             remedy="lock it first with `eegsleep lock`",
         )
     try:
-        lock = json.loads(path.read_bytes())
+        lock = read_json(path, "a lock", _LOCK_KINDS)
         whole = fingerprint({key: value for key, value in lock.items() if key != "sha256"})
-        intact = lock["format"] == _FORMAT and lock["sha256"] == whole
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (ValueError, RecursionError) as error:
         raise EegSleepError(f"{path.name} is no lock", found=str(error)) from error
+    intact = lock["format"] == _FORMAT and lock["sha256"] == whole
     if not intact:
         raise EegSleepError(
             f"{path.name} is not as it was written",
@@ -227,11 +246,32 @@ def verify_lock(
     return tuple(changes)
 
 
+def read_opening(folder: Path) -> dict[str, Any]:
+    """Return unmasked.json: when the codes of a study were first opened, under which lock, and as what.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the study.
+
+    Returns
+    -------
+    dict of str to str
+
+    Raises
+    ------
+    EegSleepError
+        If it cannot be read.
+    """
+    kinds = {"unmasked_at": str, "lock_sha256": str, "active": str}
+    return read_json(folder / UNMASK_FILE, "the record of an opening", kinds)
+
+
 def _opened_as(record: Path) -> str:
     """Return the code that was the compound when the codes were first opened, or an empty text."""
     try:
-        return str(json.loads(record.read_bytes())["active"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(read_opening(record.parent)["active"])
+    except EegSleepError:
         return ""
 
 

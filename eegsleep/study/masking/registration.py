@@ -11,6 +11,8 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from eegsleep.errors import EegSleepError
+from eegsleep.json_files import find_misfit, parse_json, read_json
 from eegsleep.provenance import encode_json, fingerprint, hash_bytes, hash_file, package_versions, write_file
 from eegsleep.study.masking.changes import Change, as_text, grade_change
 from eegsleep.study.night_folders import flatten
@@ -24,6 +26,14 @@ if TYPE_CHECKING:
 PROTOCOL_FILE, RECORD_FILE = "protocol.json", "record.jsonl"
 _COMPARISON_FILE = "comparison_provenance.json"
 _FORMAT = 1
+_PROTOCOL_KINDS = {
+    "sha256": str,
+    "registered_at": str,
+    "schedule_sha256": str,
+    "key_sha256": str,
+    "protocol": {"planned": dict, "mechanism": dict},
+}
+_ENTRY_KINDS = {"event": str, "at": str, "previous": str}
 # What a study declares before its nights. The list of a lock is shorter: there the nights are facts.
 _DECLARED = (
     "title",
@@ -92,12 +102,11 @@ def write_protocol(
 
 
 def read_protocol_file(folder: Path) -> dict[str, Any] | None:
-    """Return protocol.json, or None where the study was not registered or the file cannot be read."""
-    try:
-        found = json.loads((folder / PROTOCOL_FILE).read_bytes())
-    except (OSError, ValueError):
+    """Return protocol.json, or None where the study was not registered; raise if the file is damaged."""
+    if not (folder / PROTOCOL_FILE).exists():
         return None
-    return found if isinstance(found, dict) and isinstance(found.get("protocol"), dict) else None
+    remedy = "restore it from the copy that was deposited"
+    return read_json(folder / PROTOCOL_FILE, "the protocol of a study", _PROTOCOL_KINDS, remedy=remedy)
 
 
 def append_record(folder: Path, event: str, **facts: str) -> None:
@@ -113,8 +122,10 @@ def read_record(folder: Path) -> tuple[list[dict[str, Any]], bool]:
     """Return the lines of the record, and whether each has the hash of the one before it."""
     try:
         lines = (folder / RECORD_FILE).read_bytes().splitlines()
-        entries = [json.loads(line) for line in lines]
+        entries = [parse_json(line) for line in lines]
     except (OSError, ValueError):
+        return [], False
+    if any(find_misfit(entry, _ENTRY_KINDS, "a line") for entry in entries):
         return [], False
     whole = all(
         entry.get("previous") == (hash_bytes(lines[i - 1]) if i else "") and "event" in entry
@@ -196,9 +207,9 @@ def find_earlier_openings(folder: Path, lock: Mapping[str, Any], registered: Map
         if made and registered.get("sha256") not in made:
             changes.append(Change(PROTOCOL_FILE, f"registered with hash {made[-1]}", f"hash {registered['sha256']}"))
     try:
-        earlier = json.loads((folder / _COMPARISON_FILE).read_bytes())
+        earlier = read_json(folder / _COMPARISON_FILE, "a comparison")
         if earlier.get("lock_sha256") not in {None, lock["sha256"]}:
             changes.append(Change("codes", "compared under another lock", "locked again since"))
-    except (OSError, ValueError, AttributeError):
+    except EegSleepError:
         pass
     return changes

@@ -7,9 +7,10 @@ import hmac
 import json
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from eegsleep.errors import SettingsError
+from eegsleep.json_files import find_misfit, parse_json, read_json
 from eegsleep.provenance import encode_json, write_file
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 ROLES = ("compound", "control")
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1}  # 16 MiB and about 50 ms a try
 _PADDED = 256
+_KEY_KINDS = {"codes": dict[str, Literal["compound", "control"]], "salt": str}
+_SEALED_KINDS = {"encrypted": str, "salt": str, "checksum": str}
 
 
 def make_passphrase() -> str:
@@ -88,7 +91,7 @@ def _encrypt(content: Mapping[str, object], passphrase: str) -> dict[str, object
     return {"encrypted": hidden.hex(), "salt": salt.hex(), "checksum": mark, "scrypt": dict(_SCRYPT)}
 
 
-def _decrypt(sealed: Mapping[str, str], passphrase: str, name: str) -> dict[str, object]:
+def _decrypt(sealed: Mapping[str, str], passphrase: str, name: str) -> dict[str, Any]:
     if not passphrase:
         raise SettingsError(
             f"{name} is encrypted",
@@ -102,7 +105,7 @@ def _decrypt(sealed: Mapping[str, str], passphrase: str, name: str) -> dict[str,
             f"the passphrase does not open {name}",
             remedy="type it as it was printed when the study was planned",
         )
-    return json.loads(bytes(a ^ b for a, b in zip(hidden, pad[32:], strict=True)))
+    return parse_json(bytes(a ^ b for a, b in zip(hidden, pad[32:], strict=True)))
 
 
 def _stretch(passphrase: str, salt: bytes, length: int) -> bytes:
@@ -126,16 +129,19 @@ def read_key(path: str | Path, passphrase: str = "") -> tuple[dict[str, str], st
     """
     path = Path(path)
     try:
-        content = json.loads(path.read_bytes())
-        sealed = "encrypted" in content
-    except (OSError, ValueError, TypeError) as error:
-        raise SettingsError(f"{path.name} is not a sealed key", found=str(error)) from error
-    try:
-        if sealed:
+        content = read_json(path, "a sealed key", error=SettingsError)
+        if "encrypted" in content:
+            _check_kinds(content, _SEALED_KINDS)
             content = _decrypt(content, passphrase, path.name)
-        return dict(content["codes"]), str(content["salt"])
-    except (ValueError, KeyError, TypeError) as error:
+        _check_kinds(content, _KEY_KINDS)
+    except ValueError as error:
         raise SettingsError(f"{path.name} is not a sealed key", found=str(error)) from error
+    return content["codes"], content["salt"]
+
+
+def _check_kinds(content: Mapping[str, object], kinds: Mapping[str, object]) -> None:
+    if problem := find_misfit(content, kinds, "the key"):
+        raise ValueError(problem)
 
 
 def hash_key(codes: Mapping[str, str], salt: str) -> str:
