@@ -65,6 +65,8 @@ from .simulation.settings import SimulationSettings as SimulationSettings
 from .staging.confidence import measure_uncertainty as measure_uncertainty
 from .staging.lights import Lights as Lights
 from .staging.lights import find_lights as find_lights
+from .staging.other import Hypnodensity as Hypnodensity
+from .staging.other import read_hypnodensity as read_hypnodensity
 from .staging.score import score_stages as score_stages
 from .staging.statistics import measure_sleep as measure_sleep
 from .study.checks import run_checks as run_checks

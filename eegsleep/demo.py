@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 N_NIGHTS = 16
+# The code of the compound. In a real study a coin decides; here it is fixed, so that every demonstration is the same.
+ACTIVE = "B"
 # Short nights keep the demonstration short; a real study has whole ones.
 HOURS = 2.0
 CONTROL = SimulationSettings(duration_h=HOURS, rate_hz=128, eeg=("C4-M1",), fast_spindle_density_per_min=2.4)
@@ -33,7 +35,7 @@ CONTROL = SimulationSettings(duration_h=HOURS, rate_hz=128, eeg=("C4-M1",), fast
 # with slow activity would then miss some of the added spindles.
 COMPOUND = replace(CONTROL, fast_spindle_density_per_min=3.4, delta_background=1.25)
 NOTE = "These nights are simulated. What was put into them stands at the end of the page, beside what was found."
-_STUDY = """\
+STUDY_TOML = """\
 # A simulated study, to look at; `eegsleep study init` writes a commented one to fill in.
 [study]
 title = "A simulated compound and sleep spindles"
@@ -100,10 +102,10 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> DemoStudy:
     if study.exists():
         raise EegSleepError(f"{folder} holds a study already", remedy="give another folder with --output")
     folder.mkdir(parents=True, exist_ok=True)
-    write_file(study, _STUDY.format(n_nights=n_nights, start=begins.isoformat()).encode())
-    planned = plan_study(study, key=key, anyway=True)
+    write_file(study, STUDY_TOML.format(n_nights=n_nights, start=begins.isoformat()).encode())
+    planned = plan_study(study, key=key, active=ACTIVE, anyway=True)
     codes, _ = read_key(key, planned.passphrase)
-    nights = _enter_files(folder / NIGHTS_FILE)
+    nights = enter_files(folder / NIGHTS_FILE)
     compound = frozenset(night for night, condition in nights if codes[condition] == "compound")
     jobs = jobs_of_study(study, Job(folder))
     table = run_batch(
@@ -165,7 +167,7 @@ def compare_with_truth(study: Study, comparison: Comparison) -> list[Truth]:
     return found
 
 
-def _enter_files(path: Path) -> list[tuple[str, str]]:
+def enter_files(path: Path) -> list[tuple[str, str]]:
     """Enter a recording for every night of nights.csv; return night and condition of each."""
     lines = path.read_text(encoding="utf-8").splitlines()
     comments = [line for line in lines if line.startswith("# ")]

@@ -8,6 +8,7 @@ NIGHTS_FILE = "nights.csv"  # beside study.toml: the nights of a study; in a fol
 SCHEDULE_FILE = "schedule.csv"  # beside study.toml: the schedule that `eegsleep plan` drew
 PROVENANCE_FILE = "provenance.json"  # written last, so that a night folder with one is complete
 REFERENCE_FILE = "reference.csv"  # an expert's stages, kept beside ours
+OTHER_STAGER_FILE = "other_stager.csv"  # the stages of a second stager, set beside ours
 REPORT_FILE = "report.html"
 JOBS_FILE = "jobs.csv"  # in a folder of nights: what became of each night of the last batch
 INDEX_FILE = "index.html"  # in a folder of nights: the page over all of them

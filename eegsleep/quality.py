@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,6 +23,11 @@ MAINS_HZ = (50.0, 60.0)
 # The band in which gain is compared between derivations. Slow waves grow fivefold with depth of sleep, and alpha
 # and spindles move between front and back; at 20–30 Hz two derivations stay within 3 % of their usual ratio.
 GAIN_BAND_HZ = (20.0, 30.0)
+# The usual level of an EEG: RMS of 4–30 Hz in the median epoch, in µV, for which the limits on size were made. Staging
+# takes these limits relative to the channel's own level (column `usable_at_level`). The number is that of the epochs
+# YASA's classifiers were trained on, see `eegsleep.staging.gain`.
+USUAL_LEVEL_UV = 6.14
+LEVEL_BAND_HZ = (4.0, 30.0)
 # Ten minutes, so that a turn in bed does not look like a change of gain.
 GAIN_EPOCHS = 21
 # A movement is compared with the five minutes around it.
@@ -160,7 +165,7 @@ def measure_quality(recording: Recording, settings: QualitySettings | None = Non
     return check_table(table.drop(columns="gain_band_uv"), QUALITY)
 
 
-def usable_epochs(quality: pd.DataFrame, channel: str) -> np.ndarray:
+def usable_epochs(quality: pd.DataFrame, channel: str, *, at_level: bool = False) -> np.ndarray:
     """Return which epochs of a channel are usable.
 
     Parameters
@@ -168,12 +173,14 @@ def usable_epochs(quality: pd.DataFrame, channel: str) -> np.ndarray:
     quality : pandas.DataFrame
         Table `QUALITY`.
     channel : str
+    at_level : bool
+        Whether the limits on size are taken relative to the channel's own level, as staging does.
 
     Returns
     -------
     numpy.ndarray of bool, shape (n_epochs,)
     """
-    return quality.loc[quality["channel"] == channel, "usable"].to_numpy()
+    return quality.loc[quality["channel"] == channel, "usable_at_level" if at_level else "usable"].to_numpy()
 
 
 def reason_kind(reason: str) -> str:
@@ -303,16 +310,17 @@ def _measure_channel(recording: Recording, label: str, settings: QualitySettings
     mean = np.where(present, epochs, 0.0).sum(axis=1) / np.maximum(present.sum(axis=1), 1)
     centred = np.where(present, epochs - mean[:, None], 0.0)
     seconds = centred.reshape(n_epochs, _SECONDS, -1)
-    bands_uv = _band_rms(centred, (25.0, 45.0), GAIN_BAND_HZ, (0.5, 30.0))
+    bands_uv = _band_rms(centred, (25.0, 45.0), GAIN_BAND_HZ, (0.5, 30.0), LEVEL_BAND_HZ)
+    second_ptp = np.ptp(seconds, axis=2)
     frame = pd.DataFrame(
         {
             "rms_uv": np.sqrt((centred**2).mean(axis=1)),
             "ptp_uv": np.ptp(centred, axis=1),
             "nonfinite_fraction": 1.0 - share,
-            "movement_fraction": _movement_fraction(np.ptp(seconds, axis=2), share, settings),
+            "movement_fraction": _movement_fraction(second_ptp, share, settings),
             "drift_uv": np.ptp(seconds.mean(axis=2), axis=1),
             "second_rms_uv": np.sqrt(seconds.var(axis=2).mean(axis=1)),
-            **dict(zip(("high_frequency_uv", "gain_band_uv", "eeg_band_uv"), bands_uv, strict=True)),
+            **dict(zip(("high_frequency_uv", "gain_band_uv", "eeg_band_uv", "level_uv"), bands_uv, strict=True)),
             **_at_recorded_rate(recording, label, settings),
         }
     )
@@ -321,7 +329,27 @@ def _measure_channel(recording: Recording, label: str, settings: QualitySettings
     frame = frame.assign(epoch=epoch, onset_s=EPOCH_S * epoch, channel=label, role=role)
     frame["reason"] = _reasons(frame, settings, is_eeg=role == "eeg")
     frame["usable"] = frame["reason"] == ""
-    return frame.drop(columns=["second_rms_uv", "eeg_band_uv", "humming"])
+    frame["usable_at_level"] = frame["usable"]
+    if role == "eeg":
+        relative = _limits_at_level(frame, settings)
+        moving = _movement_fraction(second_ptp, share, relative)
+        frame["usable_at_level"] = _reasons(frame.assign(movement_fraction=moving), relative, is_eeg=True) == ""
+    return frame.drop(columns=["second_rms_uv", "eeg_band_uv", "humming", "level_uv"])
+
+
+def _limits_at_level(frame: pd.DataFrame, settings: QualitySettings) -> QualitySettings:
+    """Return the settings with the limits on the size of an EEG in multiples of this channel's own level.
+
+    The level is the RMS of 4-30 Hz in the median epoch of those that are neither missing, nor flat, nor clipped, all
+    of which do not depend on gain.
+    """
+    recorded = (frame["nonfinite_fraction"] == 0) & (frame["flat_fraction"] <= settings.max_lost_fraction)
+    recorded &= (frame["clipped_fraction"] <= settings.max_clipped_fraction) & (frame["level_uv"] > 0)
+    if not recorded.any():
+        return settings
+    size = float(frame.loc[recorded, "level_uv"].median()) / USUAL_LEVEL_UV
+    names = ("max_ptp_uv", "burst_uv", "max_high_frequency_uv", "min_rms_uv", "contact_drift_uv")
+    return replace(settings, **{name: size * getattr(settings, name) for name in names})
 
 
 def _movement_fraction(second_ptp: np.ndarray, share: np.ndarray, settings: QualitySettings) -> np.ndarray:

@@ -236,7 +236,8 @@ def make_table(hours=8.0, **changes):
         )
         frames.append(pd.DataFrame({"epoch": np.arange(n), "onset_s": 30.0 * np.arange(n)} | columns))
     table = pd.concat(frames, ignore_index=True)
-    return check_table(table.assign(usable=table["reason"] == ""), QUALITY)
+    usable = table["reason"] == ""
+    return check_table(table.assign(usable=usable, usable_at_level=usable), QUALITY)
 
 
 def part(share, fault, usual, n=960):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 TIME_LIMIT_S, _MAX_TIME_S = 1800.0, 1e6
 # Fields of a job that are paths; they are made absolute, because a worker runs in another folder.
-_PATHS = ("file", "hypnogram", "reference", "calibration", "events")
+_PATHS = ("file", "hypnogram", "reference", "calibration", "events", "stages_by")
 
 
 class Standing(NamedTuple):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.cli.console import print_note, print_result, printable, show_steps
-from eegsleep.cli.options import Labels, ScoringOptions, parse_units
+from eegsleep.cli.options import Labels, ScoringOptions, parse_stager, parse_units
 from eegsleep.errors import SettingsError
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE
 
@@ -21,6 +21,7 @@ def score(
     output: Path = Path(NIGHTS_FOLDER),
     hypnogram: Path | None = None,
     reference: Path | None = None,
+    stages_by: str | None = None,
     events: Path | None = None,
     start: datetime | None = None,
     options: ScoringOptions | None = None,
@@ -38,6 +39,8 @@ def score(
         hypnogram-edited.csv as this night's report saves it.
     reference
         An expert's hypnogram to keep beside ours, for `eegsleep agree`.
+    stages_by
+        Probabilities of another stager to set beside ours: NAME=FILE, a table of epoch, W, N1, N2, N3 and R.
     events
         events-edited.csv as this night's report saves it: events that were rejected by hand are not counted.
     start
@@ -48,7 +51,17 @@ def score(
         show_step("loading libraries")
         from eegsleep.workflows.score import Job, score_file
 
-        job = Job(file, hypnogram=hypnogram, reference=reference, events=events, start=start, **options.for_job())
+        stager, other = parse_stager(stages_by)
+        job = Job(
+            file,
+            hypnogram=hypnogram,
+            reference=reference,
+            events=events,
+            stages_by=other,
+            stager=stager,
+            start=start,
+            **options.for_job(),
+        )
         night, folder = score_file(job, options.settings(), output)
     print_note(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
     for warning in night.warnings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -33,6 +33,8 @@ class ScoringOptions:
         Label of a chin channel.
     units
         Unit of a channel whose header gives none or a wrong one: LABEL=uV.
+    invert
+        Labels of channels whose electrodes were exchanged, to be turned round.
     lights_off
         Clock time at which the lights went out: 23:15. Sleep statistics count from here. In a study, nights.csv
         comes first.
@@ -53,6 +55,7 @@ class ScoringOptions:
     eog: str | None = None
     emg: str | None = None
     units: Labels = None
+    invert: Labels = None
     lights_off: str | None = None
     lights_on: str | None = None
     coding: str | None = None
@@ -68,6 +71,7 @@ class ScoringOptions:
             "eog": self.eog,
             "emg": self.emg,
             "units": tuple(parse_units(self.units).items()),
+            "invert": tuple(self.invert or ()),
             "lights_off": self.lights_off,
             "lights_on": self.lights_on,
             "coding": self.coding,
@@ -97,3 +101,19 @@ def parse_units(units: list[str] | None) -> dict[str, str]:
             raise SettingsError("--units is not understood", found=pair, allowed="LABEL=uV")
         pairs[label] = unit
     return pairs
+
+
+def parse_stager(text: str | None) -> tuple[str, Path | None]:
+    """Return name and file of another stager from a text such as usleep=night.csv; no file where there is no text.
+
+    Raises
+    ------
+    SettingsError
+        If the text has another form.
+    """
+    if text is None:
+        return "", None
+    name, equals, file = text.partition("=")
+    if not (name and equals and file):
+        raise SettingsError("--stages-by is not understood", found=text, allowed="NAME=FILE")
+    return name, Path(file).absolute()

@@ -18,13 +18,14 @@ from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_S, NREM, values_at
 from eegsleep.tables import AUDIT, check_table, empty_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from eegsleep.recording.recording import Recording
 
 logger = logging.getLogger(__name__)
 
 LEAST_RECALL = 0.2
+_MIN_SCATTER = 10  # events for a standard deviation of their times
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,13 @@ class AuditSettings:
     Parameters
     ----------
     spindle_amplitudes_uv, slow_oscillation_amplitudes_uv : tuple of float
-        Planted amplitudes from peak to peak, from small to large events of adults at a central electrode: spindles
-        in sigma (Purcell et al. 2017, doi:10.1038/ncomms15930), slow oscillations (Massimini et al. 2004,
-        doi:10.1523/JNEUROSCI.1318-04.2004).
+        Amplitudes from peak to peak planted for the absolute view, from small to large events of adults at a central
+        electrode: spindles in sigma (Purcell et al. 2017, doi:10.1038/ncomms15930), slow oscillations (Massimini et
+        al. 2004, doi:10.1523/JNEUROSCI.1318-04.2004).
+    spindle_multiples, slow_oscillation_multiples : tuple of float
+        The same for the relative view, in multiples of the night's own sigma (`baseline_uv`) and of its own waves
+        (`reference_uv`). Spindles found in two real excerpts span 3.0 to 6.6 (5th to 95th percentile); a slow
+        oscillation has 4 at least.
     spacing_s : float
         Distance of planted events, so that one neither helps nor hides another.
     clearance_s : float
@@ -51,18 +56,53 @@ class AuditSettings:
 
     spindle_amplitudes_uv: tuple[float, ...] = (15.0, 20.0, 30.0, 40.0)
     slow_oscillation_amplitudes_uv: tuple[float, ...] = (75.0, 100.0, 140.0, 200.0)
+    spindle_multiples: tuple[float, ...] = (3.0, 4.0, 5.0, 6.5)
+    slow_oscillation_multiples: tuple[float, ...] = (3.0, 4.0, 5.5, 8.0)
     spacing_s: float = 8.0
     clearance_s: float = 2.0
     tolerance_s: float = 0.5
     max_per_cell: int = 40
     seed: int = 7
 
+    def amounts(self, kind: str, view: str) -> tuple[float, ...]:
+        """Return what is planted of a kind for a view: µV, or multiples."""
+        return {
+            ("spindle", "absolute"): self.spindle_amplitudes_uv,
+            ("spindle", "relative"): self.spindle_multiples,
+            ("slow_oscillation", "absolute"): self.slow_oscillation_amplitudes_uv,
+            ("slow_oscillation", "relative"): self.slow_oscillation_multiples,
+        }[kind, view]
+
+
+@dataclass(frozen=True)
+class AuditedView:
+    """One kind of event as one view finds it.
+
+    Attributes
+    ----------
+    kind : {"spindle", "slow_oscillation"}
+    view : {"absolute", "relative"}
+    unit_uv : mapping of str to float
+        By channel, the µV of the unit that sizes are planted in: 1 for the absolute view, the night's own sigma or
+        waves for the relative one. Channels that are not in it are not audited.
+    events : pandas.DataFrame
+        What this view found in the night: table `SPINDLES` or `SLOW_OSCILLATIONS`.
+    detect : callable
+        The detector with the settings of this view; it takes a recording and returns such a table.
+    """
+
+    kind: str
+    view: str
+    unit_uv: Mapping[str, float]
+    events: pd.DataFrame
+    detect: Callable[[Recording], pd.DataFrame]
+
 
 class _Kind(NamedTuple):
-    """One kind of event: how it is made, and the columns of its table that hold time of the peak and size."""
+    """One kind of event: how it is made, and the columns of its table that hold peak, centre and size."""
 
-    name: str
     peak: str
+    centre: str
     size: str
     make: Callable[[float, float, float], np.ndarray]
 
@@ -71,9 +111,7 @@ def audit_events(
     recording: Recording,
     stages: pd.DataFrame,
     quality: pd.DataFrame,
-    spindles: pd.DataFrame,
-    slow_oscillations: pd.DataFrame,
-    detect: tuple[Callable[[Recording], pd.DataFrame], Callable[[Recording], pd.DataFrame]],
+    views: Sequence[AuditedView],
     settings: AuditSettings | None = None,
 ) -> pd.DataFrame:
     """Plant spindles and slow oscillations of known size into N2 and N3, detect them, and count.
@@ -83,40 +121,42 @@ def audit_events(
     recording : Recording
     stages, quality : pandas.DataFrame
         Tables `HYPNOGRAM` and `QUALITY` of that recording.
-    spindles, slow_oscillations : pandas.DataFrame
-        Tables `SPINDLES` and `SLOW_OSCILLATIONS` of the night; nothing is planted near these events.
-    detect : pair of callable
-        The detectors of spindles and of slow oscillations, with the settings of the night; each takes a
-        recording and returns its table.
+    views : sequence of AuditedView
+        Nothing is planted near an event of the same kind that the same view found.
     settings : AuditSettings, optional
 
     Returns
     -------
     pandas.DataFrame
-        Table `AUDIT`, a row a channel, kind of event, stage and planted amplitude. The same night and
-        settings give the same audit.
+        Table `AUDIT`, a row a channel, kind of event, view, stage and planted amplitude. The same night and
+        settings give the same audit. That of the relative view does not change with the gain of a channel, except
+        in µV.
 
     Notes
     -----
-    Both kinds are planted in one copy of the signals, each at its own places, so that the audit takes one
-    more run of both detectors. `chance_percent` is how often a random moment of the stage would count as found with
-    nothing planted there, because a native event lies near it.
+    Both kinds are planted in one copy of the signals for each view, each at its own places, so that the audit takes
+    one more run of a detector for each view of it. `chance_percent` is how often a random moment of the stage would
+    count as found with nothing planted there, because a native event lies near it.
     """
     settings = settings or AuditSettings()
     logger.info("auditing the detectors with planted events")
-    planted = [
-        _plan(label, stages, usable_epochs(quality, label), _native(spindles, slow_oscillations, label), settings)
-        for label in recording.derivations
-    ]
-    planted = [plan for plan in planted if len(plan)]
-    if not planted:
+    rows: list[dict] = []
+    for name in ("absolute", "relative"):
+        together = [view for view in views if view.view == name and len(view.unit_uv)]
+        planted = [
+            _plan(label, stages, usable_epochs(quality, label), [v for v in together if label in v.unit_uv], settings)
+            for label in recording.derivations
+        ]
+        planted = [plan for plan in planted if len(plan)]
+        if not planted:
+            continue
+        plan = pd.concat(planted, ignore_index=True)
+        copy = _plant(recording, plan)
+        for view in together:
+            mine = plan[plan["kind"] == view.kind]
+            rows += _count(view, mine, view.detect(copy), settings) if len(mine) else []
+    if not rows:
         return empty_table(AUDIT)
-    plan = pd.concat(planted, ignore_index=True)
-    copy = _plant(recording, plan)
-    rows = []
-    for kind, native, run in zip(_KINDS, (spindles, slow_oscillations), detect, strict=True):
-        mine = plan[plan["kind"] == kind.name]
-        rows += _count(kind, mine, run(copy), native, settings) if len(mine) else []
     return check_table(pd.DataFrame(rows, columns=AUDIT.column_names), AUDIT)
 
 
@@ -166,10 +206,10 @@ def make_slow_oscillation(ptp_uv: float, frequency_hz: float, _: float = 0.0) ->
     return ptp_uv * wave / np.ptp(wave)
 
 
-_KINDS = (
-    _Kind("spindle", "peak_s", "amplitude_uv", make_spindle),
-    _Kind("slow_oscillation", "neg_peak_s", "ptp_uv", make_slow_oscillation),
-)
+_KINDS = {
+    "spindle": _Kind("peak_s", "centroid_s", "amplitude_uv", make_spindle),
+    "slow_oscillation": _Kind("neg_peak_s", "neg_peak_s", "ptp_uv", make_slow_oscillation),
+}
 # Mean and standard deviation of the planted frequencies and durations, as of healthy adults' events.
 _FREQUENCY_HZ = {"spindle": (13.3, 0.5), "slow_oscillation": (0.85, 0.08)}
 _DURATION_S = (0.9, 0.15)
@@ -177,45 +217,46 @@ _DURATION_S = (0.9, 0.15)
 _MARGIN_S = 2.0
 
 
-def _native(spindles: pd.DataFrame, waves: pd.DataFrame, label: str) -> np.ndarray:
-    """Return onset and end of every native event of a channel, shape (n, 2)."""
-    parts = [frame.loc[frame["channel"] == label, ["onset_s", "duration_s"]].to_numpy() for frame in (spindles, waves)]
-    spans = np.concatenate(parts)
-    return np.column_stack([spans[:, 0], spans.sum(axis=1)])
-
-
 def _plan(
-    label: str, stages: pd.DataFrame, usable: np.ndarray, native: np.ndarray, settings: AuditSettings
+    label: str, stages: pd.DataFrame, usable: np.ndarray, views: Sequence[AuditedView], settings: AuditSettings
 ) -> pd.DataFrame:
-    """Return the events to plant on one channel: kind, stage, centre, amplitude, frequency, duration."""
-    rng = np.random.default_rng([settings.seed, *label.encode()])
+    """Return the events to plant on one channel: kind, stage, centre, amplitude, frequency, duration.
+
+    The kinds take turns on one grid of places, and each stays clear of the native events of its own kind alone: where
+    spindles are planted does not depend on slow waves.
+    """
     rows = []
-    for stage in NREM:
-        places = _free_places(stages, usable, stage, native, settings)
-        rng.shuffle(places)
-        cells = [("spindle", a) for a in settings.spindle_amplitudes_uv]
-        cells += [("slow_oscillation", a) for a in settings.slow_oscillation_amplitudes_uv]
-        for i, centre_s in enumerate(places[: len(cells) * settings.max_per_cell]):
-            kind, amplitude = cells[i % len(cells)]
-            frequency = rng.normal(*_FREQUENCY_HZ[kind])
-            duration = max(0.6, rng.normal(*_DURATION_S))
-            rows.append((label, kind, stage, centre_s, amplitude, frequency, duration))
-    columns = ["channel", "kind", "stage", "centre_s", "planted_uv", "planted_hz", "planted_s"]
+    grid = np.arange(settings.spacing_s / 2, len(stages) * EPOCH_S, settings.spacing_s)
+    for turn, view in enumerate(views):
+        rng = np.random.default_rng([settings.seed, *label.encode(), *view.kind.encode()])
+        native = view.events.loc[view.events["channel"] == label, ["onset_s", "duration_s"]].to_numpy()
+        free = _free_places(grid[turn :: len(views)], native, settings)
+        amounts = settings.amounts(view.kind, view.view)
+        for stage in NREM:
+            places = free[values_at(usable & (stages["stage"] == stage).to_numpy(), free)]
+            rng.shuffle(places)
+            for i, centre_s in enumerate(places[: len(amounts) * settings.max_per_cell]):
+                amount = amounts[i % len(amounts)]
+                frequency = rng.normal(*_FREQUENCY_HZ[view.kind])
+                duration = max(0.6, rng.normal(*_DURATION_S))
+                size_uv = amount * view.unit_uv[label]
+                rows.append((label, view.kind, stage, centre_s, amount, size_uv, frequency, duration))
+    columns = ["channel", "kind", "stage", "centre_s", "amount", "planted_uv", "planted_hz", "planted_s"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _free_places(
-    stages: pd.DataFrame, usable: np.ndarray, stage: str, native: np.ndarray, settings: AuditSettings
-) -> np.ndarray:
-    """Return times in usable epochs of a stage, spaced, and away from every native event."""
-    inside = usable & (stages["stage"] == stage).to_numpy()
-    grid = np.arange(settings.spacing_s / 2, len(stages) * EPOCH_S, settings.spacing_s)
+def _free_places(grid: np.ndarray, native: np.ndarray, settings: AuditSettings) -> np.ndarray:
+    """Return the times of a grid that are away from the borders of epochs and from native events.
+
+    `native` holds onset and duration of each, shape (n, 2).
+    """
     since_s = grid % EPOCH_S
-    grid = grid[values_at(inside, grid) & (since_s > _MARGIN_S) & (since_s < EPOCH_S - _MARGIN_S)]
+    grid = grid[(since_s > _MARGIN_S) & (since_s < EPOCH_S - _MARGIN_S)]
     if not len(native) or not len(grid):
         return grid
-    onsets, ends = np.sort(native[:, 0]), np.maximum.accumulate(native[np.argsort(native[:, 0]), 1])
-    before = np.searchsorted(onsets, grid + settings.clearance_s) - 1
+    native = native[np.argsort(native[:, 0])]
+    ends = np.maximum.accumulate(native.sum(axis=1))
+    before = np.searchsorted(native[:, 0], grid + settings.clearance_s) - 1
     is_free = (before < 0) | (ends[np.maximum(before, 0)] < grid - settings.clearance_s)
     return grid[is_free]
 
@@ -225,34 +266,35 @@ def _plant(recording: Recording, plan: pd.DataFrame) -> Recording:
     import mne
 
     data = recording.microvolts.copy()
-    makers = {kind.name: kind.make for kind in _KINDS}
     for row in plan.itertuples():
-        wave = makers[row.kind](row.planted_uv, row.planted_hz, row.planted_s)
+        wave = _KINDS[row.kind].make(row.planted_uv, row.planted_hz, row.planted_s)
         start = round(row.centre_s * ANALYSIS_RATE_HZ) - wave.size // 2
         data[recording.channels.index(row.channel), start : start + wave.size] += wave
     info = mne.create_info(recording.channels, ANALYSIS_RATE_HZ, list(recording.roles.values()))
     return replace(recording, raw=mne.io.RawArray(data * 1e-6, info, verbose="ERROR"), files=())
 
 
-def _count(
-    kind: _Kind, plan: pd.DataFrame, found: pd.DataFrame, native: pd.DataFrame, settings: AuditSettings
-) -> list[dict]:
-    """Return the rows of one kind of event."""
+def _count(view: AuditedView, plan: pd.DataFrame, found: pd.DataFrame, settings: AuditSettings) -> list[dict]:
+    """Return the rows of table `AUDIT` of one view, from what it found in the copy."""
     rows = []
-    for (channel, stage, amplitude), cell in plan.groupby(["channel", "stage", "planted_uv"]):
-        # a slow oscillation is planted around its middle crossing, a quarter period after its trough
-        shift_s = 0.25 / cell["planted_hz"] if kind.name == "slow_oscillation" else 0.0
+    kind = _KINDS[view.kind]
+    for (channel, stage, amount), cell in plan.groupby(["channel", "stage", "amount"]):
+        # a slow oscillation is planted around its crossing; its trough comes a quarter period before
+        shift_s = 0.25 / cell["planted_hz"] if view.kind == "slow_oscillation" else 0.0
         hits, index = _match(cell["centre_s"] - shift_s, found, channel, kind, settings)
         events = found[found["channel"] == channel].iloc[index[hits]]
-        size = events[kind.size].to_numpy() / amplitude
+        size = events[kind.size].to_numpy() / cell["planted_uv"].to_numpy()[hits]
+        late = events[kind.centre].to_numpy() - (cell["centre_s"] - shift_s).to_numpy()[hits]
         pitch = events["frequency_hz"].to_numpy() - cell["planted_hz"].to_numpy()[hits]
         low, high = wilson_interval(int(hits.sum()), len(cell))
         rows.append(
             {
                 "channel": channel,
-                "kind": kind.name,
+                "kind": view.kind,
+                "view": view.view,
                 "stage": stage,
-                "planted_uv": amplitude,
+                "planted_uv": cell["planted_uv"].iloc[0],
+                "planted_ratio": amount if view.view == "relative" else np.nan,
                 "n_planted": len(cell),
                 "n_found": int(hits.sum()),
                 "recall": hits.mean(),
@@ -260,7 +302,8 @@ def _count(
                 "recall_high": high,
                 "amplitude_bias_percent": 100 * (np.median(size) - 1) if size.size else np.nan,
                 "frequency_bias_hz": np.median(pitch) if pitch.size else np.nan,
-                "chance_percent": _chance_percent(native, channel, stage, plan, kind, settings),
+                "time_scatter_s": late.std(ddof=1) if late.size >= _MIN_SCATTER else np.nan,
+                "chance_percent": _chance_percent(view.events, channel, stage, plan, kind, settings),
             }
         )
     return rows

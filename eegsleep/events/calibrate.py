@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from eegsleep.errors import TableError
+from eegsleep.events.calibration import Calibration
 from eegsleep.events.slow_oscillations import SlowOscillationSettings
 from eegsleep.events.spindles import SpindleSettings, select_spindles
+from eegsleep.file_names import PROVENANCE_FILE
+from eegsleep.provenance import read_provenance
 from eegsleep.tables import SLOW_OSCILLATION_CANDIDATES, SPINDLE_CANDIDATES, read_kept_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-from eegsleep.events.calibration import Calibration
+    from collections.abc import Mapping, Sequence
 
 # The least number of spindles of a class for a peak of their frequencies to be given.
 MIN_SPINDLES = 50
@@ -51,18 +53,22 @@ def calibrate(nights: Sequence[pd.DataFrame], settings: SpindleSettings | None =
     nights = [night for night in nights if len(night)]
     if not nights:
         return Calibration()
-    baseline = pd.DataFrame([night.groupby("channel")["baseline_uv"].median() for night in nights]).median()
+    baseline, level = (
+        pd.DataFrame([night.groupby("channel")[column].median() for night in nights]).median()
+        for column in ("baseline_uv", "background_level")
+    )
     relative = replace(s, view="relative")
     pooled = np.concatenate([select_spindles(night, relative)["frequency_hz"] for night in nights])
     return Calibration(
         sigma_amplitude_uv={str(label): float(s.min_sigma_ratio * value) for label, value in baseline.items()},
+        background_level={str(label): float(value) for label, value in level.items()},
         slow_spindle_hz=_peak_frequency(pooled, s.band_hz[0], s.class_border_hz),
         fast_spindle_hz=_peak_frequency(pooled, s.class_border_hz, s.band_hz[1]),
         n_nights=len(nights),
     )
 
 
-def calibrate_nights(folder: str | Path, settings: SpindleSettings | None = None) -> Calibration:
+def calibrate_nights(folder: str | Path) -> Calibration:
     """Learn a person's thresholds from all night folders in a folder.
 
     Parameters
@@ -70,33 +76,80 @@ def calibrate_nights(folder: str | Path, settings: SpindleSettings | None = None
     folder : path
         Holds night folders of one person, all of them: `spindle_candidates.csv` and
         `slow_oscillation_candidates.csv` are read.
-    settings : SpindleSettings, optional
 
     Returns
     -------
     Calibration
-        The slow-oscillation part is the median over nights of the relative view's threshold.
+        Thresholds are multiples as in the settings of these nights; that of slow oscillations is the median over nights
+        of the relative view's. A recording that was scored twice, under two names, counts once.
 
     Raises
     ------
     TableError
-        If there are fewer than two nights.
+        If there are fewer than two nights, a file is not the one that was written, or the nights differ in what must be
+        the same: sleeper, device, channels, stated units, settings, versions, and whether stages were given.
     """
-    paths = sorted(Path(folder).glob(f"*/{SPINDLE_CANDIDATES.name}.csv"))
-    if len(paths) < 2:
+    folder = Path(folder)
+    provenances = {path.parent: read_provenance(path.parent) for path in sorted(folder.glob(f"*/{PROVENANCE_FILE}"))}
+    _check_alike(provenances)
+    by_input = {
+        provenance.get("input", {}).get("sha256") or path.name: path for path, provenance in provenances.items()
+    }
+    if len(by_input) < 2:
         raise TableError(
             f"{folder} holds too few nights to learn a person's thresholds from",
-            found=f"{len(paths)} night folders",
+            found=f"{len(by_input)} recordings in {len(provenances)} night folders",
             allowed="two and more of one person",
         )
-    learned = calibrate([read_kept_table(path, SPINDLE_CANDIDATES) for path in paths], settings)
-    waves = [
-        read_kept_table(path.with_name(f"{SLOW_OSCILLATION_CANDIDATES.name}.csv"), SLOW_OSCILLATION_CANDIDATES)
-        for path in paths
-    ]
-    heights = pd.DataFrame([night.groupby("channel")["reference_uv"].median() for night in waves]).median()
-    limit = SlowOscillationSettings().relative_ptp
-    return replace(learned, so_amplitude_uv={str(c): float(limit * v) for c, v in heights.dropna().items()})
+    nights = sorted(by_input.values())
+    first = provenances[nights[0]]
+    spindles = SpindleSettings(**_settings_of(first, "spindles"))
+    slow_oscillations = SlowOscillationSettings(**_settings_of(first, "slow_oscillations"))
+    tables = {
+        table: [read_kept_table(night / f"{table.name}.csv", table) for night in nights]
+        for table in (SPINDLE_CANDIDATES, SLOW_OSCILLATION_CANDIDATES)
+    }
+    learned = calibrate(tables[SPINDLE_CANDIDATES], spindles)
+    heights = pd.DataFrame(
+        [night.groupby("channel")["reference_uv"].median() for night in tables[SLOW_OSCILLATION_CANDIDATES]]
+    ).median()
+    return replace(
+        learned,
+        so_amplitude_uv={str(c): float(slow_oscillations.relative_ptp * v) for c, v in heights.dropna().items()},
+        device=first["device"],
+        units=first["units"],
+    )
+
+
+def _settings_of(provenance: Mapping[str, Any], step: str) -> dict[str, Any]:
+    stored = provenance["settings"][step].items()
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in stored}
+
+
+def _check_alike(provenances: Mapping[Path, Mapping[str, Any]]) -> None:
+    """Raise `TableError` if nights differ in what their thresholds depend on."""
+    compared = {
+        "sleeper": lambda p: p.get("subject", ""),
+        "device": lambda p: p.get("device"),
+        "channels": lambda p: sorted(label for label, role in p.get("roles", {}).items() if role == "eeg"),
+        "stated units": lambda p: p.get("units"),
+        "settings": lambda p: p.get("settings"),
+        "versions": lambda p: p.get("versions"),
+        "origin of stages": lambda p: "given" if p.get("hypnogram_sha256") else "automatic",
+    }
+    for name, describe in compared.items():
+        groups: dict[str, list[str]] = {}
+        for path, provenance in provenances.items():
+            groups.setdefault(json.dumps(describe(provenance), sort_keys=True), []).append(path.name)
+        if len(groups) > 1:
+            told = name not in {"settings", "versions"}  # those are too long to print
+            raise TableError(
+                f"the nights cannot be calibrated together, because they differ in their {name}"
+                + "s" * (name in {"sleeper", "device"}),
+                found="; ".join(f"{value}: " * told + ", ".join(nights[:3]) for value, nights in groups.items()),
+                allowed="nights of one person, recorded and scored in one way",
+                remedy="put the night folders of one person and device in a folder of their own, and score them alike",
+            )
 
 
 def _peak_frequency(frequency_hz: np.ndarray, low_hz: float, high_hz: float) -> float | None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from eegsleep.recording.recording import Recording
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -21,22 +23,31 @@ class Calibration:
     Parameters
     ----------
     sigma_amplitude_uv : dict of str to float
-        Least envelope of a spindle by channel, µV peak to peak within 2 Hz.
+        Least envelope of a spindle by channel, µV peak to peak: root mean square of 11-16 Hz over 1 s.
+    background_level : dict of str to float
+        By channel, power of 6-30 Hz without sigma over that of sigma, both medians over NREM.
     slow_spindle_hz, fast_spindle_hz : float, optional
         The most frequent frequency of the person's slow and fast spindles; None where it could not be found.
     so_amplitude_uv : dict of str to float
         Least peak-to-peak amplitude of a slow oscillation by channel, in µV.
     n_nights : int
         Number of nights it was learned from.
+    device : str
+        The device of these nights; empty where it is not known.
+    units : dict of str to str
+        Units that the user stated for these nights, by label.
     sha256 : str
         Hash of the file it was read from; empty for a calibration that was not read from a file.
     """
 
     sigma_amplitude_uv: dict[str, float] = field(default_factory=dict)
+    background_level: dict[str, float] = field(default_factory=dict)
     slow_spindle_hz: float | None = None
     fast_spindle_hz: float | None = None
     so_amplitude_uv: dict[str, float] = field(default_factory=dict)
     n_nights: int = 0
+    device: str = ""
+    units: dict[str, str] = field(default_factory=dict)
     sha256: str = field(default="", compare=False)
 
     def border_hz(self, default: float) -> float:
@@ -107,3 +118,27 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
         Replaced whole where it exists.
     """
     write_file(path, encode_json(calibration.as_dict()))
+
+
+def check_setup(calibration: Calibration, recording: Recording) -> None:
+    """Raise `SettingsError` if a calibration is that of another device, or of other stated units.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        One that does not name its device is not checked.
+    recording : Recording
+    """
+    if not calibration.device:
+        return
+    for what, learned, found in (
+        ("device", calibration.device, recording.device),
+        ("unit", calibration.units, recording.units),
+    ):
+        if learned != found:
+            raise SettingsError(
+                f"the calibration was learned with another {what}, so that its microvolts do not apply",
+                found=str(found),
+                allowed=str(learned),
+                remedy="calibrate on nights of this device, read in the same way",
+            )

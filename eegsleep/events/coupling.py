@@ -1,4 +1,4 @@
-"""Coupling: in which phase of the slow oscillation spindles peak, and how many are coupled by chance."""
+"""Coupling: in which phase of the slow oscillation spindles lie, and how much of it chance explains."""
 
 from __future__ import annotations
 
@@ -23,94 +23,143 @@ CLASSES = ("all", "slow", "fast")
 # Slopes of the filters, as in YASA.
 SLOW_TRANSITION_HZ = 0.2
 SIGMA_TRANSITION_HZ = 1.5
+# The slow band is read at 25 Hz.
+_THIN = 4
+# Where the windows of waves cover more of a run than this, coupled spindles hardly differ from uncoupled ones.
+MOST_COVERED = 0.8
+# Spindles of one channel are not closer than this, so that chance cannot put another one there.
+APART_S = 1.0
 
 
 @dataclass(frozen=True)
 class CouplingSettings:
-    """When a spindle counts as coupled, the band whose phase is read, and how chance is drawn.
+    """When a spindle counts as coupled, the band whose phase is read, and the modulation index.
 
     Parameters
     ----------
     window_s : float
-        A spindle is coupled when its peak lies within this of a wave's negative peak (Kurz et al. 2021,
+        A spindle is coupled when its centre lies within this of a wave's negative peak (Kurz et al. 2021,
         doi:10.1093/sleep/zsaa290).
     band_hz : tuple of float
         Band of the slow oscillation whose phase is read.
     relative_waves : bool
-        Whether the waves are those of the relative view; by default those of the absolute view. K-complexes are
-        among them.
-    n_shifts, seed : int
-        Chance is the mean over this number of random shifts, drawn from this seed; 200 leave a scatter of 0.1
-        percentage points on a night of 500 spindles.
-    sigma_hz, n_bins, n_index_shifts
+        Whether the waves are those of the relative view, so that coupling does not depend on gain; else those of the
+        absolute view. K-complexes are among them.
+    sigma_hz, n_bins, n_index_shifts, seed
         The modulation index is that of the envelope of `sigma_hz` over `n_bins` phases (Tort et al. 2010,
-        doi:10.1152/jn.00106.2010), less its mean over `n_index_shifts` random shifts.
+        doi:10.1152/jn.00106.2010), less its mean over `n_index_shifts` random shifts, drawn from `seed`.
     """
 
     window_s: float = 1.2
     band_hz: tuple[float, float] = (0.3, 1.5)
-    relative_waves: bool = False
-    n_shifts: int = 200
-    seed: int = 0
+    relative_waves: bool = True
     sigma_hz: tuple[float, float] = (11.0, 16.0)
     n_bins: int = 18
     n_index_shifts: int = 20
+    seed: int = 0
 
 
 def couple_events(
     recording: Recording,
     spindles: pd.DataFrame,
     slow_oscillations: pd.DataFrame,
+    stages: pd.DataFrame,
+    quality: pd.DataFrame,
     settings: CouplingSettings | None = None,
+    audit: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Read the phase of the slow oscillation at the peak of every spindle, channel by channel.
+    """Read the phase of the slow oscillation at the centre of every spindle, with what chance gives there.
 
     Parameters
     ----------
     recording : Recording
-    spindles, slow_oscillations : pandas.DataFrame
-        Tables `SPINDLES` and `SLOW_OSCILLATIONS` of that recording.
+    spindles, slow_oscillations, stages, quality : pandas.DataFrame
+        Tables `SPINDLES`, `SLOW_OSCILLATIONS`, `HYPNOGRAM` and `QUALITY` of that recording.
     settings : CouplingSettings, optional
+    audit : pandas.DataFrame, optional
+        Table `AUDIT` of that recording: how far the centres of planted spindles scatter.
 
     Returns
     -------
     pandas.DataFrame
         Table `COUPLING`, one row a spindle. Phase 0 is the positive peak (up state), ±π the negative.
+
+    Notes
+    -----
+    The centre is the centroid of the spindle's energy. It scatters by 0.06 s around the time at which a spindle was
+    planted, the largest sample of the envelope by 0.11 s (36 µV spindles in 14 µV of pink noise), which takes 15 % of
+    the strength of coupling in place of 4.
     """
     settings = settings or CouplingSettings()
     logger.info("coupling spindles with slow oscillations")
-    found = [
-        _couple_on_channel(
-            recording.signal(label),
-            spindles[spindles["channel"] == label],
-            _negative_peaks(slow_oscillations, label, settings),
-            settings,
+    names = stages["stage"].to_numpy(dtype=object)
+    found = []
+    for label in recording.derivations:
+        own = spindles[spindles["channel"] == label]
+        if own.empty:
+            continue
+        waves = slow_oscillations[slow_oscillations["channel"] == label]
+        slow, rate_hz, start_s = thin(recording.signal(label), _THIN)
+        analytic = analytic_band(slow, settings.band_hz, SLOW_TRANSITION_HZ, rate_hz)
+        negative_s = _negative_peaks(waves, settings)
+        frame = _couple_on_channel(own, negative_s, analytic, rate_hz, start_s, settings)
+        chance = _chance(
+            frame["centroid_s"].to_numpy(),
+            negative_s,
+            np.angle(analytic),
+            (rate_hz, start_s),
+            _runs(names, usable_epochs(quality, label)),
+            settings.window_s,
         )
-        for label in recording.derivations
-        if (spindles["channel"] == label).any()
-    ]
+        if settings.relative_waves and not waves["reference_uv"].notna().any():
+            chance = _Chance(*(np.full_like(values, np.nan) for values in chance))
+        frame = frame.assign(
+            chance_share=chance.share,
+            chance_cosine=chance.vector.real,
+            chance_sine=chance.vector.imag,
+            phase_reliability=np.nan if audit is None else _reliability(own, waves, audit, label),
+        )
+        found.append(check_table(frame, COUPLING))
     return pd.concat(found, ignore_index=True) if found else empty_table(COUPLING)
 
 
-def _negative_peaks(waves: pd.DataFrame, label: str, settings: CouplingSettings) -> np.ndarray:
+def _reliability(spindles: pd.DataFrame, waves: pd.DataFrame, audit: pd.DataFrame, label: str) -> np.ndarray:
+    """Return the length of the mean vector that the scatter of their centres leaves of equal phases, (n_spindles,).
+
+    The scatter is that of planted spindles of each one's size, the frequency that of the night's waves.
+    """
+    planted = audit[(audit["channel"] == label) & (audit["kind"] == "spindle")].dropna(subset="time_scatter_s")
+    if planted.empty or waves.empty:
+        return np.full(len(spindles), np.nan)
+    by_size = planted.groupby("planted_uv")["time_scatter_s"].mean()
+    scatter_s = np.interp(spindles["amplitude_uv"], by_size.index.to_numpy(), by_size.to_numpy())
+    return np.exp(-0.5 * (2 * np.pi * waves["frequency_hz"].median() * scatter_s) ** 2)
+
+
+def _negative_peaks(waves: pd.DataFrame, settings: CouplingSettings) -> np.ndarray:
     view = "found_relative" if settings.relative_waves else "found_absolute"
-    return np.sort(waves.loc[(waves["channel"] == label) & waves[view], "neg_peak_s"].to_numpy())
+    return np.sort(waves.loc[waves[view], "neg_peak_s"].to_numpy())
 
 
 def _couple_on_channel(
-    signal_uv: np.ndarray, spindles: pd.DataFrame, negative_peaks_s: np.ndarray, settings: CouplingSettings
+    spindles: pd.DataFrame,
+    negative_peaks_s: np.ndarray,
+    analytic: np.ndarray,
+    rate_hz: float,
+    start_s: float,
+    settings: CouplingSettings,
 ) -> pd.DataFrame:
-    peaks_s = spindles["peak_s"].to_numpy()
-    negative_s = _nearest(peaks_s, negative_peaks_s)
-    coupled = np.abs(peaks_s - negative_s) <= settings.window_s
-    frame = spindles[["channel", "stage", "spindle_class"]].assign(
-        spindle_peak_s=peaks_s,
+    centroid_s = spindles["centroid_s"].to_numpy()
+    negative_s = _nearest(centroid_s, negative_peaks_s)
+    coupled = np.abs(centroid_s - negative_s) <= settings.window_s
+    phase_rad = _phase_at(analytic, (centroid_s - start_s) * rate_hz)
+    return spindles[["channel", "stage", "spindle_class", "centroid_s"]].assign(
+        spindle_peak_s=spindles["peak_s"],
         neg_peak_s=negative_s,
-        delay_s=peaks_s - negative_s,
-        phase_rad=np.where(coupled, _phase_at(signal_uv, peaks_s, settings.band_hz), np.nan),
+        delay_s=centroid_s - negative_s,
+        phase_rad=np.where(coupled, phase_rad, np.nan),
         coupled=coupled,
     )
-    return check_table(frame, COUPLING)
 
 
 def _nearest(times_s: np.ndarray, among_s: np.ndarray) -> np.ndarray:
@@ -120,14 +169,72 @@ def _nearest(times_s: np.ndarray, among_s: np.ndarray) -> np.ndarray:
     return among_s[np.searchsorted((among_s[1:] + among_s[:-1]) / 2, times_s)]
 
 
-def _phase_at(signal_uv: np.ndarray, times_s: np.ndarray, band_hz: tuple[float, float]) -> np.ndarray:
-    """Return the phase of a slow band at any times, interpolated between samples at 25 Hz."""
-    slow, rate_hz, start_s = thin(signal_uv, 4)
-    analytic = analytic_band(slow, band_hz, SLOW_TRANSITION_HZ, rate_hz)
-    at = np.clip((times_s - start_s) * rate_hz, 0, analytic.size - 1)
+def _phase_at(analytic: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Return the phase of an analytic signal between its samples."""
+    at = np.clip(at, 0, analytic.size - 1)
     before = np.minimum(at.astype(int), analytic.size - 2)
     part = at - before
     return np.angle((1 - part) * analytic[before] + part * analytic[before + 1])
+
+
+class _Chance(NamedTuple):
+    """What chance gives a spindle that does not depend on any wave, from the unbroken run of epochs it lies in."""
+
+    share: np.ndarray  # part of the run's free time within the window of a wave; NaN outside usable NREM
+    vector: np.ndarray  # mean over that time of exp(i·phase) within those windows, and of 0 outside
+
+
+def _chance(
+    centres_s: np.ndarray,
+    negative_s: np.ndarray,
+    phase_rad: np.ndarray,
+    grid: tuple[float, float],
+    runs_s: tuple[np.ndarray, np.ndarray],
+    window_s: float,
+) -> _Chance:
+    """Return what chance gives each spindle, summed up over its whole run.
+
+    To shift the spindles of a run by every possible time is to ask which part of the run the windows cover; so nothing
+    is drawn at random. Time within `APART_S` of another spindle is not free: coupled spindles fill the windows
+    and leave less of them to chance. Without this the share reads 3 to 5 % of itself too low.
+    """
+    rate_hz, start_s = grid
+    times_s = start_s + np.arange(phase_rad.size) / rate_hz
+    free = ~_is_covered(times_s, centres_s, APART_S)
+    covered = _is_covered(times_s, negative_s, window_s) & free
+    vectors = np.where(covered, np.exp(1j * phase_rad), 0)
+    starts, ends = runs_s
+    share = np.full(centres_s.size, np.nan)
+    vector = np.full(centres_s.size, np.nan, dtype=complex)
+    if not starts.size:
+        return _Chance(share, vector)
+    bounds = np.searchsorted(times_s, np.stack([starts, ends]))
+    n_free, n_covered, of_vectors = (
+        total[bounds[1]] - total[bounds[0]]
+        for total in (np.concatenate([[0], np.cumsum(values)]) for values in (free, covered, vectors))
+    )
+    # The time around a spindle is free to itself. These numbers are used of uncoupled ones, whose own is not covered.
+    n_free = n_free + int(2 * APART_S * rate_hz)
+    run = np.searchsorted(starts, centres_s, side="right") - 1
+    inside = (run >= 0) & (centres_s < ends[run])
+    share[inside] = (n_covered / n_free)[run[inside]]
+    vector[inside] = (of_vectors / n_free)[run[inside]]
+    return _Chance(share, vector)
+
+
+def _is_covered(times_s: np.ndarray, centres_s: np.ndarray, half_width_s: float) -> np.ndarray:
+    """Return which times lie within a distance of any centre."""
+    edges = np.zeros(times_s.size + 1, dtype=np.int32)
+    np.add.at(edges, np.searchsorted(times_s, centres_s - half_width_s), 1)
+    np.add.at(edges, np.searchsorted(times_s, centres_s + half_width_s, side="right"), -1)
+    return np.cumsum(edges[:-1]) > 0
+
+
+def _runs(names: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return start and end in s of every unbroken run of usable epochs of N2 or of N3, in order of time."""
+    runs = [find_runs(usable & (names == stage)) for stage in NREM]
+    first, stop = (np.sort(np.concatenate(edges)) for edges in zip(*runs, strict=True))
+    return first * EPOCH_S, stop * EPOCH_S
 
 
 def summarize_coupling(
@@ -138,7 +245,7 @@ def summarize_coupling(
     quality: pd.DataFrame,
     settings: CouplingSettings | None = None,
 ) -> pd.DataFrame:
-    """Summarize coupling by channel, stage and class of spindles, with what chance would give.
+    """Summarize coupling by channel, stage and class of spindles.
 
     Parameters
     ----------
@@ -151,16 +258,8 @@ def summarize_coupling(
     Returns
     -------
     pandas.DataFrame
-        Table `COUPLING_SUMMARY`, for every channel N2, N3 and NREM by all, slow and fast spindles.
-
-    Notes
-    -----
-    For chance, the spindles of each unbroken run of usable epochs of a stage are shifted together by a random
-    time; those that leave the run at its end enter it at its beginning. This keeps how many spindles and slow
-    oscillations there are and how each are spaced, and breaks only their relation to each other. In a night with
-    more slow oscillations more spindles are coupled by chance; `excess_percent` is corrected for that.
-    Only spindles whose peak lies in a usable epoch are counted. Strength (`measure_coupling`) is given however few
-    they are; the markers ask for a least number.
+        Table `COUPLING_SUMMARY`, for every channel N2, N3 and NREM by all, slow and fast spindles. Its measures are
+        those of `measure_coupling`, however few spindles there are; the markers ask for a least number.
     """
     settings = settings or CouplingSettings()
     names = stages["stage"].to_numpy(dtype=object)
@@ -169,30 +268,65 @@ def summarize_coupling(
         usable = usable_epochs(quality, label)
         own = coupling[coupling["channel"] == label]
         own = own[values_at(usable, own["spindle_peak_s"])]
-        negative_s = _negative_peaks(slow_oscillations, label, settings)
-        expected = 100 * _chance_of_coupling(own["spindle_peak_s"].to_numpy(), negative_s, names, usable, settings)
+        negative_s = _negative_peaks(slow_oscillations[slow_oscillations["channel"] == label], settings)
         indices = _modulation_indices(recording.signal(label), negative_s, names, usable, settings)
         for stage, members in EVENT_STAGES.items():
             for name in CLASSES:
                 inside = own["stage"].isin(members) & ((own["spindle_class"] == name) | (name == "all"))
-                row = _summarize(own[inside], expected[inside.to_numpy()])
-                index = indices[stage] if name == "all" else np.nan
-                rows.append({"channel": label, "stage": stage, "spindle_class": name, "modulation_index": index, **row})
+                measures = measure_coupling(own[inside])
+                few = "no spindle was found" if not inside.any() else NO_CHANCE
+                rows.append(
+                    {
+                        "channel": label,
+                        "stage": stage,
+                        "spindle_class": name,
+                        "modulation_index": indices[stage] if name == "all" else np.nan,
+                        **measures._asdict(),
+                        "reason": "" if measures.n else few,
+                    }
+                )
     return check_table(pd.DataFrame(rows, columns=COUPLING_SUMMARY.column_names), COUPLING_SUMMARY)
 
 
+NO_CHANCE = "waves are not known here, or their windows leave too little of the sleep to tell chance"
+
+
 class CouplingMeasures(NamedTuple):
-    """Coupling of some spindles: how many there are, how many are coupled, and in which phase."""
+    """How the spindles of a stage lie to its waves, less chance.
+
+    Attributes
+    ----------
+    n, n_coupled : int
+        Spindles whose chance is known and at most `MOST_COVERED`; and those of them within the window of a wave, by
+        chance or not.
+    percent, expected_percent : float
+        Those as a share, and what chance alone would give. Both grow with the number of waves.
+    excess_percent, excess_se_percent : float
+        (p − e) / (1 − e) of share p and chance e: the share of spindles that chance does not explain, 100 is all; and
+        its standard error.
+    strength, strength_squared, strength_se : float
+        Length of the mean vector over all spindles, less chance and the bias of small numbers: share times
+        concentration, 0 to 1. Negative where the unbiased square is below 0. Its square, whose mean is unbiased; and
+        the standard error of the length.
+    phase_rad, phase_se_rad : float
+        Direction of that vector and its standard error; NaN where it has no length.
+    """
 
     n: int
     n_coupled: int
     percent: float
-    phase_rad: float
+    expected_percent: float
+    excess_percent: float
+    excess_se_percent: float
     strength: float
+    strength_squared: float
+    strength_se: float
+    phase_rad: float
+    phase_se_rad: float
 
 
 def measure_coupling(events: pd.DataFrame) -> CouplingMeasures:
-    """Measure how many spindles are coupled, and how closely their phases agree.
+    """Measure how many spindles are coupled beyond chance, how strongly, and in which phase.
 
     Parameters
     ----------
@@ -202,59 +336,56 @@ def measure_coupling(events: pd.DataFrame) -> CouplingMeasures:
     Returns
     -------
     CouplingMeasures
-        `percent` is the share of coupled spindles, `phase_rad` the circular mean of their phases. `strength` is
-        (n R² − 1) / (n − 1) of the n coupled spindles, the unbiased squared resultant length of Kutil 2012
-        (doi:10.1080/02331888.2010.543463). It may be negative: setting it to 0 there would bring the bias back.
         What cannot be measured on so few spindles is NaN.
+
+    Notes
+    -----
+    Let a share s of spindles be coupled, with mean vector R exp(iμ), and the others not depend on any wave. In a run
+    whose windows cover e of the time, with v the mean vector of chance, a spindle lies in a window with probability
+    s + (1 − s) e, and its vector (0 outside) has the mean s R exp(iμ) + (1 − s) v. One outside is surely one of the
+    others and stands for 1 / (1 − e) of them. So s is the mean of 1 for a spindle inside and −e / (1 − e) for one
+    outside, and s R exp(iμ) that of exp(i·phase) inside and −v / (1 − e) outside: unbiased whatever the number of
+    waves, even where coupled spindles prefer runs with many waves.
+
+    The squared length of a mean of n vectors u is too large by the variance of that mean; that of (n |ū|² − mean |u|²)
+    / (n − 1) is not. With unit vectors alone that is the formula of Kutil 2012 (doi:10.1080/02331888.2010.543463).
+
+    Noise moves the centres of spindles and so shortens the vector. By how much is measured in the night itself, on
+    planted spindles (`phase_reliability`), and the length is divided by that. On nights of known coupling, with 4 to 16
+    waves and 2 to 8 spindles a minute, the share is then found within 5 % of itself, the strength within 10 % and the
+    phase within 0.1 rad (`tests/benchmarks/measures_of_sleep.py`).
     """
-    phase = events.loc[events["coupled"], "phase_rad"].dropna().to_numpy()
-    n, n_coupled = len(events), int(events["coupled"].sum())
-    resultant = np.exp(1j * phase).mean() if phase.size else complex(np.nan, np.nan)
+    share = events["chance_share"].to_numpy()
+    known = np.isfinite(share) & (share <= MOST_COVERED)
+    n = int(known.sum())
+    nan = float("nan")
+    if not n:
+        return CouplingMeasures(0, 0, *[nan] * 9)
+    chosen, e = events[known], share[known]
+    inside = chosen["coupled"].to_numpy()
+    v = chosen["chance_cosine"].to_numpy() + 1j * chosen["chance_sine"].to_numpy()
+    counts = np.where(inside, 1.0, -e / (1 - e))
+    u = np.where(inside, np.exp(1j * chosen["phase_rad"].fillna(0.0).to_numpy()), -v / (1 - e))
+    shares = (int(inside.sum()), 100 * float(inside.mean()), 100 * float(e.mean()), 100 * float(counts.mean()))
+    if n < 2:
+        return CouplingMeasures(n, *shares, *[nan] * 6)
+    reliability = chosen["phase_reliability"].mean()
+    u = u / (reliability if np.isfinite(reliability) else 1.0)
+    mean = u.mean()
+    squared = float((n * abs(mean) ** 2 - (np.abs(u) ** 2).mean()) / (n - 1))
+    length = float(np.sign(squared) * np.sqrt(abs(squared)))
+    turned = u * np.exp(-1j * np.angle(mean))
+    se_along, se_across = (float(part.std(ddof=1) / np.sqrt(n)) for part in (turned.real, turned.imag))
     return CouplingMeasures(
-        n=n,
-        n_coupled=n_coupled,
-        percent=100 * n_coupled / n if n else np.nan,
-        phase_rad=float(np.angle(resultant)),
-        strength=(phase.size * abs(resultant) ** 2 - 1) / (phase.size - 1) if phase.size > 1 else np.nan,
+        n,
+        *shares,
+        excess_se_percent=100 * float(counts.std(ddof=1) / np.sqrt(n)),
+        strength=length,
+        strength_squared=squared,
+        strength_se=se_along,
+        phase_rad=float(np.angle(mean)) if squared > 0 else nan,
+        phase_se_rad=se_across / length if squared > 0 else nan,
     )
-
-
-def _summarize(events: pd.DataFrame, expected_percent: np.ndarray) -> dict[str, object]:
-    """Return the measures of some spindles, with what chance would give, as columns of `COUPLING_SUMMARY`."""
-    measures = measure_coupling(events)
-    known = expected_percent[np.isfinite(expected_percent)]
-    expected = known.mean() if known.size else np.nan
-    return {
-        **measures._asdict(),
-        "expected_percent": expected,
-        "excess_percent": measures.percent - expected,
-        "reason": "" if measures.n_coupled else ("no spindle was coupled" if measures.n else "no spindle found"),
-    }
-
-
-def _chance_of_coupling(
-    peaks_s: np.ndarray, negative_s: np.ndarray, names: np.ndarray, usable: np.ndarray, settings: CouplingSettings
-) -> np.ndarray:
-    """Return for each spindle the share of shifts that couple it, shape (n_spindles,); NaN outside usable NREM."""
-    starts, ends = _runs(names, usable)
-    run = np.searchsorted(starts, peaks_s, side="right") - 1
-    inside = (run >= 0) & (peaks_s < ends[run]) if starts.size else np.zeros(peaks_s.size, dtype=bool)
-    share = np.full(peaks_s.size, np.nan)
-    if not inside.any():
-        return share
-    run, since = run[inside], peaks_s[inside] - starts[run[inside]]
-    length = ends - starts
-    shift = np.random.default_rng(settings.seed).random((settings.n_shifts, length.size)) * length
-    shifted = starts[run] + (since + shift[:, run]) % length[run]
-    share[inside] = (np.abs(shifted - _nearest(shifted, negative_s)) <= settings.window_s).mean(axis=0)
-    return share
-
-
-def _runs(names: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return start and end in s of every unbroken run of usable epochs of N2 or of N3, in order of time."""
-    runs = [find_runs(usable & (names == stage)) for stage in NREM]
-    first, stop = (np.sort(np.concatenate(edges)) for edges in zip(*runs, strict=True))
-    return first * EPOCH_S, stop * EPOCH_S
 
 
 def _modulation_indices(

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from eegsleep.events.audit import AuditSettings, audit_events
+from eegsleep.events.audit import AuditedView, AuditSettings, audit_events
 from eegsleep.events.coupling import CouplingSettings, couple_events, summarize_coupling
 from eegsleep.events.edited import drop_rejected
 from eegsleep.events.gain_reference import gain_reference_uv
+from eegsleep.events.largest_waves import measure_largest_waves
+from eegsleep.events.polarity import measure_polarity
 from eegsleep.events.slow_oscillations import (
     SlowOscillationSettings,
     detect_slow_oscillations,
     find_slow_oscillation_candidates,
+    keep_candidates,
+    measure_waves,
     select_slow_oscillations,
 )
 from eegsleep.events.spindle_candidates import find_spindle_candidates
-from eegsleep.events.spindles import SpindleSettings, detect_spindles, select_spindles
+from eegsleep.events.spindles import (
+    SpindleSettings,
+    detect_spindles,
+    find_low_sigma,
+    is_relative,
+    select_spindles,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +35,7 @@ if TYPE_CHECKING:
 
     from eegsleep.events.calibration import Calibration
     from eegsleep.events.edited import EventEdits
+    from eegsleep.events.polarity import Polarity
     from eegsleep.recording.recording import Recording
 
 
@@ -43,8 +53,14 @@ class Events:
         signal.
     coupling, coupling_summary, audit : pandas.DataFrame
     both_views : pandas.DataFrame or None
-        Table `SPINDLES` of spindles by either view. This and the two below are not kept on disk; what they give
-        is in the markers.
+        Table `SPINDLES` of spindles by either view. This and all below are not kept on disk; what they give is in the
+        markers and warnings.
+    low_sigma : pandas.DataFrame or None
+        Bursts of 9-11 Hz on frontal channels, as `find_low_sigma` returns them.
+    largest_waves : pandas.DataFrame or None
+        As `measure_largest_waves` returns them.
+    polarity : mapping of str to Polarity
+        By channel, as `measure_polarity` returns it.
     by_yasa : mapping of str to pandas.DataFrame
         `spindles` and `slow_oscillations` by YASA's detectors with their own defaults, for comparison.
     gain_reference_uv : mapping of str to float
@@ -59,6 +75,9 @@ class Events:
     coupling_summary: pd.DataFrame
     audit: pd.DataFrame
     both_views: pd.DataFrame | None = None
+    low_sigma: pd.DataFrame | None = None
+    largest_waves: pd.DataFrame | None = None
+    polarity: Mapping[str, Polarity] = field(default_factory=dict)
     by_yasa: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     gain_reference_uv: Mapping[str, float] = field(default_factory=dict)
 
@@ -107,7 +126,8 @@ def detect_events(
     w = settings.slow_oscillations if settings else SlowOscillationSettings()
     coupling_settings = settings.coupling if settings else CouplingSettings()
     spindle_candidates = find_spindle_candidates(*night)
-    wave_candidates = find_slow_oscillation_candidates(*night, w)
+    all_waves = measure_waves(*night, w)
+    wave_candidates = keep_candidates(all_waves, w)
     by_yasa = {
         "spindles": drop_rejected(detect_spindles(*night, replace(s, method="yasa")), edits, "spindle"),
         "slow_oscillations": drop_rejected(
@@ -122,32 +142,95 @@ def detect_events(
     )
     spindles, waves = drop_rejected(spindles, edits, "spindle"), drop_rejected(waves, edits, "slow oscillation")
     both_views = select_spindles(spindle_candidates, replace(s, view="either", method="eegsleep"), calibration)
-    coupling = couple_events(recording, spindles, waves, coupling_settings)
-    detectors = (
-        lambda copy: detect_spindles(copy, stages, quality, s, calibration),
-        partial(_main_waves, stages=stages, quality=quality, settings=w, calibration=calibration),
-    )
+    views = [
+        *_audited_spindles(night, s, calibration, spindles, spindle_candidates),
+        *_audited_waves(night, w, calibration, waves),
+    ]
+    audit = audit_events(*night, views, settings.audit if settings else None)
+    if w.method == "yasa":  # its waves have no relative view
+        coupling_settings = replace(coupling_settings, relative_waves=False)
+    coupling = couple_events(recording, spindles, waves, stages, quality, coupling_settings, audit)
     return Events(
         spindles=spindles,
         slow_oscillations=waves,
         spindle_candidates=spindle_candidates,
         slow_oscillation_candidates=wave_candidates,
         both_views=drop_rejected(both_views, edits, "spindle"),
+        low_sigma=find_low_sigma(*night),
+        largest_waves=measure_largest_waves(all_waves, stages, quality, recording.derivations),
+        polarity=measure_polarity(*night),
         by_yasa=by_yasa,
         coupling=coupling,
         coupling_summary=summarize_coupling(recording, coupling, waves, stages, quality, coupling_settings),
-        audit=audit_events(*night, spindles, waves, detectors, settings.audit if settings else None),
+        audit=audit,
         gain_reference_uv=gain_reference_uv(*night),
     )
 
 
-def _main_waves(
-    recording: Recording,
-    stages: pd.DataFrame,
-    quality: pd.DataFrame,
-    settings: SlowOscillationSettings,
+_Night = tuple["Recording", "pd.DataFrame", "pd.DataFrame"]
+
+
+def _audited_spindles(
+    night: _Night,
+    settings: SpindleSettings,
     calibration: Calibration | None,
-) -> pd.DataFrame:
-    """Return slow oscillations by the main definition, as they are counted."""
-    waves = detect_slow_oscillations(recording, stages, quality, settings, calibration)
-    return waves[waves["found_absolute"]].reset_index(drop=True)
+    spindles: pd.DataFrame,
+    candidates: pd.DataFrame,
+) -> list[AuditedView]:
+    """Return the view in which the spindles of each channel are counted, as it is audited.
+
+    The night's own sigma is kept for the copy: the planted spindles would raise it.
+    """
+    recording, stages, quality = night
+    own_uv = candidates.groupby("channel")["baseline_uv"].first().to_dict()
+    relative = {
+        label: sigma_uv
+        for label, sigma_uv in own_uv.items()
+        if settings.method == "eegsleep" and is_relative(label, settings, calibration)
+    }
+    absolute = [label for label in recording.derivations if label not in relative]
+
+    def detect_relative(copy: Recording) -> pd.DataFrame:
+        found = find_spindle_candidates(copy, stages, quality, channels=list(relative))
+        sigma_uv = found["channel"].map(relative).astype(float)
+        found = found.assign(baseline_uv=sigma_uv, sigma_ratio=found["envelope_uv"] / sigma_uv)
+        return select_spindles(found, settings, calibration)
+
+    def detect_absolute(copy: Recording) -> pd.DataFrame:
+        return detect_spindles(copy, stages, quality, settings, calibration, absolute)
+
+    return [
+        AuditedView("spindle", "absolute", dict.fromkeys(absolute, 1.0), spindles, detect_absolute),
+        AuditedView("spindle", "relative", relative, spindles, detect_relative),
+    ]
+
+
+def _audited_waves(
+    night: _Night, settings: SlowOscillationSettings, calibration: Calibration | None, waves: pd.DataFrame
+) -> list[AuditedView]:
+    """Return both views of slow oscillations as they are audited.
+
+    The night's own reference is kept for the copy: planted waves are waves of N2 and would raise it.
+    """
+    recording, stages, quality = night
+    reference_uv = waves.dropna(subset="reference_uv").groupby("channel")["reference_uv"].first().to_dict()
+
+    def detect_absolute(copy: Recording) -> pd.DataFrame:
+        found = detect_slow_oscillations(copy, stages, quality, settings, calibration)
+        return found[found["found_absolute"]].reset_index(drop=True)
+
+    def detect_relative(copy: Recording) -> pd.DataFrame:
+        found = find_slow_oscillation_candidates(copy, stages, quality, settings)
+        own_uv = found["channel"].map(reference_uv).astype(float)
+        found = select_slow_oscillations(
+            found.assign(reference_uv=own_uv, ptp_relative=found["ptp_uv"] / own_uv), settings
+        )
+        return found[found["found_relative"]].reset_index(drop=True)
+
+    absolute, relative = (waves[waves[f"found_{view}"]] for view in ("absolute", "relative"))
+    return [
+        AuditedView(
+            "slow_oscillation", "absolute", dict.fromkeys(recording.derivations, 1.0), absolute, detect_absolute
+        ),
+        AuditedView("slow_oscillation", "relative", reference_uv, relative, detect_relative),
+    ]

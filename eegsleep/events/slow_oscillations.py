@@ -141,6 +141,30 @@ def find_slow_oscillation_candidates(
     Returns
     -------
     pandas.DataFrame
+        Table `SLOW_OSCILLATION_CANDIDATES`: the waves of `measure_waves` that are not too low for either view.
+    """
+    settings = settings or SlowOscillationSettings()
+    return keep_candidates(measure_waves(recording, stages, quality, settings), settings)
+
+
+def measure_waves(
+    recording: Recording,
+    stages: pd.DataFrame,
+    quality: pd.DataFrame,
+    settings: SlowOscillationSettings | None = None,
+) -> pd.DataFrame:
+    """Measure every wave of the slow band in usable N2 and N3, whatever its height.
+
+    Parameters
+    ----------
+    recording : Recording
+    stages, quality : pandas.DataFrame
+        Tables `HYPNOGRAM` and `QUALITY` of that recording.
+    settings : SlowOscillationSettings, optional
+
+    Returns
+    -------
+    pandas.DataFrame
         Table `SLOW_OSCILLATION_CANDIDATES`. Unusable epochs are set to zero before the filter, and waves that
         reach into them are left out. Voltages are those of the filtered signal.
     """
@@ -153,6 +177,13 @@ def find_slow_oscillation_candidates(
     if not found:
         return empty_table(SLOW_OSCILLATION_CANDIDATES)
     return check_table(pd.concat(found, ignore_index=True), SLOW_OSCILLATION_CANDIDATES)
+
+
+def keep_candidates(waves: pd.DataFrame, settings: SlowOscillationSettings) -> pd.DataFrame:
+    """Return those of all waves that reach `candidate_share` of the lower of both thresholds."""
+    relative_uv = (settings.relative_ptp * waves["reference_uv"]).fillna(np.inf)
+    floor_uv = settings.candidate_share * np.minimum(settings.ptp_uv[0], relative_uv)
+    return waves[waves["ptp_uv"] >= floor_uv].reset_index(drop=True)
 
 
 def select_slow_oscillations(
@@ -206,6 +237,37 @@ def main_slow_oscillations(waves: pd.DataFrame) -> pd.DataFrame:
     return waves[chosen].reset_index(drop=True)
 
 
+def count_at_scale(
+    candidates: pd.DataFrame,
+    factor: float,
+    settings: SlowOscillationSettings | None = None,
+    calibration: Calibration | None = None,
+) -> np.ndarray:
+    """Return which candidates the main definition counts if all of them are `factor` times as high.
+
+    Parameters
+    ----------
+    candidates : pandas.DataFrame
+        Table `SLOW_OSCILLATION_CANDIDATES`.
+    factor : float
+        Not below `candidate_share` of the settings in either direction, or waves that would count are not among the
+        candidates.
+    settings, calibration
+        As in `select_slow_oscillations`.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_candidates,)
+        K-complexes are not counted.
+    """
+    heights = {name: factor * candidates[name] for name in ("neg_peak_uv", "pos_peak_uv", "ptp_uv")}
+    settings = settings or SlowOscillationSettings()
+    lowest_uv = settings.ptp_uv[0]
+    own_uv = {} if calibration is None else calibration.so_amplitude_uv
+    scale = candidates["channel"].map(lambda label: own_uv.get(label, lowest_uv) / lowest_uv).to_numpy(dtype=float)
+    return _is_large(candidates.assign(**heights), scale, settings) & ~_is_k_complex(candidates, settings)
+
+
 def _is_large(candidates: pd.DataFrame, scale: np.ndarray, settings: SlowOscillationSettings) -> np.ndarray:
     """Return which waves are within the limits of height times `scale`; False where `scale` is missing."""
     inside = np.ones(len(candidates), dtype=bool)
@@ -243,7 +305,7 @@ def _find_on_channel(
     waves = pd.DataFrame(waves)[keep]
     waves = waves.assign(channel=label, stage=stage_at(stages, waves["neg_peak_s"]))
     enough = (usable & (names == "N2")).sum() * EPOCH_MIN >= settings.min_reference_min
-    return _measure_candidates(waves, settings, has_reference=bool(enough))
+    return _measure_heights(waves, has_reference=bool(enough))
 
 
 def _measure_waves(slow: np.ndarray, rate_hz: float, start_s: float) -> dict[str, np.ndarray]:
@@ -277,7 +339,7 @@ def _lies_in(waves: dict[str, np.ndarray], asleep: np.ndarray, usable: np.ndarra
     return values_at(asleep, waves["neg_peak_s"]) & begins & ends
 
 
-def _measure_candidates(waves: pd.DataFrame, settings: SlowOscillationSettings, *, has_reference: bool) -> pd.DataFrame:
+def _measure_heights(waves: pd.DataFrame, *, has_reference: bool) -> pd.DataFrame:
     ptp_uv = waves["pos_peak_uv"] - waves["neg_peak_uv"]
     duration_s = waves["end_s"] - waves["onset_s"]
     reference_uv = float(ptp_uv[waves["stage"] == "N2"].median()) if has_reference else np.nan
@@ -291,8 +353,7 @@ def _measure_candidates(waves: pd.DataFrame, settings: SlowOscillationSettings, 
         ptp_relative=ptp_uv / reference_uv,
         isolation_s=_isolation(waves["neg_peak_s"].to_numpy(), ptp_uv.to_numpy()),
     )
-    floor_uv = settings.candidate_share * np.nanmin([settings.ptp_uv[0], settings.relative_ptp * reference_uv])
-    return check_table(frame[ptp_uv >= floor_uv], SLOW_OSCILLATION_CANDIDATES)
+    return check_table(frame, SLOW_OSCILLATION_CANDIDATES)
 
 
 def _isolation(neg_peak_s: np.ndarray, ptp_uv: np.ndarray) -> np.ndarray:

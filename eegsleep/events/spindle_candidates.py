@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,160 +19,193 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Spindles are searched in this band; the filter bank is wider, so that a peak differs from an edge.
-SEARCH_HZ = (9.0, 16.0)
-BANK_HZ = np.arange(8.0, 20.1, 0.5)
-# Full width at half height of a filter; its impulse is then 0.44 s wide, as short as the shortest spindle.
-WIDTH_HZ = 2.0
-# Slow and fast spindles are searched separately, so that alpha at the same time does not hide a fast spindle.
-SPLIT_HZ = 12.5
+# The band of a spindle in the AASM manual (quoted in Lacourse et al. 2019, doi:10.1016/j.jneumeth.2018.08.014).
 SIGMA_HZ = (11.0, 16.0)
+# What a spindle is compared with at its own moment: slow waves end below this band, muscle and mains lie above.
+SHARE_HZ = (6.0, 30.0)
+# Width of the flank between two bands; their powers add up to one at every frequency.
+FLANK_HZ = 1.0
 ENVELOPE_HZ = 20.0
+# Size and share are means under a Hann window as long as a spindle, 1 s.
+SIZE_WINDOW_S = 1.0
+# Onset and end are read with a shorter window. A burst of 0.2 s then reads 0.40 s at 40 % of its peak, one of
+# 0.5 s 0.49 s and one of 1 s 1.11 s.
+EDGE_WINDOW_S = 0.3
+EDGE_LEVEL = 0.4
 # Loose limits: every event that a later selection could choose must be among the candidates.
-LEAST_SNR, LEAST_RATIO, LEAST_CONTRAST, LEAST_CONCENTRATION = 3.0, 2.5, 2.0, 1.2
+LEAST_RATIO, LEAST_SHARE = 1.75, 0.3
+_STEP = int(ANALYSIS_RATE_HZ / ENVELOPE_HZ)
 _REACH = 32  # samples of the envelope to either side of a peak, 1.6 s
-_EDGE, _FLOOR = 0.4, 1.5
-_NEAR_S, _FAR_S = 1.2, 6.0  # the background of a candidate lies between these distances, on both sides
-_ABOVE_ROWS = (6, 8, 10, 12)  # rows of the bank a candidate is compared with: 3 to 6 Hz above, up to 20 Hz
+_HALF_SIZE = int(SIZE_WINDOW_S * ENVELOPE_HZ / 2)
 _OWN_HZ = 2.0
 _HALF_SNIPPET = 256  # samples of the signal to either side of a peak
 
 
-class _Bank(NamedTuple):
-    """Amplitude by frequency, in µV, (n_bands, n_times) at `ENVELOPE_HZ`, and its median over clean NREM."""
+class _Bands(NamedTuple):
+    """Sigma and what lies beside it on one channel, at `ENVELOPE_HZ`; arrays have shape (n_times,)."""
 
-    envelope: np.ndarray
-    baseline: np.ndarray
-
-    @property
-    def sigma_uv(self) -> float:
-        """Usual amplitude of the sigma band of this channel: geometric mean of the baselines."""
-        return float(np.exp(np.log(self.baseline[_rows_between(*SIGMA_HZ)]).mean()))
-
-
-def _rows_between(low_hz: float, high_hz: float) -> np.ndarray:
-    first, last = np.searchsorted(BANK_HZ, [low_hz, high_hz])
-    return np.arange(first, last + 1)
+    edge_uv: np.ndarray  # envelope of sigma, peak to peak, under `EDGE_WINDOW_S`
+    size_uv: np.ndarray  # the same under `SIZE_WINDOW_S`, root mean square
+    share: np.ndarray  # power of sigma over that of 6-30 Hz under `SIZE_WINDOW_S`, 0 to 1
+    turn_hz: np.ndarray  # frequency of sigma from one sample to the next
+    baseline_uv: float  # median of `size_uv` over clean NREM
+    background_level: float  # median power beside sigma in 6-30 Hz over median power of sigma
 
 
-def find_spindle_candidates(recording: Recording, stages: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
-    """Find every event that could be a spindle in usable N2 and N3 on every EEG derivation, and measure it.
+def find_spindle_candidates(
+    recording: Recording,
+    stages: pd.DataFrame,
+    quality: pd.DataFrame,
+    band_hz: tuple[float, float] = SIGMA_HZ,
+    channels: list[str] | None = None,
+) -> pd.DataFrame:
+    """Find every event that could be a spindle in usable N2 and N3, and measure it.
 
-    A bank of Gaussian filters, 2 Hz wide and 0.5 Hz apart, gives the amplitude from 8 to 20 Hz. Each is
-    divided by its own median over the channel's clean NREM, so that neither gain nor the slope of the
-    spectrum decides which frequency is largest. Nothing below 8 Hz is used. A candidate is a peak in
-    time and in frequency. It begins and ends where its filter has fallen to 40 % of the peak, but not
-    below 1.5 times its median.
+    The signal is separated into three bands, below, within and above sigma, all between 6 and 30 Hz. A
+    candidate is a maximum of sigma's root mean square over 1 s. It begins and ends where the envelope of
+    11-16 Hz, which follows changes within 0.2 s, has fallen to 40 % of its peak.
 
     Parameters
     ----------
     recording : Recording
     stages, quality : pandas.DataFrame
         Tables `HYPNOGRAM` and `QUALITY` of that recording.
+    band_hz : tuple of float
+        Another band than sigma for exploration, such as (9, 11) on frontal channels. A band 2 Hz wide does not
+        show durations.
+    channels : list of str, optional
+        By default every EEG derivation.
 
     Returns
     -------
     pandas.DataFrame
         Table `SPINDLE_CANDIDATES` in order of channel and onset. It has many more rows than there are spindles;
         `select_spindles` selects among them.
+
+    Notes
+    -----
+    Nothing below 5.5 Hz enters a measure that decides. `sigma_ratio` and `sigma_share` do not change with gain.
     """
     found = [
-        _search_channel(recording.signal(label), label, stages, usable_epochs(quality, label))
-        for label in recording.derivations
+        _search_channel(recording.signal(label), label, stages, usable_epochs(quality, label), band_hz)
+        for label in (recording.derivations if channels is None else channels)
     ]
     found = [frame for frame in found if len(frame)]
     return pd.concat(found, ignore_index=True) if found else empty_table(SPINDLE_CANDIDATES)
 
 
-def _search_channel(signal_uv: np.ndarray, label: str, stages: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:
+def _search_channel(
+    signal_uv: np.ndarray, label: str, stages: pd.DataFrame, usable: np.ndarray, band_hz: tuple[float, float]
+) -> pd.DataFrame:
     nrem = usable & stages["stage"].isin(NREM).to_numpy()
     clean = epochs_to_samples(nrem, signal_uv.size) & np.isfinite(signal_uv)
     if not np.any(signal_uv[clean]):  # no NREM, or a dead channel
         return empty_table(SPINDLE_CANDIDATES)
     # the median is subtracted, so that the silenced parts begin and end without a step
     signal = silence_unusable(signal_uv - np.median(signal_uv[clean]), usable)
-    bank = _filter_bank(signal, clean)
-    if not np.all(bank.baseline > 0):
-        return empty_table(SPINDLE_CANDIDATES)
-    peaks, rows = _find_peaks(bank, clean)
+    bands = _separate_bands(signal, clean, band_hz)
+    peaks = _find_peaks(bands, clean) if bands.baseline_uv > 0 else np.zeros(0, dtype=int)
     if not len(peaks):
         return empty_table(SPINDLE_CANDIDATES)
-    peaks, rows, onset_s, end_s = _bound(bank, peaks, rows)
-    frame = pd.DataFrame(_measure_envelope(bank, peaks, rows, clean))
-    likely = (frame["contrast"] >= LEAST_CONTRAST) & (frame["concentration"] >= LEAST_CONCENTRATION)
-    peaks, rows, onset_s, end_s = (values[likely] for values in (peaks, rows, onset_s, end_s))
-    if not len(peaks):
-        return empty_table(SPINDLE_CANDIDATES)
-    frame = frame[likely].assign(**_measure_signal(signal, peaks, rows, onset_s, end_s))
-    frame = frame.assign(channel=label, onset_s=onset_s, duration_s=end_s - onset_s, stage=stage_at(stages, onset_s))
-    frame["symmetry"] = (frame["peak_s"] - onset_s) / frame["duration_s"]
+    peaks, summits, onset_s, end_s = _bound(bands, peaks)
+    stage = stage_at(stages, onset_s)
     lost = np.concatenate([[0], np.cumsum(~clean)])
     edges = np.clip(np.round(np.stack([onset_s, end_s]) * ANALYSIS_RATE_HZ).astype(int), 0, clean.size)
-    frame = frame[(lost[edges[0]] == lost[edges[1]]) & frame["stage"].isin(NREM)]
+    whole = (lost[edges[0]] == lost[edges[1]]) & np.isin(stage, NREM)
+    if not whole.any():
+        return empty_table(SPINDLE_CANDIDATES)
+    peaks, summits, onset_s, end_s, stage = (values[whole] for values in (peaks, summits, onset_s, end_s, stage))
+    frame = pd.DataFrame(_measure_signal(signal, bands, summits, onset_s, end_s)).assign(
+        channel=label,
+        stage=stage,
+        onset_s=onset_s,
+        duration_s=end_s - onset_s,
+        envelope_uv=bands.size_uv[peaks],
+        sigma_ratio=bands.size_uv[peaks] / bands.baseline_uv,
+        sigma_share=bands.share[peaks],
+        baseline_uv=bands.baseline_uv,
+        background_level=bands.background_level,
+    )
+    frame["symmetry"] = (frame["peak_s"] - frame["onset_s"]) / frame["duration_s"]
     return check_table(frame.sort_values("onset_s"), SPINDLE_CANDIDATES)
 
 
-def _filter_bank(signal: np.ndarray, clean: np.ndarray) -> _Bank:
-    """Filter once by Fourier transform; each band is narrow, so that a fifth of the rate holds it."""
-    from scipy.fft import ifft, next_fast_len, rfft
+def _separate_bands(signal: np.ndarray, clean: np.ndarray, band_hz: tuple[float, float]) -> _Bands:
+    """Filter once by Fourier transform; each band is narrower than 20 Hz, so that a fifth of the rate holds it."""
+    from scipy.fft import next_fast_len, rfft
 
-    step = int(ANALYSIS_RATE_HZ / ENVELOPE_HZ)
-    n_out = next_fast_len(-(-signal.size // step))
-    spectrum = rfft(signal.astype(np.float32), n_out * step) * np.float32(2 / step)
-    bins_per_hz = n_out * step / ANALYSIS_RATE_HZ
-    sd_hz = WIDTH_HZ / np.sqrt(8 * np.log(2))
-    inside = np.flatnonzero(clean[::step])
-    envelope = np.empty((len(BANK_HZ), -(-signal.size // step)), dtype=np.float32)
-    for row, centre_hz in zip(envelope, BANK_HZ, strict=True):
-        bins = np.arange(int((centre_hz - 4 * sd_hz) * bins_per_hz), int((centre_hz + 4 * sd_hz) * bins_per_hz))
-        weight = np.exp(-0.5 * ((bins / bins_per_hz - centre_hz) / sd_hz) ** 2)
-        band = np.zeros(n_out, dtype=np.complex64)
-        band[: bins.size] = spectrum[bins] * weight.astype(np.float32)
-        row[:] = np.abs(ifft(band))[: row.size]
-    # Every third sample, 0.15 s, is enough for the output of a filter whose impulse is 0.44 s wide.
-    return _Bank(envelope, np.array([np.median(row[inside[::3]]) for row in envelope]))
+    n_times = -(-signal.size // _STEP)
+    n_out = next_fast_len(n_times)
+    spectrum = rfft(signal.astype(np.float32), n_out * _STEP) * np.float32(2 / _STEP)
+    first, wave = _analytic(spectrum, band_hz, n_out, n_times)
+    sigma = wave.real**2 + wave.imag**2
+    beside = np.zeros(n_times, dtype=np.float32)
+    for section in (*_sections(SHARE_HZ[0], band_hz[0]), *_sections(band_hz[1], SHARE_HZ[1])):
+        _, other = _analytic(spectrum, section, n_out, n_times)
+        beside += other.real**2 + other.imag**2
+    turn = np.angle(wave[1:] * np.conj(wave[:-1])) * (ENVELOPE_HZ / (2 * np.pi))
+    turn_hz = first + np.mod(turn, ENVELOPE_HZ)
+    size, beside = _smooth(sigma, SIZE_WINDOW_S), _smooth(beside, SIZE_WINDOW_S)
+    inside = clean[::_STEP]
+    usual = float(np.median(size[inside]))
+    return _Bands(
+        edge_uv=2 * np.sqrt(_smooth(sigma, EDGE_WINDOW_S)),
+        size_uv=2 * np.sqrt(size),
+        share=size / np.maximum(size + beside, np.float32(1e-12)),
+        turn_hz=np.append(turn_hz, turn_hz[-1:]),
+        baseline_uv=2 * float(np.sqrt(usual)),
+        background_level=float(np.median(beside[inside])) / usual if usual > 0 else float("nan"),
+    )
 
 
-def _find_peaks(bank: _Bank, clean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the bank peaks in time and frequency, and in which of its rows."""
+def _analytic(spectrum: np.ndarray, band_hz: tuple[float, float], n_out: int, n_times: int) -> tuple[float, np.ndarray]:
+    """Return the analytic signal of a band at `ENVELOPE_HZ`, moved down to 0 Hz by the frequency returned first."""
+    from scipy.fft import ifft
+
+    bins_per_hz = n_out / ENVELOPE_HZ
+    first = int((band_hz[0] - FLANK_HZ) * bins_per_hz)
+    bins = np.arange(first, int((band_hz[1] + FLANK_HZ) * bins_per_hz) + 1)
+    # Sine flanks: the squares of two bands that meet add up to one.
+    rise = np.clip((bins / bins_per_hz - band_hz[0]) / FLANK_HZ + 0.5, 0, 1)
+    fall = np.clip((band_hz[1] - bins / bins_per_hz) / FLANK_HZ + 0.5, 0, 1)
+    band = np.zeros(n_out, dtype=np.complex64)
+    band[: bins.size] = spectrum[bins] * (np.sin(np.pi / 2 * rise) * np.sin(np.pi / 2 * fall)).astype(np.float32)
+    return first / bins_per_hz, ifft(band)[:n_times]
+
+
+def _sections(low_hz: float, high_hz: float) -> list[tuple[float, float]]:
+    """Divide a band into equal ones that fit into `ENVELOPE_HZ` with their flanks."""
+    n = int(np.ceil((high_hz - low_hz) / (ENVELOPE_HZ - 3 * FLANK_HZ)))
+    return list(itertools.pairwise(np.linspace(low_hz, high_hz, n + 1).tolist()))
+
+
+def _smooth(power: np.ndarray, window_s: float) -> np.ndarray:
+    """Return the mean under a Hann window."""
+    window = np.hanning((round(window_s * ENVELOPE_HZ) | 1) + 2)[1:-1]
+    return np.convolve(power, (window / window.sum()).astype(np.float32), "same")
+
+
+def _find_peaks(bands: _Bands, clean: np.ndarray) -> np.ndarray:
     from scipy.signal import argrelmax
 
-    envelope = bank.envelope
-    inside = clean[:: int(ANALYSIS_RATE_HZ / ENVELOPE_HZ)].copy()
-    inside[: _REACH + 1] = inside[-_REACH - 1 :] = False
-    found = []
-    for low_hz, high_hz in ((SEARCH_HZ[0], SPLIT_HZ), (SPLIT_HZ, SEARCH_HZ[1])):
-        rows = _rows_between(low_hz, high_hz)
-        largest = np.zeros(inside.size, dtype=np.float32)
-        for row in rows:
-            np.maximum(largest, envelope[row] / np.float32(bank.baseline[row]), out=largest)
-        peaks = argrelmax(largest)[0]
-        peaks = peaks[(largest[peaks] >= LEAST_SNR) & inside[peaks]]
-        near = np.arange(rows[0] - 1, rows[-1] + 2)
-        snr = envelope[near[:, None], peaks] / bank.baseline[near, None]
-        best = snr[1:-1].argmax(axis=0) + 1
-        columns = np.arange(len(peaks))
-        is_peak = snr[best, columns] >= np.maximum(snr[best - 1, columns], snr[best + 1, columns])
-        found.append((peaks[is_peak], near[best[is_peak]]))
-    peaks, rows = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    large = envelope[rows, peaks] >= LEAST_RATIO * bank.sigma_uv
-    return peaks[large], rows[large]
+    inside = clean[::_STEP].copy()
+    margin = _REACH + _HALF_SIZE + 1
+    inside[:margin] = inside[-margin:] = False
+    peaks = argrelmax(bands.size_uv)[0]
+    likely = (bands.size_uv[peaks] >= LEAST_RATIO * bands.baseline_uv) & (bands.share[peaks] >= LEAST_SHARE)
+    return peaks[likely & inside[peaks]]
 
 
-def _bound(bank: _Bank, peaks: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Find where each peak begins and ends, in s, and drop those that lie within a larger one of their search."""
-    around = bank.envelope[rows[:, None], peaks[:, None] + np.arange(-_REACH, _REACH + 1)]
-    middle = around[:, _REACH]
-    level = np.maximum(_EDGE * middle, _FLOOR * bank.baseline[rows])
-    start = peaks - _first_below(around[:, _REACH::-1], level)
-    end = peaks + _first_below(around[:, _REACH:], level)
-    snr = middle / bank.baseline[rows]
-    kept = []
-    for part in (BANK_HZ[rows] < SPLIT_HZ, BANK_HZ[rows] >= SPLIT_HZ):
-        chosen = np.flatnonzero(part)
-        kept.append(chosen[keep_largest(peaks[chosen], start[chosen], end[chosen], snr[chosen])])
-    keep = np.concatenate(kept)
-    return peaks[keep], rows[keep], start[keep] / ENVELOPE_HZ, end[keep] / ENVELOPE_HZ
+def _bound(bands: _Bands, peaks: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Find the summit of each peak, its onset and end in s, and drop those that lie within a larger one."""
+    near = bands.edge_uv[peaks[:, None] + np.arange(-_HALF_SIZE, _HALF_SIZE + 1)]
+    summits = peaks + near.argmax(axis=1) - _HALF_SIZE
+    around = bands.edge_uv[summits[:, None] + np.arange(-_REACH, _REACH + 1)]
+    level = EDGE_LEVEL * around[:, _REACH]
+    start = summits - _first_below(around[:, _REACH::-1], level)
+    end = summits + _first_below(around[:, _REACH:], level)
+    keep = keep_largest(summits, start, end, bands.size_uv[peaks])
+    return peaks[keep], summits[keep], start[keep] / ENVELOPE_HZ, end[keep] / ENVELOPE_HZ
 
 
 def _first_below(flank: np.ndarray, level: np.ndarray) -> np.ndarray:
@@ -213,48 +247,27 @@ def keep_largest(peaks: np.ndarray, start: np.ndarray, end: np.ndarray, size: np
     return np.sort(np.array(kept, dtype=int))
 
 
-def _measure_envelope(bank: _Bank, peaks: np.ndarray, rows: np.ndarray, clean: np.ndarray) -> dict[str, np.ndarray]:
-    """Measure size, contrast in time and concentration in frequency from the filter bank."""
-    envelope, baseline = bank
-    middle = envelope[rows, peaks]
-    # Every fourth sample, 0.2 s, is enough of a background that a filter of 0.44 s has smoothed.
-    steps = np.arange(_NEAR_S * ENVELOPE_HZ, _FAR_S * ENVELOPE_HZ + 1, 4).astype(int)
-    at = np.clip(peaks[:, None] + np.concatenate([-steps[::-1], steps]), 0, envelope.shape[1] - 1)
-    inside = clean[:: int(ANALYSIS_RATE_HZ / ENVELOPE_HZ)][at]
-    around = np.where(inside, envelope[rows[:, None], at], np.nan)
-    few = inside.mean(axis=1) < 0.25
-    around[few] = baseline[rows[few], None]
-    # each row over its own baseline, so that the slope of the spectrum does not count
-    above = np.minimum(rows[:, None] + np.array(_ABOVE_ROWS), len(BANK_HZ) - 1)
-    during = peaks[:, None] + np.arange(-4, 5)
-    beside = envelope[above[:, :, None], during[:, None, :]] / baseline[above][:, :, None]
-    snr = middle / baseline[rows]
-    return {
-        "envelope_uv": 2.0 * middle,
-        "baseline_uv": np.full(len(peaks), 2.0 * bank.sigma_uv),
-        "sigma_ratio": middle / bank.sigma_uv,
-        "contrast": middle / np.maximum(np.nanmedian(around, axis=1), baseline[rows]),
-        "concentration": snr / np.sqrt(np.mean(beside**2, axis=(1, 2))),
-    }
-
-
 def _measure_signal(
-    signal: np.ndarray, peaks: np.ndarray, rows: np.ndarray, onset_s: np.ndarray, end_s: np.ndarray
+    signal: np.ndarray, bands: _Bands, summits: np.ndarray, onset_s: np.ndarray, end_s: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Measure each candidate on the signal around it, filtered 4 Hz wide about its own frequency."""
-    centre = np.round(peaks * ANALYSIS_RATE_HZ / ENVELOPE_HZ).astype(int)
+    offsets = np.arange(-8, 8)  # 0.4 s to either side, about as long as the shortest spindle
+    weight = bands.edge_uv[summits[:, None] + offsets] ** 2
+    own_hz = (weight * bands.turn_hz[summits[:, None] + offsets]).sum(axis=1) / weight.sum(axis=1)
+    centre = summits * _STEP
     offsets = np.arange(-_HALF_SNIPPET, _HALF_SNIPPET)
     snippet = signal[np.clip(centre[:, None] + offsets, 0, signal.size - 1)]
-    own, broad = _filter_snippets(snippet, BANK_HZ[rows])
+    own, broad = _filter_snippets(snippet, own_hz)
     time_s = (centre[:, None] + offsets) / ANALYSIS_RATE_HZ
     inside = (time_s >= onset_s[:, None]) & (time_s <= end_s[:, None])
     amplitude = np.where(inside, np.abs(own), 0.0)
-    columns = np.arange(len(centre))
     frequency, chirp = _track_frequency(own, amplitude, time_s)
     wave = np.real(own)
     crest = inside[:, 1:-1] & (wave[:, 1:-1] > wave[:, :-2]) & (wave[:, 1:-1] >= wave[:, 2:])
+    energy = amplitude**2
     return {
-        "peak_s": time_s[columns, amplitude.argmax(axis=1)],
+        "peak_s": time_s[np.arange(len(centre)), amplitude.argmax(axis=1)],
+        "centroid_s": (energy * time_s).sum(axis=1) / energy.sum(axis=1),
         "frequency_hz": frequency,
         "chirp_hz_per_s": chirp,
         "amplitude_uv": _range_within(wave, inside),

@@ -44,7 +44,7 @@ _WAVE_COLUMNS = {
     "frequency_hz": "Frequency",
 }
 # What only our detectors measure.
-_NOT_OF_YASA_SPINDLES = ("chirp_hz_per_s", "envelope_uv", "sigma_ratio", "contrast", "concentration")
+_NOT_OF_YASA_SPINDLES = ("chirp_hz_per_s", "envelope_uv", "sigma_ratio", "sigma_share")
 _NOT_OF_YASA_WAVES = ("reference_uv", "ptp_relative", "isolation_s")
 
 
@@ -65,8 +65,8 @@ def detect_yasa_spindles(
     -------
     pandas.DataFrame
         Table `SPINDLES`, all of it `found_relative`, because YASA takes its limit of amplitude from the night.
-        `peak_s` is the largest sample of the broadband signal. Columns that only our detector measures
-        (chirp, envelope, sigma ratio, contrast, concentration) are missing.
+        `peak_s`, and `centroid_s` with it, is the largest sample of the broadband signal. Columns that only our
+        detector measures (chirp, envelope, sigma ratio and share) are missing.
 
     References
     ----------
@@ -87,6 +87,7 @@ def detect_yasa_spindles(
             n_oscillations=events["Oscillations"].astype(int),
             stage=stage_at(stages, events["Start"]),
             spindle_class=np.where(events["Frequency"] < class_border_hz, "slow", "fast"),
+            centroid_s=events["Peak"],
             found_absolute=False,
             found_relative=True,
             **dict.fromkeys(_NOT_OF_YASA_SPINDLES, np.nan),

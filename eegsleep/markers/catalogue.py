@@ -36,7 +36,7 @@ class Marker:
     meaning : str
         One sentence.
     rem_family : str
-        Its family where it is measured in REM, if that is another.
+        Its family where it is measured in REM, if that is another. In wake every marker is context.
     """
 
     name: str
@@ -51,18 +51,27 @@ class Marker:
 
     def family_in(self, stage: str) -> str:
         """Return the family of the marker in `stage`."""
+        if stage == "W":
+            return "context"
         return self.rem_family if stage == "R" and self.rem_family else self.family
 
     def direction_in(self, stage: str) -> Literal["+", "-", "0"]:
-        """Return the direction in `stage`; in REM it is "0" where the marker has another family there."""
-        return "0" if stage == "R" and self.rem_family else self.direction
+        """Return the direction in `stage`; "0" in wake, and in REM where the marker has another family there."""
+        return "0" if stage == "W" or (stage == "R" and self.rem_family) else self.direction
 
 
 _SD = (0.5, "SD")  # half a within-person standard deviation, for markers without a published smallest effect
 _NONE = (None, "")
 
-# name, label, family, unit, direction, smallest effect, meaning. Smallest effects in minutes, points and
-# counts: AASM guideline, Edinger et al. 2021 (PMC7853211), table 3.
+# name, label, family, unit, direction, smallest effect, meaning. Smallest effects in minutes and points: AASM
+# guideline,
+# Edinger et al. 2021 (PMC7853211), table 3. They are of patients with insomnia; where half of what the control nights
+# have is less, that is the bound (`eegsleep.study.arrangement.bound_in_unit`).
+#
+# A marker has a direction only where more (or less) of it is better whatever else happens: shares are of a whole and
+# move
+# with the other parts, steepness grows with sleep loss, latencies to N3 are not stable from night to night, and the
+# amplitude of waves above a threshold hides a change of amplitude.
 # fmt: off
 _SLEEP = (
     ("tib_min", "Time in bed", "context", "min", "0", _NONE,
@@ -79,40 +88,68 @@ _SLEEP = (
      "Wake between the first and the last epoch of sleep; known without lights off and on."),
     ("persistent_sleep_latency_min", "Latency to persistent sleep", "A", "min", "-", _SD,
      "Lights off to the first ten minutes of unbroken sleep."),
-    ("awakenings", "Awakenings", "A", "n", "-", (0.5, "n"), "Runs of wake within the sleep period."),
+    ("awakenings", "Awakenings", "A", "n", "-", _SD, "Runs of wake within the sleep period."),
     ("awakenings_per_h", "Awakenings per hour", "A", "/h", "-", _SD, "Awakenings per hour of sleep."),
     ("fragmentation_per_h", "Fragmentation", "A", "/h", "-", _SD,
      "Awakenings and shifts to N1 from deeper sleep, per hour of sleep."),
     ("stage_transitions_per_h", "Stage transitions", "A", "/h", "0", _SD, "Stage changes per hour of sleep."),
     ("n1_min", "N1", "A", "min", "-", _SD, "Minutes of N1, the lightest sleep."),
-    ("n1_percent", "N1 share", "A", "%", "-", _SD, "N1 as a share of sleep."),
+    ("n1_percent", "N1 share", "A", "%", "0", _SD, "N1 as a share of sleep."),
     ("n2_min", "N2", "context", "min", "0", _SD, "Minutes of N2."),
     ("n2_percent", "N2 share", "context", "%", "0", _SD, "N2 as a share of sleep."),
     ("n3_min", "N3", "B", "min", "+", _SD, "Minutes of N3, slow-wave sleep."),
-    ("n3_percent", "N3 share", "B", "%", "+", _SD, "N3 as a share of sleep."),
-    ("n3_latency_min", "N3 latency", "B", "min", "-", _SD, "Sleep onset to the first N3."),
+    ("n3_percent", "N3 share", "B", "%", "0", _SD, "N3 as a share of sleep."),
+    ("n3_latency_min", "N3 latency", "B", "min", "0", _SD, "Sleep onset to the first N3."),
     ("rem_min", "REM", "C", "min", "0", _SD, "Minutes of REM sleep."),
     ("rem_percent", "REM share", "C", "%", "0", _SD, "REM as a share of sleep."),
     ("rem_latency_min", "REM latency", "C", "min", "0", (20.0, "min"), "Sleep onset to the first REM."),
+    ("rem_absent", "REM absent", "C", "", "0", _NONE, "1 where the night has no REM, else 0."),
+    ("n3_absent", "N3 absent", "B", "", "-", _NONE, "1 where the night has no N3, else 0."),
     ("nrem_rem_cycles", "NREM-REM cycles", "context", "n", "0", _SD, "NREM periods that a REM period ended."),
     ("cycle_length_min", "Cycle length", "context", "min", "0", _SD, "Mean length of the complete cycles."),
+    ("rem_latency_asleep_min", "REM latency without wake", "C", "min", "0", _SD,
+     "Minutes of sleep from sleep onset to the first REM."),
+    ("rem_first_third_min", "REM in the first third", "C", "min", "0", _SD,
+     "Minutes of REM in the first third of the sleep period."),
+    ("wake_bouts_over_2_min", "Long bouts of wake", "A", "n", "-", _SD,
+     "Runs of wake over 2 min within the sleep period; their shortening goes with better sleep quality "
+     "(Svetnik et al. 2018, doi:10.1093/sleep/zsx178)."),
+    ("wake_in_long_bouts_min", "Wake in long bouts", "A", "min", "-", _SD, "Minutes of wake in runs over 2 min."),
+    ("wake_bouts_up_to_2_min", "Short bouts of wake", "A", "n", "0", _SD,
+     "Runs of wake up to 2 min within the sleep period, which say little of sleep quality (Svetnik et al. 2018)."),
+    ("arousal_index_per_h", "Arousal index", "A", "/h", "-", _SD,
+     "Arousals that were marked by hand, per hour of sleep; not measured where none were marked."),
+    *((f"{stage}_{third}_third_min", f"{spoken} in the {third} third", "context", "min", "0", _SD,
+       f"Minutes of {meant} in the {third} third of the sleep period.")
+      for stage, spoken, meant in (("n3", "N3", "N3"), ("wake", "Wake", "wake"))
+      for third in ("first", "middle", "last")),
 )
 _SLOW_OSCILLATIONS = (
     ("slow_oscillation_density_per_min", "Slow oscillation density", "B", "/min", "+", _SD,
-     "Slow oscillations per clean minute of the stage."),
-    ("slow_oscillation_ptp_uv", "Slow oscillation amplitude", "B", "µV", "+", _SD,
-     "Mean height from negative to positive peak; follows electrode fit as well as sleep."),
-    ("slow_oscillation_slope_uv_per_s", "Slow oscillation slope", "B", "µV/s", "+", _SD,
+     "Slow oscillations per clean minute of the stage; in N2 or N3 alone it also follows where the border between them "
+     "was drawn."),
+    ("slow_oscillation_ptp_uv", "Slow oscillation amplitude", "B", "µV", "0", _SD,
+     "Mean height of the waves above a threshold in microvolts: where all waves grow, more small ones pass it, so that "
+     "this hides most of the change. Follows electrode fit as well as sleep."),
+    ("largest_waves_ptp_uv", "Amplitude of the largest waves", "B", "µV", "+", _SD,
+     "Mean height of the five largest slow waves of each minute, without a threshold: follows amplitude in proportion, "
+     "and electrode fit as well."),
+    ("largest_waves_slope_uv_per_s", "Slope of the largest waves", "B", "µV/s", "0", _SD,
+     "Mean steepness of their rise; it follows their height."),
+    ("largest_waves_slope_per_s", "Slope of the largest waves less amplitude", "B", "/s", "0", _SD,
+     "That over their height: steepness that a higher wave alone does not have; steeper after sleep loss."),
+    ("slow_oscillation_slope_uv_per_s", "Slow oscillation slope", "B", "µV/s", "0", _SD,
      "Mean steepness of the rise from the down state."),
     ("slow_oscillation_duration_s", "Slow oscillation duration", "B", "s", "0", _SD,
      "Mean duration of slow oscillations."),
-    ("slow_oscillation_fall_slope_uv_per_s", "Slow oscillation fall", "B", "µV/s", "+", _SD,
+    ("slow_oscillation_fall_slope_uv_per_s", "Slow oscillation fall", "B", "µV/s", "0", _SD,
      "Mean steepness of the fall into the down state."),
     ("slow_oscillation_slope_per_s", "Slow oscillation slope less amplitude", "B", "/s", "0", _SD,
      "Mean rise over height: steepness that a higher wave alone does not have."),
     ("slow_oscillation_relative_density_per_min", "Slow oscillation density, relative", "B", "/min", "0", _SD,
-     "Slow oscillations by multiples of the night's own waves in N2: immune to electrode fit, nearly blind to a "
-     "change of all amplitudes, and fewer where the background grows: neither good nor bad by itself."),
+     "Slow oscillations by multiples of the night's own waves in N2: immune to electrode fit, and nearly blind to a "
+     "change of all amplitudes. It falls when only the background grows, with the same slow oscillations: then it is "
+     "the yardstick that grew. Neither good nor bad by itself."),
     ("slow_oscillation_ptp_relative", "Slow oscillation amplitude, relative", "B", "", "0", _SD,
      "Their mean height in multiples of the night's own waves in N2."),
     ("yasa_slow_oscillation_density_per_min", "Slow oscillation density by YASA", "context", "/min", "0", _NONE,
@@ -120,7 +157,8 @@ _SLOW_OSCILLATIONS = (
     ("slow_oscillation_recall_percent", "Slow oscillations seen", "context", "%", "0", _NONE,
      "Share of slow oscillations planted into this sleep that the detector found."),
 )
-# One row for each of all, slow and fast spindles: {p} is the prefix of the name, {a} the adjective.
+# One row for each of all, slow and fast spindles; slow ones, hardly above the background at central sites and seldom
+# confirmed by experts, have no direction. {p} is the prefix of the name, {a} the adjective.
 _SPINDLES = (
     ("{p}spindle_density_per_min", "{a}spindle density", "D", "/min", "+", _SD,
      "{a}spindles per clean minute of the stage."),
@@ -140,8 +178,14 @@ _SPINDLES = (
 _SEEING = (
     ("spindle_recall_percent", "Spindles seen", "context", "%", "0", _NONE,
      "Share of spindles planted into this sleep that the detector found."),
-    ("spindle_corrected_density_per_min", "Spindle density corrected for recall", "D", "/min", "+", _SD,
-     "Density if each spindle stood for those of its size that were missed."),
+    ("spindle_corrected_density_per_min", "Spindle density corrected for recall", "D", "/min", "0", _NONE,
+     "Density if each spindle stood for those of its size that were missed: a large correction, because the limits of "
+     "an expert lie where recall is steep, and therefore without a direction."),
+    ("low_sigma_burst_density_per_min", "Sigma bursts under 11 Hz", "context", "/min", "0", _NONE,
+     "Bursts of 9-11 Hz per clean minute on frontal channels: below the AASM's band, seldom confirmed by experts, and "
+     "like the alpha of arousals. Exploratory."),
+    ("slow_oscillation_relative_recall_percent", "Slow oscillations seen, relative", "context", "%", "0", _NONE,
+     "Share of waves planted in multiples of the night's own waves that the relative view found."),
     ("yasa_spindle_density_per_min", "Spindle density by YASA", "context", "/min", "0", _NONE,
      "By YASA's detector with its own defaults, whose number falls when slow waves grow."),
     ("k_complex_density_per_min", "K-complex density", "context", "/min", "0", _SD,
@@ -151,22 +195,27 @@ _SEEING = (
      "nights, suspect the electrodes."),
     ("slow_wave_reference_uv", "Slow-wave reference", "context", "µV", "0", _NONE,
      "Median height of all slow waves in N2, by which the relative view divides."),
+    ("n2_slow_wave_activity_uv2", "Slow-wave activity of N2", "context", "µV²", "0", _NONE,
+     "Median power of 0.4-4 Hz in N2 at the gain of reference, by which nights are compared at equal slow waves."),
+    ("staging_level_uv", "Level for staging", "context", "µV", "0", _NONE,
+     "Amplitude of 4-30 Hz in the median epoch of sleep, by which staging divides the channel."),
 )
 _COUPLING = (
     ("{p}coupling_phase_rad", "{a}spindle coupling phase", "D", "rad", "0", _SD,
-     "Circular mean of the slow oscillation's phase at coupled {a}spindles; 0 is the up state."),
+     "Mean phase of the slow oscillation at {a}spindles, chance taken off; 0 is the up state."),
     ("{p}coupling_strength", "{a}spindle coupling strength", "D", "", "+", _SD,
-     "Squared resultant length of that phase without its bias; about 0, or just below, without coupling."),
-    ("{p}spindles_coupled_percent", "{a}spindles coupled", "D", "%", "+", _SD,
-     "Share of {a}spindles that ride on a slow oscillation, those by chance included."),
-    ("{p}spindles_coupled_expected_percent", "{a}spindles coupled by chance", "context", "%", "0", _NONE,
-     "What chance alone would couple, from random shifts within bouts."),
+     "Length of the mean vector of that phase over all {a}spindles, coupled or not, less chance: share times "
+     "concentration, 0 to 1; about 0, or just below, without coupling."),
     ("{p}spindles_coupled_excess_percent", "{a}spindles coupled beyond chance", "D", "%", "+", _SD,
-     "Share of coupled {a}spindles less what chance gives."),
-    ("{p}coupled_spindle_density_per_min", "coupled {a}spindle density", "D", "/min", "+", _SD,
-     "Coupled {a}spindles per clean minute."),
+     "Share of {a}spindles whose place on a slow oscillation chance does not explain, (p - e) / (1 - e)."),
+    ("{p}spindles_coupled_percent", "{a}spindles coupled", "context", "%", "0", _NONE,
+     "Share of {a}spindles near a slow oscillation, by chance or not: it grows with the number of slow oscillations."),
+    ("{p}spindles_coupled_expected_percent", "{a}spindles coupled by chance", "context", "%", "0", _NONE,
+     "What chance alone would couple: the part of the sleep that the windows of slow oscillations cover."),
+    ("{p}coupled_spindle_density_per_min", "coupled {a}spindle density", "context", "/min", "0", _NONE,
+     "{a}spindles near a slow oscillation per clean minute: it grows with spindles, with waves and by chance."),
 )
-# name, spoken, family, direction of absolute and relative power, family in REM
+# name, spoken, family, direction of power (shares have none), family in REM
 BANDS = (
     ("swa", "slow-wave activity (0.5-4 Hz)", "B", "+", "context"),
     ("low_delta", "low delta (0.5-1 Hz)", "B", "+", "context"),
@@ -176,18 +225,40 @@ BANDS = (
     ("beta", "beta (15-30 Hz)", "context", "0", ""),
 )
 _OTHER_SPECTRUM = (
-    ("aperiodic_exponent", "Aperiodic exponent", "B", "", "+", _SD,
-     "Steepness of the spectrum without its peaks; the larger, the steeper.", "C"),
-    ("aperiodic_offset", "Aperiodic offset", "context", "log10 µV²/Hz", "0", _SD,
-     "Height of the spectrum without its peaks; follows electrode fit as well as sleep.", "context"),
+    ("aperiodic_exponent", "Aperiodic exponent", "context", "", "0", _SD,
+     "Steepness of the spectrum at 18-30 Hz, between sigma and the usual low-pass; the larger, the steeper. "
+     "Muscle and the "
+     "amplifier's noise flatten it, a low-pass steepens it: neither good nor bad.", "context"),
+    ("aperiodic_level", "Aperiodic level", "context", "log10 µV²/Hz", "0", _SD,
+     "Height of that line at 23 Hz; follows electrode fit as well as sleep.", "context"),
+    ("slow_delta_power_uv2", "Slow delta (0.25-1 Hz)", "context", "µV²", "0", _SD, "Power of 0.25-1 Hz in NREM."),
+    ("delta_power_uv2", "Delta (1-4.5 Hz)", "context", "µV²", "0", _SD, "Power of 1-4.5 Hz in NREM."),
+    ("sigma_low_power_uv2", "Sigma 10-12 Hz", "context", "µV²", "0", _SD,
+     "Power of 10-12 Hz in NREM. Compounds move the parts of sigma apart, which one band of 11-16 Hz cancels."),
+    ("sigma_mid_power_uv2", "Sigma 12-13.5 Hz", "context", "µV²", "0", _SD, "Power of 12-13.5 Hz in NREM."),
+    ("sigma_high_power_uv2", "Sigma 13.5-16 Hz", "context", "µV²", "0", _SD, "Power of 13.5-16 Hz in NREM."),
+    ("beta_low_power_uv2", "Beta 15-23 Hz", "context", "µV²", "0", _SD,
+     "Power of 15-23 Hz in NREM: a sign of sedatives and of hyperarousal alike."),
+    ("beta_high_power_uv2", "Beta 23-30 Hz", "context", "µV²", "0", _SD, "Power of 23-30 Hz in NREM."),
+    ("gamma_power_uv2", "Gamma 30-45 Hz", "context", "µV²", "0", _SD,
+     "Power of 30-45 Hz in NREM: muscle, the amplifier's noise and its low-pass are part of it."),
+    ("infraslow_sigma_db", "Infraslow sigma", "context", "dB", "0", _NONE,
+     "How much sigma waxes and wanes about every 50 s in N2 (Lecci et al. 2017, doi:10.1126/sciadv.1602026). "
+     "Exploratory: a change of less than 1 dB needs many nights."),
+    ("infraslow_sigma_peak_hz", "Infraslow sigma frequency", "context", "Hz", "0", _NONE,
+     "Where that fluctuation is largest, about 0.02 Hz."),
+    *((f"spindle_density_{third}_third_per_min", f"Spindle density, {third} third", "context", "/min", "0", _SD,
+       f"Spindles per clean minute of N2 and N3 in the {third} third of the sleep period.")
+      for third in ("first", "middle", "last")),
     ("sigma_oscillatory_power_uv2", "Sigma above the background", "D", "µV²", "0", _SD,
      "Power at 11-16 Hz less the aperiodic part.", "context"),
     ("fast_sigma_peak_hz", "Fast sigma peak", "D", "Hz", "0", _SD,
      "Where the spectrum above the background peaks among fast spindles' frequencies."),
     ("fast_sigma_peak_power_uv2", "Power at the fast sigma peak", "D", "µV²", "0", _SD,
      "Power within 1 Hz of that peak, above the background."),
-    ("coupling_modulation_index", "Modulation index", "D", "", "+", _SD,
-     "How unevenly sigma spreads over the phases of the slow oscillation, less chance: a second opinion on coupling."),
+    ("coupling_modulation_index", "Modulation index", "D", "", "0", _SD,
+     "How unevenly sigma spreads over the phases of the slow oscillation, less chance; it grows with the number of "
+     "spindles."),
     ("eye_movements_per_min", "Eye movement density", "C", "/min", "0", _SD,
      "Rapid eye movements per clean minute of REM.", "C"),
     ("first_hour_swa_power_uv2", "Slow-wave activity of the first hour", "B", "µV²", "+", _SD,
@@ -212,8 +283,16 @@ def _build_catalogue() -> dict[str, Marker]:
     for table, kinds in ((_SPINDLES, SPINDLE_KINDS), (_COUPLING, COUPLING_KINDS)):
         for p, a in kinds.items():
             rows += [
-                (name.format(p=p), _sentence(label, a), *middle, _sentence(meaning, a))
-                for name, label, *middle, meaning in table
+                (
+                    name.format(p=p),
+                    _sentence(label, a),
+                    family,
+                    unit,
+                    "0" if p == "slow_" else direction,
+                    *rest,
+                    _sentence(meaning, a),
+                )
+                for name, label, family, unit, direction, *rest, meaning in table
             ]
     rows += _SLOW_OSCILLATIONS
     for band, spoken, family, direction, rem in BANDS:
@@ -235,7 +314,7 @@ def _build_catalogue() -> dict[str, Marker]:
                 _sentence(f"relative {spoken}"),
                 family,
                 "%",
-                direction,
+                "0",
                 _SD,
                 _sentence(share),
                 rem,

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from eegsleep.events.audit import correct_for_recall
-from eegsleep.events.coupling import measure_coupling
+from eegsleep.events.coupling import NO_CHANCE, measure_coupling
 from eegsleep.markers.catalogue import COUPLING_KINDS, SPINDLE_KINDS
 from eegsleep.markers.rows import Place, make_row
-from eegsleep.signals.epochs import EVENT_STAGES, values_at
+from eegsleep.recording.channels.labels import is_frontal
+from eegsleep.signals.epochs import EPOCH_MIN, EVENT_STAGES, NREM, values_at
+from eegsleep.staging.course import THIRDS, find_thirds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     import pandas as pd
 
     from eegsleep.markers.rows import MarkerSettings
@@ -80,21 +83,27 @@ def slow_oscillation_rows(waves: pd.DataFrame, place: Place, settings: MarkerSet
 
 
 def coupling_rows(coupling: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
-    """Return phase, strength, share and density of coupled spindles."""
+    """Return share, strength, phase and density of coupled spindles, and what chance gives."""
     lack = place.describe_lack(settings.min_coupling_min)
     rows = []
     for p, a in COUPLING_KINDS.items():
         chosen = _in_stage(coupling, place, p)
-        n, n_coupled, percent, phase_rad, strength = measure_coupling(chosen)
-        few = lack
-        if not few and n_coupled < settings.min_coupled_events:
-            few = f"only {n_coupled} coupled {a}spindles, {settings.min_coupled_events} needed"
-        none = lack or ("" if n else f"no {a}spindle found")
+        found = measure_coupling(chosen)
+        none = lack or ("" if found.n else f"no {a}spindle found" if chosen.empty else NO_CHANCE)
+        few = none
+        if not few and found.n < settings.min_coupling_spindles:
+            few = f"only {found.n} {a}spindles, {settings.min_coupling_spindles} needed"
+        vague = few
+        if not vague and not found.phase_se_rad <= settings.max_phase_se_rad:
+            vague = f"its standard error is not below {settings.max_phase_se_rad:g} rad"
+        n_coupled = int(chosen["coupled"].sum())
         density = math.nan if lack else n_coupled / place.clean_min
         rows += [
-            make_row(f"{p}coupling_phase_rad", place, phase_rad, n_coupled, few),
-            make_row(f"{p}coupling_strength", place, strength, n_coupled, few),
-            make_row(f"{p}spindles_coupled_percent", place, percent, n, none),
+            make_row(f"{p}coupling_phase_rad", place, found.phase_rad, found.n_coupled, vague),
+            make_row(f"{p}coupling_strength", place, found.strength, found.n, few),
+            make_row(f"{p}spindles_coupled_percent", place, found.percent, found.n, none),
+            make_row(f"{p}spindles_coupled_expected_percent", place, found.expected_percent, found.n, none),
+            make_row(f"{p}spindles_coupled_excess_percent", place, found.excess_percent, found.n, few),
             make_row(f"{p}coupled_spindle_density_per_min", place, density, n_coupled, lack),
         ]
     return rows
@@ -121,41 +130,70 @@ def yasa_rows(by_yasa: Mapping[str, pd.DataFrame], place: Place, settings: Marke
     return rows
 
 
+def largest_wave_rows(minutes: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
+    """Return height and slope of the five largest waves a minute, as means over the minutes of NREM."""
+    known = minutes.dropna(subset="ptp_uv")
+    known = known.assign(slope_per_s=known["slope_uv_per_s"] / known["ptp_uv"])
+    lack = place.describe_lack(settings.min_event_min)
+    reason = lack or ("" if len(known) else "no minute with five waves")
+    return [
+        make_row(f"largest_waves_{name}", place, known[name].mean(), len(known), reason)
+        for name in ("ptp_uv", "slope_uv_per_s", "slope_per_s")
+    ]
+
+
+def third_rows(
+    spindles: pd.DataFrame, codes: np.ndarray, usable: np.ndarray, place: Place, settings: MarkerSettings
+) -> list[dict]:
+    """Return the density of spindles in NREM by third of the sleep period."""
+    thirds = find_thirds(codes)
+    clean = usable & np.isin(codes, NREM)
+    at = values_at(np.where(clean, thirds, -1).astype(str), spindles["peak_s"], "-1").astype(int)
+    rows = []
+    for number, third in enumerate(THIRDS):
+        minutes = float((clean & (thirds == number)).sum()) * EPOCH_MIN
+        n = int((at == number).sum())
+        needed = settings.min_event_min / 2
+        few = "" if minutes >= needed and minutes else f"only {minutes:g} clean minutes of NREM, {needed:g} needed"
+        density = n / minutes if minutes else math.nan
+        rows.append(make_row(f"spindle_density_{third}_third_per_min", place, density, n, place.absent or few, minutes))
+    return rows
+
+
+def low_sigma_row(low_sigma: pd.DataFrame, place: Place, settings: MarkerSettings) -> dict:
+    """Return the density of bursts of 9-11 Hz, which is measured on frontal channels only."""
+    name = "low_sigma_burst_density_per_min"
+    if not is_frontal(place.channel):
+        return make_row(name, place, math.nan, 0, "measured on frontal channels (Fp, AF, F) only")
+    return _event_rows(_in_stage(low_sigma, place, ""), place, name, {}, "burst", settings.min_event_min)[0]
+
+
 def audit_rows(audit: pd.DataFrame, spindles: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
     """Return the share of planted events that were found, and the density of spindles corrected for it."""
     inside = audit[audit["stage"].isin(EVENT_STAGES[place.stage])]
     rows = []
-    for kind in ("spindle", "slow_oscillation"):
-        mine = inside[inside["kind"] == kind]
+    absolute, waves = inside["view"] == "absolute", inside["kind"] == "slow_oscillation"
+    audited = {"spindle": ~waves, "slow_oscillation": waves & absolute, "slow_oscillation_relative": waves & ~absolute}
+    for name, chosen in audited.items():
+        mine = inside[chosen]
         planted = int(mine["n_planted"].sum())
         reason = place.absent or ("" if planted else "nothing could be planted")
         recall = 100 * mine["n_found"].sum() / planted if planted else math.nan
-        rows.append(make_row(f"{kind}_recall_percent", place, recall, planted, reason))
-    chosen = _in_stage(spindles, place, "")
+        rows.append(make_row(f"{name}_recall_percent", place, recall, planted, reason))
+    events = _in_stage(spindles, place, "")
     lack = place.describe_lack(settings.min_event_min)
     pooled = inside[inside["kind"] == "spindle"].groupby("planted_uv", as_index=False)[["n_planted", "n_found"]].sum()
     pooled["recall"] = pooled["n_found"] / pooled["n_planted"]
-    total = correct_for_recall(chosen["amplitude_uv"].to_numpy(), pooled) if len(pooled) else math.nan
+    total = correct_for_recall(events["amplitude_uv"].to_numpy(), pooled) if len(pooled) else math.nan
     density = math.nan if lack else total / place.clean_min
-    rows.append(make_row("spindle_corrected_density_per_min", place, density, len(chosen), lack))
+    rows.append(make_row("spindle_corrected_density_per_min", place, density, len(events), lack))
     return rows
 
 
-def chance_rows(summary: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
-    """Return the coupling that chance gives, the excess over it, and the modulation index."""
-    inside = summary[summary["stage"] == place.stage].set_index("spindle_class")
-    lack = place.describe_lack(settings.min_coupling_min)
-    rows = []
-    for p, a in COUPLING_KINDS.items():
-        found = inside.loc[p.rstrip("_") or "all"]
-        reason = lack or ("" if found["n"] else f"no {a}spindle found")
-        rows += [
-            make_row(f"{p}spindles_coupled_{column}", place, found[column], int(found["n"]), reason)
-            for column in ("expected_percent", "excess_percent")
-        ]
-    found = inside.loc["all"]
-    few = lack
-    if not few and found["n_coupled"] < settings.min_coupled_events:
-        few = f"only {int(found['n_coupled'])} coupled spindles, {settings.min_coupled_events} needed"
-    rows.append(make_row("coupling_modulation_index", place, found["modulation_index"], int(found["n"]), few))
-    return rows
+def modulation_row(summary: pd.DataFrame, place: Place, settings: MarkerSettings) -> dict:
+    """Return the modulation index."""
+    (found,) = summary[(summary["stage"] == place.stage) & (summary["spindle_class"] == "all")].itertuples()
+    few = place.describe_lack(settings.min_coupling_min)
+    if not few and found.n < settings.min_coupling_spindles:
+        few = f"only {found.n} spindles, {settings.min_coupling_spindles} needed"
+    return make_row("coupling_modulation_index", place, found.modulation_index, found.n, few)

@@ -11,17 +11,22 @@ import pandas as pd
 from eegsleep.markers.catalogue import BANDS, CATALOGUE, FAMILIES
 from eegsleep.markers.events import (
     audit_rows,
-    chance_rows,
     clean_events,
     coupling_rows,
+    largest_wave_rows,
+    low_sigma_row,
+    modulation_row,
     slow_oscillation_rows,
     spindle_rows,
+    third_rows,
     view_rows,
     yasa_rows,
 )
 from eegsleep.markers.rows import SPECTRUM_STAGES, MarkerSettings, Place, describe_stage, make_row
-from eegsleep.signals.epochs import EPOCH_MIN, EPOCH_S, EVENT_STAGES
+from eegsleep.signals.epochs import EPOCH_MIN, EPOCH_S, EVENT_STAGES, SLEEP_STAGES, values_at
+from eegsleep.spectrum.measure import FINE_BANDS_HZ
 from eegsleep.staging.confidence import measure_uncertainty
+from eegsleep.staging.course import measure_course
 from eegsleep.staging.lights import Lights
 from eegsleep.staging.statistics import measure_sleep
 from eegsleep.tables import (
@@ -55,6 +60,7 @@ _UP_TO_LIGHTS_ON = ("tib_min", "unscored_min", "sleep_efficiency_percent", "waso
 # Marker: its measure in table `SPECTRUM`, of the NREM of the whole night.
 _COURSE = {"first_hour_swa_power_uv2": "swa_first_hour_power_uv2", "swa_decay_percent_per_h": "swa_decay_percent_per_h"}
 _SIGMA = ["sigma_oscillatory_power_uv2", "fast_sigma_peak_hz", "fast_sigma_peak_power_uv2"]
+_INFRASLOW = ["infraslow_sigma_db", "infraslow_sigma_peak_hz"]
 MIN_DECLINE_CYCLES = 3  # two points always lie on a line
 __all__ = ["CATALOGUE", "FAMILIES", "MarkerSettings", "measure_markers"]
 
@@ -67,6 +73,7 @@ def measure_markers(
     channels: Sequence[str],
     settings: MarkerSettings | None = None,
     lights: Lights | None = None,
+    arousals: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Measure every marker of the catalogue on one night.
 
@@ -76,7 +83,7 @@ def measure_markers(
         Tables `HYPNOGRAM`, `QUALITY` and `SPECTRUM` of the night; times in s from the first sample, voltages in µV.
     events : Events
         As `detect_events` returns them. Without `both_views`, as in a night that was read back, there are no rows
-        that need more than the tables on disk (other views, YASA's detectors, recall, chance, gain).
+        that need more than the tables on disk (other views, YASA's detectors, recall, largest waves, gain).
     channels : sequence of str
         EEG channels on which events and spectrum were measured. A channel without a row in the event tables
         also gets its markers: if nothing was found in enough clean minutes, the density is 0.
@@ -84,6 +91,9 @@ def measure_markers(
     lights : Lights, optional
         When the night began and ended; by default the whole hypnogram. Where they were only guessed from
         the stages, statistics that count from lights off are missing.
+
+    arousals : pandas.DataFrame, optional
+        Arousals that were marked by hand, with `onset_s`; without them there is no arousal index.
 
     Returns
     -------
@@ -113,7 +123,8 @@ def measure_markers(
         "spectrum": check_table(spectrum, SPECTRUM),
     }
     stages = check_table(stages, HYPNOGRAM)
-    rows = _sleep_rows(stages, lights or Lights(0.0, len(stages) * EPOCH_S, "whole recording"))
+    lights = lights or Lights(0.0, len(stages) * EPOCH_S, "whole recording")
+    rows = [*sleep_rows(stages, lights), _arousal_row(stages, lights, arousals)]
     for channel in dict.fromkeys(channels):
         own = {name: table[table["channel"] == channel] for name, table in tables.items()}
         rows += _channel_rows(channel, stages, own, settings, events)
@@ -130,7 +141,7 @@ def _channel_rows(
 ) -> list[dict]:
     """Return every marker of one channel from its `own` rows of the tables."""
     usable = stages["epoch"].isin(own["quality"].loc[own["quality"]["usable"], "epoch"]).to_numpy()
-    places = _places(channel, stages, usable)
+    places = find_places(channel, stages, usable)
     spindles = clean_events(own["spindles"], "peak_s", usable)
     waves = clean_events(own["waves"], "neg_peak_s", usable)
     coupling = clean_events(own["coupling"], "spindle_peak_s", usable)
@@ -142,8 +153,13 @@ def _channel_rows(
         rows += coupling_rows(coupling, places[stage], settings)
         rows += _extra_rows(channel, spindles, places[stage], settings, events)
     for place in places.values():
-        rows += _spectrum_rows(measured, place, settings)
+        rows += spectrum_rows(measured, place, settings)
     rows.append(_time_in_bed_row(measured, channel, settings))
+    rows.append(_wake_row(measured, channel, settings))
+    rows += third_rows(spindles, stages["stage"].to_numpy(dtype="U4"), usable, places["NREM"], settings)
+    if events.largest_waves is not None:
+        minutes = events.largest_waves[events.largest_waves["channel"] == channel]
+        rows += largest_wave_rows(minutes, places["NREM"], settings)
     rows.append(_first_cycle_row(measured, places["NREM"], settings))
     rows.append(_decline_row(own["spectrum"], places["NREM"], settings))
     rows += [_course_row(name, measured, places["NREM"]) for name in _COURSE]
@@ -155,7 +171,7 @@ def _extra_rows(
     channel: str, spindles: pd.DataFrame, place: Place, settings: MarkerSettings, events: Events
 ) -> list[dict]:
     """Return the rows beside the main markers of events: other views, other detectors, chance, and the audit."""
-    if events.both_views is None:
+    if events.both_views is None or events.low_sigma is None:
         return []
 
     def own(table: pd.DataFrame) -> pd.DataFrame:
@@ -164,9 +180,10 @@ def _extra_rows(
     by_yasa = {name: own(table) for name, table in events.by_yasa.items()}
     return [
         *view_rows(own(events.both_views), place, settings),
+        low_sigma_row(own(events.low_sigma), place, settings),
         *yasa_rows(by_yasa, place, settings),
         *audit_rows(own(events.audit), spindles, place, settings),
-        *chance_rows(own(events.coupling_summary), place, settings),
+        modulation_row(own(events.coupling_summary), place, settings),
     ]
 
 
@@ -199,10 +216,11 @@ def _eye_rows(spectrum: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def _sleep_rows(stages: pd.DataFrame, lights: Lights) -> list[dict]:
+def sleep_rows(stages: pd.DataFrame, lights: Lights, *, with_uncertainty: bool = True) -> list[dict]:
+    """Return the rows of the sleep statistics, of the epochs between lights off and on."""
     inside = stages.iloc[lights.epochs(len(stages))]
-    measures = measure_sleep(inside)
-    unsure = measure_uncertainty(inside)
+    measures = measure_sleep(inside) | measure_course(inside["stage"].to_numpy(dtype="U4"))
+    unsure = measure_uncertainty(inside) if with_uncertainty else {}
     night = Place("", "", measures["tib_min"].value - measures["unscored_min"].value, "")
     rows = []
     for name, measure in measures.items():
@@ -211,8 +229,33 @@ def _sleep_rows(stages: pd.DataFrame, lights: Lights) -> list[dict]:
         elif name in _UP_TO_LIGHTS_ON and not lights.on_known:
             rows.append(make_row(name, night, math.nan, len(inside), "lights on is not known"))
         else:
-            rows.append(make_row(name, night, measure.value, len(inside), measure.reason, unsure=unsure.get(name)))
+            own = unsure.get(name)
+            rows.append(
+                make_row(name, night, measure.value, len(inside), measure.reason, unsure=own, at_least=measure.at_least)
+            )
     return rows
+
+
+def _arousal_row(stages: pd.DataFrame, lights: Lights, arousals: pd.DataFrame | None) -> dict:
+    """Return the arousal index, which is measured where arousals were marked only: nothing here detects them."""
+    inside = stages["stage"].iloc[lights.epochs(len(stages))]
+    hours = float(inside.isin(SLEEP_STAGES).sum()) * EPOCH_MIN / 60
+    place = Place("", "", 60 * hours, "")
+    if arousals is None or arousals.empty:
+        return make_row("arousal_index_per_h", place, math.nan, 0, "not measured: no arousals were marked")
+    asleep = values_at(stages["stage"].isin(SLEEP_STAGES).to_numpy(), arousals["onset_s"])
+    n = int(asleep.sum())
+    return make_row("arousal_index_per_h", place, n / hours if hours else math.nan, n, "" if hours else "no sleep")
+
+
+def _wake_row(measured: dict[tuple, dict], channel: str, settings: MarkerSettings) -> dict:
+    """Return slow-wave activity in wake, beside that in REM: a compound may raise it in every state."""
+    found = measured.get(("W", 0, "swa_power_uv2"))
+    place = Place(channel, "W", found["clean_min"] if found else 0.0, "")
+    lack = place.describe_lack(settings.min_spectrum_min)
+    if found is None or lack:
+        return make_row("swa_power_uv2", place, math.nan, 0, lack or "no spectrum was measured on this channel")
+    return make_row("swa_power_uv2", place, found["value"], found["n_epochs"], found["reason"])
 
 
 def _time_in_bed_row(measured: dict[tuple, dict], channel: str, settings: MarkerSettings) -> dict:
@@ -226,7 +269,8 @@ def _time_in_bed_row(measured: dict[tuple, dict], channel: str, settings: Marker
     return make_row(name, place, found["value"], found["n_epochs"], found["reason"])
 
 
-def _places(channel: str, stages: pd.DataFrame, usable: NDArray[np.bool_]) -> dict[str, Place]:
+def find_places(channel: str, stages: pd.DataFrame, usable: NDArray[np.bool_]) -> dict[str, Place]:
+    """Return where the markers of a channel are measured, by stage."""
     codes = stages["stage"].to_numpy(dtype="U4")
     unscored = not (codes != "UNS").any()
     places = {}
@@ -239,10 +283,13 @@ def _places(channel: str, stages: pd.DataFrame, usable: NDArray[np.bool_]) -> di
     return places
 
 
-def _spectrum_rows(measured: dict[tuple, dict], place: Place, settings: MarkerSettings) -> list[dict]:
+def spectrum_rows(measured: dict[tuple, dict], place: Place, settings: MarkerSettings) -> list[dict]:
+    """Return the markers of one stage from the rows of table `SPECTRUM`, by stage, cycle and measure."""
     kinds = ("power_uv2", "power_ln_uv2", "relative_percent")
-    names = [f"{band[0]}_{kind}" for band in BANDS for kind in kinds] + ["aperiodic_exponent", "aperiodic_offset"]
+    names = [f"{band[0]}_{kind}" for band in BANDS for kind in kinds] + ["aperiodic_exponent", "aperiodic_level"]
     names += _SIGMA if place.stage != "R" else []
+    names += [f"{band}_power_uv2" for band in FINE_BANDS_HZ] if place.stage == "NREM" else []
+    names += _INFRASLOW if place.stage == "N2" else []
     rows = []
     for name in names:
         found = measured.get((place.stage, 0, name))

@@ -21,13 +21,15 @@ class MarkerSettings:
     ----------
     min_event_min, min_coupling_min, min_spectrum_min : float
         Clean minutes that markers of events, coupling and spectra need.
-    min_coupled_events : int
-        Coupled spindles that phase, strength and modulation index need.
+    min_coupling_spindles : int
+        Spindles, coupled or not, that share beyond chance, strength and modulation index need.
+    max_phase_se_rad : float
+        Largest standard error of the phase of coupling with which it is given.
 
     Raises
     ------
     SettingsError
-        If a number is negative or not finite, or `min_coupled_events` is below 2.
+        If a number is negative or not finite, or `min_coupling_spindles` is below 2.
     """
 
     # A density is a count: at 2 spindles a minute, 10 minutes hold 20, whose Poisson error is 22 per cent. From
@@ -35,15 +37,16 @@ class MarkerSettings:
     min_event_min: float = 10.0
     # Only part of the spindles is coupled, so that as many coupled events take more minutes.
     min_coupling_min: float = 20.0
-    # Without any coupling the resultant length is about 0.89/sqrt(n): 0.28 with 10 events, 0.13 with 50.
-    # The correction of Kutil 2012 removes the bias, not the scatter.
-    min_coupled_events: int = 50
+    # The standard error of share and strength is about 1/sqrt(n): 0.14 with 50 spindles.
+    min_coupling_spindles: int = 50
+    # 20 degrees. The number of coupled spindles would follow the number of waves.
+    max_phase_se_rad: float = 0.35
     # Ten epochs; the power of epochs scatters by about half its mean, that of a mean of ten by about a sixth.
     min_spectrum_min: float = 5.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            least = 2 if name == "min_coupled_events" else 0
+            least = 2 if name == "min_coupling_spindles" else 0
             if not (math.isfinite(value) and value >= least):
                 raise SettingsError(
                     f"marker setting {name} is out of range", found=repr(value), allowed=f"at least {least}"
@@ -71,7 +74,7 @@ class Place:
 
 def describe_stage(stage: str) -> str:
     """Return the name of a stage in a sentence; the empty stage is the time in bed."""
-    return "REM" if stage == "R" else stage or "the time in bed"
+    return {"R": "REM", "W": "wake"}.get(stage, stage) or "the time in bed"
 
 
 def make_row(
@@ -82,11 +85,13 @@ def make_row(
     reason: str = "",
     clean_min: float | None = None,
     unsure: Uncertainty | None = None,
+    at_least: float = math.nan,
 ) -> dict:
     """Return one row of table `MARKERS`.
 
     The value is missing where there is a reason, or where it is not finite. `n` is the number of events or epochs,
-    `clean_min` the minutes if they are not those of `place`, `unsure` the interval of a sleep statistic.
+    `clean_min` the minutes if they are not those of `place`, `unsure` the interval of a sleep statistic, `at_least` the
+    bound of a latency to what did not come.
     """
     missing = bool(reason) or not math.isfinite(value)
     return {
@@ -100,4 +105,6 @@ def make_row(
         "clean_min": place.clean_min if clean_min is None else clean_min,
         "reason": (reason or "could not be measured") if missing else "",
         **(unsure or Uncertainty())._asdict(),
+        "at_least": at_least,
+        **dict.fromkeys(("at_less_delta", "at_more_delta", "by_other_stager", "by_consensus"), math.nan),
     }

@@ -11,23 +11,33 @@ import numpy as np
 from eegsleep.config import Settings
 from eegsleep.errors import TableError
 from eegsleep.events.averages import average_events
+from eegsleep.events.calibration import check_setup
 from eegsleep.events.detect import Events, detect_events
 from eegsleep.events.edited import count_not_found
 from eegsleep.events.slow_oscillations import main_slow_oscillations
 from eegsleep.hypnograms.edited import check_belongs
 from eegsleep.hypnograms.scoring import Scoring, align_scoring, place_lights
-from eegsleep.hypnograms.table import make_stages
+from eegsleep.hypnograms.table import PROBABILITY_COLUMNS, make_stages
 from eegsleep.markers import measure_markers
+from eegsleep.markers.equal_delta import MeasuredNight, add_delta_audit, add_other_stager
 from eegsleep.night.request import hash_dependencies, request_of_night
-from eegsleep.night.words import collect_warnings, describe_differing_views, describe_methods, describe_uncalibrated
+from eegsleep.night.words import (
+    collect_warnings,
+    describe_differing_views,
+    describe_inverted,
+    describe_methods,
+    describe_uncalibrated,
+)
 from eegsleep.provenance import hash_bytes, package_versions
 from eegsleep.quality import Verdict, judge_night, measure_quality
-from eegsleep.spectrum import Spectrogram, measure_spectrum
+from eegsleep.spectrum.measure import measure_spectra
 from eegsleep.staging.lights import Lights, complete_lights, find_lights, keep_night, lights_from_hypnogram
+from eegsleep.staging.other import ENSEMBLE, Hypnodensity, ask_stager, describe_other, set_beside
 from eegsleep.staging.score import Staged, score_night
-from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, check_table, encode_table
+from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, STAGES_AT_DELTA, check_table, empty_table, encode_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     import pandas as pd
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
     from eegsleep.events.edited import EventEdits
     from eegsleep.hypnograms.scoring import HandEdit
     from eegsleep.recording.recording import Recording
+    from eegsleep.spectrum import Spectrogram
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,10 @@ class Night:
         Sentences for the reader.
     provenance : dict
         What the results depend on, as stored in provenance.json.
+    stages_at_delta : pandas.DataFrame
+        Table `STAGES_AT_DELTA`; without a row where the stages were given.
+    other_stager : pandas.DataFrame or None
+        Table `OTHER_STAGER`, where a second stager was asked or its probabilities were given.
     reference : pandas.DataFrame or None
         An expert's stages on the same epochs (table `HYPNOGRAM`), where they were given.
     before : pandas.DataFrame or None
@@ -89,6 +104,8 @@ class Night:
     warnings: tuple[str, ...]
     methods: tuple[str, ...]
     provenance: dict[str, Any]
+    stages_at_delta: pd.DataFrame
+    other_stager: pd.DataFrame | None = None
     reference: pd.DataFrame | None = None
     before: pd.DataFrame | None = None
     event_edits: EventEdits | None = None
@@ -122,7 +139,13 @@ class Night:
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables by file name without extension."""
-        own = {"hypnogram": self.stages, "quality": self.quality, "spectrum": self.spectrum, "markers": self.markers}
+        own = {
+            "hypnogram": self.stages,
+            "stages_at_delta": self.stages_at_delta,
+            "quality": self.quality,
+            "spectrum": self.spectrum,
+            "markers": self.markers,
+        }
         return {t.name: own[t.name] if t.name in own else getattr(self.events, t.name) for t in NIGHT_TABLES}
 
 
@@ -134,6 +157,7 @@ def analyze_night(
     calibration: Calibration | None = None,
     reference: Scoring | None = None,
     event_edits: EventEdits | None = None,
+    stages_by: Hypnodensity | None = None,
 ) -> Night:
     """Analyse one night, from signals to markers.
 
@@ -152,6 +176,9 @@ def analyze_night(
         The person's own thresholds, learned from all their nights (`calibrate`).
     reference : Scoring, optional
         An expert's scoring to keep beside the night's own stages, as `read_hypnogram` read it.
+    stages_by : Hypnodensity, optional
+        The probabilities of another stager to set beside ours, as `read_hypnodensity` read them; by default those of
+        the stager that the settings name.
     event_edits : EventEdits, optional
         Events that were rejected by hand, as `read_event_edits` read them.
 
@@ -168,10 +195,12 @@ def analyze_night(
 
     settings = settings or Settings()
     asked = {"lights": lights, "hypnogram": hypnogram, "reference": reference, "calibration": calibration}
-    asked["events"] = event_edits
+    asked |= {"events": event_edits, "stages_by": stages_by}
     edit = hypnogram.edit if isinstance(hypnogram, Scoring) else None
     if edit:
         check_belongs(edit.input_sha256, recording.sha256, "edited stages")
+    if calibration:
+        check_setup(calibration, recording)
     if event_edits:
         check_belongs(event_edits.input_sha256, recording.sha256, "edited events")
     expert, notes = _align(reference, recording) if reference is not None else (None, [])
@@ -184,10 +213,24 @@ def analyze_night(
             else _use_given_stages(given, recording, quality, lights)
         )
         events = detect_events(recording, staged.stages, quality, settings, calibration, event_edits)
-        spectrum, spectrogram = measure_spectrum(recording, staged.stages, quality, settings.spectrum)
+        spectrum, spectrogram, powers = measure_spectra(recording, staged.stages, quality, settings.spectrum)
         markers = measure_markers(
-            staged.stages, quality, events, spectrum, recording.derivations, settings.markers, staged.lights
+            staged.stages,
+            quality,
+            events,
+            spectrum,
+            recording.derivations,
+            settings.markers,
+            staged.lights,
+            event_edits.arousals if event_edits else None,
         )
+        measured = MeasuredNight(
+            staged, quality, events, powers, settings.markers, settings.slow_oscillations, calibration, event_edits
+        )
+        markers = add_delta_audit(markers, measured)
+        second = stages_by or _ask_second(recording, quality, settings, staged)
+        other = _set_beside(second, staged, recording.n_epochs)
+        markers = add_other_stager(markers, other, staged.stages, staged.lights)
         averages = average_events(recording, events.spindles, main_slow_oscillations(events.slow_oscillations))
     return Night(
         id=recording.id,
@@ -205,19 +248,38 @@ def analyze_night(
         warnings=(
             *collect_warnings(recording, staged.stages, staged.lights, staged.channels),
             *describe_uncalibrated(recording, calibration),
+            *describe_inverted(events.polarity),
             *describe_differing_views(markers),
             *notes,
             *more,
             *(describe_not_found(events, event_edits) if event_edits else []),
         ),
-        methods=describe_methods(recording, settings, staged.lights, staged.channels, edit),
-        provenance=_trace(recording, settings, staged, calibration, asked),
+        methods=describe_methods(recording, settings, staged.lights, staged.channels, staged.gains, edit),
+        provenance=_trace(recording, settings, staged, calibration, asked, describe_other(second)),
+        stages_at_delta=staged.equal_delta.stages if staged.equal_delta else empty_table(STAGES_AT_DELTA),
+        other_stager=other,
         reference=expert,
         before=_stages_before(edit, recording) if edit else None,
         event_edits=event_edits,
         spectrogram=spectrogram,
         averages=averages,
     )
+
+
+def _ask_second(recording: Recording, quality: pd.DataFrame, settings: Settings, staged: Staged) -> Hypnodensity | None:
+    """Return the probabilities of the second stager that the settings name."""
+    name = settings.staging.second
+    if not name or name == ENSEMBLE:
+        return staged.ensemble
+    return ask_stager(name, recording, quality)
+
+
+def _set_beside(second: Hypnodensity | None, staged: Staged, n_epochs: int) -> pd.DataFrame | None:
+    """Return table `OTHER_STAGER`, None without a second stager."""
+    if second is None:
+        return None
+    own = staged.stages[PROBABILITY_COLUMNS].to_numpy() if staged.channels else None
+    return set_beside(second, own, staged.lights, n_epochs)
 
 
 def _place_hypnogram(
@@ -275,11 +337,16 @@ def _use_given_stages(
     usable = quality[quality["role"] == "eeg"].groupby("epoch")["usable"].any()
     lights = complete_lights(lights, stages)
     stages = check_table(keep_night(stages.assign(usable=usable.to_numpy()), lights), HYPNOGRAM)
-    return Staged(stages, lights, {})
+    return Staged(stages, lights, {}, {})
 
 
 def _trace(
-    recording: Recording, settings: Settings, staged: Staged, calibration: Calibration | None, asked: dict[str, Any]
+    recording: Recording,
+    settings: Settings,
+    staged: Staged,
+    calibration: Calibration | None,
+    asked: dict[str, Any],
+    other_stager: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return what the results depend on, as stored in provenance.json and shown in the report."""
     resolved = json.loads(json.dumps(settings.to_dict()))
@@ -295,9 +362,12 @@ def _trace(
         "device": recording.device,
         "roles": recording.roles,
         "units": recording.units,
+        "inverted": list(recording.inverted),
         "staged_channels": staged.channels,
+        "staging_gains": {label: float(f"{gain:.6g}") for label, gain in staged.gains.items()},
         "lights": {"off_s": lights.off_s, "on_s": lights.on_s, "source": lights.source},
         "hypnogram_sha256": given,
+        "other_stager": other_stager,
         **_describe_edits(asked),
         "settings": resolved,
         "calibration": calibrated,

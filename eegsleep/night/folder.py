@@ -9,7 +9,7 @@ from eegsleep.errors import EegSleepError
 from eegsleep.events.detect import Events
 from eegsleep.events.edited import read_event_edits
 from eegsleep.events.slow_oscillations import main_slow_oscillations
-from eegsleep.file_names import BEFORE_FILE, EVENTS_FILE, PROVENANCE_FILE, REFERENCE_FILE
+from eegsleep.file_names import BEFORE_FILE, EVENTS_FILE, OTHER_STAGER_FILE, PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.night.analyze import Night
 from eegsleep.night.exchange import replace_folder
 from eegsleep.provenance import check_provenance, encode_json, hash_bytes, hash_file, read_provenance
@@ -17,7 +17,7 @@ from eegsleep.quality import Verdict
 from eegsleep.recording.limits import is_plausible_start
 from eegsleep.signals.epochs import EPOCH_S, SCORED_STAGES
 from eegsleep.staging.lights import Lights
-from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, encode_sidecar, encode_table, read_table
+from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, OTHER_STAGER, encode_sidecar, encode_table, read_table
 
 # What a night is made of again, besides its tables and its verdict.
 _LOADED = ("id", "start", "input", "device", "roles", "lights", "warnings", "outputs")
@@ -63,6 +63,9 @@ def save_night(
     files["events.edf"] = encode_events(night)
     if night.reference is not None:
         files[REFERENCE_FILE] = encode_table(night.reference, HYPNOGRAM)
+    if night.other_stager is not None:
+        files[OTHER_STAGER_FILE] = encode_table(night.other_stager, OTHER_STAGER)
+        files["other_stager.json"] = encode_sidecar(OTHER_STAGER)
     if night.before is not None:
         files[BEFORE_FILE] = encode_table(night.before, HYPNOGRAM)
     if night.event_edits is not None:
@@ -124,7 +127,7 @@ def load_night(folder: str | Path) -> Night:
             remedy="score the night again",
         )
     kept = [f"{table.name}.csv" for table in NIGHT_TABLES]
-    for name in [*kept, *({REFERENCE_FILE, BEFORE_FILE, EVENTS_FILE} & set(outputs))]:
+    for name in [*kept, *({REFERENCE_FILE, BEFORE_FILE, EVENTS_FILE, OTHER_STAGER_FILE} & set(outputs))]:
         if not (folder / name).is_file() or hash_file(folder / name) != outputs.get(name):
             raise EegSleepError(
                 f"{folder / name} is not the file that was written",
@@ -149,8 +152,10 @@ def load_night(folder: str | Path) -> Night:
         quality=tables.pop("quality"),
         spectrum=tables.pop("spectrum"),
         markers=tables.pop("markers"),
+        stages_at_delta=tables.pop("stages_at_delta"),
         events=Events(**tables),
         reference=read_table(expert, HYPNOGRAM) if expert else None,
+        other_stager=read_table(folder / OTHER_STAGER_FILE, OTHER_STAGER) if OTHER_STAGER_FILE in outputs else None,
         before=read_table(before, HYPNOGRAM) if before else None,
         event_edits=read_event_edits(folder / EVENTS_FILE) if EVENTS_FILE in outputs else None,
     )

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from eegsleep.hypnograms.scoring import Scoring
     from eegsleep.recording.recording import Recording
     from eegsleep.staging.lights import Lights
+    from eegsleep.staging.other import Hypnodensity
 
 # Files beside the recording that a request may name; they are hashed by content, not by name.
-FILES = ("hypnogram", "reference", "calibration", "events")
+FILES = ("hypnogram", "reference", "calibration", "events", "stages_by")
 
 
 def hash_request(
@@ -36,7 +37,8 @@ def hash_request(
     inputs : str
         Hash of the recording (`hash_files`).
     asked : mapping
-        The options device, eeg, eog, emg, units, start, lights_off, lights_on, coding.
+        The options device, eeg, eog, emg, units, start, invert, lights_off, lights_on, coding, and the name of a stager
+        whose probabilities were given.
     files : mapping of str to str
         Hash of each of `FILES`, empty for one that was not given.
     settings : Settings
@@ -48,8 +50,8 @@ def hash_request(
     str
     """
     coding = asked["coding"] if files["hypnogram"] or files["reference"] else None
-    # a night asked for without edited events is the same as before there were such files
-    given = {name: digest for name, digest in files.items() if digest or name != "events"}
+    # a night asked for without edited events or another stager is the same as before there were such files
+    given = {name: digest for name, digest in files.items() if digest or name not in {"events", "stages_by"}}
     return fingerprint(inputs, {**asked, "coding": coding}, given, settings.to_dict(), dict(versions))
 
 
@@ -76,11 +78,13 @@ def hash_dependencies(provenance: Mapping[str, Any]) -> str:
         provenance["input"]["sha256"],
         provenance["roles"],
         provenance["units"],
+        provenance["inverted"],
         [lights["off_s"], lights["on_s"], lights["source"]],
         provenance["hypnogram_sha256"],
         provenance["settings"],
         provenance["calibration"],
         provenance["versions"],
+        provenance["other_stager"],
         *by_hand,
     )
 
@@ -94,6 +98,7 @@ def request_of_night(
     hypnogram: pd.DataFrame | Scoring | None,
     reference: Scoring | None,
     calibration: Calibration | None,
+    stages_by: Hypnodensity | None = None,
     events: EventEdits | None = None,
 ) -> str:
     """Return the hash of a night's request, or an empty string if no command could have made that request.
@@ -101,15 +106,24 @@ def request_of_night(
     So it is for a night that was made from a table of stages or from lights given in seconds; a batch scores it
     again. The parameters are those of `analyze_night`, with `versions` as for `hash_request`.
     """
-    given = {"hypnogram": hypnogram, "reference": reference, "calibration": calibration, "events": events}
+    given = {
+        "hypnogram": hypnogram,
+        "reference": reference,
+        "calibration": calibration,
+        "events": events,
+        "stages_by": stages_by,
+    }
     digests = {name: "" if part is None else getattr(part, "sha256", None) for name, part in given.items()}
     files = {name: digest for name, digest in digests.items() if digest is not None}
     codings = {part.coding for part in (hypnogram, reference) if part is not None and hasattr(part, "coding")}
     if len(files) < len(given) or len(codings) > 1 or (calibration is not None and not calibration.sha256):
+        return ""
+    if stages_by is not None and not stages_by.sha256:
         return ""
     off_and_on = lights.asked if lights else (None, None)
     if recording.asked is None or not recording.sha256 or off_and_on is None:
         return ""
     off, on = off_and_on
     asked = {**recording.asked, "lights_off": off, "lights_on": on, "coding": next(iter(codings), "") or None}
+    asked["stager"] = stages_by.name if stages_by else ""
     return hash_request(recording.sha256, asked, files, settings, versions)

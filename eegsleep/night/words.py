@@ -11,10 +11,13 @@ from eegsleep.signals.epochs import EPOCH_MIN
 from eegsleep.staging.lights import OFF_ALONE, Lights
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from eegsleep.config import Settings
     from eegsleep.events.calibration import Calibration
+    from eegsleep.events.polarity import Polarity
     from eegsleep.hypnograms.scoring import HandEdit
     from eegsleep.recording.recording import Recording
 
@@ -82,6 +85,17 @@ def describe_uncalibrated(recording: Recording, calibration: Calibration | None)
     ]
 
 
+def describe_inverted(polarity: Mapping[str, Polarity]) -> list[str]:
+    """Return a warning for each channel whose NREM sleep looks upside down."""
+    return [
+        f"{label}: this channel seems to be inverted: the down states of its slow waves point up (z "
+        f"{found.z:.1f}). That shifts the phase of coupling by half a turn and changes slow oscillations and stages. "
+        f"Check the electrodes; --invert {label} turns it round."
+        for label, found in polarity.items()
+        if found.verdict == "inverted"
+    ]
+
+
 def describe_differing_views(markers: pd.DataFrame) -> list[str]:
     """Return a warning for each channel on which the counts of the absolute and the relative view differ twofold."""
     names = {
@@ -103,11 +117,20 @@ def describe_differing_views(markers: pd.DataFrame) -> list[str]:
     return found
 
 
+def _describe_gains(gains: dict[str, float]) -> str:
+    """Return by how much each channel was multiplied for staging, as a clause."""
+    if all(gain == 1 for gain in gains.values()):
+        return ", as recorded"
+    factors = ", ".join(f"{label} × {gain:.2f}" for label, gain in gains.items())
+    return f", each channel brought to the level YASA was trained at, so that gain changes no stage ({factors})"
+
+
 def describe_methods(
     recording: Recording,
     settings: Settings,
     lights: Lights,
     staged: dict[str, float],
+    gains: dict[str, float],
     edit: HandEdit | None = None,
 ) -> tuple[str, ...]:
     """Describe the methods of a night with settings and sources, for its report.
@@ -119,6 +142,8 @@ def describe_methods(
     lights : Lights
     staged : dict of str to float
         The channels that were staged, empty for stages that were given.
+    gains : dict of str to float
+        The factor each was brought to the level of YASA's training with.
 
     Returns
     -------
@@ -130,10 +155,10 @@ def describe_methods(
     s, w = settings, settings.slow_oscillations
     scored = (
         f"Stages: YASA {versions['yasa']} (doi:10.7554/eLife.70092) on {', '.join(staged)}, 30 s epochs, "
-        "unfiltered signal; the probabilities of several derivations are averaged, weighted by their shares of usable "
-        "epochs. Epochs in which none is usable are unscored. Confidence is calibrated on simulated nights and one "
-        "real recording; the 95 % intervals of sleep statistics cover unsure stages, and not whether YASA suits this "
-        "device. "
+        f"unfiltered signal{_describe_gains(gains)}; the probabilities of several derivations are averaged, weighted "
+        "by their shares of usable epochs. Epochs in which none is usable are unscored. Confidence is calibrated on "
+        "simulated nights and one real recording; the 95 % intervals of sleep statistics cover unsure stages, and not "
+        "whether YASA suits this device. "
         f"On this device ({preset.title}): {preset.validation}"
         if staged
         else "Stages: given by the user."
@@ -157,9 +182,13 @@ def describe_methods(
         "microvolts follow electrode fit as well as sleep; the relative view, in multiples of the night's own waves in "
         "N2, does not. Isolated K-complexes of N2 are counted apart.",
         "Audit: spindles and slow oscillations of known size were planted into the night's own N2 and N3 and detected "
-        "with the same settings; audit.csv holds how many were found.",
-        f"Coupling: a spindle is coupled when its peak lies within {s.coupling.window_s:g} s of a negative peak; "
-        "strength is corrected for the number of events.",
-        "Spectra: multitaper over 30 s epochs; aperiodic exponent by IRASA. Densities and powers rest on usable "
-        "epochs only.",
+        "with the same settings; audit.csv holds how many were found. What is counted by multiples of the night's own "
+        "signal is planted in such multiples, what is counted by microvolts in microvolts.",
+        "The five largest waves of each minute show amplitude without a threshold.",
+        f"Coupling: a spindle is coupled when its centre lies within {s.coupling.window_s:g} s of the negative peak of "
+        f"a wave of the {'relative' if s.coupling.relative_waves else 'absolute'} view. Share and strength are of all "
+        "spindles, less what chance gives at this number of waves, and corrected for the number of spindles.",
+        "Spectra: multitaper over 30 s epochs; aperiodic exponent by a straight line through "
+        f"{s.spectrum.exponent_hz[0]:g}–{s.spectrum.exponent_hz[1]:g} Hz of spectra of 4 s (Hann window); sigma above "
+        "the background by IRASA. Densities and powers rest on usable epochs only.",
     )

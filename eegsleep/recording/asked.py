@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from eegsleep.errors import SettingsError
 from eegsleep.recording.channels.choose import find_channels, names_of, split_derivation
+from eegsleep.recording.channels.labels import bare_label
 from eegsleep.recording.units import parse_unit
 
 if TYPE_CHECKING:
@@ -49,15 +50,17 @@ def check_asked(
     units: object = None,
     device: object = None,
     start: object = None,
+    invert: object = None,
 ) -> None:
     """Raise `SettingsError` for an argument of `read_recording` that has no meaning; see there for each.
 
     Parameters
     ----------
-    eeg, eog, emg, units, device, start : object
+    eeg, eog, emg, units, device, start, invert : object
         As the user gave them; None is accepted for each.
     """
-    _check_eeg(eeg)
+    _check_labels("eeg", eeg)
+    _check_labels("invert", invert)
     _check_units(units)
     for name, value in (("eog", eog), ("emg", emg)):
         if value is not None and not isinstance(value, str):
@@ -72,13 +75,13 @@ def check_asked(
         )
 
 
-def _check_eeg(eeg: object) -> None:
-    labels = [eeg] if isinstance(eeg, str) else eeg if eeg is not None else []
+def _check_labels(name: str, given: object) -> None:
+    labels = [given] if isinstance(given, str) else given if given is not None else []
     if not isinstance(labels, Iterable) or isinstance(labels, (Mapping, bytes)):
-        raise SettingsError("eeg must name channels", found=repr(eeg), allowed="labels, most trusted first")
+        raise SettingsError(f"{name} must name channels", found=repr(given), allowed="labels, most trusted first")
     labels = list(labels)
     if any(not isinstance(label, str) or not label.strip() for label in labels):
-        raise SettingsError("eeg must name channels", found=repr(labels), allowed="labels that are not empty")
+        raise SettingsError(f"{name} must name channels", found=repr(labels), allowed="labels that are not empty")
 
 
 def _check_units(units: object) -> None:
@@ -155,3 +158,34 @@ def check_units_used(applies: Mapping[str, Sequence[str]], derivations: Iterable
                 allowed=", ".join(used),
                 remedy="name the channel to be used too",
             )
+
+
+def match_inverted(invert: Sequence[str] | None, derivations: Iterable[Derivation]) -> tuple[str, ...]:
+    """Return the labels of the derivations that are to be inverted.
+
+    Parameters
+    ----------
+    invert : sequence of str, or None
+        As the user gave them; spaces, separators and letter case do not matter.
+    derivations : iterable of Derivation
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    SettingsError
+        If a label is not that of one derivation in use.
+    """
+    labels = [derivation.label for derivation in derivations]
+    found = []
+    for wanted in [invert] if isinstance(invert, str) else invert or ():
+        exact = [label for label in labels if label == wanted]
+        same = exact or [label for label in labels if bare_label(label) == bare_label(wanted)]
+        if len(same) != 1:
+            raise SettingsError(
+                "a channel is to be inverted that is not used", found=repr(wanted), allowed=", ".join(labels)
+            )
+        found.append(same[0])
+    return tuple(dict.fromkeys(found))

@@ -7,8 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from eegsleep.errors import RecordingError
-from eegsleep.recording.asked import apply_units, as_path, check_asked, check_units_used
+from eegsleep.recording.asked import apply_units, as_path, check_asked, check_units_used, match_inverted
 from eegsleep.recording.channels.choose import choose_derivations, find_choice_faults, names_of
 from eegsleep.recording.channels.labels import guess_role
 from eegsleep.recording.channels.presets import detect_device, find_clock_faults, find_device
@@ -44,6 +46,7 @@ def read_recording(
     units: Mapping[str, str] | None = None,
     device: str | None = None,
     start: datetime | None = None,
+    invert: Sequence[str] | None = None,
 ) -> Recording:
     """Read the EEG derivations, EOG and EMG of an overnight recording.
 
@@ -65,6 +68,8 @@ def read_recording(
         Name of a device preset; by default recognised from header and labels.
     start : datetime, optional
         Naive local time of the first sample, where the file's clock is wrong or missing.
+    invert : sequence of str, optional
+        Labels of derivations in use whose electrodes were exchanged: they are multiplied by −1.
 
     Returns
     -------
@@ -77,14 +82,17 @@ def read_recording(
     SettingsError
         If there is no such device, channel or unit.
     """
-    check_asked(eeg=eeg, eog=eog, emg=emg, units=units, device=device, start=start)
+    check_asked(eeg=eeg, eog=eog, emg=emg, units=units, device=device, start=start, invert=invert)
     source = open_source(path)
     files = _stamp_files(source)
     source, applies = apply_units(source, units)
     preset = find_device(device) if device else detect_device(source.labels, source.kind, source.identity)
     derivations = choose_derivations(source.channels, preset, eeg=eeg, eog=eog, emg=emg)
     check_units_used(applies, derivations)
+    inverted = match_inverted(invert, derivations)
     raw, found = read_derivations(source, derivations)
+    for label in inverted:
+        raw.apply_function(np.negative, picks=[label], channel_wise=True)
     with suppress(FileNotFoundError):  # a file that was removed after it was read does no harm
         check_unchanged(files)
     faults = [fault for fault in (*source.faults, *found) if _concerns(fault, derivations, preset)]
@@ -102,6 +110,7 @@ def read_recording(
         faults=tuple(faults),
         files=files,
         units=dict(units or {}),
+        inverted=inverted,
         asked={
             "device": device,
             "eeg": tuple(eeg) if eeg else None,
@@ -109,6 +118,7 @@ def read_recording(
             "emg": emg,
             "units": tuple((units or {}).items()),
             "start": start.isoformat() if start else None,
+            "invert": tuple(invert or ()),
         },
     )
 

@@ -46,6 +46,8 @@ class Recording:
         The same, entry by entry.
     units : dict of str to str
         Units that the user gave, by label; like a setting they change numbers.
+    inverted : tuple of str
+        Channels that were multiplied by −1 because the user said that they are inverted.
     files : tuple of (path, size in bytes, time of change in ns)
         The files that were read; empty for a recording that was not read from a file.
     asked : mapping of str to object, optional
@@ -61,6 +63,7 @@ class Recording:
     faults: tuple[Fault, ...] = field(default=())
     files: tuple[tuple[Path, int, int], ...] = field(default=())
     units: dict[str, str] = field(default_factory=dict)
+    inverted: tuple[str, ...] = field(default=())
     asked: Mapping[str, Any] | None = None
 
     @property

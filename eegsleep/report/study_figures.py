@@ -25,7 +25,8 @@ SIGNS = {
     "changed": "◆",
     "equivalent": "■",
     "inconclusive": "○",
-    "gain": "✕",
+    "follows from slow-wave amplitude": "◇",
+    "follows from gain": "✕",
     "masked": "◆",
 }
 _HEIGHT = 210
@@ -337,7 +338,7 @@ def draw_bar(difference: float, low: float, high: float, bound: float, verdict: 
             f'<rect class="small" x="{at(-bound):.2f}%" width="{at(bound) - at(-bound):.2f}%" y="0" height="18"/>'
         )
     parts.append('<line class="zero" x1="50%" x2="50%" y1="0" y2="18"/>')
-    beyond = abs(difference) > WIDEST_SD
+    kind, beyond = verdict.split(" ", maxsplit=1)[0], abs(difference) > WIDEST_SD
     if math.isfinite(low) and math.isfinite(high) and not beyond:
         parts.append(f'<line class="span" x1="{at(low):.2f}%" x2="{at(high):.2f}%" y1="9" y2="9"/>')
     if beyond:
@@ -346,10 +347,10 @@ def draw_bar(difference: float, low: float, high: float, bound: float, verdict: 
         place = 'x="99%" text-anchor="end"' if right else 'x="1%"'
         parts.append(f'<text class="edge" {place} y="13">{text}</text>')
     else:
-        parts.append(f'<use href="#sign-{verdict}" x="{at(difference):.2f}%" y="9"/>')
+        parts.append(f'<use href="#sign-{kind}" x="{at(difference):.2f}%" y="9"/>')
     label = f"{signed_number(round(difference, 2))} standard deviations"
     return Markup(  # noqa: S704 - numbers and words made here
-        f'<svg class="bar {verdict}" width="100%" height="18" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+        f'<svg class="bar {kind}" width="100%" height="18" role="img" aria-label="{label}">{"".join(parts)}</svg>'
     )
 
 

@@ -218,7 +218,7 @@ def _quote(text: str) -> str:
 def _signs(markers: pd.DataFrame) -> list[tuple[str, str]]:
     """Return the signs that the forest holds, and their words."""
     present = set(markers["verdict"])
-    return [(sign, "not judged" if word == "gain" else word) for word, sign in SIGNS.items() if word in present]
+    return [(sign, word) for word, sign in SIGNS.items() if word in present]
 
 
 def _pattern(comparison: Comparison, names: Names) -> str:
@@ -310,6 +310,26 @@ def _night_rows(
     return rows
 
 
+def _describe_following(markers: pd.DataFrame) -> list[str]:
+    """Return a sentence on the differences that follow from slow-wave amplitude, and one on those from gain."""
+    notes = []
+    own = markers[markers["verdict"] == "follows from slow-wave amplitude"]
+    if len(own):
+        named = list(dict.fromkeys(own["label"]))
+        some = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+        notes.append(
+            f"Larger or smaller slow waves and {some} are one finding here, not two: stages and counts depend on the "
+            "size of slow waves, and with all nights at the same size these differences are gone."
+        )
+    n = int((markers["verdict"] == "follows from gain").sum())
+    if n:
+        notes.append(
+            f"{n} difference{'s follow' if n > 1 else ' follows'} from the gain of the electrodes, which was not the "
+            "same in both conditions. Look at the electrodes before the compound."
+        )
+    return notes
+
+
 def _facts(study: Study, comparison: Comparison, names: Names) -> list[tuple[str, str]]:
     usable = study.nights[study.usable]
     counts = [
@@ -347,6 +367,7 @@ def _notes(study: Study, comparison: Comparison, names: Names) -> list[str]:
             f"{scored} night{'s' if scored > 1 else ''} without a recording {'have' if scored > 1 else 'has'} "
             "next-day scores. They do not enter: a night counts in all comparisons or in none."
         )
+    notes += _describe_following(comparison.markers)
     if len(comparison.checks):
         failed = comparison.checks[comparison.checks["status"] == "fail"]
         notes += [

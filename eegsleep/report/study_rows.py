@@ -134,11 +134,28 @@ def marker_row(row: Any, names: Names) -> dict[str, Any]:  # noqa: ANN401 - a na
         "declared": declared if math.isfinite(row.smallest_effect) else "",
         "verdict": row.verdict,
         "word": "not tested" if untested else row.verdict,
+        "at_equal": _describe_at_equal(row),
         "sign": "" if untested else SIGNS.get(row.verdict, ""),
         "sentence": format_sentence(row.sentence, names),
         "reason": row.reason,
         "gate": row.gate,
     }
+
+
+def _describe_at_equal(row: Any) -> str:  # noqa: ANN401 - a named tuple
+    """Return the difference at equal slow waves, at equal gain and by the other stager, where there is one."""
+    parts = [
+        f"at equal {spoken} {signed_number(value)} ({number_range(low, high)})"
+        for spoken, value, low, high in (
+            ("slow waves", row.at_equal_delta, row.at_equal_delta_low, row.at_equal_delta_high),
+            ("gain", row.at_equal_gain, row.at_equal_gain_low, row.at_equal_gain_high),
+        )
+        if math.isfinite(value)
+    ]
+    if math.isfinite(row.by_other_stager):
+        interval = number_range(row.by_other_stager_low, row.by_other_stager_high)
+        parts.append(f"by the other stager {signed_number(row.by_other_stager)} ({interval})")
+    return "; ".join(parts)
 
 
 def marker_groups(markers: pd.DataFrame, names: Names) -> list[dict[str, Any]]:
@@ -286,7 +303,7 @@ def family_rows(families: pd.DataFrame, markers: pd.DataFrame, names: Names, *, 
 def _sizes(own: pd.DataFrame, names: Names) -> list[dict[str, Any]]:
     """Return the differences of what stands for a measure: those with a verdict first."""
     standing = own[np.isfinite(own["difference"]) & (own["represents"] | (own["role"] == "primary"))]
-    rank = standing["verdict"].map({"better": 0, "worse": 0, "masked": 0, "changed": 1, "gain": 1}).fillna(3)
+    rank = standing["verdict"].map({"better": 0, "worse": 0, "masked": 0, "changed": 1}).fillna(3)
     chosen = standing.assign(rank=rank - 2 * standing["signal"]).sort_values("rank", kind="stable").head(_SIZES)
     found = []
     for row in chosen.itertuples(index=False):

@@ -112,7 +112,11 @@ def measure_uncertainty(stages: pd.DataFrame) -> dict[str, Uncertainty]:
         codes[scored] = _STAGES[draw]
         for name, measure in measure_codes(codes).items():
             values[name].append(measure.value)
-    uncertainty = {name: _interval(name, counted[name].value, np.array(values[name])) for name in counted}
+    uncertainty = {
+        name: _interval(name, counted[name].value, np.array(values[name]))
+        for name in counted
+        if not name.endswith("_absent")
+    }
     for name, members in _MINUTES.items():
         share = probabilities[scored][:, np.isin(_STAGES, members)].sum()
         uncertainty[name] = uncertainty[name]._replace(expected=float(share * EPOCH_MIN))

@@ -9,14 +9,15 @@ electrode would change the stages of the other seven.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from eegsleep.errors import EegSleepError
 from eegsleep.recording.rates import bridge_gaps
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, SCORED_STAGES
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_SAMPLES, SCORED_STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,57 @@ if TYPE_CHECKING:
     from eegsleep.recording.recording import Recording
 
 _TIME_FEATURES = ("time_hour", "time_norm")
+
+
+class MeasuredChannels(NamedTuple):
+    """What the stages of a night are predicted from.
+
+    Attributes
+    ----------
+    roles : dict of str to str
+        `eeg`, `eog` or `emg` by label, of the channels that are staged.
+    features : dict of str to pandas.DataFrame
+        YASA's features of each channel, a row an epoch, smoothed and scaled without the unusable epochs.
+    time : pandas.DataFrame
+        The features of the time of night.
+    usable : dict of str to numpy.ndarray of bool, shape (n_epochs,)
+    """
+
+    roles: dict[str, str]
+    features: dict[str, pd.DataFrame]
+    time: pd.DataFrame
+    usable: dict[str, np.ndarray]
+
+    @property
+    def derivations(self) -> list[str]:
+        """The labels of the EEG channels."""
+        return [label for label, role in self.roles.items() if role == "eeg"]
+
+
+def measure_channels(recording: Recording, usable: dict[str, np.ndarray], epochs: slice) -> MeasuredChannels:
+    """Measure the features of the channels that are staged.
+
+    Parameters
+    ----------
+    recording : Recording
+    usable : dict of str to numpy.ndarray
+        The channels to use, and in which of `epochs` each is usable, shape (n_epochs,).
+    epochs : slice
+        With start and stop.
+
+    Returns
+    -------
+    MeasuredChannels
+    """
+    roles = {label: recording.roles[label] for label in usable}
+    derivations = [label for label, role in roles.items() if role == "eeg"]
+    others = {role: label for label, role in roles.items() if role != "eeg"}
+    span = slice(epochs.start * EPOCH_SAMPLES, epochs.stop * EPOCH_SAMPLES)
+    features = measure_features(recording, derivations, others, span)
+    time = features.pop("")
+    return MeasuredChannels(
+        roles, {label: leave_out(frame, usable[label]) for label, frame in features.items()}, time, usable
+    )
 
 
 def measure_features(
@@ -124,12 +176,30 @@ def leave_out(features: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:
     """
     if usable.all():
         return features
-    own = features.loc[:, ~features.columns.str.endswith("_norm")].astype(float)
+    own = features.loc[:, ~features.columns.str.endswith("_norm")]
+    return smooth_and_scale(own, usable)[features.columns]
+
+
+def smooth_and_scale(own: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:
+    """Return features with YASA's two smoothed and scaled copies of each, NaN in unusable epochs.
+
+    Parameters
+    ----------
+    own : pandas.DataFrame
+        Features of one channel without these copies.
+    usable : numpy.ndarray of bool, shape (n_epochs,)
+
+    Returns
+    -------
+    pandas.DataFrame
+        In single precision, as YASA's classifiers were trained.
+    """
+    own = own.astype(float)
     own.loc[~usable] = np.nan
     centred = own.rolling(window=15, center=True, min_periods=1, win_type="triang").mean()
     past = own.rolling(window=4, min_periods=1).mean()
     parts = [own, _scale(centred).add_suffix("_c7min_norm"), _scale(past).add_suffix("_p2min_norm")]
-    return pd.concat(parts, axis=1)[features.columns].astype(np.float32)
+    return pd.concat(parts, axis=1).astype(np.float32)
 
 
 def _scale(frame: pd.DataFrame) -> pd.DataFrame:
@@ -158,6 +228,7 @@ def predict_stages(features: Sequence[pd.DataFrame], roles: Sequence[str]) -> np
     return np.asarray(classifier.predict_proba(table[classifier.feature_name_]))[:, order]
 
 
+@cache
 def _load_classifier(name: str) -> LGBMClassifier:
     """Load a classifier from YASA's own package, and only from there, because loading a pickle runs code."""
     from pathlib import Path

@@ -27,10 +27,22 @@ _NO_SCORE = "no epoch was scored"
 
 
 class Measure(NamedTuple):
-    """One sleep statistic: its value, and why the value is missing (empty where it is not)."""
+    """One sleep statistic.
+
+    Attributes
+    ----------
+    value : float
+        NaN where it is missing.
+    reason : str
+        Why it is missing; empty where it is not.
+    at_least : float
+        For a latency to what did not come in this night: the time that was watched for it, which the latency exceeds;
+        otherwise NaN.
+    """
 
     value: float
     reason: str = ""
+    at_least: float = float("nan")
 
 
 def measure_sleep(stages: pd.DataFrame) -> dict[str, Measure]:
@@ -61,6 +73,8 @@ def measure_sleep(stages: pd.DataFrame) -> dict[str, Measure]:
         - `n1_min` ... `rem_min`, `n1_percent` ... `rem_percent` (of TST).
         - `rem_latency_min`, `n3_latency_min`: from sleep onset to the first epoch of that stage.
         - `persistent_sleep_latency_min`: lights off to the first 10 min of unbroken sleep.
+        - `rem_absent`, `n3_absent`: 1 where the night has none, else 0; missing without sleep, or where it may have
+          come in 5 min or more that were not scored.
         - `fragmentation_per_h`: awakenings (any sleep stage to W) and shifts to N1 from N2, N3 or R, per
           hour of TST (Morrell et al. 2000, doi:10.1164/ajrccm.162.6.9904008). The index of Haba-Rubio
           et al. 2004 (doi:10.1016/j.sleep.2004.06.007) counts every stage shift instead; for that, see
@@ -70,6 +84,11 @@ def measure_sleep(stages: pd.DataFrame) -> dict[str, Measure]:
 
     Notes
     -----
+    A latency to what did not come is missing, and has the time that was watched in `at_least`: from lights off or sleep
+    onset to the last scored epoch, or to the first 5 min without a score, since these may hide what is waited for
+    (a REM period lasts that long: Feinberg & Floyd 1979). Otherwise a comparison would leave out exactly the nights in
+    which the latency was longest.
+
     UNS is neither sleep nor wake. It stays in TIB, so with `unscored_min` > 0 TST and sleep efficiency
     are lower bounds, WASO counts only W epochs and falls short of TIB - SOL - TST by the unscored minutes
     after sleep onset, and SOL is an upper bound where UNS precedes it. A stage change across UNS is not
@@ -188,25 +207,44 @@ def _durations(codes: NDArray[np.str_], asleep: NDArray[np.bool_]) -> dict[str, 
 
 
 def _latencies(codes: NDArray[np.str_], asleep: NDArray[np.bool_]) -> dict[str, Measure]:
-    names = ("sol_min", "rem_latency_min", "n3_latency_min", "persistent_sleep_latency_min")
-    if not asleep.any():
-        return {name: Measure(np.nan, _NO_SLEEP) for name in names}
-    onset = int(asleep.argmax())
-    measures = {"sol_min": Measure(onset * EPOCH_MIN)}
-    for name, stage, spoken in (("rem", "R", "REM"), ("n3", "N3", "N3")):
-        first = np.flatnonzero(codes == stage)
-        measures[f"{name}_latency_min"] = (
-            Measure(float(first[0] - onset) * EPOCH_MIN)
-            if first.size
-            else Measure(np.nan, f"no {spoken} in this night")
-        )
+    end = _watched_until(codes, 0)
+    none = f"no {PERSISTENT_SLEEP_MIN:g} min of unbroken sleep" if asleep.any() else _NO_SLEEP
     lasting = [first for first, stop in _runs(asleep) if (stop - first) * EPOCH_MIN >= PERSISTENT_SLEEP_MIN]
-    measures["persistent_sleep_latency_min"] = (
-        Measure(lasting[0] * EPOCH_MIN)
-        if lasting
-        else Measure(np.nan, f"no {PERSISTENT_SLEEP_MIN:g} min of unbroken sleep")
-    )
+    # Sleep that lasted to the end of the watch might have gone on, so that the bound is where it began.
+    still_awake = end
+    while still_awake and asleep[still_awake - 1]:
+        still_awake -= 1
+    measures = {
+        "sol_min": _since(0, np.flatnonzero(asleep), end, _NO_SLEEP),
+        "persistent_sleep_latency_min": _since(0, np.array(lasting), still_awake, none),
+    }
+    for name, stage, spoken in (("rem", "R", "REM"), ("n3", "N3", "N3")):
+        if not asleep.any():
+            measures[f"{name}_latency_min"] = measures[f"{name}_absent"] = Measure(np.nan, _NO_SLEEP)
+            continue
+        onset, found = int(asleep.argmax()), np.flatnonzero(codes == stage)
+        end = _watched_until(codes, onset)
+        measures[f"{name}_latency_min"] = _since(onset, found, end, f"no {spoken} in this night")
+        hidden = not found.size and end <= int(np.flatnonzero(codes != "UNS")[-1])
+        measures[f"{name}_absent"] = (
+            Measure(np.nan, f"{spoken} may have come in unscored epochs") if hidden else Measure(float(not found.size))
+        )
     return measures
+
+
+def _since(start: int, events: NDArray[np.intp], end: int, none: str) -> Measure:
+    """Return the latency from epoch `start` to the first of `events`, or how long none came until `end`."""
+    if events.size:
+        return Measure(float(events[0] - start) * EPOCH_MIN)
+    return Measure(np.nan, none, max(0.0, float(end - start) * EPOCH_MIN))
+
+
+def _watched_until(codes: NDArray[np.str_], start: int) -> int:
+    """Return the epoch up to which nothing can have come unseen, from `start` on."""
+    scored = codes != "UNS"
+    hiding = [first for first, stop in _runs(~scored[start:]) if (stop - first) * EPOCH_MIN >= REM_PERIOD_MIN]
+    last = int(np.flatnonzero(scored)[-1]) + 1 if scored.any() else start
+    return min([last, *(start + first for first in hiding)])
 
 
 def _continuity(codes: NDArray[np.str_], asleep: NDArray[np.bool_]) -> dict[str, Measure]:

@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 KEYS = ["marker", "stage", "channel"]
-_NUMBERS = ("value", "clean_min", "low", "high", "expected")
+_NUMBERS = (
+    "value",
+    "clean_min",
+    "low",
+    "high",
+    "expected",
+    "at_least",
+    "at_less_delta",
+    "at_more_delta",
+    "by_other_stager",
+)
 # Whether more of a next-day score is better, by how its column begins.
 _DAY_DIRECTIONS = {
     "day_pvt_inv": "+",
@@ -56,6 +66,12 @@ class Arrangement:
         One row a marker: marker, stage, channel, family, unit, label, direction, smallest effect.
     value, clean_min, low, high, expected : ndarray, shape (n_markers, n_nights)
         What the nights measured; NaN where there is none, and for excluded nights.
+    at_least : ndarray, shape (n_markers, n_nights)
+        What a latency exceeds in a night in which it has no value because the wait was in vain; otherwise NaN.
+    at_less_delta, at_more_delta : ndarray, shape (n_markers, n_nights)
+        The same markers with smaller and larger slow waves.
+    by_other_stager : ndarray, shape (n_markers, n_nights)
+        Sleep statistics by another stager, where one was asked.
     before : ndarray, shape (n_markers, n_nights_before)
         The markers of nights before each sleeper's first condition.
     before_subjects : ndarray, shape (n_nights_before,)
@@ -71,6 +87,10 @@ class Arrangement:
     low: Floats
     high: Floats
     expected: Floats
+    at_least: Floats
+    at_less_delta: Floats
+    at_more_delta: Floats
+    by_other_stager: Floats
     before: Floats
     before_subjects: NDArray
 
@@ -101,7 +121,8 @@ def arrange_nights(study: Study, values: pd.DataFrame) -> Arrangement:
     study : Study
     values : DataFrame
         Long: `night`, `marker`, `stage`, `channel`, `value`, `unit`, and where known `clean_min`, `low`, `high`,
-        `expected`. The next-day scores come from the nights of the study and are added here.
+        `expected`, `at_least`, `at_less_delta`, `at_more_delta`. The next-day scores come from the nights of the study
+        and are added here.
 
     Returns
     -------
@@ -381,15 +402,30 @@ def bound_in_unit(entry: pd.Series, sd: float, control_mean: float) -> float:
     Parameters
     ----------
     entry : Series
-        With `smallest_effect`, `smallest_effect_unit` and `unit`.
+        With `marker`, `direction`, `smallest_effect`, `smallest_effect_unit` and `unit`.
     sd : float
         Between nights (`residual_sd`), in the unit of the marker.
     control_mean : float
         Of the control nights.
+
+    Returns
+    -------
+    float
+        The catalogue's minutes and points are those of patients with insomnia before and after treatment. A sleeper
+        with 18 minutes to sleep onset cannot improve by 20, so the bound is at most half of what an improvement could
+        be (`room_to_improve`). A smallest effect that the study declares is taken as it is.
     """
     effect, unit = float(entry["smallest_effect"]), entry["smallest_effect_unit"]
     if unit == "SD":
         return effect * sd
     if unit == "%" and entry["unit"] != "%":
         return effect / 100 * abs(control_mean)
+    known = CATALOGUE.get(entry["marker"])
+    if known and (effect, unit) == (known.smallest_effect, known.smallest_effect_unit):
+        return float(np.fmin(effect, room_to_improve(entry["unit"], entry["direction"], control_mean) / 2))
     return effect
+
+
+def room_to_improve(unit: str, direction: str, control_mean: float) -> float:
+    """Return how much better a marker could become: up to 100 % for a share that is better when higher, else to 0."""
+    return 100 - control_mean if unit == "%" and direction == "+" else abs(control_mean)

@@ -123,6 +123,7 @@ def _describe_manner(provenance: Mapping[str, Any]) -> dict[str, Any]:
     source = provenance.get("lights", {}).get("source", "")
     return {
         "whether stages were given": bool(provenance.get("hypnogram_sha256")),
+        "the other stager": (provenance.get("other_stager") or {}).get("name", ""),
         "whether thresholds were calibrated": bool(provenance.get("calibration")),
         "where lights off came from": "stated" if source in {"user", "annotations", "hypnogram"} else source,
     }

@@ -39,6 +39,7 @@ from eegsleep.tables.night import (
     HYPNOGRAM_EDITED,
     MARKERS,
     NIGHT_TABLES,
+    OTHER_STAGER,
     QUALITY,
     SIMULATED_ARTEFACTS,
     SIMULATED_SLOW_OSCILLATIONS,
@@ -49,6 +50,7 @@ from eegsleep.tables.night import (
     SPECTRUM,
     SPINDLE_CANDIDATES,
     SPINDLES,
+    STAGES_AT_DELTA,
 )
 from eegsleep.tables.study import (
     CHECKS,
@@ -89,6 +91,7 @@ __all__ = [
     "MARKERS",
     "NIGHT_TABLES",
     "NUISANCE",
+    "OTHER_STAGER",
     "PATTERN",
     "POWER",
     "QUALITY",
@@ -103,6 +106,7 @@ __all__ = [
     "SPECTRUM",
     "SPINDLES",
     "SPINDLE_CANDIDATES",
+    "STAGES_AT_DELTA",
     "STUDY_NIGHTS",
     "Column",
     "Kind",

@@ -43,6 +43,34 @@ HYPNOGRAM = Table(
     ),
 )
 
+STAGES_AT_DELTA = Table(
+    "stages_at_delta",
+    "one 30 s epoch, staged at three sizes of the night's slow waves",
+    (
+        _EPOCH,
+        _onset("epoch"),
+        Column("less_delta", "str", "Stage with the amplitude of 0.4-4 Hz times 0.8.", levels=STAGE_LEVELS),
+        Column("stage", "str", "Stage as in the hypnogram.", levels=STAGE_LEVELS),
+        Column("more_delta", "str", "Stage with the amplitude of 0.4-4 Hz times 1.25.", levels=STAGE_LEVELS),
+    ),
+)
+
+OTHER_STAGER = Table(
+    "other_stager",
+    "one 30 s epoch by another stager, set beside the hypnogram",
+    (
+        _EPOCH,
+        _onset("epoch"),
+        Column("stage", "str", "Stage by the other stager.", levels=STAGE_LEVELS),
+        Column("consensus", "str", "Stage by the mean of its probabilities and ours.", levels=STAGE_LEVELS),
+        Column("p_wake", "float", "Its probability of wake."),
+        Column("p_n1", "float", "Of N1."),
+        Column("p_n2", "float", "Of N2."),
+        Column("p_n3", "float", "Of N3."),
+        Column("p_rem", "float", "Of REM."),
+    ),
+)
+
 HYPNOGRAM_EDITED = Table(
     "hypnogram-edited",
     "one 30 s epoch, as the page of a night saves stages that were edited by hand",
@@ -106,6 +134,12 @@ QUALITY = Table(
         ),
         Column("usable", "bool", "Whether the epoch of this channel is believed."),
         Column("reason", "str", "Why it is not, or empty."),
+        Column(
+            "usable_at_level",
+            "bool",
+            "Whether the epoch can be staged: as `usable`, with the limits on size in multiples of the channel's own "
+            "level instead of microvolts, so that stages do not follow gain.",
+        ),
     ),
 )
 
@@ -115,6 +149,7 @@ _SPINDLE_MEASURES = (
     _onset("spindle"),
     _DURATION,
     Column("peak_s", "float", "Where the envelope at its own frequency is largest.", "s"),
+    Column("centroid_s", "float", "Centre of the energy at its own frequency; phases are read there.", "s"),
     _FREQUENCY,
     Column("amplitude_uv", "float", "Peak to peak of the signal filtered within 2 Hz of its frequency.", "µV"),
     Column("amplitude_broadband_uv", "float", "Peak to peak of the broadband signal, trend removed.", "µV"),
@@ -123,19 +158,9 @@ _SPINDLE_MEASURES = (
 )
 _SPINDLE_JUDGEMENTS = (
     Column("chirp_hz_per_s", "float", "Change of its frequency; negative where it slows.", "Hz/s"),
-    Column("envelope_uv", "float", "Largest peak-to-peak amplitude in the 2 Hz about its frequency.", "µV"),
-    Column("sigma_ratio", "float", "That over the median of the channel's sigma (11–16 Hz) in the night's NREM."),
-    Column(
-        "contrast",
-        "float",
-        "That over the median of the same frequency, within six seconds around or in the "
-        "night's NREM, whichever is larger.",
-    ),
-    Column(
-        "concentration",
-        "float",
-        "How far it stands out above its frequency's median, over how far the frequencies 3–6 Hz above do.",
-    ),
+    Column("envelope_uv", "float", "Size: root mean square of 11–16 Hz over 1 s, as peak to peak.", "µV"),
+    Column("sigma_ratio", "float", "That over its median in the night's NREM."),
+    Column("sigma_share", "float", "Power of 11–16 Hz over that of 6–30 Hz during that second, 0 to 1."),
 )
 
 SPINDLES = Table(
@@ -156,7 +181,12 @@ SPINDLE_CANDIDATES = Table(
     (
         *_SPINDLE_MEASURES,
         *_SPINDLE_JUDGEMENTS,
-        Column("baseline_uv", "float", "Median of the channel's sigma in the night's NREM, peak to peak.", "µV"),
+        Column("baseline_uv", "float", "Median of that size in the night's NREM.", "µV"),
+        Column(
+            "background_level",
+            "float",
+            "Power of 6–30 Hz without sigma over that of sigma, both medians over the night's NREM.",
+        ),
     ),
 )
 
@@ -218,16 +248,31 @@ COUPLING = Table(
         _STAGE,
         _SPINDLE_CLASS,
         Column("spindle_peak_s", "float", "Where the spindle's sigma envelope is largest.", "s"),
+        Column("centroid_s", "float", "Centre of the spindle's energy, where the phase is read.", "s"),
         Column("neg_peak_s", "float", "Negative peak of the nearest slow oscillation; missing if none.", "s"),
-        Column("delay_s", "float", "Spindle peak minus negative peak.", "s"),
+        Column("delay_s", "float", "Spindle's centre minus negative peak.", "s"),
         Column(
             "phase_rad",
             "float",
-            "Phase of the slow oscillation at the spindle peak; 0 is the positive peak "
+            "Phase of the slow oscillation at the spindle's centre; 0 is the positive peak "
             "(up state), ±π the negative peak; missing for an uncoupled spindle.",
             "rad",
         ),
-        Column("coupled", "bool", "Whether the spindle peak lies in the window around the negative peak."),
+        Column("coupled", "bool", "Whether the spindle's centre lies in the window around the negative peak."),
+        Column(
+            "chance_share",
+            "float",
+            "Part of the spindle's run of epochs that the windows of waves cover: its probability to be coupled by "
+            "chance; missing outside usable NREM and where no wave is known.",
+        ),
+        Column("chance_cosine", "float", "Mean cosine of the phase by chance, 0 outside the windows."),
+        Column("chance_sine", "float", "Mean sine of the phase by chance, 0 outside the windows."),
+        Column(
+            "phase_reliability",
+            "float",
+            "What the scatter of the centres of planted spindles of this size leaves of equal phases, 1 being all; "
+            "missing where none could be planted.",
+        ),
     ),
 )
 
@@ -243,19 +288,27 @@ COUPLING_SUMMARY = Table(
             "Class of the spindles.",
             levels={**SPINDLE_CLASS_LEVELS, "all": "slow and fast together"},
         ),
-        Column("n", "int", "Spindles."),
-        Column("n_coupled", "int", "Spindles whose peak lies in the window around a negative peak."),
+        Column("n", "int", "Spindles whose chance is known and at most 0.8."),
+        Column("n_coupled", "int", "Those whose centre lies in the window around a negative peak."),
         Column("percent", "float", "Coupled share of the spindles.", "%"),
+        Column("expected_percent", "float", "The share that chance alone couples.", "%"),
         Column(
-            "expected_percent",
+            "excess_percent",
             "float",
-            "The share that chance alone couples: the mean over random shifts of the "
-            "spindles within their bouts of a stage.",
+            "Share of the spindles that chance does not explain: (p − e) / (1 − e) of coupled share and chance.",
             "%",
         ),
-        Column("excess_percent", "float", "Coupled share minus the share expected by chance.", "%"),
-        Column("phase_rad", "float", "Circular mean of the phases of coupled spindles; 0 is the up state.", "rad"),
-        Column("strength", "float", "Squared resultant length of those phases without its bias."),
+        Column("excess_se_percent", "float", "Its standard error.", "%"),
+        Column(
+            "strength",
+            "float",
+            "Length of the mean vector over all spindles, less chance and the bias of small numbers: share times "
+            "concentration, 0 to 1; below 0 where its square is.",
+        ),
+        Column("strength_squared", "float", "The square of that length, whose mean over nights is unbiased."),
+        Column("strength_se", "float", "Standard error of the length."),
+        Column("phase_rad", "float", "Direction of that vector; 0 is the up state.", "rad"),
+        Column("phase_se_rad", "float", "Its standard error.", "rad"),
         Column(
             "modulation_index",
             "float",
@@ -318,6 +371,21 @@ MARKERS = Table(
             "where that was not worked out.",
         ),
         Column("high", "float", "Upper end of that interval."),
+        Column(
+            "at_least",
+            "float",
+            "For a latency to what did not come in this night: the time that was watched, which the latency exceeds; "
+            "otherwise missing.",
+        ),
+        Column(
+            "at_less_delta",
+            "float",
+            "The marker with slow waves of 0.8 times their amplitude: from the stages of stages_at_delta.csv, and in "
+            "NREM with slow oscillations counted again; missing for markers that depend on neither.",
+        ),
+        Column("at_more_delta", "float", "Likewise with 1.25 times their amplitude."),
+        Column("by_other_stager", "float", "The sleep statistic by the other stager; missing without one."),
+        Column("by_consensus", "float", "The sleep statistic by the mean of its probabilities and ours."),
     ),
 )
 
@@ -363,12 +431,19 @@ SIMULATED_ARTEFACTS = Table(
 
 AUDIT = Table(
     "audit",
-    "planted events of one kind, stage and amplitude on one channel",
+    "planted events of one kind, view, stage and amplitude on one channel",
     (
         _CHANNEL,
         Column("kind", "str", "Kind of event.", levels={"spindle": "spindle", "slow_oscillation": "slow oscillation"}),
+        Column(
+            "view",
+            "str",
+            "Which events are counted.",
+            levels={"absolute": "by microvolts", "relative": "by multiples of the night's own signal"},
+        ),
         _STAGE,
         Column("planted_uv", "float", "Peak to peak of the events planted.", "µV"),
+        Column("planted_ratio", "float", "That over the night's own sigma or waves; missing in the absolute view."),
         Column("n_planted", "int", "How many were planted."),
         Column("n_found", "int", "How many of these the detector found."),
         Column("recall", "float", "Share that was found."),
@@ -376,6 +451,13 @@ AUDIT = Table(
         Column("recall_high", "float", "Upper end of that interval."),
         Column("amplitude_bias_percent", "float", "Median of amplitude found over amplitude planted, less 100."),
         Column("frequency_bias_hz", "float", "Median of frequency found less frequency planted.", "Hz"),
+        Column(
+            "time_scatter_s",
+            "float",
+            "Standard deviation of the time found, centroid or negative peak, about the time planted; missing with "
+            "fewer than ten found.",
+            "s",
+        ),
         Column("chance_percent", "float", "How often a random moment of the stage has a native event near."),
     ),
 )
@@ -389,4 +471,4 @@ EVENT_TABLES = (
     COUPLING_SUMMARY,
     AUDIT,
 )
-NIGHT_TABLES = (HYPNOGRAM, QUALITY, *EVENT_TABLES, SPECTRUM, MARKERS)
+NIGHT_TABLES = (HYPNOGRAM, STAGES_AT_DELTA, QUALITY, *EVENT_TABLES, SPECTRUM, MARKERS)

@@ -110,10 +110,17 @@ _VERDICT = Column(
         "changed": "there is a difference, and neither direction is better",
         "equivalent": "any difference is smaller than the smallest effect of interest",
         "inconclusive": "the nights cannot tell",
-        "gain": "not judged, because the marker follows the electrodes' gain, which differed",
         "masked": "there is a difference, and the codes are masked",
+        "follows from slow-wave amplitude": "there is a difference, and without that of slow-wave amplitude it is gone",
+        "follows from gain": "there is a difference, and that of the electrodes' gain may be all of it",
     },
 )
+_ORIGINS = {
+    "": "from neither, as far as can be told",
+    "slow-wave amplitude": "at equal slow waves it turns round, is less than half, or its interval holds 0",
+    "gain": "at equal gain it turns round, is less than half, its interval holds 0, or nothing is known there",
+    "not known": "too few nights could be set to equal slow waves",
+}
 _GATES = {"open": "tested", "closed": "not tested, because a family before it found nothing"}
 
 COMPARISON = Table(
@@ -167,7 +174,11 @@ COMPARISON = Table(
             levels={"logarithm": "the logarithms of powers and densities above 0", "": "the values"},
         ),
         Column("p_ranks", "float", "The same of the ranks of the nights, which one odd night moves little; secondary."),
-        Column("method", "str", "re-randomisation, mixed model (Kenward-Roger), subject means, or descriptive."),
+        Column(
+            "method",
+            "str",
+            "re-randomisation, re-randomisation of ranks, mixed model (Kenward-Roger), subject means, or descriptive.",
+        ),
         Column("p_randomization", "float", "Two-sided p-value by redrawing the declared schedule."),
         Column("smallest_p", "float", "Smallest p-value the redrawn schedules could give for this marker."),
         Column("p_adjusted", "float", "p-value adjusted for the other tests; missing where nothing is tested."),
@@ -189,11 +200,27 @@ COMPARISON = Table(
         Column("p_signal", "float", "p-value adjusted over all measures together, whatever the declared order."),
         Column("n_signal", "int", "How many measures those are; 0 for a marker that is not among them."),
         Column("signal", "bool", "Whether it differs by that although the declared path does not say so: exploratory."),
-        Column("gain_apart", "float", "Difference of the gain check, as a share, if it forbids a verdict; else 0."),
+        Column("gain_apart", "float", "Difference of the gain check, as a share, where the marker follows it; else 0."),
         Column("adjusted_for", "str", "What the difference was adjusted for if the nights were not drawn; or empty."),
         Column("nights_to_settle", "int", "Nights in pairs that would find such a difference in 80 %; 0 if not asked."),
         _VERDICT,
         Column("sentence", "str", "The verdict in words."),
+        Column(
+            "at_equal_delta", "float", "Difference with all nights at the sleeper's usual slow-wave activity of N2."
+        ),
+        Column("at_equal_delta_low", "float", "Lower end of its 95 % interval."),
+        Column("at_equal_delta_high", "float", "Upper end of that interval."),
+        Column("n_at_equal_delta", "int", "Nights in it; 0 for a marker that does not depend on slow-wave amplitude."),
+        Column("at_equal_gain", "float", "Difference at the sleeper's usual gain, where gain differs clearly."),
+        Column("at_equal_gain_low", "float", "Lower end of its 95 % interval."),
+        Column("at_equal_gain_high", "float", "Upper end of that interval."),
+        Column("n_at_equal_gain", "int", "Nights in it; 0 for a marker that does not follow gain."),
+        Column(
+            "by_other_stager", "float", "Difference of the sleep statistic by the other stager; missing without one."
+        ),
+        Column("by_other_stager_low", "float", "Lower end of its 95 % interval."),
+        Column("by_other_stager_high", "float", "Upper end of that interval."),
+        Column("follows_from", "str", "What a difference follows from whose p is small.", levels=_ORIGINS),
         Column("measure", "str", "What it measures: markers that measure one thing share this name."),
         Column("represents", "bool", "Whether it stands for its measure in the verdict on the family."),
         NOTE,
@@ -216,7 +243,7 @@ FAMILY_VERDICTS = Table(
         Column("n_changed", "int", "Measures that changed, without a value judgement."),
         Column("n_equivalent", "int", "Measures that are equivalent."),
         Column("n_inconclusive", "int", "Measures that are inconclusive."),
-        Column("n_gain", "int", "Measures that follow the electrodes' gain, which differed."),
+        Column("n_follows", "int", "Measures whose difference follows from slow-wave amplitude or from gain."),
         Column("n_signals", "int", "Measures off the declared path that differ beyond chance: exploratory."),
         Column("n_missing", "int", "Markers that had too few values to be compared."),
         Column("smallest_p_adjusted", "float", "Smallest adjusted p-value in the family."),

@@ -37,7 +37,7 @@ class Job:
         Name of the night folder; empty for the name of the recording.
     subject : str
         Sleeper, where it is known.
-    device, eeg, eog, emg, units, start
+    device, eeg, eog, emg, units, start, invert
         As `read_recording` takes them; units as pairs.
     lights_off, lights_on : str, optional
         Clock times.
@@ -49,6 +49,10 @@ class Job:
         Meaning of integers in both, a name in `CODINGS`.
     calibration : Path, optional
         The person's own thresholds.
+    stages_by : Path, optional
+        The probabilities of another stager, to set beside ours.
+    stager : str
+        Name of that stager.
     events : Path, optional
         Events that were rejected by hand on the page of this night.
     trace : {'light', 'full', 'none'}
@@ -66,12 +70,15 @@ class Job:
     emg: str | None = None
     units: tuple[tuple[str, str], ...] = ()
     start: datetime | None = None
+    invert: tuple[str, ...] = ()
     lights_off: str | None = None
     lights_on: str | None = None
     hypnogram: Path | None = None
     reference: Path | None = None
     coding: str | None = None
     calibration: Path | None = None
+    stages_by: Path | None = None
+    stager: str = ""
     events: Path | None = None
     trace: str = "light"
     replaces: bool = False
@@ -120,12 +127,20 @@ def score_file(
     from eegsleep.report.night_page import render_night, render_trace
     from eegsleep.report.trace import check_trace
     from eegsleep.staging.lights import find_lights
+    from eegsleep.staging.other import read_hypnodensity
 
     output = output or Path(NIGHTS_FOLDER)
     check_trace(job.trace)
     logger.info("reading the recording")
     recording = read_recording(
-        job.file, eeg=job.eeg, eog=job.eog, emg=job.emg, units=dict(job.units), device=job.device, start=job.start
+        job.file,
+        eeg=job.eeg,
+        eog=job.eog,
+        emg=job.emg,
+        units=dict(job.units),
+        device=job.device,
+        start=job.start,
+        invert=job.invert,
     )
     if job.night:
         recording = replace(recording, id=job.night)
@@ -134,9 +149,14 @@ def score_file(
         read_hypnogram(path, coding=job.coding) if path else None for path in (job.hypnogram, job.reference)
     )
     calibration = read_calibration(job.calibration) if job.calibration else None
+    other = read_hypnodensity(job.stages_by, job.stager) if job.stages_by else None
     edits = read_event_edits(job.events) if job.events else None
     lights = find_lights(recording, job.lights_off, job.lights_on)
-    night = analyze_night(recording, settings, hypnogram, lights, calibration, reference, edits)
+    night = analyze_night(
+        recording, settings, hypnogram, lights, calibration, reference, event_edits=edits, stages_by=other
+    )
+    if job.subject:
+        night = replace(night, provenance={**night.provenance, "subject": job.subject})
     logger.info("writing the report")
     pages = {REPORT_FILE: render_night(night, recording, trace=job.trace, sidecar=share)}
     if share and job.trace != "none":

@@ -31,7 +31,11 @@ def pretend(job, settings, output):
         "input": {"sha256": hash_files([job.file]), "duration_s": 0.0},
         "start": None,
         "device": "",
-        **{key: {} for key in ("roles", "units", "staged_channels", "settings", "calibration", "versions")},
+        **{
+            key: {}
+            for key in ("roles", "units", "staged_channels", "settings", "calibration", "versions", "other_stager")
+        },
+        "inverted": [],
         "lights": {"off_s": 0.0, "on_s": 0.0, "source": ""},
         "hypnogram_sha256": "",
         "request": request,

@@ -44,8 +44,8 @@ FAULTS = (
     Fault(
         "calibrated slow-oscillation threshold halved",
         "events",
-        r"so_amplitude_uv=\{([^}]*)float\(limit \* (\w+)\)",
-        r"so_amplitude_uv={\1float(0.5 * limit * \2)",
+        r"so_amplitude_uv=\{([^}]*)float\((\w+\.relative_ptp) \* (\w+)\)",
+        r"so_amplitude_uv={\1float(0.5 * \2 * \3)",
         ("events", "truth"),
     ),
     Fault(
@@ -65,8 +65,8 @@ FAULTS = (
     Fault(
         "coupling strength of the summary without the correction of its bias",
         "events/coupling.py",
-        r"\((\w+(?:\.size)?) \* abs\((\w+)\) \*\* 2 - 1\) / \(\1 - 1\)",
-        r"abs(\2) ** 2",
+        r"\(n \* abs\((\w+)\) \*\* 2 - .*\) / \(n - 1\)\)$",
+        r"abs(\1) ** 2)",
         ("events", "markers"),
     ),
     Fault(

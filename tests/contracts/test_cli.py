@@ -145,6 +145,11 @@ def test_calibrate_learns_from_nights_and_score_uses_it(tmp_path, run_here, scor
     assert run_here("calibrate", nights, "--output", tmp_path / "c.json").returncode == 2, "one night is no person"
     shutil.copytree(nights / "sample-night", nights / "second-night")
     done = run_here("calibrate", nights, "--output", tmp_path / "c.json")
+    assert done.returncode == 2, "a copy is no second night"
+    second = nights / "second-night" / "provenance.json"
+    kept = json.loads(second.read_text())
+    second.write_text(json.dumps(kept | {"input": kept["input"] | {"sha256": "0" * 64}}))
+    done = run_here("calibrate", nights, "--output", tmp_path / "c.json")
     assert done.returncode == 0, done.stderr
     learned = json.loads((tmp_path / "c.json").read_text())
     assert learned["n_nights"] == 2

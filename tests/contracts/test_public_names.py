@@ -63,11 +63,16 @@ def test_text_that_a_spreadsheet_would_run_is_quoted_and_read_back(tmp_path):
         "expected": float("nan"),
         "low": float("nan"),
         "high": float("nan"),
+        "at_least": float("nan"),
+        "at_less_delta": float("nan"),
+        "at_more_delta": float("nan"),
+        "by_other_stager": float("nan"),
+        "by_consensus": float("nan"),
     }
     frame = check_table(empty_table(MARKERS).reindex([0]).assign(**row), MARKERS)
     path = tmp_path / "m.csv"
     path.write_bytes(encode_table(frame, MARKERS))
-    assert path.read_text().splitlines()[1] == "'=1+1,A,,'-C3,-1.5,,1,,'@x,,,"
+    assert path.read_text().splitlines()[1] == "'=1+1,A,,'-C3,-1.5,,1,,'@x,,,,,,,,"
     assert read_table(path, MARKERS).equals(frame)
 
 

@@ -2,11 +2,13 @@
 
 import dataclasses
 
+import mne
 import numpy as np
 import pandas as pd
 import pytest
 
 from eegsleep.events.audit import (
+    AuditedView,
     AuditSettings,
     audit_events,
     correct_for_recall,
@@ -14,23 +16,30 @@ from eegsleep.events.audit import (
     make_spindle,
     wilson_interval,
 )
+from eegsleep.events.calibration import Calibration
+from eegsleep.events.detect import detect_events
 from eegsleep.events.slow_oscillations import detect_slow_oscillations
 from eegsleep.events.spindles import detect_spindles
+from eegsleep.tables import SPINDLES, empty_table
 
 
-def audit(recording, night, settings=None):
-    return audit_events(
-        recording,
-        night.stages,
-        night.quality,
-        night.spindles,
-        night.slow_oscillations,
-        (
-            lambda r: detect_spindles(r, night.stages, night.quality),
-            lambda r: detect_slow_oscillations(r, night.stages, night.quality),
-        ),
-        settings,
-    )
+def views_of(recording, night, find_spindles=None):
+    """Return the absolute views of both kinds, the main ones of a calibrated night."""
+    everywhere = dict.fromkeys(recording.derivations, 1.0)
+    waves = detect_slow_oscillations(recording, night.stages, night.quality)
+
+    def find_waves(copy):
+        return detect_slow_oscillations(copy, night.stages, night.quality)
+
+    find = find_spindles or (lambda copy: detect_spindles(copy, night.stages, night.quality))
+    return [
+        AuditedView("spindle", "absolute", everywhere, night.spindles, find),
+        AuditedView("slow_oscillation", "absolute", everywhere, waves, find_waves),
+    ]
+
+
+def audit(recording, night, settings=None, find_spindles=None):
+    return audit_events(recording, night.stages, night.quality, views_of(recording, night, find_spindles), settings)
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +67,7 @@ def test_size_and_frequency_of_large_events_are_told_right(sample_audit):
 
 def test_a_planted_slow_oscillation_is_awaited_at_its_trough(sample_recording, sample_night):
     """The trough lies a quarter period, 0.29 s, before the middle of what was planted."""
-    from eegsleep.tables import SPINDLES, empty_table
-
-    near = audit_events(
-        sample_recording,
-        sample_night.stages,
-        sample_night.quality,
-        sample_night.spindles,
-        sample_night.slow_oscillations,
-        (
-            lambda _: empty_table(SPINDLES),
-            lambda r: detect_slow_oscillations(r, sample_night.stages, sample_night.quality),
-        ),
-        AuditSettings(tolerance_s=0.12),
-    )
+    near = audit(sample_recording, sample_night, AuditSettings(tolerance_s=0.12), lambda _: empty_table(SPINDLES))
     assert share(near, "slow_oscillation", 200) > 0.9
     assert share(near, "spindle", 40) == 0
 
@@ -79,6 +75,42 @@ def test_a_planted_slow_oscillation_is_awaited_at_its_trough(sample_recording, s
 def test_chance_is_small_beside_recall(sample_audit):
     """Where nothing is planted a random moment seldom counts as found."""
     assert sample_audit["chance_percent"].max() < 20
+
+
+@pytest.mark.parametrize("gain", [0.5, 2.0])
+def test_the_relative_view_is_audited_alike_at_every_gain(sample_recording, sample_night, gain):
+    """Sizes in multiples of the night's own signal: the same places, sizes and recall, to the digit but in µV."""
+    info = mne.create_info(sample_recording.channels, 100, list(sample_recording.roles.values()))
+    raw = mne.io.RawArray(gain * sample_recording.microvolts * 1e-6, info, verbose="ERROR")
+    louder = dataclasses.replace(sample_recording, raw=raw, files=())
+    events = detect_events(louder, sample_night.stages, sample_night.quality)
+    counted = ["channel", "kind", "stage", "planted_ratio", "n_planted", "n_found", "recall", "chance_percent"]
+    before, after = (table[table["view"] == "relative"] for table in (sample_night.audit, events.audit))
+    assert set(before["kind"]) == {"spindle", "slow_oscillation"}
+    pd.testing.assert_frame_equal(after[counted].reset_index(drop=True), before[counted].reset_index(drop=True))
+    assert (after["planted_uv"].to_numpy() / before["planted_uv"].to_numpy()) == pytest.approx(gain, rel=1e-4)
+
+
+def test_the_audit_of_spindles_does_not_follow_slow_waves(sample_recording, sample_night):
+    """A slow oscillation found where a spindle would be planted moves no spindle."""
+    spindles, waves = views_of(sample_recording, sample_night)
+    fewer = dataclasses.replace(waves, events=waves.events.iloc[::2])
+    tables = [
+        audit_events(sample_recording, sample_night.stages, sample_night.quality, [spindles, view])
+        for view in (waves, fewer)
+    ]
+    before, after = (table[table["kind"] == "spindle"].reset_index(drop=True) for table in tables)
+    assert after["n_planted"].equals(before["n_planted"])
+    assert after["n_found"].to_numpy() == pytest.approx(before["n_found"].to_numpy(), abs=1)
+
+
+def test_each_channel_is_audited_in_the_view_in_which_its_spindles_are_counted(sample_recording, sample_night):
+    one, *others = sample_recording.derivations
+    known = Calibration(sigma_amplitude_uv={one: 12.0}, background_level={one: 3.0})
+    found = detect_events(sample_recording, sample_night.stages, sample_night.quality, None, known).audit
+    spindles = found[found["kind"] == "spindle"].groupby("channel")["view"].agg(set).to_dict()
+    assert spindles == {one: {"absolute"}, **{other: {"relative"} for other in others}}
+    assert found["planted_ratio"].isna().equals(found["view"] == "absolute")
 
 
 def test_same_night_gives_the_same_audit(sample_recording, sample_night, sample_audit):
@@ -95,14 +127,7 @@ def test_nothing_is_planted_on_native_events_or_in_unusable_epochs(sample_record
         return detect_spindles(recording, sample_night.stages, usable)
 
     night = dataclasses.replace(sample_night, quality=usable)
-    audit_events(
-        sample_recording,
-        night.stages,
-        usable,
-        night.spindles,
-        night.slow_oscillations,
-        (look, lambda r: detect_slow_oscillations(r, night.stages, usable)),
-    )
+    audit_events(sample_recording, night.stages, usable, views_of(sample_recording, night, look)[:1])
     added = np.abs(handed[0][0]) > 1
     assert added.any()
     assert not added[60 * 3000 : 61 * 3000].any()

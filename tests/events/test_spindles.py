@@ -12,7 +12,7 @@ from eegsleep.events.calibrate import calibrate
 from eegsleep.events.calibration import Calibration
 from eegsleep.events.gain_reference import gain_reference_uv
 from eegsleep.events.spindle_candidates import find_spindle_candidates
-from eegsleep.events.spindles import SpindleSettings, detect_spindles, select_spindles
+from eegsleep.events.spindles import SpindleSettings, detect_spindles, find_low_sigma, select_spindles
 from eegsleep.tables import SPINDLE_CANDIDATES, SPINDLES, empty_table
 
 PLACES_S = np.arange(20.0, 880.0, 10.0)
@@ -50,7 +50,8 @@ def test_planted_spindles_are_found_and_measured(night):
     assert np.abs(found["peak_s"].to_numpy()[:, None] - PLACES_S).min(axis=1).max() < 0.3
     assert found["frequency_hz"].median() == pytest.approx(13.3, abs=0.1)
     assert found["amplitude_uv"].median() == pytest.approx(40, rel=0.15)
-    assert found["duration_s"].median() == pytest.approx(0.75, abs=0.15)
+    assert found["duration_s"].median() == pytest.approx(0.64, abs=0.1)  # a Hann envelope is above 40 % for 0.56 s
+    assert np.abs(found["centroid_s"].to_numpy()[:, None] - PLACES_S).min(axis=1).max() < 0.1
     assert found["symmetry"].median() == pytest.approx(0.5, abs=0.05)
     assert found["chirp_hz_per_s"].median() == pytest.approx(0, abs=0.3)
     assert found["n_oscillations"].median() == pytest.approx(10, abs=2)
@@ -58,13 +59,36 @@ def test_planted_spindles_are_found_and_measured(night):
     assert (found["amplitude_broadband_uv"] > found["amplitude_uv"] * 0.8).all()
 
 
-@pytest.mark.parametrize(("frequency_hz", "kind"), [(10.5, "slow"), (11.5, "slow"), (12.9, "fast"), (15.0, "fast")])
+@pytest.mark.parametrize(("frequency_hz", "kind"), [(11.5, "slow"), (12.0, "slow"), (12.9, "fast"), (15.0, "fast")])
 def test_slow_and_fast_spindles_are_found_at_their_frequency(frequency_hz, kind):
     signal = plant(make_noise(), PLACES_S, frequency_hz=frequency_hz, amplitude_uv=(60, 60))
     found = detect_spindles(*make_night(signal))
     assert len(found) >= 0.9 * len(PLACES_S)
     assert (found["spindle_class"] == kind).mean() >= 0.95
     assert found["frequency_hz"].median() == pytest.approx(frequency_hz, abs=0.15)
+
+
+def test_events_below_eleven_hertz_are_no_spindles_but_low_sigma_on_frontal_channels():
+    signal = plant(make_noise(), PLACES_S, frequency_hz=10.2, amplitude_uv=(60, 60))
+    recording, stages, quality = make_night(signal)
+    assert len(detect_spindles(recording, stages, quality)) == 0
+    assert len(find_low_sigma(recording, stages, quality)) == 0  # C4 is not frontal
+    frontal, seen = record(signal[None], ["F3-M2"]), quality.assign(channel="F3-M2")
+    assert len(find_low_sigma(frontal, stages, seen)) >= 0.9 * len(PLACES_S)
+
+
+@pytest.mark.parametrize(("duration_s", "share"), [(0.2, 0.0), (0.3, 0.0), (0.5, 1.0), (1.0, 1.0)])
+def test_the_shortest_spindle_lasts_half_a_second(duration_s, share):
+    """Bursts of 13 Hz with edges of a tenth of a second, as long as said at half of their height."""
+    time_s = np.arange(-100, 101) / RATE_HZ
+    envelope = np.clip((duration_s / 2 + 0.05 - np.abs(time_s)) / 0.1, 0, 1)
+    signal = make_noise()
+    for place in PLACES_S:
+        signal[round(place * RATE_HZ) - 100 :][:201] += 20 * envelope * np.cos(2 * np.pi * 13 * time_s)
+    found = detect_spindles(*make_night(signal))
+    assert len(found) == pytest.approx(share * len(PLACES_S), abs=0.02 * len(PLACES_S))
+    if share:
+        assert found["duration_s"].median() == pytest.approx(duration_s, abs=0.12)
 
 
 def test_a_falling_frequency_is_seen():
@@ -76,14 +100,13 @@ def test_a_falling_frequency_is_seen():
     assert detect_spindles(*make_night(signal))["chirp_hz_per_s"].median() == pytest.approx(-1.0, abs=0.3)
 
 
-def test_noise_and_steady_alpha_are_no_spindles_and_muscle_rarely():
+def test_noise_and_steady_alpha_and_muscle_are_no_spindles():
     noise = make_noise()
     time_s = np.arange(noise.size) / RATE_HZ
     alpha = 12 * np.cos(2 * np.pi * 10 * time_s) * (1 + 0.2 * np.cos(2 * np.pi * 0.1 * time_s))
     muscle = 15 * np.random.default_rng(1).standard_normal(noise.size) * (time_s % 20 < 1)
-    assert len(detect_spindles(*make_night(noise))) <= 1
-    assert len(detect_spindles(*make_night(noise + alpha))) <= 1
-    assert len(detect_spindles(*make_night(noise + muscle))) <= 0.2 * 45
+    for signal in (noise, noise + alpha, noise + muscle):
+        assert len(detect_spindles(*make_night(signal))) <= 1
 
 
 @pytest.mark.parametrize(
@@ -132,7 +155,7 @@ def test_missing_samples_cost_only_the_spindles_they_touch(night):
 
 
 def test_selection_from_candidates_is_detection_without_the_signal(night, candidates):
-    for settings in (SpindleSettings(), SpindleSettings(min_sigma_ratio=8.0), SpindleSettings(view="absolute")):
+    for settings in (SpindleSettings(), SpindleSettings(min_sigma_ratio=4.0), SpindleSettings(view="absolute")):
         pd.testing.assert_frame_equal(select_spindles(candidates, settings), detect_spindles(*night, settings))
     assert len(candidates) > len(select_spindles(candidates))
 
@@ -150,10 +173,10 @@ def test_gain_moves_the_absolute_view_only():
 
 
 def test_a_calibrated_threshold_is_frozen_over_nights(candidates):
-    """Five times the median night's sigma in µV; from then on a stronger night has larger spindles, not other ones."""
+    """A multiple of the median night's sigma in µV; a stronger night then has larger spindles, not other ones."""
     strong = candidates.assign(envelope_uv=2 * candidates["envelope_uv"], baseline_uv=2 * candidates["baseline_uv"])
     calibration = calibrate([candidates, candidates, strong])
-    threshold = 5 * candidates["baseline_uv"].median()
+    threshold = 2.5 * candidates["baseline_uv"].median()
     assert calibration.sigma_amplitude_uv == {"C4": pytest.approx(threshold)}
     assert calibration.fast_spindle_hz == pytest.approx(13.3, abs=0.15)
     assert calibration.slow_spindle_hz is None
@@ -163,6 +186,16 @@ def test_a_calibrated_threshold_is_frozen_over_nights(candidates):
     assert (found["envelope_uv"] >= threshold).all()
     other = candidates.assign(channel="F3")
     assert select_spindles(other, calibration=calibration)["found_relative"].all()
+
+
+def test_the_share_of_sigma_is_taken_at_the_person_s_own_background(candidates):
+    """Half of the background makes a share of 1/2 one of 2/3; without a calibration it stays as it is."""
+    even = candidates.assign(sigma_share=0.5, background_level=4.0)
+    strict = SpindleSettings(min_sigma_share=0.6)
+    assert len(select_spindles(even, strict)) == 0
+    known = Calibration(sigma_amplitude_uv={"C4": 1.0}, background_level={"C4": 2.0})
+    assert len(select_spindles(even, strict, known)) > 0
+    assert len(select_spindles(even, strict, Calibration(sigma_amplitude_uv={"C4": 1.0}))) == 0
 
 
 def test_calibration_survives_json(candidates):

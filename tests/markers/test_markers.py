@@ -7,6 +7,9 @@ import pytest
 from eegsleep.errors import SettingsError
 from eegsleep.events.detect import Events
 from eegsleep.markers import CATALOGUE, FAMILIES, MarkerSettings, measure_markers
+from eegsleep.markers.events import largest_wave_rows, low_sigma_row
+from eegsleep.markers.rows import Place
+from eegsleep.staging.course import THIRDS
 from eegsleep.tables import (
     COUPLING,
     EVENT_TABLES,
@@ -47,7 +50,7 @@ def spindles_at(epochs, stage, **values):
     return [{"spindle_class": "fast", "amplitude_uv": 40.0, "frequency_hz": 13.5, **row} for row in rows]
 
 
-def coupled_at(epochs, stage, phases, coupled=True):
+def coupled_at(epochs, stage, phases, coupled=True, chance=0.0):
     return [
         {
             "channel": "C3",
@@ -56,6 +59,9 @@ def coupled_at(epochs, stage, phases, coupled=True):
             "spindle_peak_s": 30.0 * e + 5,
             "phase_rad": phase,
             "coupled": coupled,
+            "chance_share": chance,
+            "chance_cosine": 0.0,
+            "chance_sine": 0.0,
         }
         for e, phase in zip(epochs, phases, strict=True)
     ]
@@ -93,9 +99,10 @@ def test_the_catalogue_is_complete():
 
 
 def test_family_and_direction_depend_on_rem():
-    exponent = CATALOGUE["aperiodic_exponent"]
-    assert (exponent.family_in("NREM"), exponent.direction_in("NREM")) == ("B", "+")
-    assert (exponent.family_in("R"), exponent.direction_in("R")) == ("C", "0")
+    activity = CATALOGUE["swa_power_uv2"]
+    assert (activity.family_in("NREM"), activity.direction_in("NREM")) == ("B", "+")
+    for stage in ("R", "W"):
+        assert (activity.family_in(stage), activity.direction_in(stage)) == ("context", "0")
     markers = measure(night())
     assert row(markers, "theta_power_uv2", "R")["family"] == "C"
     assert row(markers, "theta_power_uv2", "NREM")["family"] == "context"
@@ -223,25 +230,13 @@ def test_strength_is_about_zero_for_uniform_phases_and_one_for_equal_ones():
     epochs = range(10, 70)
     uniform = np.linspace(-np.pi, np.pi, 60, endpoint=False)
     markers = measure(night(), coupling=coupled_at(epochs, "N2", uniform))
-    # R = 0 exactly: (60*0 - 1)/59, below zero and not clipped
-    assert row(markers, "coupling_strength", "N2")["value"] == pytest.approx(-1 / 59)
+    # R = 0 exactly: the square is (60*0 - 1)/59, and the length keeps its sign
+    assert row(markers, "coupling_strength", "N2")["value"] == pytest.approx(-np.sqrt(1 / 59))
+    assert "standard error" in row(markers, "coupling_phase_rad", "N2")["reason"]
     markers = measure(night(), coupling=coupled_at(epochs, "N2", np.full(60, -0.5)))
     assert row(markers, "fast_coupling_strength", "N2")["value"] == pytest.approx(1.0)
     assert row(markers, "fast_coupling_phase_rad", "NREM")["value"] == pytest.approx(-0.5)
     assert row(markers, "coupled_spindle_density_per_min", "N2")["value"] == 2.0
-
-
-def test_random_phases_have_no_strength_on_average():
-    rng = np.random.default_rng(1)
-    strengths = [
-        row(
-            measure(night(), coupling=coupled_at(range(10, 70), "N2", rng.uniform(-np.pi, np.pi, 60))),
-            "coupling_strength",
-            "N2",
-        )["value"]
-        for _ in range(20)
-    ]
-    assert abs(np.mean(strengths)) < 4 * (1 / 60) / np.sqrt(20)  # its spread is about 1/n
 
 
 def test_the_mean_phase_goes_round_the_circle():
@@ -250,15 +245,56 @@ def test_the_mean_phase_goes_round_the_circle():
     assert abs(row(markers, "coupling_phase_rad", "N2")["value"]) == pytest.approx(np.pi)
 
 
-def test_few_coupled_spindles_have_a_share_but_no_phase():
+def test_few_spindles_have_a_plain_share_but_nothing_less_chance():
     events = coupled_at(range(10, 22), "N2", [0.0] * 12)
     events += coupled_at(range(22, 58), "N2", [np.nan] * 36, coupled=False)
     markers = measure(night(), coupling=events)
     assert row(markers, "spindles_coupled_percent", "N2")["value"] == 25.0
-    for name in ("coupling_phase_rad", "coupling_strength"):
-        assert row(markers, name, "N2")["reason"] == "only 12 coupled spindles, 50 needed"
+    for name in ("coupling_phase_rad", "coupling_strength", "spindles_coupled_excess_percent"):
+        assert row(markers, name, "N2")["reason"] == "only 48 spindles, 50 needed"
     short = measure(night("N2*30"), coupling=coupled_at(range(10, 22), "N2", [0.0] * 12))
     assert row(short, "spindles_coupled_percent", "N2")["reason"] == "only 15 clean minutes of N2, 20 needed"
+
+
+def test_coupling_is_missing_where_waves_are_not_known():
+    markers = measure(night(), coupling=coupled_at(range(10, 70), "N2", [np.nan] * 60, coupled=False, chance=np.nan))
+    for name in ("spindles_coupled_excess_percent", "coupling_strength"):
+        assert "waves are not known here" in row(markers, name, "N2")["reason"]
+
+
+def test_arousals_count_where_they_were_marked():
+    tables = night()
+    events = Events(**{table.name: empty_table(table) for table in EVENT_TABLES})
+    plain = measure_markers(*tables, events, empty_table(SPECTRUM), ())
+    assert row(plain, "arousal_index_per_h")["reason"] == "not measured: no arousals were marked"
+    marked = pd.DataFrame({"onset_s": [31.0, 400.0, 2000.0]})  # the first lies in wake
+    found = measure_markers(*tables, events, empty_table(SPECTRUM), (), arousals=marked)
+    assert row(found, "arousal_index_per_h")["value"] == pytest.approx(2 / 1)  # an hour of sleep
+
+
+def test_spindle_density_by_third_of_the_sleep_period():
+    """120 epochs of sleep; 40 spindles in the first 40, all N2; REM is no NREM."""
+    markers = measure(night(), spindles_at(range(10, 50), "N2"))
+    first, middle, last = (row(markers, f"spindle_density_{third}_third_per_min", "NREM") for third in THIRDS)
+    assert (first["value"], first["n"], first["clean_min"]) == (2.0, 40, 20.0)
+    assert middle["value"] == 0.0
+    assert last["clean_min"] == 10.0
+
+
+def test_low_sigma_is_measured_on_frontal_channels_only():
+    for channel, value in (("F3", 1.0), ("C3", np.nan)):
+        bursts = fill(SPINDLES, spindles_at(range(10, 40), "N2", channel=channel))
+        found = low_sigma_row(bursts, Place(channel, "N2", 30.0, ""), MarkerSettings())
+        assert found["value"] == pytest.approx(value, nan_ok=True)
+
+
+def test_largest_waves_are_means_over_minutes():
+    minutes = pd.DataFrame({"ptp_uv": [100.0, 120.0, np.nan], "slope_uv_per_s": [200.0, 360.0, np.nan]})
+    place = Place("C3", "NREM", 30.0, "")
+    found = {line["marker"]: line for line in largest_wave_rows(minutes, place, MarkerSettings())}
+    assert found["largest_waves_ptp_uv"]["value"] == 110.0
+    assert found["largest_waves_slope_per_s"]["value"] == 2.5
+    assert found["largest_waves_ptp_uv"]["n"] == 2
 
 
 def spectral(measure_name, value, stage="NREM", cycle=0, clean_min=20.0, reason=""):
@@ -311,7 +347,7 @@ def test_channels_do_not_mix():
     assert row(markers, "spindle_density_per_min", "N2", "C4")["value"] == 0.0
 
 
-@pytest.mark.parametrize("wrong", [{"min_event_min": -1}, {"min_coupled_events": 1}, {"min_spectrum_min": np.nan}])
+@pytest.mark.parametrize("wrong", [{"min_event_min": -1}, {"min_coupling_spindles": 1}, {"min_spectrum_min": np.nan}])
 def test_a_setting_out_of_range_is_refused(wrong):
     with pytest.raises(SettingsError, match="out of range"):
         MarkerSettings(**wrong)

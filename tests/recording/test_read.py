@@ -251,3 +251,20 @@ def test_railed_bench_recording_is_no_eeg(real_data):
     assert any("EXG Channel 6" in note and "end of its range" in note for note in recording.notes)
     with pytest.raises(es.RecordingError, match="too short"):
         es.analyze_night(recording)
+
+
+def test_an_inverted_channel_is_turned_round_and_said(write_edf):
+    path = write_edf(labels=("C4-M1", "C3-M2"))
+    plain, turned = es.read_recording(path), es.read_recording(path, invert=["c4 m1"])
+    assert turned.inverted == ("C4-M1",)
+    assert turned.asked["invert"] == ("c4 m1",)
+    np.testing.assert_array_equal(turned.signal("C4-M1"), -plain.signal("C4-M1"))
+    np.testing.assert_array_equal(turned.signal("C3-M2"), plain.signal("C3-M2"))
+
+
+def test_a_channel_that_is_not_used_cannot_be_inverted(write_edf):
+    with pytest.raises(es.errors.SettingsError, match="inverted that is not used") as refused:
+        es.read_recording(write_edf(), invert=["F3-M2"])
+    assert refused.value.allowed == "C4-M1"
+    with pytest.raises(es.errors.SettingsError, match="invert must name channels"):
+        es.read_recording(write_edf(), invert=[""])

@@ -7,7 +7,27 @@ import pytest
 import yasa
 
 import eegsleep as es
-from eegsleep.staging.score import score_stages
+from eegsleep.staging.score import StagingSettings, score_stages
+
+
+@pytest.mark.filterwarnings("ignore:Trying to unpickle estimator LabelEncoder")
+def test_stages_as_recorded_are_those_of_plain_yasa():
+    """As recorded, our probabilities are YASA's own, to the last bit, where every epoch is usable."""
+    from tests_paths import SAMPLE
+
+    from eegsleep.staging.confidence import calibrate_probabilities
+
+    recording = es.read_recording(SAMPLE, eeg=["C4-M1"])
+    quality = es.measure_quality(recording).assign(usable=True)
+    ours = score_stages(recording, quality, StagingSettings(gain="as_recorded"))
+    info = mne.create_info(recording.channels, 100.0, [recording.roles[name] for name in recording.channels])
+    raw = mne.io.RawArray(
+        np.stack([recording.signal(name) for name in recording.channels]) * 1e-6, info, verbose="ERROR"
+    )
+    staging = yasa.SleepStaging(raw, eeg_name="C4-M1", eog_name="E1-M2", emg_name="EMG chin")
+    plain = staging.predict().proba[["WAKE", "N1", "N2", "N3", "REM"]].to_numpy()
+    columns = ["p_wake", "p_n1", "p_n2", "p_n3", "p_rem"]
+    np.testing.assert_array_equal(ours[columns].to_numpy(), calibrate_probabilities(plain))
 
 
 @pytest.mark.filterwarnings("ignore:Trying to unpickle estimator LabelEncoder")
@@ -19,7 +39,7 @@ def test_stages_of_one_derivation_are_those_of_plain_yasa():
     plain = yasa.SleepStaging(raw, eeg_name="C4-M1", eog_name="E1-M2", emg_name="EMG chin").predict()
     names = plain.hypno.astype("str").replace({"WAKE": "W", "REM": "R"}).to_numpy()
     recording = es.read_recording(SAMPLE, eeg=["C4-M1"])
-    ours = score_stages(recording, es.measure_quality(recording))
+    ours = score_stages(recording, es.measure_quality(recording), StagingSettings(gain="as_recorded"))
     assert np.mean(names == ours["stage"].to_numpy()) >= 0.995
 
 

@@ -180,8 +180,17 @@ def _markers():
         ("swa_power_uv2", "B", "NREM", CHANNEL, 812.0, "uv2", ""),
     ]
     frame = pd.DataFrame(rows, columns=["marker", "family", "stage", "channel", "value", "unit", "reason"])
-    unsure = {"expected": np.nan, "low": np.nan, "high": np.nan}
-    return tables.check_table(frame.assign(n=640, clean_min=242.5, **unsure), tables.MARKERS)
+    others = (
+        "expected",
+        "low",
+        "high",
+        "at_least",
+        "at_less_delta",
+        "at_more_delta",
+        "by_other_stager",
+        "by_consensus",
+    )
+    return tables.check_table(frame.assign(n=640, clean_min=242.5, **dict.fromkeys(others, np.nan)), tables.MARKERS)
 
 
 def _averages():

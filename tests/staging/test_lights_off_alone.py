@@ -68,6 +68,8 @@ def test_what_counts_up_to_lights_on_is_missing_and_what_counts_from_lights_off_
 def test_a_day_that_is_scored_ends_with_the_sleep_of_its_second_scoring(day, monkeypatch):
     """The first is scaled by the whole day, and single epochs of its wake may look like sleep."""
     passes = iter(["w" * 40 + "2" * 60 + "w" * 40 + "2" * 2 + "w" * 38, "w" * 40 + "2" * 60 + "w" * 80])
-    monkeypatch.setattr(score, "_score_epochs", lambda *_: stages_of(next(passes)))
+    scored = lambda *_: score.ScoredEpochs(stages_of(next(passes)), None, {}, {}, slice(0, 180))  # noqa: E731
+    monkeypatch.setattr(score, "_score_epochs", scored)
+    monkeypatch.setattr(score, "score_at_equal_delta", lambda *_: None)
     lights = score.score_night(day, es.measure_quality(day), None, find_lights(day, "23:10")).lights
     assert lights.on_s == 100 * 30 + 120

@@ -138,7 +138,7 @@ def test_a_day_in_the_file_is_cut_off_and_said(simulated):
     )
     raw = mne.io.RawArray(np.hstack([quiet, recording.raw.get_data()]), recording.raw.info.copy(), verbose="ERROR")
     long = dataclasses.replace(recording, raw=raw)
-    stages, lights, _ = score_night(long, es.measure_quality(long))
+    stages, lights, *_ = score_night(long, es.measure_quality(long))
     assert lights.source == "sleep"
     first_sleep_s = 12 * 3600 + 30 * np.flatnonzero(truth != "W")[0]
     assert lights.off_s == pytest.approx(first_sleep_s - 1800, abs=600)  # to the minutes that stages are good for

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from eegsleep.errors import TableError
-from eegsleep.staging.statistics import find_cycles, measure_sleep
+from eegsleep.staging.statistics import find_cycles, measure_codes, measure_sleep
 from eegsleep.tables import HYPNOGRAM
 
 
@@ -180,3 +180,53 @@ def test_an_unknown_stage_or_a_gap_is_refused():
         measure_sleep(hypnogram("W N4"))
     with pytest.raises(TableError, match="do not follow"):
         measure_sleep(hypnogram("W*4").drop(index=2))
+
+
+def codes_of(text):
+    return np.array([part.split("*")[0] for part in text.split() for _ in range(int(part.split("*")[1]))], dtype="U3")
+
+
+def test_a_latency_to_what_never_came_has_the_time_that_was_watched():
+    """A night without REM says that its latency is longer than 90 minutes, not that there is none."""
+    found = measure_codes(codes_of("W*20 N1*4 N2*120 N3*56"))
+    rem = found["rem_latency_min"]
+    assert np.isnan(rem.value)
+    assert (rem.reason, rem.at_least) == ("no REM in this night", 90.0)
+    assert found["rem_absent"].value == 1
+    assert found["n3_absent"].value == 0
+    assert np.isnan(found["n3_latency_min"].at_least)
+
+
+def test_the_watch_ends_where_what_is_waited_for_may_hide():
+    """Five minutes without a score may hold REM; four may not."""
+    found = measure_codes(codes_of("W*2 N2*40 UNS*10 N2*40"))
+    assert found["rem_latency_min"].at_least == 20.0
+    assert np.isnan(found["rem_absent"].value)
+    assert "unscored" in found["rem_absent"].reason
+    found = measure_codes(codes_of("W*2 N2*40 UNS*8 N2*40 UNS*6"))
+    assert found["rem_latency_min"].at_least == 44.0
+    assert found["rem_absent"].value == 1
+
+
+def test_latencies_of_a_night_awake():
+    found = measure_codes(codes_of("W*60"))
+    assert found["sol_min"].at_least == 30.0
+    assert found["persistent_sleep_latency_min"].at_least == 30.0
+    for name in ("rem_latency_min", "n3_latency_min", "rem_absent", "n3_absent"):
+        assert np.isnan(found[name].value)
+        assert np.isnan(found[name].at_least)
+
+
+def test_sleep_that_the_end_cut_off_may_have_been_persistent():
+    """Awake for 10 min, 5 min of sleep, then the recording ends: persistent sleep began after 10 min at the least."""
+    found = measure_codes(codes_of("W*20 N2*10"))
+    assert found["persistent_sleep_latency_min"].at_least == 10.0
+    found = measure_codes(codes_of("W*20 N2*10 W*6"))
+    assert found["persistent_sleep_latency_min"].at_least == 18.0
+
+
+def test_nothing_scored_is_not_watched():
+    found = measure_codes(codes_of("UNS*20"))
+    for name in ("sol_min", "rem_latency_min", "rem_absent"):
+        assert np.isnan(found[name].value)
+        assert np.isnan(found[name].at_least)

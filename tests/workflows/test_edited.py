@@ -114,7 +114,8 @@ def test_a_night_asked_for_without_edits_has_the_request_it_always_had(short):
     from eegsleep.provenance import package_versions
 
     _, night = short
-    words = dict.fromkeys(("device", "eeg", "eog", "emg", "start", "lights_off", "lights_on", "coding")) | {"units": ()}
+    words = dict.fromkeys(("device", "eeg", "eog", "emg", "start", "lights_off", "lights_on", "coding"))
+    words |= {"units": (), "invert": (), "stager": ""}
     files = {"hypnogram": "", "reference": "", "calibration": ""}
     request = hash_request(night.provenance["input"]["sha256"], words, files, es.Settings(), package_versions())
     assert night.provenance["request"] == request

@@ -123,3 +123,8 @@ def first_electrode(label: str) -> str:
     bare = bare_label(label)
     site = _SITE.match(bare)
     return site.group() if site else bare
+
+
+def is_frontal(label: str) -> bool:
+    """Return whether the first electrode of a derivation lies over the frontal lobe (Fp, AF, F), by its name alone."""
+    return re.match(r"(?:fp|af|f)(?:z|\d)", first_electrode(label)) is not None

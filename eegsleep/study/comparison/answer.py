@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from eegsleep.study.comparison.observed import nights_to_settle
+from eegsleep.study.comparison.ranks import RANKS
 from eegsleep.study.comparison.verdicts import direction_of
 
 if TYPE_CHECKING:
@@ -128,24 +129,31 @@ def _finding(study: Study, row: Row) -> str:
     return {
         "changed": f"{name[:1].lower() + name[1:]} was {_way(row)} with it, which is neither good nor bad by itself",
         "equivalent": f"{name[:1].lower() + name[1:]} stayed the same, but for differences too small to matter",
-        "gain": "the electrodes measured more or less of every signal with it, and this endpoint follows that",
+        "follows from gain": "the electrodes had another gain with it, and this endpoint follows their gain",
+        "follows from slow-wave amplitude": "the difference follows from the size of slow waves and is none of its own",
     }.get(row["verdict"], "these nights cannot show whether there is a difference that matters")
 
 
 def _short(row: Row) -> str:
     if row["verdict"] in {"better", "worse", "changed"}:
         return f"{_way(row)} with the compound ({row['verdict']})"
-    words = {"equivalent": "no difference that matters", "gain": "not judged", "masked": "differs between the codes"}
+    words = {
+        "equivalent": "no difference that matters",
+        "follows from gain": "not judged, it follows the gain of the electrodes",
+        "masked": "differs between the codes",
+    }
     return words.get(row["verdict"], "not answered")
 
 
 def _size(study: Study, row: Row, nights: pd.DataFrame) -> str:
     """Return the difference in the unit of the endpoint, in per cent of usual, and on how many nights it was there."""
+    first, second = (f"with {code}" for code in study.conditions)
+    if study.active is not None:
+        first, second = "without it", "with it"
+    if row["method"] == RANKS and math.isfinite(row["nap"]):
+        return f"Of 100 pairs of nights, one of each, it was higher {second} in {100 * row['nap']:.0f}."
     if not math.isfinite(row["difference"]) or not math.isfinite(row["control_mean"]):
         return ""
-    first, second = ("without it", "with it") if study.active is not None else study.conditions
-    if study.active is None:
-        first, second = f"with {first}", f"with {second}"
     unit = _SPOKEN.get(row["unit"], row["unit"])
     usual, taken = (_digits(row[name]) for name in ("control_mean", "compound_mean"))
     words = f"On average it was {usual} {unit} {first} and {taken} {unit} {second}".replace("  ", " ")
@@ -224,7 +232,7 @@ def _odds(p: float) -> str:
 
 def _more_nights(row: Row) -> str:
     """Return how many more nights would answer the question, for the smallest effect that matters."""
-    if row["verdict"] == "gain":
+    if row["verdict"] == "follows from gain":
         return "More nights do not help before the electrodes sit alike in both conditions."
     if not (math.isfinite(row["bound"]) and row["control_sd"] > 0):
         return "How many more nights are needed is not known, because the spread between nights is not."

@@ -11,19 +11,22 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from eegsleep.errors import SettingsError
+from eegsleep.signals.epochs import NREM
 from eegsleep.statistics import circular, effects, multiplicity, resampling
 from eegsleep.statistics.resampling import MIN_NIGHTS
 from eegsleep.study import arrangement
 from eegsleep.study.arrangement import KEYS, Arrangement
 from eegsleep.study.comparison import verdicts
+from eegsleep.study.comparison.equal_size import COUNTED_AGAIN, AtEqual, values_at_equal_delta, values_at_equal_gain
 from eegsleep.study.comparison.many_sleepers import fill_group
 from eegsleep.study.comparison.observed import Adjustment, adjust_observed, nights_to_settle
 from eegsleep.study.comparison.one_sleeper import fill_randomization, fill_single
 from eegsleep.study.comparison.pattern import describe_pattern
+from eegsleep.study.comparison.ranks import leave_ranks, rows_with_bounds, score_ranks
 from eegsleep.study.comparison.relations import relate_arranged
 from eegsleep.study.comparison.sleepers import describe_sleepers
-from eegsleep.study.nuisances.gain import find_suspect_channels, follows_gain
 from eegsleep.study.nuisances.nuisance import Arms, measure_nuisances
+from eegsleep.study.nuisances.stage_mix import minutes_differ
 from eegsleep.study.schedules.mechanisms import N_DRAWS, keep_nights, list_or_redraw
 from eegsleep.study.schedules.schedule import find_violation
 from eegsleep.tables import (
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
 
+# What is not measured again of values that stand in for others.
+_ONCE = ("at_least", "at_less_delta", "at_more_delta", "by_other_stager")
 _NUMBERS = [column.name for column in COMPARISON.columns if column.kind == "float"]
 
 
@@ -154,27 +159,12 @@ def _compare(
     observed = study.mechanism.kind == "observational"
     adjustment = adjust_observed(arranged) if observed else Adjustment(None, (), ())
     covariates = adjustment.columns if observed else _covariates(study, arranged)
-    entering = _without_wash_out(study, arranged)
-    rows = [_describe_marker(entering, index, study) for index in range(len(arranged.entries))]
-    _mark_gain(rows, find_suspect_channels(arranged, covariates))
-    counted = [i for i, row in enumerate(rows) if row["role"] == "primary"]
-    counted += [i for i in _signal_candidates(rows) if i not in counted]
     schedule = None
-    if draws is not None and rows:
+    if draws is not None and len(arranged.entries):
         schedule = _schedule(study, arranged, covariates, draws, complete)
     many = len(set(arranged.subjects.tolist())) > 1
-    drawn: dict[int, tuple[Floats, float]] = {}
-    if schedule:
-        shared = study.mechanism.kind != "parallel"
-        drawn = fill_randomization(rows, arranged, schedule, shared=shared, wanted=frozenset(counted))
-    models = []
-    for index, row in enumerate(rows):
-        if many:
-            models += fill_group(
-                row, entering, index, study, tested=schedule is not None, covariates=covariates if observed else None
-            )
-        else:
-            fill_single(row, arranged, index, covariates, tested=schedule is not None)
+    rows, drawn, models = _fill_rows(study, arranged, covariates, schedule, keep_drawn=True)
+    _set_beside(rows, study, arranged, covariates, schedule)
     if observed:
         _describe_observed(rows, adjustment)
     gates = _adjust(rows, drawn, study, many=many)
@@ -184,7 +174,7 @@ def _compare(
         found = row["verdict"] not in {"inconclusive", "equivalent"}
         row["signal"] = bool(row["p_signal"] <= study.alpha and not found and row["verdict"] != "equivalent")
     markers = pd.DataFrame(rows, columns=COMPARISON.column_names)
-    markers["represents"] = verdicts.choose_representatives(markers.assign(known=np.isfinite(markers["difference"])))
+    markers["represents"] = verdicts.choose_representatives(markers.assign(known=verdicts.is_compared(markers)))
     markers = check_table(markers, COMPARISON)
     arms = Arms() if study.active is not None else Arms(*study.conditions)
     families = verdicts.judge_families(
@@ -205,32 +195,118 @@ def _compare(
         schedule.n_counted if schedule else 0,
         complete,
         int(study.seed),
-        describe_sleepers(study, entering, rows, draws, complete=complete),
+        describe_sleepers(study, _without_wash_out(study, arranged), rows, draws, complete=complete),
         describe_pattern(study, markers),
     )
 
 
-def _mark_gain(rows: list[dict], suspects: dict[str, float]) -> None:
-    """Mark the markers that follow the gain of electrodes whose check differs between the conditions.
+def _fill_rows(
+    study: Study,
+    arranged: Arrangement,
+    covariates: Floats | None,
+    schedule: resampling.Schedule | None,
+    *,
+    keep_drawn: bool = False,
+) -> tuple[list[dict], dict[int, tuple[Floats, float]], list[dict]]:
+    """Return the rows of table COMPARISON with differences, intervals and p-values, before any adjustment.
 
-    A marker without a channel, such as minutes of N3, is staged from all of them, and takes the largest difference.
+    Beside them are how extreme each schedule is, by row, of those that are adjusted together if `keep_drawn`, and the
+    rows of table COMPARISON_MODELS.
     """
-    if not suspects:
-        return
-    largest = max(suspects.values(), key=abs)
+    original, bounded = arranged, rows_with_bounds(arranged)
+    arranged = score_ranks(arranged, bounded, within_sleepers=study.mechanism.kind != "parallel")
+    entering = _without_wash_out(study, arranged)
+    rows = [_describe_marker(entering, index, study) for index in range(len(arranged.entries))]
+    for index, row in enumerate(rows):
+        counted = row["role"] == "family" and row["stage"] in NREM and row["unit"] == "/min"
+        if counted and minutes_differ(entering, index):
+            row["role"], row["moved"] = "described", True
+    drawn: dict[int, tuple[Floats, float]] = {}
+    if schedule:
+        wanted = frozenset(_adjusted_together(rows) if keep_drawn else ())
+        shared = study.mechanism.kind != "parallel"
+        drawn = fill_randomization(rows, arranged, schedule, shared=shared, wanted=wanted)
+    many, models = len(set(arranged.subjects.tolist())) > 1, []
+    observed = covariates if study.mechanism.kind == "observational" else None
+    for index, row in enumerate(rows):
+        if many:
+            models += fill_group(row, entering, index, study, tested=schedule is not None, covariates=observed)
+        else:
+            fill_single(row, arranged, index, covariates, tested=schedule is not None)
+        if row["moved"]:
+            row["reason"] = f"{verdicts.MOVED} {row['stage']} differ: its border has moved"
+    for place in np.flatnonzero(bounded):
+        leave_ranks(rows[place], original, int(place), tested=schedule is not None)
+    return rows, drawn, models
+
+
+def _set_beside(
+    rows: list[dict],
+    study: Study,
+    arranged: Arrangement,
+    covariates: Floats | None,
+    schedule: resampling.Schedule | None,
+) -> None:
+    """Fill the differences at equal slow waves, at equal gain and by another stager, and what each follows from."""
+    equal_gain, apart = values_at_equal_gain(arranged, covariates)
+    by_other = AtEqual(arranged.by_other_stager, np.any(np.isfinite(arranged.by_other_stager), axis=1))
+    for what, equal in (
+        ("at_equal_delta", values_at_equal_delta(arranged)),
+        ("at_equal_gain", equal_gain),
+        ("by_other_stager", by_other),
+    ):
+        for row, depends in zip(rows, equal.depends, strict=True):
+            row |= {f"n_{what}": 0, f"depends_{what}": bool(depends), f"nap_{what}": math.nan}
+        for row, other in zip(*_compare_again(rows, study, arranged, equal, covariates, schedule), strict=True):
+            row |= {what: other["difference"], f"{what}_low": other["low"], f"{what}_high": other["high"]}
+            row |= {f"n_{what}": other["n_control"] + other["n_compound"], f"nap_{what}": other["nap"]}
+    for row, share in zip(rows, apart, strict=True):
+        row["gain_apart"] = float(share)
+    _find_origins(rows, study.alpha)
+
+
+def _compare_again(
+    rows: list[dict],
+    study: Study,
+    arranged: Arrangement,
+    equal: AtEqual,
+    covariates: Floats | None,
+    schedule: resampling.Schedule | None,
+) -> tuple[list[dict], list[dict]]:
+    """Compare some markers once more, with other values; return their rows, and the rows with those values."""
+    index, values = np.flatnonzero(equal.depends), equal.value[equal.depends]
+    if not index.size:
+        return [], []
+    arrays = {name: getattr(arranged, name)[index] for name in ("clean_min", "low", "high", "expected", "before")}
+    arrays |= {name: np.full(values.shape, np.nan) for name in _ONCE}
+    some = replace(arranged, entries=arranged.entries.iloc[index].reset_index(drop=True), value=values, **arrays)
+    return [rows[place] for place in index], _fill_rows(study, some, covariates, schedule)[0]
+
+
+def _find_origins(rows: list[dict], alpha: float) -> None:
+    """Fill what each difference of p up to `alpha` follows from."""
     for row in rows:
-        if follows_gain(row["marker"], row["unit"]):
-            row["gain_apart"] = suspects.get(row["channel"], 0.0) if row["channel"] else largest
+        row["follows_from"] = verdicts.find_origin(row) if row["p"] <= alpha else ""
+    # Counted over fixed microvolts, a marker of N2 or N3 follows what the same marker of NREM follows.
+    counted = [row for row in rows if row["marker"] in COUNTED_AGAIN and row["p"] <= alpha]
+    whole = {(row["marker"], row["channel"]): row for row in counted if row["stage"] == "NREM"}
+    for row in counted:
+        same = whole.get((row["marker"], row["channel"]))
+        if same and not row["follows_from"]:
+            row["follows_from"], row["gain_apart"] = same["follows_from"], same["gain_apart"]
 
 
-def _signal_candidates(rows: list[dict]) -> list[int]:
-    """Return the places of the rows that represent a measure, chosen by the numbers of nights that have a value."""
-    frame = pd.DataFrame(rows)
-    if frame.empty:
+def _adjusted_together(rows: list[dict]) -> list[int]:
+    """Return the places of the primary endpoints, and of the rows that represent a measure.
+
+    They are chosen by the numbers of nights that have a value.
+    """
+    if not rows:
         return []
-    frame["known"] = (frame[["n_control", "n_compound"]].min(axis=1) >= 2) & (frame["gain_apart"] == 0)
+    frame = pd.DataFrame(rows)
+    frame["known"] = frame[["n_control", "n_compound"]].min(axis=1) >= 2
     chosen = verdicts.choose_representatives(frame) & (frame["role"] != "described").to_numpy()
-    return [int(i) for i in np.flatnonzero(chosen & frame["known"].to_numpy())]
+    return [int(i) for i in np.flatnonzero(chosen & (frame["known"] | (frame["role"] == "primary")).to_numpy())]
 
 
 def _adjust_signals(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study: Study, *, many: bool) -> None:
@@ -243,9 +319,10 @@ def _adjust_signals(rows: list[dict], drawn: dict[int, tuple[Floats, float]], st
     measures = {rows[i]["measure"] for i in drawn if rows[i]["role"] == "primary"}
     chosen = [
         i
-        for i in _signal_candidates(rows)
+        for i in _adjusted_together(rows)
         if rows[i]["role"] == "family"
         and rows[i]["measure"] not in measures
+        and not rows[i]["follows_from"]
         and np.isfinite(rows[i]["p"])
         and rows[i]["n_control"] + rows[i]["n_compound"] >= MIN_NIGHTS
     ]
@@ -371,7 +448,8 @@ def _describe_marker(arranged: Arrangement, index: int, study: Study) -> dict:
         "sides": 1 if _is_one_sided(study, role, entry) else 2,
         "signal": False,
         "n_signal": 0,
-        "gain_apart": 0.0,
+        "moved": False,
+        "follows_from": "",
         "adjusted_for": "",
         "nights_to_settle": 0,
     }
@@ -392,9 +470,12 @@ def _freedom(arranged: Arrangement, kept: Bools, study: Study) -> float:
 
 
 def _adjust(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study: Study, *, many: bool) -> dict[str, bool]:
-    """Fill adjusted p-values; return which families the gate let through."""
+    """Fill adjusted p-values; return which families the gate let through.
+
+    A difference that follows from slow-wave amplitude or gain is no finding, takes part in no test and opens no gate.
+    """
     enough = [
-        np.isfinite(row["p"]) and row["n_control"] + row["n_compound"] >= MIN_NIGHTS and not row["gain_apart"]
+        np.isfinite(row["p"]) and row["n_control"] + row["n_compound"] >= MIN_NIGHTS and not row["follows_from"]
         for row in rows
     ]
     primary = [i for i, row in enumerate(rows) if row["role"] == "primary" and enough[i]]

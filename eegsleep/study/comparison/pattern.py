@@ -85,8 +85,8 @@ def describe_pattern(study: Study, markers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _choose_rows(markers: pd.DataFrame) -> pd.DataFrame:
-    """Return the row that stands for each aspect; none that follows a gain that differs."""
-    known = markers[np.isfinite(markers["difference"]) & (markers["gain_apart"] == 0) & markers["represents"]]
+    """Return the row that stands for each aspect; none that follows from gain or slow-wave amplitude."""
+    known = markers[np.isfinite(markers["difference"]) & (markers["follows_from"] == "") & markers["represents"]]
     known = known[known["measure"].isin(list(_ASPECTS))]
     return known.drop_duplicates("measure")
 

@@ -11,6 +11,8 @@ import pandas as pd
 from eegsleep.markers import CATALOGUE, FAMILIES
 from eegsleep.statistics.effects import is_equivalent
 from eegsleep.statistics.resampling import MIN_NIGHTS
+from eegsleep.study.arrangement import room_to_improve
+from eegsleep.study.comparison.ranks import RANKS
 from eegsleep.study.declared.expectations import find_expectation
 from eegsleep.tables import FAMILY_VERDICTS, check_table
 
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_WORDS = ("better", "worse", "changed", "equivalent", "inconclusive", "gain", "masked")
+# With fewer of the nights at equal slow waves or equal gain it is not known whether a difference survives there.
+_ENOUGH_AT_EQUAL = 0.75
+# How the reason begins why a density of one stage is not tested.
+MOVED = "described, not tested, because the minutes of"
+_FOLLOWS = ("follows from gain", "follows from slow-wave amplitude")
+_WORDS = ("better", "worse", "changed", "equivalent", "inconclusive", *_FOLLOWS, "masked")
 FALSE_DISCOVERY_RATE = 0.10  # inside a family that is not primary; such findings are exploratory
 # Several markers may measure the same thing; a family counts it once. The first pattern that matches the whole name
 # decides; a marker that no pattern matches is a measure by itself. The catalogue lists markers near to the signal
@@ -30,20 +37,20 @@ _MEASURES = tuple(
     for name, pattern in (
         ("sleep amount", "tst_min|sleep_efficiency_percent"),
         ("sleep onset", "sol_min|persistent_sleep_latency_min"),
-        ("wake after onset", "waso_min|wake_in_sleep_period_min"),
-        ("fragmentation", "awakenings|(awakenings|fragmentation|stage_transitions)_per_h"),
+        ("wake after onset", "waso_min|wake_in_(sleep_period|long_bouts)_min"),
+        ("fragmentation", "awakenings|wake_bouts.*|(awakenings|fragmentation|stage_transitions)_per_h"),
         ("N1", "n1_.*"),
         # N3, and the number, height, slope and power of slow waves all follow the amplitude of slow waves.
         (
             "slow waves",
-            "n3_(min|percent|latency_min)|slow_oscillation_(relative_)?density.*|slow_oscillation_ptp.*"
-            "|slow_oscillation_(fall_)?slope.*|(.*_)?(swa|low_delta)_(power|relative).*",
+            "n3_(min|percent|latency_min|absent)|slow_oscillation_(relative_)?density.*|slow_oscillation_ptp.*"
+            "|slow_oscillation_(fall_)?slope.*|largest_waves_.*|(.*_)?(swa|low_delta)_(power|relative).*",
         ),
         ("REM", "rem_(min|percent)"),
         ("course of slow-wave activity", "swa_dec.*"),
         ("REM theta", "theta_.*"),
         ("slow spindles", "slow_spindle_.*density.*"),
-        ("coupled spindles", "(fast_)?coupled_spindle_density.*|(fast_)?spindles_coupled_.*"),
+        ("coupled spindles", "(fast_)?spindles_coupled_.*"),
         ("coupling strength", "(fast_)?coupling_(strength|modulation_index)"),
         ("coupling phase", "(fast_)?coupling_phase_rad"),
         ("spindles", "(fast_)?spindle_(absolute_|relative_|corrected_)?density.*"),
@@ -55,19 +62,20 @@ _MEASURES = tuple(
     )
 )
 # Memory consolidation is attributed to fast spindles rather than to all, and to coupling beyond chance; slow-wave
-# activity needs neither a stager's N3 nor a threshold. These markers come before the first of the catalogue.
-_LEADERS = frozenset(
-    {
-        "swa_power_uv2",
-        "fast_spindle_density_per_min",
-        "fast_spindle_amplitude_uv",
-        "fast_spindle_frequency_hz",
-        "fast_spindle_duration_s",
-        "fast_spindle_chirp_hz_per_s",
-        "fast_coupled_spindle_density_per_min",
-        "fast_coupling_strength",
-        "fast_coupling_phase_rad",
-    }
+# activity needs neither a stager's N3 nor a threshold, and the largest waves show amplitude that a threshold hides.
+# These markers come before the first of the catalogue, in this order.
+_LEADERS = (
+    "swa_power_uv2",
+    "largest_waves_ptp_uv",
+    "largest_waves_slope_uv_per_s",
+    "fast_spindle_density_per_min",
+    "fast_spindle_amplitude_uv",
+    "fast_spindle_frequency_hz",
+    "fast_spindle_duration_s",
+    "fast_spindle_chirp_hz_per_s",
+    "fast_spindles_coupled_excess_percent",
+    "fast_coupling_strength",
+    "fast_coupling_phase_rad",
 )
 # Where a measure has rows for several stages, the first of these that it has represents it.
 _STAGES = ("", "NREM", "R", "N3", "N2")
@@ -103,7 +111,11 @@ def choose_representatives(rows: pd.DataFrame) -> NDArray[np.bool_]:
     order = rows.assign(
         at=np.arange(len(rows)),
         marker=[
-            -1 if name in _LEADERS else catalogue.index(name) if name in CATALOGUE else len(catalogue)
+            _LEADERS.index(name) - len(_LEADERS)
+            if name in _LEADERS
+            else catalogue.index(name)
+            if name in CATALOGUE
+            else len(catalogue)
             for name in rows["marker"]
         ],
         leads=[name not in _LEADERS for name in rows["marker"]],
@@ -118,7 +130,52 @@ def choose_representatives(rows: pd.DataFrame) -> NDArray[np.bool_]:
     return chosen
 
 
-def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  # noqa: PLR0911 (one a verdict)
+def is_compared(markers: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which rows of table COMPARISON have a difference, or were compared by rank."""
+    return (np.isfinite(markers["difference"]) | (markers["method"] == RANKS)).to_numpy(dtype=bool)
+
+
+def _size(row: Mapping[Hashable, Any], what: str = "") -> float:
+    """Return how far the conditions are apart: the difference, or by rank the share of pairs less a half."""
+    by_rank = row["method"] == RANKS
+    if not what:
+        return row["nap"] - 0.5 if by_rank else row["difference"]
+    return row[f"nap_at_equal_{what}"] - 0.5 if by_rank else row[f"at_equal_{what}"]
+
+
+def find_origin(row: dict) -> str:
+    """Return what the difference of a row follows from: slow-wave amplitude, gain, or neither.
+
+    A difference survives at equal slow waves (at equal gain) if it has the same sign there, at least half its size, and
+    an interval without 0. Size is asked for as well because what remains may be small and yet sure: in simulated nights
+    whose sleep was the same and whose slow waves were not, a sixth of the difference in N3 remained.
+
+    Parameters
+    ----------
+    row : dict
+        Of table COMPARISON.
+
+    Returns
+    -------
+    {"", "slow-wave amplitude", "gain", "not known"}
+        The empty text for a difference that survives, or a marker that depends on neither.
+    """
+    nights = row["n_control"] + row["n_compound"]
+    for what, origin in (("gain", "gain"), ("delta", "slow-wave amplitude")):
+        n, size = row[f"n_at_equal_{what}"], _size(row)
+        if not row[f"depends_at_equal_{what}"] or not np.isfinite(size):
+            continue
+        equal = _size(row, what)
+        if n < _ENOUGH_AT_EQUAL * nights or not np.isfinite(equal):
+            return "gain" if what == "gain" else "not known"
+        low, high = row[f"at_equal_{what}_low"], row[f"at_equal_{what}_high"]
+        surely = low > 0 or high < 0 or not (np.isfinite(row["low"]) or row["method"] == RANKS)
+        if not (equal * size > 0 and abs(equal) >= abs(size) / 2 and surely):
+            return origin
+    return ""
+
+
+def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  # noqa: C901, PLR0911 (one a verdict)
     """Return the verdict on one row of table COMPARISON, and the verdict in words.
 
     A significant difference that is surely smaller than the smallest effect of interest is *equivalent*: the 90 %
@@ -134,24 +191,35 @@ def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  
 
     Returns
     -------
-    verdict : {"better", "worse", "changed", "equivalent", "inconclusive", "masked", "gain"}
-        *gain*: the electrodes' gain differed between the conditions, and the marker follows it.
+    verdict : str
+        A level of column `verdict` of table COMPARISON.
     sentence : str
     """
     label = row["label"] + (f" in {row['stage']}" if row["stage"] else "")
-    if not np.isfinite(row["difference"]):
+    if not np.isfinite(_size(row)):
         return "inconclusive", f"{label} could not be compared: {row['reason'] or 'no difference can be estimated'}."
     if row["method"] == "descriptive":
         return "inconclusive", f"{label} is described only: no mechanism allocated the nights{_describe_adjusted(row)}."
-    if row["gain_apart"]:
-        way = "higher" if row["gain_apart"] > 0 else "lower"
-        size = f"{100 * abs(row['gain_apart']):.0f} % {way} with {'the second code' if masked else 'the compound'}"
-        return "gain", f"{label} is not judged: it follows the electrodes' gain, which was {size}."
     found = np.isfinite(row["p"]) and row["p"] <= alpha and row["gate"] == "open"
     found = found and row["p_adjusted"] <= (alpha if row["role"] == "primary" else FALSE_DISCOVERY_RATE)
+    if row["reason"].startswith(MOVED):
+        return "inconclusive", f"{label} is {row['reason']}."
     if np.isfinite(row["low_90"]) and is_equivalent(row["low_90"], row["high_90"], row["bound"]):
+        if _cannot_be_exceeded(row):
+            here = f"{row['control_mean']:.3g} {row['unit']}".rstrip()
+            return (
+                "inconclusive",
+                f"{label}: control nights have {here}, so its smallest effect cannot be exceeded here.",
+            )
+        if row["gain_apart"]:
+            apart = _describe_gain(row, masked=masked)
+            return "inconclusive", f"{label} follows the electrodes' gain, which was {apart}; it may hide a difference."
         extra = "; it differs, but by less than that" if found else ""
         return "equivalent", f"{label} differs by less than the smallest effect of interest{extra}."
+    if row["follows_from"] == "not known":
+        return "inconclusive", f"{label} differs; whether that follows from slow-wave amplitude is not known."
+    if row["follows_from"]:
+        return f"follows from {row['follows_from']}", _describe_origin(label, row, masked=masked)
     if not found:
         return "inconclusive", f"{label}: {_why_inconclusive(row, alpha)}."
     if masked:
@@ -167,11 +235,41 @@ def judge_marker(row: dict, *, alpha: float, masked: bool) -> tuple[str, str]:  
     return verdict, f"{label} was {way} with the compound, which is usually {verdict}{tested}."
 
 
+def _cannot_be_exceeded(row: dict) -> bool:
+    """Return whether no improvement could be as large as the smallest effect of interest that was declared."""
+    known = row["direction"] != "0" and np.isfinite(row["control_mean"])
+    return bool(known and row["bound"] > room_to_improve(row["unit"], row["direction"], row["control_mean"]))
+
+
+def _describe_origin(label: str, row: dict, *, masked: bool) -> str:
+    """Return why a difference is not a finding of its own."""
+    what = "gain" if row["follows_from"] == "gain" else "delta"
+    equal = row[f"at_equal_{what}"]
+    unit = f" {row['unit']}" if row["unit"] else ""
+    change = f"the difference of {row['difference']:.3g}{unit} is {equal:.3g}{unit}"
+    if row["method"] == RANKS:
+        change = f"the difference is {equal:.3g}{unit}"
+    if what == "gain":
+        said = f"{label} follows the electrodes' gain, which was {_describe_gain(row, masked=masked)}"
+        return f"{said}; at equal gain {change}." if np.isfinite(equal) else f"{said}; it is not judged."
+    if not np.isfinite(equal):
+        return f"{label} follows from slow-wave amplitude, as it does over all of NREM."
+    return (
+        f"{label} follows from slow-wave amplitude: with all nights at equal slow waves {change}. It is one finding "
+        "with slow-wave activity, not a second one."
+    )
+
+
+def _describe_gain(row: dict, *, masked: bool) -> str:
+    way = "higher" if row["gain_apart"] > 0 else "lower"
+    return f"{100 * abs(row['gain_apart']):.0f} % {way} with {'the second code' if masked else 'the compound'}"
+
+
 def direction_of(row: Mapping[Hashable, Any]) -> int:
     """Return 1 for a difference upwards and -1 for one downwards; of the ratio, where logarithms decide."""
     if row["scale"] == "logarithm" and np.isfinite(row["ratio"]):
         return 1 if row["ratio"] > 1 else -1
-    return 1 if row["difference"] > 0 else -1
+    return 1 if _size(row) > 0 else -1
 
 
 def describe_signal(row: Mapping[Hashable, Any], *, masked: bool) -> str:
@@ -201,7 +299,7 @@ def _describe_adjusted(row: Mapping[Hashable, Any]) -> str:
 def _why_inconclusive(row: dict, alpha: float) -> str:
     if row["p"] <= alpha and row["gate"] == "closed":
         return "it was not tested, since nothing was found before it in the declared order"
-    if row["reason"] and not np.isfinite(row["low"]):
+    if row["reason"] and not np.isfinite(row["low"]) and row["method"] != RANKS:
         return row["reason"]
     if row["n_control"] + row["n_compound"] < MIN_NIGHTS and row["reason"]:
         return row["reason"]
@@ -242,7 +340,7 @@ def judge_families(
     names = [*[f for f in order if f in FAMILIES], *[f for f in FAMILIES if f not in order and f != "context"]]
     for family in names:
         own = markers[(markers["family"] == family)]
-        compared = own[np.isfinite(own["difference"])]
+        compared = own[is_compared(own)]
         counted = compared[compared["represents"]]
         by_measure = [_join_verdicts(set(group)) for _, group in counted.groupby("measure", sort=False)["verdict"]]
         n = {word: by_measure.count(word) for word in _WORDS}
@@ -264,7 +362,8 @@ def judge_families(
                 "verdict": verdict,
                 "n_markers": len(compared),
                 "n_measures": len(by_measure),
-                **{f"n_{word}": n[word] for word in _WORDS if word != "masked"},
+                **{f"n_{word}": n[word] for word in _WORDS if word not in {"masked", *_FOLLOWS}},
+                "n_follows": sum(n[word] for word in _FOLLOWS),
                 "n_signals": len(signals),
                 "n_missing": len(own) - len(compared),
                 "smallest_p_adjusted": adjusted.min() if len(adjusted) else np.nan,
@@ -283,7 +382,7 @@ def _join_verdicts(verdicts: set[str]) -> str:
     return next((word for word in _WORDS if word in verdicts), "inconclusive")
 
 
-def _family_verdict(n: dict[str, int], counted: int, beside: dict[str, int]) -> tuple[str, str]:  # noqa: PLR0911
+def _family_verdict(n: dict[str, int], counted: int, beside: dict[str, int]) -> tuple[str, str]:  # noqa: C901, PLR0911
     """Return the verdict from the measures, and its words, which tell what the markers beside them say."""
     if not counted:
         return "inconclusive", "no marker could be compared"
@@ -302,10 +401,11 @@ def _family_verdict(n: dict[str, int], counted: int, beside: dict[str, int]) -> 
             return word, f"{words}, none the other way"
     if n["changed"]:
         return "changed", f"{n['changed']} of {of_all} changed, without being better or worse"
-    if n["gain"]:
-        return "gain", f"{n['gain']} of {of_all} follow the electrodes' gain, which differed: they are not judged"
     if n["equivalent"] == counted:
         return "equivalent", f"no difference that matters in any measure ({counted} compared)"
+    for word in _FOLLOWS:
+        if n[word]:
+            return word, f"the difference of {n[word]} of {of_all} {word}, and no other is sure"
     return "inconclusive", f"no measure is surely better or worse, {n['equivalent']} of {counted} are equivalent"
 
 

@@ -18,30 +18,50 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 REFERENCE = "gain_reference_uv"
+# Measured at the gain of reference, or the check itself.
+AT_REFERENCE = frozenset({REFERENCE, "n2_slow_wave_activity_uv2", "staging_level_uv"})
 POWERS = {"µV": 1, "µV/s": 1, "µV²": 2}  # how a value follows the gain, by its unit
-# What follows the gain although its unit does not say so: logarithms of power, N3 (scored by 75 µV waves, and by
-# classifiers that learned from such scores), and what is counted by microvolts.
-_FOLLOWS = re.compile(
-    r".*_ln_uv2|aperiodic_offset|n3_(min|percent|latency_min)|slow_oscillation_density_per_min"
-    r"|.*_absolute_density_per_min|yasa_.*|k_complex_density_per_min|(fast_)?coupled_spindle_density_per_min"
-    r"|(fast_)?spindles_coupled_percent"
+# What follows the gain although its unit does not say so: what is counted by microvolts, K-complexes by their height,
+# and N3 where an expert or another program gave the stages (waves over 75 µV); ours are brought to one gain first.
+_COUNTED_BY_MICROVOLTS = re.compile(
+    r"slow_oscillation_(density_per_min|duration_s|slope_per_s)|(fast_|slow_)?spindle_absolute_density_per_min"
+    r"|k_complex_density_per_min|yasa_.*"
 )
-_APART = 0.10  # share of the control nights' gain; smaller differences matter to no result
+_BY_STAGES = frozenset({"n3_min", "n3_percent", "n3_latency_min"})
+_LOGARITHMS = {"ln µV²", "log10 µV²/Hz"}
+GAIN_MATTERS = 0.10  # share of the control nights' gain; smaller differences matter to no count
 _CLEAR_T = 2.0  # t of the difference, which must be larger than the scatter between nights explains
 
 
-def follows_gain(marker: str, unit: str) -> bool:
+def follows_gain(arranged: Arrangement, index: int) -> bool:
     """Return whether a marker becomes larger or smaller with the gain of the electrodes alone.
 
     Parameters
     ----------
-    marker, unit : str
+    arranged : Arrangement
+    index : int
+        The place of the marker.
     """
-    return marker != REFERENCE and (unit in POWERS or _FOLLOWS.fullmatch(marker) is not None)
+    entry = arranged.entries.iloc[index]
+    marker = entry["marker"]
+    if marker in _BY_STAGES:
+        return not np.isfinite(arranged.at_less_delta[index]).any()  # stages were given
+    if marker in AT_REFERENCE:
+        return False
+    if entry["unit"] in POWERS or entry["unit"] in _LOGARITHMS or _COUNTED_BY_MICROVOLTS.fullmatch(marker):
+        return True
+    # With a calibration, spindles are counted by microvolts.
+    twin = arranged.entries["marker"] == marker.replace("spindle_density", "spindle_absolute_density")
+    same = np.flatnonzero(twin & (arranged.entries[["stage", "channel"]] == entry[["stage", "channel"]]).all(axis=1))
+    return bool(
+        "spindle_density" in marker
+        and same.size
+        and np.array_equal(arranged.value[same[0]], arranged.value[index], equal_nan=True)
+    )
 
 
-def find_suspect_channels(arranged: Arrangement, covariates: Floats | None) -> dict[str, float]:
-    """Return the derivations whose gain check differs between the conditions, each with that difference.
+def find_gain_apart(arranged: Arrangement, covariates: Floats | None) -> dict[str, float]:
+    """Return the derivations whose gain check differs clearly between the conditions, each with that difference.
 
     Parameters
     ----------
@@ -51,14 +71,16 @@ def find_suspect_channels(arranged: Arrangement, covariates: Floats | None) -> d
     Returns
     -------
     dict of str to float
-        Second minus first condition, as a share of the first.
+        Second minus first condition, as a share of the first; of any size, since it is taken out of the markers.
     """
     found = {}
     for channel in arranged.entries.loc[arranged.entries["marker"] == REFERENCE, "channel"].unique():
         gain = gain_of_nights(arranged, channel)
-        apart, suspect = (math.nan, False) if gain is None else compare_gain(gain, arranged.assigned, covariates)
-        if suspect:
-            found[str(channel)] = apart
+        if gain is None:
+            continue
+        compared = adjusted_t(gain, arranged.assigned, covariates)
+        if math.isfinite(compared.t) and abs(compared.t) > _CLEAR_T:
+            found[str(channel)] = float(compared.estimate)
     return found
 
 
@@ -104,4 +126,4 @@ def compare_gain(gain: Floats, assigned: NDArray[np.bool_], covariates: Floats |
     """
     found = adjusted_t(gain, assigned, covariates)
     clear = math.isfinite(found.t) and abs(found.t) > _CLEAR_T
-    return found.estimate, clear and abs(found.estimate) > _APART
+    return found.estimate, clear and abs(found.estimate) > GAIN_MATTERS

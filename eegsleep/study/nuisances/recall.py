@@ -67,6 +67,8 @@ def recall_of_nights(audit: pd.DataFrame, nights: NDArray, kind: str, stage: str
         NaN for a night in which nothing was planted.
     """
     mine = audit[(audit["kind"] == kind) & audit["stage"].isin(_STAGES.get(stage, ()))]
+    # Slow oscillations are counted by microvolts; spindles by the one view in which their channel was audited.
+    mine = mine[(mine["kind"] == "spindle") | (mine["view"] != "relative")]
     mine = mine[mine["channel"] == channel] if channel else mine
     sums = mine.groupby(["night", "channel", "planted_uv"])[["n_planted", "n_found"]].sum()
     shares = (sums["n_found"] / sums["n_planted"].where(sums["n_planted"] > 0)).groupby(level=[0, 1]).mean()

@@ -6,10 +6,12 @@ although neither stage changed. At the mix of the control nights only changes wi
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from eegsleep.statistics.effects import adjusted_t
 from eegsleep.study.arrangement import KEYS
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+_APART = 0.10  # share of the control nights' minutes
+_CLEAR_T = 2.0
 _AVERAGES = ("/min", "µV²")  # units of markers whose NREM value is the mean of N2 and N3, weighted by minutes
 
 
@@ -63,3 +67,23 @@ def standardize_stage_mix(arranged: Arrangement, index: int) -> StageMix | None:
     first, second = (float(arm.mean()) for arm in arms)
     values = (1 - first) * arranged.value[n2] + first * arranged.value[n3]
     return StageMix(first, second, np.where(kept, values, np.nan))
+
+
+def minutes_differ(arranged: Arrangement, index: int) -> bool:
+    """Return whether the clean minutes of a marker's stage differ between conditions, clearly and by over a tenth.
+
+    The border of a stage has then moved, and with it the sleep that a density of this stage is of.
+
+    Parameters
+    ----------
+    arranged : Arrangement
+    index : int
+        The place of the marker.
+    """
+    minutes = np.where(np.isfinite(arranged.value[index]), arranged.clean_min[index], np.nan)
+    there = np.isfinite(minutes)
+    if min((there & arranged.assigned).sum(), (there & ~arranged.assigned).sum()) < 2:
+        return False
+    found = adjusted_t(minutes, arranged.assigned, None)
+    control_min = minutes[there & ~arranged.assigned].mean()
+    return math.isfinite(found.t) and abs(found.t) > _CLEAR_T and abs(found.estimate) > _APART * control_min

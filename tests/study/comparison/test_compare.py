@@ -495,20 +495,20 @@ def test_a_gain_that_differs_stops_every_verdict_on_what_follows_it():
     study = make_study("complete", 20, families=("B", "D", "A", "C", "E"))
     comparison = compare_nights(study, nights_of_another_gain(1.2, study))
     verdict = comparison.markers.set_index("marker")["verdict"]
-    assert set(verdict[[*AMPLITUDES, "n3_min"]]) == {"gain"}
+    assert set(verdict[[*AMPLITUDES, "n3_min"]]) == {"follows from gain"}
     families = comparison.families.set_index("family")
-    assert families.loc["B", "verdict"] == "gain"
-    assert families.loc["B", "n_gain"] == 1
+    assert families.loc["B", "verdict"] == "follows from gain"
+    assert families.loc["B", "n_follows"] == 1
     sentences = comparison.markers.set_index("marker")["sentence"]
     assert "% higher with the compound" in sentences["n3_min"]
     alike = compare_nights(study, nights_of_another_gain(1.0, study)).markers
-    assert "gain" not in set(alike["verdict"])
+    assert "follows from gain" not in set(alike["verdict"])
 
 
 def test_a_primary_endpoint_that_follows_the_gain_opens_no_gate():
     study = make_study("complete", 20, primary=("swa_power_uv2|NREM|C3",))
     markers = compare_nights(study, nights_of_another_gain(1.3, study)).markers.set_index("marker")
-    assert markers.loc["swa_power_uv2", "verdict"] == "gain"
+    assert markers.loc["swa_power_uv2", "verdict"] == "follows from gain"
     assert np.isnan(markers.loc["swa_power_uv2", "p_adjusted"])
     assert markers.loc["tst_min", "gate"] == "closed"
 

@@ -23,6 +23,7 @@ def make_audit(nights, spindle=0.8, wave=0.8, channel="C3", n_planted=40):
                 "night": night,
                 "channel": channel,
                 "kind": kind,
+                "view": "absolute",
                 "stage": stage,
                 "planted_uv": size,
                 "n_planted": n_planted,
