@@ -289,6 +289,7 @@ def compare_study(
     from eegsleep.study.masking.timeline import trace_timeline
     from eegsleep.study.night_folders import collect_audits, collect_markers, read_left_out, read_provenances
     from eegsleep.study.night_list import list_nights
+    from eegsleep.study.nightly_table import FROM_TABLE, is_from_table
     from eegsleep.study.schedules.mechanisms import N_DRAWS
 
     file = Path(file)
@@ -312,7 +313,7 @@ def compare_study(
         lock=lock,
         changes=changes,
         unmasked_at=unmasked_at,
-        notes=notes,
+        notes=[*notes, *([FROM_TABLE] if any(is_from_table(made) for made in provenances.values()) else [])],
         timeline=timeline,
         nights=list_nights(opened, folder, provenances | left_out),
         home=home,

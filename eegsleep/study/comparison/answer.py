@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from eegsleep.study.comparison.observed import nights_to_settle
 from eegsleep.study.comparison.ranks import RANKS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _FOUND = ("better", "worse", "changed", "masked")
 _SPOKEN = {"min": "minutes", "/min": "a minute", "/h": "an hour", "%": "per cent", "s": "seconds", "n": "", "Hz": "Hz"}
+_FEWEST = 4  # nights of which an interval has a spread
 _ROUND_ODDS = 2  # digits of "once in 250 studies"
 
 
@@ -234,7 +236,8 @@ def _more_nights(row: Row) -> str:
     """Return how many more nights would answer the question, for the smallest effect that matters."""
     if row["verdict"] == "follows from gain":
         return "More nights do not help before the electrodes sit alike in both conditions."
-    if not (math.isfinite(row["bound"]) and row["control_sd"] > 0):
+    spread = _spread(row)
+    if not (math.isfinite(row["bound"]) and spread > 0):
         return "How many more nights are needed is not known, because the spread between nights is not."
     matters = f"{_digits(row['bound'])} {_SPOKEN.get(row['unit'], row['unit'])}".strip()
     if row["n_subjects"] > 1:
@@ -242,7 +245,7 @@ def _more_nights(row: Row) -> str:
             f"To find a difference of {matters}, the smallest that matters, more sleepers help more than more nights; "
             "`eegsleep plan` computes how many."
         )
-    needed, had = nights_to_settle(row["bound"] / row["control_sd"]), row["n_control"] + row["n_compound"]
+    needed, had = nights_to_settle(row["bound"] / spread), row["n_control"] + row["n_compound"]
     if not needed:
         return f"To find a difference of {matters}, the smallest that matters, more than 400 nights would be needed."
     if needed <= had:
@@ -251,6 +254,15 @@ def _more_nights(row: Row) -> str:
         f"To find a difference of {matters}, the smallest that matters, in 4 of 5 studies, {needed} nights are needed: "
         f"{needed - had} more."
     )
+
+
+def _spread(row: Row) -> float:
+    """Return the spread between nights that the interval rests on, what is adjusted for being out of it."""
+    n = row["n_control"] + row["n_compound"]
+    width = row["high"] - row["low"]
+    if math.isfinite(width) and n > _FEWEST:
+        return float(width / 2 / stats.t.isf(0.025, n - 2) * math.sqrt(n) / 2)
+    return float(row["control_sd"])
 
 
 def _digits(value: float) -> str:
