@@ -125,6 +125,7 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> DemoStudy:
     write_summary(folder / NIGHTS_FOLDER)
     lock_study(study)
     compared = compare_study(study, key=key, passphrase=planned.passphrase, notes=[NOTE], truth=compare_with_truth)
+    write_summary(folder / NIGHTS_FOLDER)  # with the condition of each night, now that the codes are open
     return DemoStudy(planned, compared)
 
 

@@ -154,9 +154,14 @@ def compare(
     output
         Folder for tables and report; by default that of the study.
     """
+    from eegsleep.batch.gather import write_summary
+    from eegsleep.file_names import INDEX_FILE, NIGHTS_FOLDER
     from eegsleep.workflows.study import compare_study
 
     compared = compare_study(study, key=key, passphrase=passphrase, nights=nights, output=output)
+    scored = nights or study.parent / NIGHTS_FOLDER
+    if (scored / INDEX_FILE).is_file():  # its page shows the condition of each night from now on
+        write_summary(scored)
     return [*compared.sentences, str(compared.report)]
 
 

@@ -214,18 +214,18 @@ def _join(
     conditions = {row["condition"] for row in own if row.get("condition")}
     if len(conditions) > 1:
         raise TableError(f"the night of {key[1]} has two conditions", found=", ".join(sorted(conditions)))
-    cells: dict[str, float | str] = {}
+    joined: dict[str, float | str] = {}
     for name in mapping:
         if name in _PLACES:
             continue
         cells = [row[name] for row in own if row[name]]
         if name == HARM:
-            values[name] = "; ".join(dict.fromkeys(cells))
+            joined[name] = "; ".join(dict.fromkeys(cells))
             continue
         numbers = [_parse_number(cell, name) for cell in cells]
-        values[name] = sum(numbers) / len(numbers) if numbers else math.nan
+        joined[name] = sum(numbers) / len(numbers) if numbers else math.nan
     given = _code(next(iter(conditions), ""), study)
-    return _Night(key[0] or subject, key[1], given, values, len(own))
+    return _Night(key[0] or subject, key[1], given, joined, len(own))
 
 
 def _code(word: str, study: Study) -> str:
