@@ -18,6 +18,7 @@ from eegsleep.report.study_page import render_study
 from eegsleep.study.comparison.compare import Comparison, compare_nights
 from eegsleep.study.declared.protocol import Study
 from eegsleep.study.masking.lock import Change
+from eegsleep.study.night_list import NightSeen
 from eegsleep.study.schedules.mechanisms import Mechanism
 from eegsleep.study.schedules.schedule import draw_schedule
 from eegsleep.tables import CHECKS, COMPARISON, NUISANCE, check_table, empty_table
@@ -423,3 +424,56 @@ def test_parallel_groups_tell_how_scores_changed_over_the_study():
     comparison = compare_nights(study, _values(study))
     trend = comparison.nuisance.set_index(["kind", "marker"]).loc[("trend", "day_pvt_speed"), "value"]
     assert format_number(trend) in _words(render_study(study, comparison))
+
+
+def test_one_page_even_with_only_control_nights():
+    study = _study("observational")
+    nights = study.nights.assign(condition=study.nights["condition"].where(study.nights["condition"] == "", "A"))
+    study = dataclasses.replace(study, nights=nights)
+    page = render_study(study, compare_nights(study, _values(study), checks=_checks()))
+    words = _words(page)
+    assert "cannot be compared, because one condition has no night" in words
+    assert len(_points(page)) == 12
+    assert " nan" not in words
+
+
+def test_the_answer_stands_first_and_statistics_are_one_click_away(one):
+    page = render_study(*one, lock=LOCK).decode()
+    main = page.split("<main>")[0]
+    assert "Does glycine change fast spindle density? Yes:" in main
+    assert "once in" in main
+    assert page.count("<summary>Statistics</summary>") == 2
+    targets = set(re.findall(r'popovertarget="([^"]+)"', page))
+    assert targets
+    assert targets <= set(re.findall(r'<div popover id="([^"]+)"', page)), "every term is explained"
+
+
+def test_a_family_without_a_value_is_nothing_recorded_and_not_inconclusive(one):
+    cards = _part(render_study(*one), "summary")
+    assert "E · Next day nothing recorded No score of the next day was entered." in cards
+
+
+def test_nights_are_listed_with_their_hypnograms_and_lead_to_their_reports(one, tmp_path):
+    study, comparison = one
+    seen = [
+        NightSeen(
+            row.night,
+            row.subject,
+            row.date,
+            row.condition,
+            "headache" if i == 4 else "",
+            enters=True,
+            why="",
+            verdict="usable",
+            stages=("W", "N2", "N3", "R") * 30,
+            report=tmp_path / "eegsleep-nights" / row.night / "report.html",
+        )
+        for i, row in enumerate(study.nights.itertuples())
+    ]
+    page = render_study(study, comparison, nights=seen, home=tmp_path).decode()
+    for night in seen:
+        assert f'<a href="eegsleep-nights/{night.night}/report.html">{night.night}</a>' in page
+    assert page.count('<svg class="strip"') == len(seen)
+    assert page.count('<svg class="shares"') == 2
+    assert "harm: headache" in page
+    assert str(tmp_path) not in page
