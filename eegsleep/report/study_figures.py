@@ -102,7 +102,7 @@ def draw_nights(
     parts.append(_below(own, many=many))
     n_missing = len(own) - len(known)
     joined = "A line joins the two nights of a pair. " if blocks and any(blocks.values()) else ""
-    means = "" if row.unit == "rad" else "The dashed lines are the means. "
+    means = "" if row.unit == "rad" or many else "The dashed lines are the means. "
     caption = (
         f"A sign is a night: ○ {names[0]}, ▲ {names[1]}. {joined}{means}"
         + ("Nights of a sleeper stand side by side. " if many else "")

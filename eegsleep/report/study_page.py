@@ -152,7 +152,7 @@ def render_study(
         tested=tested,
         facts=_facts(study, comparison, names),
         status=_badge(steps),
-        timeline=[_step(step) for step in steps],
+        timeline=[_step(step) for step in steps if step.sentence],
         changes=list(changes),
         notes=[*notes, *_notes(study, comparison, names)],
         families=family_rows(comparison.families, comparison.markers, names, tested=tested),

@@ -26,6 +26,7 @@ _PROXIES = {
     "B": "Slow waves are a proxy: nothing in an EEG shows what was restored, or cleared from the brain.",
     "D": "Spindles and their coupling are a proxy: whether more was remembered is seen on the next day.",
 }
+_FEWEST_BANDS = 3
 _BANDS = ("low_delta", "swa", "theta", "alpha", "sigma", "beta")
 
 
@@ -361,7 +362,7 @@ def band_rows(markers: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the power of each band in NREM on one channel, compound over control."""
     names = {f"{band}_power_uv2": band for band in _BANDS}
     own = markers[markers["marker"].isin(list(names)) & (markers["stage"] == "NREM") & (markers["ratio"] > 0)]
-    if own.empty:
+    if own["marker"].nunique() < _FEWEST_BANDS:
         return []
     own = own[own["channel"] == own["channel"].iloc[0]]
     return [

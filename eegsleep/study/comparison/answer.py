@@ -78,7 +78,7 @@ def describe_answer(study: Study, comparison: Comparison) -> Answer:
     if not rows:
         return Answer("Not answered", f"{_ask(study)} No primary endpoint was measured.", "", "")
     lead = next((row for row in rows if row["verdict"] in _FOUND), rows[0])
-    others = tuple(f"{_name(row)}: {_short(row)}." for row in rows if row is not lead)
+    others = tuple(f"{_name(row)}: {_short(study, row)}." for row in rows if row is not lead)
     word = _word(study, lead)
     return Answer(
         word,
@@ -136,7 +136,9 @@ def _finding(study: Study, row: Row) -> str:
     }.get(row["verdict"], "these nights cannot show whether there is a difference that matters")
 
 
-def _short(row: Row) -> str:
+def _short(study: Study, row: Row) -> str:
+    if study.mechanism.kind == "observational":
+        return "not tested"
     if row["verdict"] in {"better", "worse", "changed"}:
         return f"{_way(row)} with the compound ({row['verdict']})"
     words = {
