@@ -299,6 +299,7 @@ def add_audit(folder, night, share):
         {
             "channel": "C3",
             "kind": "spindle",
+            "view": "absolute",
             "stage": stage,
             "planted_uv": 20.0,
             "n_planted": 40,
