@@ -99,7 +99,11 @@ def parse_json(content: bytes | str) -> Any:  # noqa: ANN401 - JSON may hold any
     """
     try:
         return json.loads(
-            content, object_pairs_hook=_take_once, parse_constant=_refuse_constant, parse_float=_parse_finite
+            content,
+            object_pairs_hook=_take_once,
+            parse_constant=_refuse_constant,
+            parse_float=_parse_finite,
+            parse_int=_parse_integer,
         )
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
@@ -115,6 +119,12 @@ def _take_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _parse_integer(text: str) -> int:
+    if len(text) > 19:  # more than 64 bits hold
+        raise ValueError(f"{text[:20]} is too large a number")
+    return int(text)
 
 
 def _parse_finite(text: str) -> float:

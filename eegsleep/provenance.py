@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from eegsleep.errors import EegSleepError
+from eegsleep.errors import EegSleepError, SettingsError
 from eegsleep.file_names import PROVENANCE_FILE
 from eegsleep.json_files import read_json
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # What can change a number we write; read from the installed metadata, so nothing is imported.
-TRACKED_PACKAGES = ("eegsleep", "yasa", "mne", "numpy", "scipy", "pandas", "lightgbm", "scikit-learn", "antropy")
+TRACKED_PACKAGES = ("eegsleep", "yasa", "mne", "numpy", "scipy", "pandas", "lightgbm", "scikit-learn")
 
 
 def package_versions() -> dict[str, str]:
@@ -104,6 +105,9 @@ def encode_json(value: object) -> bytes:
     return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
+# A disk without room for so much has none for a result.
+_PROBE_BYTES = 1_000_000
+
 # What provenance.json of a night holds. A file without all of it, or with another kind of value, is damaged.
 PROVENANCE_KINDS = {
     "eegsleep": str,
@@ -113,6 +117,8 @@ PROVENANCE_KINDS = {
     "device": str,
     "roles": dict[str, str],
     "units": dict[str, str],
+    "inverted": list[str],
+    "other_stager": dict[str, str],
     "staged_channels": dict[str, float],
     "lights": {"off_s": float, "on_s": float, "source": str},
     "hypnogram_sha256": str,
@@ -207,6 +213,41 @@ def fingerprint(*parts: object) -> str:
         A SHA-256 as hexadecimal digits.
     """
     return hash_bytes(json.dumps(parts, sort_keys=True, allow_nan=False).encode())
+
+
+def check_writable(output: Path, *, is_file: bool = False) -> None:
+    """Raise before the work if its results could not be written; leave nothing behind.
+
+    Parameters
+    ----------
+    output : Path
+        The folder for the results, which may not exist yet, or a file in a folder that exists.
+    is_file : bool
+        Whether it is a file.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be written, or its disk is full.
+    """
+    folder = output.absolute().parent if is_file else output.absolute()
+    if is_file and output.exists() and not output.is_file():  # a folder, or a device that we would replace
+        raise SettingsError("--output cannot be written", found=f"{output}, which is no file", allowed="a file")
+    try:
+        while not is_file and not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        probe = folder / f".eegsleep.{os.getpid()}.tmp"
+        try:
+            probe.write_bytes(bytes(_PROBE_BYTES))
+        finally:
+            with suppress(OSError):
+                probe.unlink()
+    except (OSError, ValueError) as error:  # ValueError: a name that no system takes
+        raise SettingsError(
+            "--output cannot be written",
+            found=f"{output}: {getattr(error, 'strerror', None) or error}",
+            remedy="give another place with --output, or make room on its disk",
+        ) from error
 
 
 def write_file(path: Path, content: bytes) -> None:

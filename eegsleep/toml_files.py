@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Kinds = dict[str, Any]  # the annotation of each key of a section, or of any key under ANY_KEY
 ANY_KEY = "*"
+_MAX_BYTES = 10_000_000  # what a person writes is far smaller
 _WORDS = {str: "a text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -44,8 +45,8 @@ def read_toml(
         kind. Unknown keys are answered with the known ones.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        content = tomllib.loads(_read_bounded(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path.name} cannot be read", found=str(error), remedy=remedy) from error
     for section, values in content.items():
         if section not in sections or not isinstance(values, dict):
@@ -62,6 +63,14 @@ def read_toml(
     return read
 
 
+def _read_bounded(path: Path) -> str:
+    if path.exists() and not path.is_file():  # a pipe or a device may give bytes without end
+        raise OSError("it is no file")
+    if path.stat().st_size > _MAX_BYTES:
+        raise OSError(f"it has more than {_MAX_BYTES / 1e6:g} MB")
+    return path.read_text(encoding="utf-8-sig")
+
+
 def _read_section(file: str, section: str, values: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
     read = {}
     for name, value in values.items():
@@ -72,7 +81,9 @@ def _read_section(file: str, section: str, values: dict[str, Any], kinds: Kinds)
             read[name] = _convert(value, kind)
         except ValueError as error:
             raise SettingsError(
-                f"{file}, {section}.{name} has a value of the wrong kind", found=repr(value), allowed=_describe(kind)
+                f"{file}, {section}.{name} has a value of the wrong kind",
+                found=repr(value),
+                allowed=describe_kind(kind),
             ) from error
     return read
 
@@ -90,12 +101,23 @@ def _convert(value: object, kind: Any) -> object:  # noqa: ANN401 - an annotatio
     raise ValueError(kind)
 
 
-def _describe(kind: Any) -> str:  # noqa: ANN401 - an annotation may be any object
+def describe_kind(kind: Any) -> str:  # noqa: ANN401 - an annotation may be any object
+    """Return in words what value a key takes.
+
+    Parameters
+    ----------
+    kind
+        Its annotation.
+
+    Returns
+    -------
+    str
+    """
     inside = get_args(kind)
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(inside)
     if get_origin(kind) is tuple:
         if inside[-1] is Ellipsis:
-            return f"a list of any length, each {_describe(inside[0])}"
-        return f"a list of {len(inside)}: " + ", ".join(map(_describe, inside))
+            return f"a list of any length, each {describe_kind(inside[0])}"
+        return f"a list of {len(inside)}: " + ", ".join(map(describe_kind, inside))
     return _WORDS[kind]

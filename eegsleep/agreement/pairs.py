@@ -16,6 +16,8 @@ from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.tables import HYPNOGRAM, JOBS, check_kept, read_kept_table, read_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from eegsleep.hypnograms.scoring import Scoring
@@ -24,7 +26,14 @@ if TYPE_CHECKING:
 Pair = tuple[str, str, "pd.DataFrame", "pd.DataFrame"]
 
 
-def pair_scorings(reference: str | Path, observed: str | Path, *, coding: str | None = None) -> Pair:
+def pair_scorings(
+    reference: str | Path,
+    observed: str | Path,
+    *,
+    coding: str | None = None,
+    epoch_s: float | None = None,
+    columns: Sequence[str] = (),
+) -> Pair:
     """Read two scorings of one night and align the first with the epochs of the second.
 
     Parameters
@@ -33,6 +42,11 @@ def pair_scorings(reference: str | Path, observed: str | Path, *, coding: str | 
         Each a hypnogram of any kind that `read_hypnogram` takes, or a night folder.
     coding : str, optional
         How integers in them are read.
+    epoch_s : float, optional
+        Length of their epochs in seconds, where the files do not give it.
+    columns : sequence of str
+        Column of stages of the reference, then that of the observed; a single name is for each of the two that has
+        such a column.
 
     Returns
     -------
@@ -44,11 +58,54 @@ def pair_scorings(reference: str | Path, observed: str | Path, *, coding: str | 
     TableError
         If one of them cannot be read, or they are not of the same night.
     """
-    observed = Path(observed)
-    stages, start = _read_observed(observed, coding)
-    against, _ = _read_scoring(Path(reference), coding)
+    return pair_with_notes(reference, observed, coding=coding, epoch_s=epoch_s, columns=columns)[0]
+
+
+def pair_with_notes(
+    reference: str | Path,
+    observed: str | Path,
+    *,
+    coding: str | None = None,
+    epoch_s: float | None = None,
+    columns: Sequence[str] = (),
+) -> tuple[Pair, tuple[str, ...]]:
+    """Return the pair as `pair_scorings` does, and what was assumed about the two, in sentences."""
+    reference, observed = Path(reference), Path(observed)
+    if len(columns) > 2:
+        raise TableError("there are more columns than hypnograms", found=", ".join(columns), allowed="one or two")
+    named = [_holds_column(path, name) for path in (reference, observed) for name in columns[:1]]
+    if len(columns) == 1 and not any(named):
+        raise TableError(f"neither hypnogram has a column {columns[0]!r}", remedy="choose another with --column NAME")
+    names: list[str | None] = list(columns) or [None, None]
+    if len(columns) == 1:
+        names = [columns[0] if holds else None for holds in named]
+    stages, start = _read_observed(observed, coding, epoch_s, names[1])
+    against, _ = _read_scoring(reference, coding, epoch_s, names[0])
     table, _ = align_scoring(against, start, len(stages))
-    return observed.stem, observed.stem, table, stages
+    notes = []
+    if start is None or against.start is None or against.relative:
+        without = " and ".join(
+            path.name for path, lacks in ((reference, against.start is None), (observed, start is None)) if lacks
+        )
+        notes.append(
+            f"no clock time in {without}: it cannot be checked whether the two are of the same night, and their first "
+            "epochs were taken as the same."
+        )
+    return (observed.stem, observed.stem, table, stages), tuple(notes)
+
+
+def _holds_column(path: Path, name: str) -> bool:
+    """Return whether a hypnogram is a table with a column of this name."""
+    from eegsleep.hypnograms.columns import has_column
+
+    if path.is_dir():
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(65536)
+    except OSError as error:
+        raise TableError(f"{path.name} cannot be read as a hypnogram", found=str(error)) from error
+    return has_column(head.decode("utf-8", "replace"), name)
 
 
 def collect_pairs(folder: str | Path) -> list[Pair]:
@@ -142,23 +199,27 @@ def _subject_of(night: Path) -> str:
     return str(read_provenance(night).get("subject") or "")
 
 
-def _read_observed(path: Path, coding: str | None) -> tuple[pd.DataFrame, datetime | None]:
+def _read_observed(
+    path: Path, coding: str | None, epoch_s: float | None, column: str | None
+) -> tuple[pd.DataFrame, datetime | None]:
     """Return the stages on their own epochs, and the local time of the first."""
     if path.is_dir():
         return read_kept_table(path / "hypnogram.csv", HYPNOGRAM), _start_of(path)
-    scoring, start = _read_scoring(path, coding)
+    scoring, start = _read_scoring(path, coding, epoch_s, column)
     end_s = float((scoring.onsets_s + scoring.durations_s).max())
     return align_scoring(scoring, start, max(1, int(end_s // EPOCH_S)))[0], start
 
 
-def _read_scoring(path: Path, coding: str | None) -> tuple[Scoring, datetime | None]:
+def _read_scoring(
+    path: Path, coding: str | None, epoch_s: float | None, column: str | None
+) -> tuple[Scoring, datetime | None]:
     """Return a scoring, and the local time of its first epoch."""
     if path.is_dir():
         check_kept(path / "hypnogram.csv")
         scoring, start = read_hypnogram(path / "hypnogram.csv"), _start_of(path)
         # with its time, so that it can be aligned with a scoring that begins at another time
         return (replace(scoring, relative=False, start=start) if start else scoring), start
-    scoring = read_hypnogram(path, coding=coding)
+    scoring = read_hypnogram(path, coding=coding, epoch_s=epoch_s, column=column)
     return scoring, None if scoring.relative else scoring.start
 
 

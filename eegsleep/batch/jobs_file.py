@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from eegsleep.errors import EegSleepError, TableError
 from eegsleep.file_names import JOBS_FILE
 from eegsleep.night.exchange import restore_folder
-from eegsleep.provenance import write_file
+from eegsleep.provenance import hash_bytes, write_file
 from eegsleep.tables import JOBS, encode_sidecar, encode_table, read_table
 
 if TYPE_CHECKING:
@@ -57,6 +58,41 @@ def lock_output(output: Path) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def lock_night(output: Path, night: str) -> Iterator[None]:
+    """Lock one night in a folder where a batch may be at work; do nothing where there never was a batch.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the night folders.
+    night : str
+
+    Raises
+    ------
+    EegSleepError
+        If a batch is at work in the folder, or another process on the night.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = output / JOBS_FOLDER
+    if not folder.is_dir():
+        yield
+        return
+    lock = FileLock(folder / f"{night}.lock", timeout=0)
+    try:
+        with FileLock(folder / "lock", timeout=0):  # a batch that begins from now on finds the night locked
+            lock.acquire()
+    except Timeout as error:
+        raise EegSleepError(
+            f"a batch is at work in {output}", remedy="wait for it to end, or give another folder with --output"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def read_rows(output: Path) -> dict[str, dict[str, Any]]:
     """Return the rows of `jobs.csv` by night; none if there is no such table, or it was damaged.
 
@@ -94,8 +130,14 @@ def read_rows(output: Path) -> dict[str, dict[str, Any]]:
     return {row["night"]: row for row in table.to_dict("records")}
 
 
-def make_row(job: Job, output: Path, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - as the table declares
-    """Return a row of table `JOBS`."""
+def make_row(
+    job: Job,
+    output: Path,
+    *,
+    ids_only: bool = False,
+    **values: Any,  # noqa: ANN401 - as the table declares
+) -> dict[str, Any]:
+    """Return a row of table `JOBS`; with `ids_only`, without the name of the recording and its folders."""
     row: dict[str, Any] = {
         "night": job.night,
         "subject": job.subject,
@@ -106,7 +148,14 @@ def make_row(job: Job, output: Path, **values: Any) -> dict[str, Any]:  # noqa: 
         "error": "",
         "reason": "",
     } | values
+    if ids_only:
+        row |= {"file": hide_name(row["file"]), "reason": row["reason"].replace(job.file.name, job.night)}
     return row | {"reason": _as_text(row["reason"])}
+
+
+def hide_name(name: str) -> str:
+    """Return a mark by which a recording is known again, in place of its name."""
+    return f"sha256:{hash_bytes(name.encode())[:16]}"
 
 
 def name_file(file: Path, output: Path) -> str:
@@ -120,7 +169,9 @@ def name_file(file: Path, output: Path) -> str:
 
 def _as_text(name: str) -> str:
     """Return a text that UTF-8 can encode: file names from other systems may hold bytes that are not valid here."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    # control characters act on a terminal, and marks of direction show a name as another
+    return "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cf"} else c for c in text)
 
 
 def make_table(rows: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eegsleep.batch.cluster import find_address
 from eegsleep.batch.freshness import find_fresh
-from eegsleep.batch.jobs_file import clean_output, lock_output, make_row, make_table, name_file, read_rows, write_rows
+from eegsleep.batch.jobs_file import (
+    clean_output,
+    hide_name,
+    lock_output,
+    make_row,
+    make_table,
+    name_file,
+    read_rows,
+    write_rows,
+)
 from eegsleep.batch.on_dask import work_on_dask
 from eegsleep.batch.processes import work_in_processes
 from eegsleep.batch.resources import Resources, check_resources
@@ -61,6 +70,7 @@ def run_batch(
     *,
     resources: Resources | None = None,
     time_limit_s: float = TIME_LIMIT_S,
+    ids_only: bool = False,
     on_progress: Callable[[Standing], object] | None = None,
     work: Work = score_job,
 ) -> pd.DataFrame:
@@ -81,6 +91,8 @@ def run_batch(
         By default as many workers as this machine has cores and memory for.
     time_limit_s : float
         A night that takes longer is stopped, unless nights are scored in this process.
+    ids_only : bool
+        Whether jobs.csv leaves out the names of recordings and of their folders.
     on_progress : callable, optional
         Called with a `Standing` at the beginning and after every night.
     work : callable, optional
@@ -108,7 +120,9 @@ def run_batch(
         earlier = read_rows(output)
         jobs = [_prepare(job, output, earlier) for job in jobs]
         fresh = find_fresh(jobs, output, settings)
-        rows = {job.night: make_row(job, output, status="fresh") for job in jobs if job.night in fresh}
+        rows = {
+            job.night: make_row(job, output, ids_only=ids_only, status="fresh") for job in jobs if job.night in fresh
+        }
         write_rows(output, {**earlier, **rows})
         left = {job.night: job for job in jobs if job.night not in fresh}
         standing = Standing(len(jobs), len(fresh), 0, 0)
@@ -119,7 +133,7 @@ def run_batch(
         made = _work_here if here else work_on_dask if resources.scheduler else work_in_processes
         with closing(made(left, settings, order, work, resources)) as finished:
             for row in finished if left else ():
-                rows[row["night"]] = make_row(left[row["night"]], output, **row)
+                rows[row["night"]] = make_row(left[row["night"]], output, ids_only=ids_only, **row)
                 standing = _count(standing, rows[row["night"]])
                 is_kept = _write_if_room(output, {**earlier, **rows})
                 if on_progress:
@@ -128,7 +142,9 @@ def run_batch(
                     break
         for job in left.values():
             if job.night not in rows:
-                rows[job.night] = make_row(job, output, **fail_row(job, FULL, "the disk was full before its turn."))
+                rows[job.night] = make_row(
+                    job, output, ids_only=ids_only, **fail_row(job, FULL, "the disk was full before its turn.")
+                )
         _write_if_room(output, {**earlier, **rows})
     return make_table(rows)
 
@@ -171,7 +187,8 @@ def _prepare(job: Job, output: Path, earlier: Mapping[str, Mapping[str, Any]]) -
     It may if jobs.csv lists a recording at the same path for that night.
     """
     paths = {name: path.absolute() for name in _PATHS if (path := getattr(job, name))}
-    known = earlier.get(job.night, {}).get("file") == name_file(paths["file"], output)
+    name = name_file(paths["file"], output)
+    known = earlier.get(job.night, {}).get("file") in {name, hide_name(name)}
     return replace(job, **paths, replaces=job.replaces or known)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from eegsleep.batch.bids import find_bids_jobs, is_bids
 from eegsleep.datasets.registry import DATASETS
 from eegsleep.errors import SettingsError, TableError
 from eegsleep.file_names import NIGHTS_FOLDER, PROVENANCE_FILE, STUDY_FILE
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _RECORDINGS = (".edf", ".bdf", ".rec", ".edf.gz", ".bdf.gz")
 # Text files are recordings if their first lines look like one.
 _TEXTS = (".csv", ".txt")
-_OTHERS = (".vhdr", ".ahdr", ".set", ".cnt", ".gdf", ".nedf", ".hea")
+_OTHERS = (".vhdr", ".ahdr", ".set", ".cnt", ".gdf", ".nedf", ".hea", ".xdf", ".h5")
 
 
 class Found(NamedTuple):
@@ -68,6 +69,10 @@ def find_jobs(sources: Sequence[str | Path], asked: Job | None = None, output: P
     if len(paths) == 1 and not paths[0].exists() and str(sources[0]) in DATASETS:
         return jobs_of_dataset(str(sources[0]), asked, output)
     output = output or Path(NIGHTS_FOLDER)
+    if len(paths) == 1 and is_bids(paths[0]):
+        found = find_bids_jobs(paths[0], asked)
+        if found.jobs:
+            return Found(_name_apart(found.jobs, paths, output), output, found.notes)
     jobs = [job for path in paths for job in _jobs_of_path(path, asked, output)]
     if not jobs:
         raise SettingsError(
@@ -202,8 +207,16 @@ def _walk(folder: Path, output: Path) -> Iterator[Path]:
     """Yield the recordings below a folder, in order of their names; a folder of one-signal files is one."""
     entries = sorted(folder.iterdir())
     names = {path.name.lower() for path in entries}
+    parts = _find_pieces(folder, entries)
+    if parts:
+        yield folder
     for path in entries:
-        if path.name.startswith(".") or path.absolute() == output or _is_twin(path.name.lower(), names):
+        if (
+            path in parts
+            or path.name.startswith(".")
+            or path.absolute() == output
+            or _is_twin(path.name.lower(), names)
+        ):
             continue
         if path.is_dir():
             if (path / PROVENANCE_FILE).exists() or path.is_symlink():
@@ -214,6 +227,32 @@ def _walk(folder: Path, output: Path) -> Iterator[Path]:
                 yield from _walk(path, output)
         elif path.is_file() and _is_recording(path):
             yield path
+
+
+def _find_pieces(folder: Path, entries: Sequence[Path]) -> set[Path]:
+    """Return the files of a folder that are the pieces of one night, so that the folder is the recording.
+
+    Raises
+    ------
+    SettingsError
+        If a folder holds several nights, and one of them in pieces: as single files they would be many nights.
+    """
+    from eegsleep.recording.parts import are_one_night, group_parts, list_parts
+
+    parts = list_parts(path for path in entries if not path.name.startswith("."))
+    if are_one_night(parts):
+        return {part.path for part in parts}
+    groups = group_parts(parts)
+    in_pieces = [group for group in groups if len(group) > 1]
+    if in_pieces:
+        names = "; ".join(" + ".join(part.path.name for part in group) for group in in_pieces[:3])
+        raise SettingsError(
+            f"{folder.name} holds {len(groups)} recordings, some of them in pieces that follow each other",
+            found=names,
+            allowed="the pieces of one night in a folder of its own",
+            remedy="move the files of each night into a folder, or name each file to score it alone",
+        )
+    return set()
 
 
 def _is_twin(name: str, names: set[str]) -> bool:
@@ -230,12 +269,8 @@ def _is_recording(path: Path) -> bool:
     from eegsleep.recording.text.open import sniff_text
 
     name = path.name.lower()
-    if name.endswith(_OTHERS):
-        return True
-    if name.endswith(".gz"):
-        return name.endswith(_RECORDINGS)
-    if not name.endswith(_RECORDINGS + _TEXTS):
-        return False
+    if name.endswith(".gz") or not name.endswith(_RECORDINGS + _TEXTS):
+        return name.endswith((*_OTHERS, *(end for end in _RECORDINGS if end.endswith(".gz"))))
     try:
         with path.open("rb") as file:
             head = file.read(8192)
@@ -243,7 +278,10 @@ def _is_recording(path: Path) -> bool:
         return name.endswith(_RECORDINGS)
     if is_edf(head):
         return not _only_annotations(path)
-    return name.endswith(_RECORDINGS) or bool(sniff_text(head))
+    kind = sniff_text(head)
+    if kind == "BrainFlow CSV":  # the stream behind a file of the OpenBCI GUI is no recording beside it
+        return not any(path.parent.glob("OpenBCI-RAW-*.txt"))
+    return name.endswith(_RECORDINGS) or bool(kind)
 
 
 def _only_annotations(path: Path) -> bool:
@@ -260,11 +298,15 @@ def _only_annotations(path: Path) -> bool:
 
 
 def _is_one_night(folder: Path) -> bool:
-    """Return whether the files of a folder are one night, one signal a file, as the ZMax converter writes them."""
+    """Return whether the files of a folder are one night: pieces in time, or one signal a file (ZMax)."""
     from eegsleep.recording.channels.labels import guess_role
     from eegsleep.recording.edf.header import HeaderRefusedError, inspect_header
+    from eegsleep.recording.parts import are_one_night, list_parts
 
-    paths = [path for path in folder.iterdir() if path.suffix.lower() == ".edf" and path.is_file()]
+    entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    if are_one_night(list_parts(entries)) and not any(path.is_dir() for path in entries):
+        return True
+    paths = [path for path in entries if path.suffix.lower() == ".edf" and path.is_file()]
     if len(paths) < 2 or not any(guess_role(path.stem) == "eeg" for path in paths):
         return False
     for path in paths:
@@ -298,7 +340,7 @@ def _name_apart(jobs: list[Job], roots: Sequence[Path], output: Path) -> list[Jo
     SettingsError
         If two still have the same name.
     """
-    from eegsleep.batch.jobs_file import name_file, read_rows
+    from eegsleep.batch.jobs_file import hide_name, name_file, read_rows
     from eegsleep.recording.recording import make_id
 
     jobs = list({os.path.abspath(job.file): job for job in jobs}.values())  # noqa: PTH100 - `..` is to go, links stay
@@ -306,7 +348,8 @@ def _name_apart(jobs: list[Job], roots: Sequence[Path], output: Path) -> list[Jo
     known = {row["file"]: night for night, row in read_rows(output).items() if make_id(Path(night)) == night}
     named = []
     for job in jobs:
-        night = known.get(name_file(job.file, output.absolute()))
+        name = name_file(job.file, output.absolute())
+        night = known.get(name) or known.get(hide_name(name))
         if not night and n_of[job.night.casefold()] > 1:
             night = make_id(Path("-".join(_find_parts(job.file, roots))))
         named.append(replace(job, night=night or job.night))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from eegsleep.cli.console import print_note, print_result, printable
 from eegsleep.cli.options import ScoringOptions
 from eegsleep.file_names import JOBS_FILE
+from eegsleep.provenance import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +38,8 @@ def batch(
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
     time_limit: float = 1800.0,
+    ids_only: bool = False,
+    bids: Path | None = None,
     options: ScoringOptions | None = None,
 ) -> int:
     """Score many nights, each into its own folder; run it again to continue, or after anything has changed.
@@ -68,6 +71,10 @@ def batch(
         Key of that certificate, a PEM file.
     time_limit
         Seconds after which a night is stopped.
+    ids_only
+        Leave the names of recordings and of their folders out of jobs.csv, so that it can be shared.
+    bids
+        Folder of a BIDS data set of derivatives, to which the stages and events of all nights are written as well.
     """
     from eegsleep.batch.cluster import describe_scheduler
     from eegsleep.batch.resources import Resources
@@ -75,6 +82,8 @@ def batch(
     from eegsleep.workflows.score import Job, check_job
 
     options = options or ScoringOptions()
+    if output:
+        check_writable(output)
     asked = Job(Path(), **options.for_job())
     check_job(asked)
     settings = options.settings()
@@ -84,18 +93,53 @@ def batch(
     resources = Resources(workers, memory_limit, scheduler, tls_ca, tls_cert, tls_key)
     if warning := describe_scheduler(resources):
         print_note(warning)
-    return score_jobs(jobs, folder, settings, resources, time_limit)
+    code = score_jobs(jobs, folder, settings, resources, time_limit, ids_only=ids_only)
+    if bids:
+        write_bids_nights(jobs, folder, bids)
+    return code
 
 
-def score_jobs(jobs: list[Job], folder: Path, settings: Settings, resources: Resources, time_limit_s: float) -> int:
+def write_bids_nights(jobs: list[Job], folder: Path, bids: Path) -> None:
+    """Write the nights that are there into a BIDS data set of derivatives, and say how many."""
+    from eegsleep.errors import EegSleepError
+    from eegsleep.night.bids import write_bids
+    from eegsleep.night.folder import load_night
+
+    n_written = 0
+    for job in jobs:
+        try:
+            night = load_night(folder / job.night)
+        except EegSleepError:  # a night that failed, which jobs.csv explains
+            continue
+        write_bids(night, bids, subject=job.subject, recording=job.file)
+        n_written += 1
+    print_note(f"{n_written} night{'s' if n_written != 1 else ''} in {bids}.")
+
+
+def score_jobs(
+    jobs: list[Job],
+    folder: Path,
+    settings: Settings,
+    resources: Resources,
+    time_limit_s: float,
+    *,
+    ids_only: bool = False,
+) -> int:
     """Score the nights, show the progress, print the summary, and return the exit code."""
     from eegsleep.batch.gather import check_output
     from eegsleep.batch.run import run_batch
 
+    check_writable(folder)
     check_output(folder)
     with show_progress() as show_standing:
         table = run_batch(
-            jobs, folder, settings, resources=resources, time_limit_s=time_limit_s, on_progress=show_standing
+            jobs,
+            folder,
+            settings,
+            resources=resources,
+            time_limit_s=time_limit_s,
+            ids_only=ids_only,
+            on_progress=show_standing,
         )
     return _sum_up(table, folder)
 

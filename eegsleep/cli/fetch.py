@@ -72,6 +72,9 @@ def fetch(
     if list_records:
         return _list_records(spec, words, folder), 0
     options: FetchOptions = {"checksums": checksums, "streams": streams}
+    from eegsleep.provenance import check_writable
+
+    check_writable(folder)
     return _fetch(spec, words, folder, options | {"base_url": base_url} if base_url else options)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime  # noqa: TC003 - cyclopts reads the annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.cli.console import print_note, print_result, printable, show_steps
-from eegsleep.cli.options import Labels, ScoringOptions, parse_stager, parse_units
+from eegsleep.cli.options import Labels, Names, ScoringOptions, parse_stager, parse_units
 from eegsleep.errors import SettingsError
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE
+from eegsleep.provenance import check_writable
 
 if TYPE_CHECKING:
     from eegsleep.recording.inspect import Inspection
@@ -24,6 +26,7 @@ def score(
     stages_by: str | None = None,
     events: Path | None = None,
     start: datetime | None = None,
+    bids: Path | None = None,
     options: ScoringOptions | None = None,
 ) -> None:
     """Score one night: a recording goes in, a folder of tables and a report come out.
@@ -45,12 +48,17 @@ def score(
         events-edited.csv as this night's report saves it: events that were rejected by hand are not counted.
     start
         Local time of the first sample, where the file's clock is wrong: 2026-01-31T23:15.
+    bids
+        Folder of a BIDS data set of derivatives, to which stages and events are written as well.
     """
     options = options or ScoringOptions()
     with show_steps() as show_step:
         show_step("loading libraries")
+        from eegsleep.batch.jobs_file import lock_night
+        from eegsleep.recording.recording import make_id
         from eegsleep.workflows.score import Job, score_file
 
+        check_writable(output)
         stager, other = parse_stager(stages_by)
         job = Job(
             file,
@@ -62,11 +70,16 @@ def score(
             start=start,
             **options.for_job(),
         )
-        night, folder = score_file(job, options.settings(), output)
+        with lock_night(output, make_id(file)):
+            night, folder = score_file(job, options.settings(), output)
     print_note(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
     for warning in night.warnings:
         print_note(f"Note: {warning}")
     print_result([folder / REPORT_FILE])
+    if bids:
+        from eegsleep.night.bids import write_bids
+
+        print_result(write_bids(night, bids, recording=file)[::2])
 
 
 def calibrate(folder: Path, *, output: Path = Path("calibration.json")) -> None:
@@ -86,6 +99,7 @@ def calibrate(folder: Path, *, output: Path = Path("calibration.json")) -> None:
         from eegsleep.events.calibrate import calibrate_nights
         from eegsleep.events.calibration import save_calibration
 
+        check_writable(output, is_file=True)
         learned = calibrate_nights(folder)
         save_calibration(learned, output)
     limits = ", ".join(f"{label} {value:.3g} µV" for label, value in learned.sigma_amplitude_uv.items())
@@ -99,6 +113,8 @@ def agree(
     *,
     output: Path = Path("eegsleep-agreement"),
     coding: str | None = None,
+    epoch: float | None = None,
+    column: Names = None,
 ) -> None:
     """Compare two scorings of a night, or all nights of a folder with their experts' stages.
 
@@ -112,20 +128,72 @@ def agree(
         Folder for the tables and the page.
     coding
         What integers in a hypnogram mean: rk, aasm, nsrr, ucddb and others.
+    epoch
+        Length of the epochs in seconds, where a hypnogram does not give it; by default 30, and 5 with
+        --coding dreams.
+    column
+        Column of stages, where a table has several. Given twice, the first is for the reference and the second for
+        the other; given once, it is for each of the two that has it.
     """
     with show_steps() as show_step:
         show_step("comparing stages")
         from eegsleep.report.agreement_page import describe_left_out
         from eegsleep.workflows.agree import agree_scorings
 
-        agreement, left_out, page = agree_scorings(reference, observed, output=output, coding=coding)
+        check_writable(output)
+        agreement, left_out, page, notes = agree_scorings(
+            reference, observed, output=output, coding=coding, epoch_s=epoch, columns=tuple(column or ())
+        )
     pooled = agreement.pooled.set_index(["measure", "pooling"])["value"]
     kappa, accuracy = pooled["kappa", "all epochs"], pooled["accuracy", "all epochs"]
     n = len(agreement.nights)
-    print_note(f"{n} night{'s' if n > 1 else ''}: kappa {kappa:.2f}, accuracy {100 * accuracy:.1f} %")
+    words = "no kappa (the reference has a single stage)" if math.isnan(kappa) else f"kappa {kappa:.4f}"
+    print_note(f"{n} night{'s' if n > 1 else ''}: {words}, accuracy {100 * accuracy:.2f} %")
+    for sentence in notes:
+        print_note(f"Note: {sentence}")
     for sentence in describe_left_out(left_out):
         print_note(f"Note: {sentence}")
     print_result([page])
+
+
+def convert_hypnogram(
+    file: Path,
+    output: Path,
+    *,
+    coding: str | None = None,
+    epoch: float | None = None,
+    column: str | None = None,
+    recording: Path | None = None,
+    start: datetime | None = None,
+) -> None:
+    """Write a hypnogram for another program, in epochs of 30 s.
+
+    Parameters
+    ----------
+    file
+        The hypnogram, of any kind that `score` takes.
+    output
+        The file to write, which must not exist: .edf (EDF+ annotations), .tsv (BIDS events with its JSON file), .csv
+        (a table), .json (YASA), .txt or .xml (EDFbrowser).
+    coding
+        What integers in the hypnogram mean: rk, aasm, nsrr, ucddb and others.
+    epoch
+        Length of its epochs in seconds, where its file does not give it; by default 30, and 5 with --coding dreams.
+    column
+        Column of stages, where a table has several.
+    recording
+        The recording that it belongs to; epochs are then those of the recording, and its start is used.
+    start
+        Local time of the first epoch, where no file gives it: 2026-01-31T23:15.
+    """
+    from eegsleep.workflows import convert
+
+    notes = convert.convert_hypnogram(
+        file, output, coding=coding, epoch_s=epoch, column=column, recording=recording, start=start
+    )
+    for note in notes:
+        print_note(f"Note: {note}.")
+    print_result([output])
 
 
 def inspect(*files: Path, device: str | None = None, units: Labels = None, json: bool = False) -> int:
@@ -186,12 +254,26 @@ def describe_inspection(inspection: Inspection) -> list[str]:
     return lines if i.faults or i.device is None else [*lines, "  nothing wrong was found"]
 
 
+def settings(*, config: Path | None = None) -> None:
+    """Show every setting with its value and what it may be, as a file that --config takes.
+
+    Parameters
+    ----------
+    config
+        TOML file of settings; by default the values that are used without one.
+    """
+    from eegsleep.config import list_settings, load_settings
+
+    print_result(list_settings(load_settings(config) if config else None))
+
+
 def anonymize(
     file: Path,
     output: Path,
     *,
     keep: Labels = None,
     date: datetime | None = None,
+    shift_days: int | None = None,
 ) -> None:
     """Write a copy of an EDF or BDF without names, dates and free text; every sample stays as it is.
 
@@ -207,10 +289,13 @@ def anonymize(
         Annotation texts to keep beside sleep stages and lights; all others are removed.
     date
         A made-up start date, so that the nights of one sleeper keep their order: 2000-01-31.
+    shift_days
+        Days to add to the file's own date, in place of a made-up one: the same secret number for all nights.
     """
     from eegsleep.recording.edf.anonymize import anonymize_recording
 
+    check_writable(output, is_file=True)
     day = date.date() if date else None
-    for removed in anonymize_recording(file, output, keep_annotations=keep or (), shift_to=day):
+    for removed in anonymize_recording(file, output, keep_annotations=keep or (), shift_to=day, shift_days=shift_days):
         print_note(removed)
     print_result([output])

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Labels = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
 
+# One name each time, so that no file behind it is taken for a name.
+Names = Annotated[list[str] | None, Parameter(negative="")]
+
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,11 @@ class ScoringOptions:
         Clock time at which they went on: 07:00.
     coding
         Meaning of integers in a hypnogram: rk, aasm, nsrr, ucddb and others.
+    epoch
+        Length of the epochs of a hypnogram in seconds, where its file does not give it; by default 30, and 5 with
+        --coding dreams.
+    column
+        Column of stages in a hypnogram, where a table has several.
     calibration
         The person's own thresholds, as `eegsleep calibrate` writes them.
     config
@@ -59,6 +67,8 @@ class ScoringOptions:
     lights_off: str | None = None
     lights_on: str | None = None
     coding: str | None = None
+    epoch: float | None = None
+    column: str | None = None
     calibration: Path | None = None
     config: Path | None = None
     trace: Literal["none", "light", "full"] = "light"
@@ -75,6 +85,8 @@ class ScoringOptions:
             "lights_off": self.lights_off,
             "lights_on": self.lights_on,
             "coding": self.coding,
+            "epoch_s": self.epoch,
+            "column": self.column,
             "calibration": self.calibration.absolute() if self.calibration else None,
             "trace": self.trace,
         }

@@ -9,6 +9,7 @@ from typing import Any
 from eegsleep.cli.console import print_result, show_steps
 from eegsleep.cli.options import Labels  # noqa: TC001 - cyclopts reads the annotations
 from eegsleep.errors import SettingsError
+from eegsleep.provenance import check_writable
 
 
 def simulate(
@@ -66,6 +67,7 @@ def simulate(
         "delta_background": delta_background,
         "electrode_gain": gain,
     }
+    check_writable(folder)
     settings = replace(SimulationSettings(), **{name: value for name, value in asked.items() if value is not None})
     with show_steps() as show_step:
         for number in range(seed, seed + nights):
@@ -85,6 +87,8 @@ def demo(*, output: Path = Path("eegsleep-demo")) -> None:
     with show_steps() as show_step:
         show_step("planning a study")
         from eegsleep.demo import run_demo
+
+        check_writable(output)
 
         planned, compared = run_demo(output)
     print_result([planned.plan.sentences[0], *compared.sentences])

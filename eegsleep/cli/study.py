@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from eegsleep.cli.console import print_note
+from eegsleep.provenance import check_writable
 
 
 def init(folder: Path, *, aim: str = "", recorded: bool = False) -> list[str]:
@@ -158,6 +159,8 @@ def compare(
     from eegsleep.file_names import INDEX_FILE, NIGHTS_FOLDER
     from eegsleep.workflows.study import compare_study
 
+    if output:
+        check_writable(output)
     compared = compare_study(study, key=key, passphrase=passphrase, nights=nights, output=output)
     scored = nights or study.parent / NIGHTS_FOLDER
     if (scored / INDEX_FILE).is_file():  # its page shows the condition of each night from now on

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from eegsleep.datasets.verified import LEDGER_FILE
 from eegsleep.errors import RecordingError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_CAP = r"((?:n|nfle|rbd|plm|ins|narco|sdb|brux)\d+)\.edf"
 # Name of the recording, pattern of its scoring, and the coding of integers in it. `{}` is the part in parentheses:
 # in Sleep-EDF the letters after SC4001 name the recorder in one file and the scorer in the other.
+# CAP's names are so plain (`n1.edf`, `n1.txt`) that anybody's notes may have them: they count in a fetched set only.
 _RULES: tuple[tuple[str, str, str | None], ...] = (
     (r"(S[CT]\d{4})\w\d-PSG\.edf", r"{}\w{{2}}-Hypnogram\.edf", None),
     (r"(SN\d{3})\.edf", r"{}_sleepscoring\.edf", None),
     (r"(ucddb\d{3})\.(?:rec|edf)", r"{}_stage\.txt", "ucddb"),
-    (r"((?:n|nfle|rbd|plm|ins|narco|sdb|brux)\d+)\.edf", r"{}\.txt", None),
+    (_CAP, r"{}\.txt", None),
     (r"(slp\d\d[a-z]?)\.hea", r"{}\.st", None),
     (r"(tr\d\d-\d{4})\.hea", r"{}\.arousal", None),
 )
@@ -45,7 +48,7 @@ def find_expert(recording: Path) -> tuple[Path, str | None] | None:
     """
     for own, other, coding in _RULES:
         match = re.fullmatch(own, recording.name, re.IGNORECASE)
-        if not match:
+        if not match or (own == _CAP and not _is_fetched(recording.parent)):
             continue
         wanted = re.compile(other.format(re.escape(match[1])), re.IGNORECASE)
         found = sorted(p for p in recording.parent.iterdir() if wanted.fullmatch(p.name) and p.is_file())
@@ -57,3 +60,8 @@ def find_expert(recording: Path) -> tuple[Path, str | None] | None:
             )
         return (found[0], coding) if found else None
     return None
+
+
+def _is_fetched(folder: Path) -> bool:
+    """Return whether `eegsleep fetch` put the files of a folder there: it keeps a list of them beside them."""
+    return (folder / LEDGER_FILE).is_file()

@@ -7,7 +7,7 @@ background, a worse electrode or a noisy hour may hide events. The audit measure
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -52,6 +52,9 @@ class AuditSettings:
         Most events planted for one channel, kind, stage and amplitude.
     seed : int
         Of the draw of places, frequencies and durations.
+    yasa_detectors : bool
+        Whether YASA's own detectors run, too, with their defaults, as a second opinion: markers `yasa_...`. They take
+        longer than all of ours.
     """
 
     spindle_amplitudes_uv: tuple[float, ...] = (15.0, 20.0, 30.0, 40.0)
@@ -63,6 +66,7 @@ class AuditSettings:
     tolerance_s: float = 0.5
     max_per_cell: int = 40
     seed: int = 7
+    yasa_detectors: bool = False
 
     def amounts(self, kind: str, view: str) -> tuple[float, ...]:
         """Return what is planted of a kind for a view: µV, or multiples."""
@@ -263,15 +267,12 @@ def _free_places(grid: np.ndarray, native: np.ndarray, settings: AuditSettings) 
 
 def _plant(recording: Recording, plan: pd.DataFrame) -> Recording:
     """Return a copy of the recording at the analysis rate with the events added."""
-    import mne
-
     data = recording.microvolts.copy()
     for row in plan.itertuples():
         wave = _KINDS[row.kind].make(row.planted_uv, row.planted_hz, row.planted_s)
         start = round(row.centre_s * ANALYSIS_RATE_HZ) - wave.size // 2
         data[recording.channels.index(row.channel), start : start + wave.size] += wave
-    info = mne.create_info(recording.channels, ANALYSIS_RATE_HZ, list(recording.roles.values()))
-    return replace(recording, raw=mne.io.RawArray(data * 1e-6, info, verbose="ERROR"), files=())
+    return recording.with_microvolts(data)
 
 
 def _count(view: AuditedView, plan: pd.DataFrame, found: pd.DataFrame, settings: AuditSettings) -> list[dict]:

@@ -15,12 +15,14 @@ from eegsleep.events.calibration import Calibration
 from eegsleep.events.slow_oscillations import SlowOscillationSettings
 from eegsleep.events.spindles import SpindleSettings, select_spindles
 from eegsleep.file_names import PROVENANCE_FILE
-from eegsleep.provenance import read_provenance
+from eegsleep.provenance import check_provenance
 from eegsleep.tables import SLOW_OSCILLATION_CANDIDATES, SPINDLE_CANDIDATES, read_kept_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+# What must stand in the provenance of each night.
+_NEEDED = ("input", "device", "roles", "units", "settings", "versions", "hypnogram_sha256", "outputs")
 # The least number of spindles of a class for a peak of their frequencies to be given.
 MIN_SPINDLES = 50
 _GRID_HZ = np.arange(9.0, 16.01, 0.05)
@@ -90,11 +92,11 @@ def calibrate_nights(folder: str | Path) -> Calibration:
         the same: sleeper, device, channels, stated units, settings, versions, and whether stages were given.
     """
     folder = Path(folder)
-    provenances = {path.parent: read_provenance(path.parent) for path in sorted(folder.glob(f"*/{PROVENANCE_FILE}"))}
-    _check_alike(provenances)
-    by_input = {
-        provenance.get("input", {}).get("sha256") or path.name: path for path, provenance in provenances.items()
+    provenances = {
+        path.parent: check_provenance(path.parent, _NEEDED) for path in sorted(folder.glob(f"*/{PROVENANCE_FILE}"))
     }
+    _check_alike(provenances)
+    by_input = {provenance["input"]["sha256"] or path.name: path for path, provenance in provenances.items()}
     if len(by_input) < 2:
         raise TableError(
             f"{folder} holds too few nights to learn a person's thresholds from",
@@ -130,12 +132,12 @@ def _check_alike(provenances: Mapping[Path, Mapping[str, Any]]) -> None:
     """Raise `TableError` if nights differ in what their thresholds depend on."""
     compared = {
         "sleeper": lambda p: p.get("subject", ""),
-        "device": lambda p: p.get("device"),
-        "channels": lambda p: sorted(label for label, role in p.get("roles", {}).items() if role == "eeg"),
-        "stated units": lambda p: p.get("units"),
-        "settings": lambda p: p.get("settings"),
-        "versions": lambda p: p.get("versions"),
-        "origin of stages": lambda p: "given" if p.get("hypnogram_sha256") else "automatic",
+        "device": lambda p: p["device"],
+        "channels": lambda p: sorted(label for label, role in p["roles"].items() if role == "eeg"),
+        "stated units": lambda p: p["units"],
+        "settings": lambda p: p["settings"],
+        "versions": lambda p: p["versions"],
+        "origin of stages": lambda p: "given" if p["hypnogram_sha256"] else "automatic",
     }
     for name, describe in compared.items():
         groups: dict[str, list[str]] = {}

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import math
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from eegsleep.errors import SettingsError
-from eegsleep.provenance import encode_json, hash_bytes, write_file
+from eegsleep.json_files import find_misfit, read_json
+from eegsleep.provenance import encode_json, fingerprint, hash_file, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from eegsleep.recording.recording import Recording
+
+# The key under which the file holds a hash of its other values.
+_CHECKSUM = "checksum"
+# The least and largest values by the end of a name. Spindles have 9 to 16 Hz.
+_LIMITS = {"_uv": (0.01, 10_000.0), "_hz": (5.0, 20.0), "_level": (1e-6, 1e6), "n_nights": (0, 100_000)}
+_ALLOWED = "amplitudes of 0.01 to 10000 µV by channel, frequencies of 5 to 20 Hz"
 
 
 @dataclass(frozen=True)
@@ -98,14 +105,31 @@ def read_calibration(path: Path) -> Calibration:
     SettingsError
         If the file cannot be read or is not a calibration.
     """
-    try:
-        content = path.read_bytes()
-        values = json.loads(content)
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path.name} is not a calibration", found=str(error)) from error
-    if not isinstance(values, dict):
-        raise SettingsError(f"{path.name} is not a calibration", found=type(values).__name__, allowed="a JSON object")
-    return replace(Calibration.from_dict(values), sha256=hash_bytes(content))
+    values = read_json(path, "a calibration", error=SettingsError, remedy="make it again with `eegsleep calibrate`")
+    checksum = values.pop(_CHECKSUM, None)
+    calibration = Calibration.from_dict(values)
+    for name, kind in get_type_hints(Calibration).items():
+        problem = find_misfit(values[name], kind, name) if name in values else ""
+        if problem or (problem := _find_excess(name, values.get(name))):
+            raise SettingsError(f"{path.name} is not a calibration", found=problem, allowed=_ALLOWED)
+    if checksum not in {None, fingerprint(values)}:
+        raise SettingsError(
+            f"{path.name} is not as it was written",
+            found="other values than those that were learned",
+            remedy="make it again with `eegsleep calibrate`",
+        )
+    return replace(calibration, sha256=hash_file(path))
+
+
+def _find_excess(name: str, value: object) -> str:
+    """Return in words which number of a calibration is no amplitude, frequency or number of nights; empty if none."""
+    low, high = next((limits for end, limits in _LIMITS.items() if name.endswith(end)), (-math.inf, math.inf))
+    numbers = value.items() if isinstance(value, dict) else [("", value)]
+    odd = [(label, one) for label, one in numbers if isinstance(one, float | int) and not low <= one <= high]
+    if odd:
+        return f"{name} {odd[0][0]} {odd[0][1]:g}, not within {low:g} and {high:g}"
+    unnamed = isinstance(value, dict) and not all(label.strip() and label.isprintable() for label in value)
+    return f"{name} with a channel that has no name" if unnamed else ""
 
 
 def save_calibration(calibration: Calibration, path: Path) -> None:
@@ -117,7 +141,8 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
     path : pathlib.Path
         Replaced whole where it exists.
     """
-    write_file(path, encode_json(calibration.as_dict()))
+    values = calibration.as_dict()
+    write_file(path, encode_json({**values, _CHECKSUM: fingerprint(values)}))
 
 
 def check_setup(calibration: Calibration, recording: Recording) -> None:

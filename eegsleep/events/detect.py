@@ -62,7 +62,8 @@ class Events:
     polarity : mapping of str to Polarity
         By channel, as `measure_polarity` returns it.
     by_yasa : mapping of str to pandas.DataFrame
-        `spindles` and `slow_oscillations` by YASA's detectors with their own defaults, for comparison.
+        `spindles` and `slow_oscillations` by YASA's detectors with their own defaults; empty unless the settings of
+        the audit ask for them.
     gain_reference_uv : mapping of str to float
         By channel, see `gain_reference_uv`.
     """
@@ -128,15 +129,11 @@ def detect_events(
     spindle_candidates = find_spindle_candidates(*night)
     all_waves = measure_waves(*night, w)
     wave_candidates = keep_candidates(all_waves, w)
-    by_yasa = {
-        "spindles": drop_rejected(detect_spindles(*night, replace(s, method="yasa")), edits, "spindle"),
-        "slow_oscillations": drop_rejected(
-            detect_slow_oscillations(*night, replace(w, method="yasa")), edits, "slow oscillation"
-        ),
-    }
-    spindles = by_yasa["spindles"] if s.method == "yasa" else select_spindles(spindle_candidates, s, calibration)
+    audit_settings = settings.audit if settings else AuditSettings()
+    by_yasa = _ask_yasa(night, s, w, edits) if audit_settings.yasa_detectors else {}
+    spindles = detect_spindles(*night, s) if s.method == "yasa" else select_spindles(spindle_candidates, s, calibration)
     waves = (
-        by_yasa["slow_oscillations"]
+        detect_slow_oscillations(*night, w)
         if w.method == "yasa"
         else select_slow_oscillations(wave_candidates, w, calibration)
     )
@@ -146,7 +143,7 @@ def detect_events(
         *_audited_spindles(night, s, calibration, spindles, spindle_candidates),
         *_audited_waves(night, w, calibration, waves),
     ]
-    audit = audit_events(*night, views, settings.audit if settings else None)
+    audit = audit_events(*night, views, audit_settings)
     if w.method == "yasa":  # its waves have no relative view
         coupling_settings = replace(coupling_settings, relative_waves=False)
     coupling = couple_events(recording, spindles, waves, stages, quality, coupling_settings, audit)
@@ -168,6 +165,18 @@ def detect_events(
 
 
 _Night = tuple["Recording", "pd.DataFrame", "pd.DataFrame"]
+
+
+def _ask_yasa(
+    night: _Night, spindles: SpindleSettings, waves: SlowOscillationSettings, edits: EventEdits | None
+) -> dict[str, pd.DataFrame]:
+    """Return what YASA's detectors find, without the events rejected by hand."""
+    found = detect_spindles(*night, replace(spindles, method="yasa"))
+    found_waves = detect_slow_oscillations(*night, replace(waves, method="yasa"))
+    return {
+        "spindles": drop_rejected(found, edits, "spindle"),
+        "slow_oscillations": drop_rejected(found_waves, edits, "slow oscillation"),
+    }
 
 
 def _audited_spindles(

@@ -16,7 +16,6 @@ import numpy as np
 
 from eegsleep.errors import TableError
 from eegsleep.hypnograms.table import make_stages
-from eegsleep.recording.faults import clean_text
 from eegsleep.recording.limits import MAX_DURATION_S
 from eegsleep.signals.epochs import EPOCH_S, STAGES
 
@@ -31,6 +30,12 @@ EPOCH_RANGE_S = (1.0, 120.0)
 # A list of stages without times is accepted for a recording of its length, to 5 %: scorers stop a few epochs early,
 # while another length of epochs or another night differs by more.
 _LENGTH_TOLERANCE = 0.05
+# Times whose unit is wrong score next to nothing: minutes taken as seconds a 60th of the night, epochs a 30th.
+_MIN_SCORED = 0.05
+# Of the onsets of a file; where more have two stages, its onsets are numbers of another kind.
+_MAX_CLASHES = 0.2
+# From so many rows on, the times of a file show whether they can be seconds.
+_ROWS_THAT_SHOW = 10
 _DAY_S = 86400.0
 
 
@@ -87,6 +92,9 @@ class Scoring:
         False if the file is a list of epochs without times.
     file, sha256, coding : str
         Name and hash of the file, and the coding it was read under; empty for a scoring that was not read.
+    asked_epoch_s : float or None
+    asked_column : str
+        The length of epochs and the column that `read_hypnogram` was asked for.
     edit : HandEdit, optional
         How the stages were edited, where the page of a night saved them.
     """
@@ -106,6 +114,8 @@ class Scoring:
     file: str = ""
     sha256: str = ""
     coding: str = ""
+    asked_epoch_s: float | None = None
+    asked_column: str = ""
     edit: HandEdit | None = None
 
 
@@ -162,13 +172,14 @@ def build_scoring(
     lights = {m: [e[0] for e in events if meanings[e[2]] == m] for m in ("lights off", "lights on")}
     onsets_s = np.array([row[0] for row in rows])
     labels = [row[2] for row in rows]
+    _check_steps(onsets_s, [row[1] for row in rows], [meanings[label] for label in labels])
     durations_s, more = _fill_durations(onsets_s, [row[1] for row in rows], labels, epoch_s)
     more = remarks + more
     stages, onsets_s, durations_s, clashes = _separate_periods([meanings[x] for x in labels], onsets_s, durations_s)
     ignored = Counter(event[2] for event in events if meanings[event[2]] == "")
     if ignored:
-        names = ", ".join(clean_text(name, 40) for name, _ in ignored.most_common(5))
-        more.append(f"{ignored.total()} events that are no stages were left out: {names}")
+        # what a scorer wrote about a sleeper is not repeated in files that may be shared
+        more.append(f"{ignored.total()} events that are no stages were left out")
     scoring = Scoring(
         kind,
         tuple(stages),
@@ -199,6 +210,39 @@ def _check_times(rows: list[tuple[float, float | None, str]], kind: str) -> None
             found=f"an onset or duration of {np.abs(times).max():g} s",
             allowed=f"up to {MAX_DURATION_S:g} s (72 h)",
         )
+
+
+def _check_steps(onsets_s: np.ndarray, durations: list[float | None], stages: list[str]) -> None:
+    """Raise if the times of the stages cannot be seconds: too close, too far, or in contradiction to each other."""
+    steps_s = np.diff(onsets_s)
+    if len(onsets_s) < _ROWS_THAT_SHOW:
+        return
+    moments = np.unique(onsets_s)
+    clashing = len({(onset, stage) for onset, stage in zip(onsets_s, stages, strict=True)}) - len(moments)
+    remedy = "check the unit of the onsets; name it in the column, such as onset_s, onset_min or onset_ms"
+    if clashing > _MAX_CLASHES * len(moments):
+        raise TableError(
+            "the onsets of the hypnogram repeat, with different stages",
+            found=f"{clashing} of {len(moments)} onsets",
+            allowed="one stage at a time",
+            remedy="name the column of onsets `onset_s`; where several scorers are in one file, keep one",
+        )
+    if not (steps_s > 0).any():
+        return
+    usual_s = float(np.median(steps_s[steps_s > 0]))
+    repeats = np.mean([a == b for a, b in zip(stages[1:], stages[:-1], strict=True)])
+    if usual_s < EPOCH_RANGE_S[0] / 2 or (usual_s < EPOCH_RANGE_S[0] and repeats >= 0.5):
+        problem = "the onsets of the hypnogram are closer together than epochs can be"
+        raise TableError(problem, found=f"{usual_s:g} s apart", allowed="1 s and more", remedy=remedy)
+    regular = float(np.mean(np.abs(steps_s - usual_s) < 0.01 * usual_s))
+    if usual_s > EPOCH_RANGE_S[1] and regular >= 0.8 and repeats >= 0.5:
+        problem = "the onsets of the hypnogram are further apart than epochs can be"
+        raise TableError(problem, found=f"{usual_s:g} s apart", allowed="1 to 120 s", remedy=remedy)
+    given = [duration for duration in durations if duration]
+    if len(given) > len(durations) / 2 and float(np.median(given)) > 5 * usual_s:
+        problem = "the onsets and durations of the hypnogram are not in the same unit"
+        found = f"onsets {usual_s:g} s apart, durations of {float(np.median(given)):g} s"
+        raise TableError(problem, found=found, allowed="stages that follow each other", remedy=remedy)
 
 
 def _drop_remarks(
@@ -309,9 +353,19 @@ def align_scoring(
         raise TableError(
             "the hypnogram gives no times and is not as long as the recording",
             found=f"{scored_s / 60:.4g} min of stages for {length_s / 60:.4g} min",
-            remedy="give the length of its epochs if it is not 30 s, or a file with the onset of each stage",
+            remedy="give the length of its epochs with --epoch SECONDS if it is not 30 s, or a file with the onset of "
+            "each stage",
         )
     names, covered_s = _vote(scoring.stages, onsets_s, ends_s, n_epochs)
+    if overlap_s < _MIN_SCORED * length_s or (n_epochs > 1 and (names == "UNS").all()):
+        raise TableError(
+            "the hypnogram scores next to nothing of the recording",
+            found=f"{np.count_nonzero(names != 'UNS')} of {n_epochs} epochs with a stage; {overlap_s / 60:.4g} min of "
+            f"{length_s / 60:.4g} min are covered",
+            allowed=f"{100 * _MIN_SCORED:g} % of the recording",
+            remedy="check the unit of its times and the length of its epochs (--epoch SECONDS); if only a short part "
+            "was scored, cut the recording to it",
+        )
     notes += _describe_fit(scoring, onsets_s, ends_s, covered_s)
     return make_stages(names, None, np.ones(n_epochs, dtype=bool)), (*scoring.notes, *notes)
 

@@ -1,63 +1,64 @@
-"""Hypnograms in text: tables of many shapes, RemLogic's report, and DOMINO's sleep profile."""
+"""Hypnograms in tables of many shapes: CSV, TSV, BIDS events, or one stage a line."""
 
 from __future__ import annotations
 
 import csv
 import re
-from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from eegsleep.errors import TableError
-from eegsleep.hypnograms.codings import is_marked, name_stage, plain_name, read_labels
+from eegsleep.hypnograms.codings import (
+    CODING_EPOCHS_S,
+    check_known,
+    is_marked,
+    looks_like_stage,
+    name_stage,
+    read_level,
+    translate_labels,
+)
+from eegsleep.hypnograms.columns import EVENT_COLUMNS, SHAPES, Columns, counts_epochs, find_columns, read_unit
 from eegsleep.hypnograms.scoring import MAX_PERIODS, Scoring, ScoringStart, begin_at_first_stage, build_scoring
 from eegsleep.hypnograms.written_times import is_number, is_time, read_number, read_times
 from eegsleep.recording.text.time_stamps import TIME_OF_DAY as PLAIN_TIME
 from eegsleep.signals.epochs import EPOCH_S
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Iterable, Mapping, Sequence
 
-# Names of columns as `plain_name` returns them, the most certain ones first.
-_COLUMNS = {
-    "stage": "primaryautostage|stage|stages|sleep stage|sleepstage|sleep stages|schlafstadium|stade|stade de sommeil|"
-    "estadio|stadio|slaapstadium|estagio|hypnogram|hypno|trial type|annotation|annotations|description|event|events|"
-    "evenement|ereignis|evento|gebeurtenis|label|score|scoring|value",
-    "onset": "onset|onset s|onset sec|recording onset|start s|elapsedtime|elapsed time|start|start time|starttime|"
-    "heure de debut|startzeit|hora de inicio|ora di inizio|ora inizio|starttijd|begin|begin time|clock|clock time|time|"
-    "datetime|timestamp|zeit|uhrzeit|heure|hora|ora|tijd|time s",
-    "duration": "duration|duration s|duration sec|dur|duree|dauer|duracion|durata|duur|duracao|length",
-    "end": "end|end s|end time|stop|stop s|heure de fin|endzeit|hora de fin|hora final|ora di fine|eindtijd",
-    "epoch": "epoch|epochs|epoch number|epoch no|epoche|epoque|epoca|epok",
-    "date": "date|datum|fecha|data",
-}
-_KNOWN_COLUMNS = {role: names.split("|") for role, names in _COLUMNS.items()}
-# Columns whose rows may be events as well as stages.
-_EVENT_COLUMNS = {
-    "trial type",
-    "annotation",
-    "annotations",
-    "description",
-    "event",
-    "events",
-    "evenement",
-    "ereignis",
-    "evento",
-    "gebeurtenis",
-    "label",
-    "value",
-}
-_SHAPES = "onset,duration,stage; onset,stage; epoch,stage; clock time,stage; or one stage a line"
+# A note outside the scored time that comes more often than this may be a stage of an unknown name.
+_MAX_NOTES_OUTSIDE = 2
 
 
-def read_table_text(text: str, coding: str | None, epoch_s: float | None) -> Scoring:
-    """Read a table: CSV, TSV, Noxturnal's export, BIDS events, EDFbrowser's list, or one stage a line.
+class Asked(NamedTuple):
+    """What the user said of a file, and what the JSON file beside it says of its columns.
+
+    Attributes
+    ----------
+    coding : str, optional
+        How integers are read.
+    epoch_s : float, optional
+        Length of the epochs.
+    column : str, optional
+        Name of the column of stages.
+    levels : mapping of str to mapping
+        Meanings of codes by column.
+    """
+
+    coding: str | None = None
+    epoch_s: float | None = None
+    column: str | None = None
+    levels: Mapping[str, Mapping[str, str]] = {}
+
+
+def read_table_text(text: str, asked: Asked) -> Scoring:
+    """Read a table: CSV, TSV, Noxturnal's export, BIDS events, EDFbrowser's list, U-Sleep, or one stage a line.
 
     Parameters
     ----------
     text : str
-    coding, epoch_s
-        As in `read_hypnogram`.
+    asked : Asked
 
     Returns
     -------
@@ -68,56 +69,169 @@ def read_table_text(text: str, coding: str | None, epoch_s: float | None) -> Sco
     TableError
         If its columns or stages are not understood, or its integers have no coding.
     """
-    every_row = _split_rows(text)
-    columns, rows, kind, first_name = _find_columns(every_row)
-    if "stage" not in columns:
+    text, asked, offset_s = _read_usleep_head(text, asked)
+    every_row, unit_row = _split_rows(text)
+    columns, rows = find_columns(every_row, unit_row, asked.column, asked.levels)
+    places = columns.places
+    if "stage" not in places:
         raise TableError(
             "no column of the hypnogram holds stages",
             found=", ".join(cell[:30] for cell in every_row[0][:8]),
-            allowed=_SHAPES,
-            remedy="name the column `stage`",
+            allowed=SHAPES,
+            remedy="name the column `stage`, or choose one with --column NAME",
         )
-    if first_name == "primaryautostage":
-        coding = "sleep-profiler"
-    filled = [row for row in rows if len(row) > columns["stage"] and row[columns["stage"]]]
+    rows = _join_cut_labels(rows, every_row[0], places["stage"])
+    filled = [row for row in rows if len(row) > places["stage"] and row[places["stage"]]]
     if not filled:
-        raise TableError("the hypnogram has a header and no rows", allowed=_SHAPES)
-    if not {"onset", "epoch", "date"} & set(columns) and (len(filled) < len(rows) or _has_holes(text, filled[0])):
+        raise TableError("the hypnogram has a header and no rows", allowed=SHAPES)
+    if not {"onset", "epoch", "date"} & set(places) and (len(filled) < len(rows) or _has_holes(text, filled[0])):
         raise TableError(  # if they were left out, every later stage would move
             "the hypnogram gives no times and has empty rows", remedy="write ? where an epoch is not scored"
         )
     rows = filled
-    labels = [row[columns["stage"]] for row in rows]
-    meanings = read_labels(
-        labels, coding, events=first_name in _EVENT_COLUMNS, marked=any(map(is_marked, dict.fromkeys(labels)))
+    labels = _column(rows, places["stage"])
+    written = every_row[0][places["stage"]] if places["stage"] < len(every_row[0]) else ""
+    meanings, unknown = _read_meanings(labels, columns, asked, asked.levels.get(written, {}))
+    length_s = asked.epoch_s or CODING_EPOCHS_S.get(asked.coding or "") or EPOCH_S
+    onsets_s, start, timed, notes = _read_onsets(rows, columns, asked, length_s)
+    durations = _read_durations(rows, columns, onsets_s, length_s) if timed else [length_s] * len(rows)
+    if unknown and not timed:
+        check_known(unknown)
+    events = list(zip((onsets_s + offset_s).tolist(), durations, labels, strict=True))
+    scoring = build_scoring(
+        columns.kind,
+        events,
+        meanings,
+        start=start,
+        epoch_s=asked.epoch_s if timed else length_s,
+        timed=timed,
+        notes=(*columns.notes, *notes),
     )
-    onsets_s, start, timed, notes = _read_onsets(rows, columns, epoch_s)
-    durations = _read_durations(rows, columns, onsets_s)
-    if not timed:
-        durations = [epoch_s or EPOCH_S] * len(rows)
-    events = zip(onsets_s.tolist(), durations, labels, strict=True)
-    scoring = build_scoring(kind, events, meanings, start=start, epoch_s=epoch_s, timed=timed, notes=notes)
+    check_notes(scoring, events, unknown)
     return begin_at_first_stage(scoring) if start else scoring
 
 
-def _split_rows(text: str) -> list[list[str]]:
-    """Return the cells of each row; comments, rows of units (`[],[s]`) and empty rows are left out."""
+def _read_meanings(
+    labels: list[str], columns: Columns, asked: Asked, levels: Mapping[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    """Return the meaning of each label, and the labels that are not known."""
+    different = list(dict.fromkeys(labels))
+    explained = {label: text for label in different if (text := levels.get(label) or levels.get(_whole(label)))}
+    if explained and not any(name_stage(label) for label in different):
+        meanings = {label: read_level(text) for label, text in explained.items()}
+        if nameless := [f"{label}: {explained[label][:40]}" for label, meaning in meanings.items() if meaning is None]:
+            raise TableError(
+                "the JSON file beside the hypnogram explains its codes in words that are no known stages",
+                found=", ".join(nameless[:8]),
+                allowed="words such as Wake, N1, N2, N3, REM, Unscored",
+                remedy="write such words under Levels, or name the coding with --coding NAME after removing it",
+            )
+        known = {label: meaning for label, meaning in meanings.items() if meaning is not None}
+        others, unknown = translate_labels([x for x in different if x not in known], asked.coding)
+        return known | others, unknown
+    coding = "sleep-profiler" if columns.stage_name == "primaryautostage" else asked.coding
+    marked = any(map(is_marked, different))
+    return translate_labels(different, coding, events=columns.stage_name in EVENT_COLUMNS, marked=marked)
+
+
+def _whole(label: str) -> str:
+    """Return a number such as 3.0 as 3."""
+    return str(int(float(label))) if re.fullmatch(r"[-+]?\d{1,3}\.0*", label) else label
+
+
+def check_notes(scoring: Scoring, events: Iterable[tuple[float, float | None, str]], unknown: Sequence[str]) -> None:
+    """Raise for a label that is not known, unless it is a note beside known stages.
+
+    A note lies within a scored period, so that leaving it out leaves no hole; one before the first or after the last
+    stage may come twice.
+
+    Parameters
+    ----------
+    scoring : Scoring
+        Built of the known stages.
+    events : iterable of (onset_s, duration_s or None, label)
+        All events of the file, on the axis of the scoring.
+    unknown : sequence of str
+        Labels without a meaning.
+
+    Raises
+    ------
+    TableError
+        If one of them may be a stage.
+    """
+    if not unknown:
+        return
+    begins, ends = scoring.onsets_s, scoring.onsets_s + scoring.durations_s
+    suspects = {label for label in unknown if looks_like_stage(label)}
+    outside: dict[str, int] = {}
+    for onset_s, _, label in events:
+        if label not in unknown:
+            continue
+        at = int(np.searchsorted(begins, onset_s + 1e-3, side="right")) - 1
+        if at >= 0 and onset_s < ends[at] + 1e-3:
+            continue
+        if begins[0] <= onset_s < ends[-1]:
+            suspects.add(label)
+        outside[label] = outside.get(label, 0) + 1
+    suspects |= {label for label, times in outside.items() if times > _MAX_NOTES_OUTSIDE}
+    check_known(label for label in unknown if label in suspects)
+
+
+def _read_usleep_head(text: str, asked: Asked) -> tuple[str, Asked, float]:
+    """Return a U-Sleep list without its lines EPOCH= and START=, which give its epoch and the time of its first one."""
+    head = re.match(r"(?:[\ufeff\s]*(?:EPOCH|START)\s*=[^\n]*\n)+", text, re.IGNORECASE)
+    if not head:
+        return text, asked, 0.0
+    found = {}
+    for key, value in re.findall(r"(EPOCH|START)\s*=\s*([^\r\n]*)", head[0], re.IGNORECASE):
+        number = re.fullmatch(r"(\d+(?:\.\d*)?)\s*(?:s|secs?|seconds?)?", value.strip(), re.IGNORECASE)
+        if not number:
+            raise TableError(
+                f"the hypnogram gives no number of seconds for {key.upper()}",
+                found=repr(value[:40]),
+                allowed=f"such as {key.upper()}=30.0sec",
+            )
+        found[key.upper()] = float(number[1])
+    if "EPOCH" in found and not 1 <= found["EPOCH"] <= 120:
+        raise TableError("the length of an epoch is out of range", found=f"{found['EPOCH']:g} s", allowed="1 to 120 s")
+    epoch_s = asked.epoch_s or found.get("EPOCH")
+    return text[head.end() :], asked._replace(epoch_s=epoch_s), found.get("START", 0.0)
+
+
+def _split_rows(text: str) -> tuple[list[list[str]], list[str]]:
+    """Return the cells of each row and the row of units (`[],[s]`); comments and empty rows are left out."""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", "%"))]
     if len(lines) > 2 * MAX_PERIODS:
         raise TableError("the hypnogram has too many rows for one recording", allowed=f"{MAX_PERIODS}")
     if not lines:
-        raise TableError("the hypnogram is empty", allowed=_SHAPES)
+        raise TableError("the hypnogram is empty", allowed=SHAPES)
     sample = lines[: min(20, len(lines))]
     mark = max("\t;,", key=lambda c: sum(c in line for line in sample))
     if not any(mark in line for line in sample):
-        rows = [_split_spaces(line.strip()) for line in lines]
+        rows = _split_at_spaces([line.strip() for line in lines])
     else:
         try:
             rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]
         except csv.Error as error:
             raise TableError("the rows of the hypnogram cannot be split into cells", found=str(error)) from error
     rows = [[re.sub(r"^'(?=[-+=@])", "", cell) for cell in row] for row in rows]
-    return [row for row in rows if any(row) and not all(cell == "" or re.fullmatch(r"\[.*\]", cell) for cell in row)]
+    of_units = [all(cell == "" or re.fullmatch(r"\[.*\]", cell) for cell in row) for row in rows]
+    unit_row = rows[1] if len(rows) > 1 and of_units[1] and any(rows[1]) else []
+    rows = [row for row, units in zip(rows, of_units, strict=True) if any(row) and not units]
+    if not rows:
+        raise TableError("the hypnogram has no rows", allowed=SHAPES)
+    return rows, unit_row
+
+
+def _split_at_spaces(lines: list[str]) -> list[list[str]]:
+    """Split lines without delimiters only after numbers and times: `Sleep stage W` is one cell."""
+    every = [line.split() for line in lines]
+    width = len(every[-1])
+    if width > 2 and all(len(row) == width for row in every):
+        body = every[1:] or every
+        if all(is_number(cell) or is_time(cell) for row in body for cell in row[:-1]):
+            return every
+    return [_split_spaces(line) for line in lines]
 
 
 def _has_holes(text: str, first: list[str]) -> bool:
@@ -128,198 +242,157 @@ def _has_holes(text: str, first: list[str]) -> bool:
 
 
 def _split_spaces(line: str) -> list[str]:
-    """Split a line without delimiters only after a number or a time: `Sleep stage W` is one cell."""
     head, _, rest = line.partition(" ")
     return [head, rest.strip()] if rest and (is_number(head) or is_time(head)) else [line]
 
 
-def _find_columns(rows: list[list[str]]) -> tuple[dict[str, int], list[list[str]], str, str]:
-    """Return role to column, the rows below the names, the format, and the name of the stage column."""
-    if not rows:
-        raise TableError("the hypnogram has no rows", allowed=_SHAPES)
-    names = [plain_name(cell) for cell in rows[0]]
-    has_names = any(name in _KNOWN_COLUMNS["stage"] for name in names)
-    if not has_names and any(is_number(cell) or is_time(cell) or name_stage(cell) for cell in rows[0]):
-        return (*_guess_columns(rows), "")
-    columns: dict[str, int] = {}
-    for role, known in _KNOWN_COLUMNS.items():
-        present = [name for name in known if name in names]
-        if present and names.index(present[0]) not in columns.values():
-            columns[role] = names.index(present[0])
-    raw = [cell.casefold() for cell in rows[0]]
-    if raw == ["onset", "duration", "annotation"]:
-        kind = "EDFbrowser annotations"
-    elif "trial_type" in raw and "onset" in raw:
-        kind = "BIDS events"
-    elif {"onset", "end", "stage"} <= set(columns) and "duration" in columns and "epoch" not in columns:
-        kind = "Noxturnal CSV"
-    else:
-        kind = "Sleep Profiler CSV" if "primaryautostage" in names else "CSV"
-    return columns, rows[1:] or rows, kind, names[columns["stage"]] if "stage" in columns else ""
-
-
-def _guess_columns(rows: list[list[str]]) -> tuple[dict[str, int], list[list[str]], str]:
-    """Return role to column, the rows and the format for rows without names, if only one reading is possible."""
-    width = max(map(len, rows))
-    if width == 1:
-        return {"stage": 0}, rows, "stages, one a line"
-    first = [row[0] for row in rows]
-    if width == 3 and all(len(row) == 3 and is_number(row[1]) for row in rows):
-        return {"onset": 0, "duration": 1, "stage": 2}, rows, "CSV"
-    if width == 2:
-        counting = [str(i) for i in range(len(rows))], [str(i + 1) for i in range(len(rows))]
-        return {"epoch" if len(rows) > 1 and first in counting else "onset": 0, "stage": 1}, rows, "CSV"
-    raise TableError("the columns of the hypnogram have no names", found=f"{width} columns", allowed=_SHAPES)
+def _join_cut_labels(rows: list[list[str]], header: list[str], stage: int) -> list[list[str]]:
+    """Return rows in which a label that holds commas is whole again, where labels are in the last column."""
+    if stage != len(header) - 1 or stage == 0:
+        return rows
+    return [row if len(row) <= stage + 1 else [*row[:stage], ", ".join(filter(None, row[stage:]))] for row in rows]
 
 
 def _read_onsets(
-    rows: list[list[str]], columns: dict[str, int], epoch_s: float | None
+    rows: list[list[str]], columns: Columns, asked: Asked, length_s: float
 ) -> tuple[np.ndarray, ScoringStart | None, bool, tuple[str, ...]]:
     """Return onsets in seconds, the start from which they count, whether the file has times, and notes."""
-    import numpy as np
-
-    if "onset" in columns:
-        cells = _column(rows, columns["onset"])
-        if all(map(is_number, cells)):
-            return np.array([read_number(cell) for cell in cells]), None, True, ()
-        if "date" in columns and all(map(PLAIN_TIME.fullmatch, cells)):
-            days = _column(rows, columns["date"])
-            cells = [f"{day} {cell}" for day, cell in zip(days, cells, strict=True)]
-            onsets_s, start = read_times(cells)
-            if (np.diff(onsets_s) < -43200).any():
-                raise TableError(
-                    "the dates of the hypnogram do not go on at midnight",
-                    found=repr(days[0][:20]),
-                    remedy="leave the dates out: times of day in order pass midnight",
-                )
-            return onsets_s, start, True, ()
-        return *read_times(cells), True, ()
-    if "date" in columns and is_time(_column(rows, columns["date"])[0]):
-        return *read_times(_column(rows, columns["date"])), True, ()
-    if "duration" in columns or "end" in columns:
+    places = columns.places
+    assumed = () if asked.epoch_s or asked.coding in CODING_EPOCHS_S else (_ASSUMED,)
+    if asked.coding in CODING_EPOCHS_S and not asked.epoch_s:
+        assumed = (f"the file does not give the length of its epochs; {length_s:g} s was taken from its coding",)
+    if "onset" in places:
+        counted = counts_epochs(columns.units.get("onset", ""))
+        return *_read_written_onsets(rows, columns, length_s), True, assumed if counted else ()
+    if "date" in places and is_time(_column(rows, places["date"])[0]):
+        return *read_times(_column(rows, places["date"])), True, ()
+    if "end" in places or ("duration" in places and "epoch" not in places):
         raise TableError(
             "the hypnogram gives durations of its stages, but not their onsets",
-            allowed=_SHAPES,
+            allowed=SHAPES,
             remedy="name the column of onsets `onset_s`, or of times `time`",
         )
-    length_s = epoch_s or EPOCH_S
-    notes = () if epoch_s else ("the file does not give the length of its epochs; 30 s was assumed",)
-    if "epoch" not in columns:
-        return length_s * np.arange(len(rows)), None, False, notes
-    numbers = np.array([read_number(cell) for cell in _column(rows, columns["epoch"])])
+    if "epoch" not in places:
+        return length_s * np.arange(len(rows)), None, False, assumed
+    numbers = np.array([read_number(cell) for cell in _column(rows, places["epoch"])])
     if numbers[0] not in {0, 1} or (np.diff(numbers) <= 0).any() or (numbers % 1).any():
         raise TableError(
             "the epochs of the hypnogram are not numbered from 0 or 1 upwards",
             found=f"{numbers[0]:g}, …",
             remedy="give the onset of each epoch in a column `onset_s`",
         )
-    return length_s * (numbers - numbers[0]), None, False, notes
+    return length_s * (numbers - numbers[0]), None, False, assumed
 
 
-def _read_durations(rows: list[list[str]], columns: dict[str, int], onsets_s: np.ndarray) -> list[float | None]:
-    if "duration" in columns:
-        cells = _column(rows, columns["duration"])
-        return [read_number(cell) if cell and cell.casefold() != "n/a" else None for cell in cells]
-    if "end" not in columns or "onset" not in columns:
-        return [None] * len(rows)
-    cells = _column(rows, columns["end"])
+def _read_written_onsets(
+    rows: list[list[str]], columns: Columns, length_s: float
+) -> tuple[np.ndarray, ScoringStart | None]:
+    """Return onsets in seconds by their own column, and the start from which they count."""
+    cells, unit = _column(rows, columns.places["onset"]), columns.units.get("onset", "")
     if all(map(is_number, cells)):
-        return [read_number(cell) - onset_s for cell, onset_s in zip(cells, onsets_s, strict=True)]
-    starts = _column(rows, columns["onset"])
+        numbers = np.array([read_number(cell) for cell in cells])
+        return read_unit(unit, length_s) * (_count_from_zero(numbers) if counts_epochs(unit) else numbers), None
+    _check_clock(unit)
+    if "date" in columns.places and all(map(PLAIN_TIME.fullmatch, cells)):
+        return _read_dated(_column(rows, columns.places["date"]), cells)
+    return read_times(cells)
+
+
+_ASSUMED = "the file does not give the length of its epochs; 30 s was assumed"
+
+
+def _count_from_zero(numbers: np.ndarray) -> np.ndarray:
+    """Return numbers of epochs that count from 0 or from 1, as counted from 0."""
+    if numbers.min() not in {0, 1}:
+        raise TableError(
+            "the onsets of the hypnogram count epochs, and neither from 0 nor from 1",
+            found=f"{numbers.min():g}, …",
+            remedy="give the onset of each epoch in a column `onset_s`",
+        )
+    return numbers - numbers.min()
+
+
+def _check_clock(unit: str) -> None:
+    """Raise if a column of clock times is one of minutes and seconds."""
+    if re.fullmatch(r"m+:s+.*", unit):
+        raise TableError(
+            "the times of the hypnogram are in minutes and seconds, which look like hours and minutes",
+            found=unit[:20],
+            allowed="hh:mm:ss",
+            remedy="write them in seconds and call the column `onset_s`",
+        )
+
+
+def _read_dated(days: list[str], times: list[str]) -> tuple[np.ndarray, ScoringStart]:
+    onsets_s, start = read_times([f"{day} {time}" for day, time in zip(days, times, strict=True)])
+    if (np.diff(onsets_s) < -43200).any():
+        raise TableError(
+            "the dates of the hypnogram do not go on at midnight",
+            found=repr(days[0][:20]),
+            remedy="leave the dates out: times of day in order pass midnight",
+        )
+    return onsets_s, start
+
+
+def _read_durations(
+    rows: list[list[str]], columns: Columns, onsets_s: np.ndarray, length_s: float
+) -> list[float | None]:
+    places, units = columns.places, columns.units
+    onset_unit = units.get("onset", "")
+    if "duration" in places:
+        cells = _column(rows, places["duration"])
+        if not any(cell and cell.casefold() != "n/a" for cell in cells):
+            return [None] * len(rows)
+        given = [read_number(cell) if cell and cell.casefold() != "n/a" else None for cell in cells]
+        scale = read_unit(units.get("duration") or _unit_of_durations(given, onsets_s, onset_unit, length_s), length_s)
+        return [None if number is None else scale * number for number in given]
+    if "end" not in places or "onset" not in places:
+        return [None] * len(rows)
+    cells = _column(rows, places["end"])
+    starts = _column(rows, places["onset"])
+    if all(map(is_number, cells)) and all(map(is_number, starts)):
+        if (units.get("end") or onset_unit) != onset_unit:
+            raise TableError(
+                "the starts and ends of the hypnogram are not in the same unit",
+                found=f"{onset_unit or 'none'} and {units['end']}",
+                remedy="name the same unit in both columns, such as start_s and end_s",
+            )
+        ends = np.array([read_number(cell) for cell in cells])
+        begins = np.array([read_number(cell) for cell in starts])
+        if counts_epochs(onset_unit):
+            ends += _count_last(begins, ends)
+        return (read_unit(onset_unit, length_s) * (ends - begins)).tolist()
     return [float(read_times([a, b])[0][1]) for a, b in zip(starts, cells, strict=True)]
+
+
+def _unit_of_durations(given: list[float | None], onsets_s: np.ndarray, onset_unit: str, length_s: float) -> str:
+    """Return the unit of durations whose name gives none: that of the onsets, or seconds, whichever fits the steps."""
+    numbers = np.array([number or np.nan for number in given])
+    steps_s = np.diff(onsets_s)
+    if not onset_unit or read_unit(onset_unit, length_s) == 1 or np.isnan(numbers).all() or not (steps_s > 0).any():
+        return ""
+    step_s, usual = float(np.median(steps_s[steps_s > 0])), float(np.nanmedian(numbers))
+    for unit in ("", onset_unit):
+        if abs(usual * read_unit(unit, length_s) / step_s - 1) < 0.01:
+            return unit
+    raise TableError(
+        "the durations of the hypnogram have no unit, and its onsets are not in seconds",
+        found=f"onsets in {onset_unit}, durations of {usual:g}",
+        remedy="name the unit of the durations, too, such as duration_s",
+    )
+
+
+def _count_last(begins: np.ndarray, ends: np.ndarray) -> float:
+    """Return 1 if the last epoch that is named belongs to the period, 0 if it does not; raise if nothing shows it."""
+    steps = begins[1:] - ends[:-1]
+    if len(steps) and np.median(steps) in {0, 1}:
+        return float(np.median(steps))
+    raise TableError(
+        "the hypnogram names first and last epochs, and does not show whether the last one belongs to the stage",
+        found=f"{begins[0]:g} to {ends[0]:g}",
+        remedy="give the onset of each stage in a column `onset_s`",
+    )
 
 
 def _column(rows: list[list[str]], index: int) -> list[str]:
     return [row[index] if index < len(row) else "" for row in rows]
-
-
-def read_remlogic(text: str) -> Scoring:
-    """Read RemLogic's event report, as in the CAP Sleep Database.
-
-    Header length and columns vary between its files, and the position may be missing in a row; the time, the event
-    `SLEEP-…` and its duration always follow each other. The date of the header is not used, because it may differ from
-    that of the EDF.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    Scoring
-
-    Raises
-    ------
-    TableError
-        If it holds no stage.
-    """
-    times, durations, labels = [], [], []
-    for line in text.splitlines():
-        cells = [cell.strip() for cell in line.split("\t")]
-        at = next((i for i, cell in enumerate(cells) if re.fullmatch(r"\d\d?[:.]\d\d[:.]\d\d", cell)), None)
-        if at is None or at + 2 >= len(cells) or not is_number(cells[at + 2]):
-            continue
-        times.append(cells[at].replace(".", ":"))
-        durations.append(read_number(cells[at + 2]))
-        labels.append(cells[at + 1])
-    sleeping = [label for label in dict.fromkeys(labels) if label.upper().startswith("SLEEP-")]
-    if not sleeping:
-        raise TableError("the RemLogic report holds no row SLEEP-…", allowed="SLEEP-S0 to SLEEP-S4, SLEEP-REM")
-    others = [label for label in dict.fromkeys(labels) if label not in sleeping]
-    meanings = read_labels(sleeping) | read_labels([x for x in others if "light" in x.casefold()], events=True)
-    meanings = dict.fromkeys(others, "") | meanings
-    onsets_s, start = read_times(times)
-    events = zip(onsets_s.tolist(), durations, labels, strict=True)
-    return begin_at_first_stage(build_scoring("RemLogic text", events, meanings, start=start))
-
-
-def read_domino(text: str) -> Scoring:
-    """Read the sleep profile that DOMINO (SOMNOmedics) exports as text.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    Scoring
-
-    Raises
-    ------
-    TableError
-        If it is no sleep profile, or gives no length of its epochs, or no rows.
-    """
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    entries = (re.match(r"([A-Za-z ]+):\s*(.*)", line) for line in lines)
-    header = {entry[1]: entry[2] for entry in entries if entry}
-    profile = header.get("Signal ID", "")
-    if not re.search(r"schlafprofil|sleep ?profile", profile, re.IGNORECASE):
-        raise TableError("the DOMINO file is not a sleep profile", found=profile[:60], allowed="SchlafProfil")
-    rate = re.fullmatch(r"(\d+(?:[.,]\d+)?) ?s", header.get("Rate", ""))
-    if not rate:
-        raise TableError(
-            "the DOMINO sleep profile does not give its epoch",
-            found=header.get("Rate", "")[:20] or "no Rate",
-            allowed="Rate: 30 s",
-        )
-    epoch_s = read_number(rate[1])
-    parts = [line.partition(";") for line in lines if line[0].isdigit()]
-    rows = [(cell.strip(), label.strip("; ")) for cell, mark, label in parts if mark]
-    if not rows:
-        raise TableError("the DOMINO sleep profile has no rows", allowed="00:14:00,000; Wake")
-    labels = ["UNS" if label == "A" else label for _, label in rows]  # A is artefact, by its list of events
-    onsets_s, start = read_times([cell for cell, _ in rows])
-    if not start.dated and is_time(header.get("Start Time", "")):
-        start = _date_first_row(start, read_times([header["Start Time"]])[1])
-    events = [(onset_s, epoch_s, label) for onset_s, label in zip(onsets_s.tolist(), labels, strict=True)]
-    return begin_at_first_stage(build_scoring("DOMINO text", events, read_labels(labels), start=start))
-
-
-def _date_first_row(row: ScoringStart, header: ScoringStart) -> ScoringStart:
-    """Return the start by a first row that has only a time of day, with the date of a header at most 12 h away."""
-    if not header.dated:
-        return row
-    ahead = (row.moment - header.moment) % timedelta(days=1)
-    ahead -= timedelta(days=1) if ahead > timedelta(hours=12) else timedelta(0)
-    other = header.alternative
-    return replace(header, moment=header.moment + ahead, alternative=other + ahead if other else None)

@@ -67,13 +67,7 @@ def write_hypnogram(
         If the file cannot be written.
     """
     path = Path(path)
-    kind = kind or _SUFFIXES.get(path.suffix.lower())
-    if kind not in _WRITERS:
-        raise TableError(
-            f"there is no hypnogram format for {path.name}",
-            found=kind or path.suffix or "no suffix",
-            allowed=", ".join(f"{name} ({suffix})" for suffix, name in _SUFFIXES.items()),
-        )
+    kind = check_format(path, kind)
     stages = check_table(stages, HYPNOGRAM)
     if not len(stages):
         raise TableError("the table is no hypnogram", found="no epoch")
@@ -88,6 +82,34 @@ def write_hypnogram(
     except OSError as error:
         raise EegSleepError(f"{path} cannot be written", found=str(error)) from error
     return path
+
+
+def check_format(path: Path, kind: str | None = None) -> str:
+    """Return the format in which a hypnogram is written under this name.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str, optional
+        As in `write_hypnogram`.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    TableError
+        If there is none.
+    """
+    kind = kind or _SUFFIXES.get(path.suffix.lower())
+    if kind not in _WRITERS:
+        raise TableError(
+            f"there is no hypnogram format for {path.name}",
+            found=kind or path.suffix or "no suffix",
+            allowed=", ".join(f"{name} ({suffix})" for suffix, name in _SUFFIXES.items()),
+        )
+    return kind
 
 
 def _encode_csv(stages: pd.DataFrame, _start: datetime | None) -> bytes:

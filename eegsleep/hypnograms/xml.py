@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from eegsleep.errors import TableError
-from eegsleep.hypnograms.codings import is_marked, read_labels
+from eegsleep.hypnograms.codings import is_marked, name_stage, read_labels
 from eegsleep.hypnograms.scoring import (
     EPOCH_RANGE_S,
     MAX_PERIODS,
@@ -75,9 +75,14 @@ def _text(element: Element, name: str) -> str:
 
 
 def _read_nsrr(root: Element) -> Scoring:
-    """Read sleepdata.org's XML: onsets count from the start of the EDF, and stages have names with their integers."""
+    """Read sleepdata.org's XML: onsets count from the start of the EDF, and stages have names with their integers.
+
+    Older files have no `EventType`; there an event is a stage if its concept names one (`SDO:WakeState`).
+    """
     events = list(root.iter("ScoredEvent"))
     stages = [event for event in events if _text(event, "EventType").split("|")[0].casefold() == "stages"]
+    if not stages:
+        stages = [event for event in events if name_stage(_text(event, "EventConcept")) or _is_like_stage(event)]
     labels = [_text(event, "EventConcept") for event in stages]
     rows = [
         (read_number(_text(event, "Start")), read_number(_text(event, "Duration")), label)
@@ -86,6 +91,12 @@ def _read_nsrr(root: Element) -> Scoring:
     left_out = len(events) - len(stages)
     notes = (f"{left_out} entries that are no stages were left out",) if left_out else ()
     return build_scoring("NSRR XML", rows, read_labels(labels), notes=notes)
+
+
+def _is_like_stage(event: Element) -> bool:
+    """Return whether an event has the name of a stage that is not known: it must not be left out in silence."""
+    concept = _text(event, "EventConcept")
+    return bool(re.match(r"S[DR]O:(NonRapid|Rapid|Stage|Wake)|Stage ?\d", concept)) and bool(_text(event, "Start"))
 
 
 def _read_profusion(root: Element, epoch_s: float | None) -> Scoring:
@@ -98,7 +109,7 @@ def _read_profusion(root: Element, epoch_s: float | None) -> Scoring:
             "the Profusion XML does not give the length of its epochs",
             found=written[:20] or "nothing",
             allowed="an EpochLength of 1 to 120 s",
-            remedy="give the length of its epochs",
+            remedy="give the length of its epochs with --epoch SECONDS",
         )
     rows = [(length_s * i, length_s, label) for i, label in enumerate(labels)]
     return build_scoring("Profusion XML", rows, read_labels(labels, "nsrr"), timed=False)

@@ -169,9 +169,9 @@ _SPINDLES = (
     ("{p}spindle_duration_s", "{a}spindle duration", "D", "s", "0", _SD, "Mean duration of {a}spindles."),
     ("{p}spindle_chirp_hz_per_s", "{a}spindle chirp", "D", "Hz/s", "0", _SD,
      "Mean change of frequency within {a}spindles; negative where they slow."),
-    ("{p}spindle_absolute_density_per_min", "{a}spindle density, absolute", "D", "/min", "0", _NONE,
+    ("{p}spindle_absolute_density_per_min", "{a}spindle density, absolute", "D", "/min", "0", _SD,
      "{a}spindles by amplitude in microvolts: follows sleep and electrode fit."),
-    ("{p}spindle_relative_density_per_min", "{a}spindle density, relative", "D", "/min", "0", _NONE,
+    ("{p}spindle_relative_density_per_min", "{a}spindle density, relative", "D", "/min", "0", _SD,
      "{a}spindles by multiples of the night's own sigma: immune to fit, blind to a change of all sigma."),
 )
 # Of all spindles, and of the channel itself.

@@ -120,13 +120,20 @@ def view_rows(both_views: pd.DataFrame, place: Place, settings: MarkerSettings) 
     return rows
 
 
+_YASA_NOT_ASKED = "YASA's detectors run on request: [audit] yasa_detectors = true"
+
+
 def yasa_rows(by_yasa: Mapping[str, pd.DataFrame], place: Place, settings: MarkerSettings) -> list[dict]:
-    """Return the densities by YASA's detectors with their own defaults."""
+    """Return the densities by YASA's detectors with their own defaults, where they ran."""
     rows = []
     for name, kind in (("spindle", "spindles"), ("slow_oscillation", "slow_oscillations")):
+        marker = f"yasa_{name}_density_per_min"
+        if kind not in by_yasa:
+            rows.append(make_row(marker, place, math.nan, 0, _YASA_NOT_ASKED))
+            continue
         events = by_yasa[kind]
         chosen = events[events["stage"].isin(EVENT_STAGES[place.stage])]
-        rows += _event_rows(chosen, place, f"yasa_{name}_density_per_min", {}, name, settings.min_event_min)
+        rows += _event_rows(chosen, place, marker, {}, name, settings.min_event_min)
     return rows
 
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 FILES = ("hypnogram", "reference", "calibration", "events", "stages_by")
 
 
+# Options that belong to a hypnogram, and are left out of the request where they were not given.
+_OF_SCORINGS = ("epoch_s", "column")
+
+
 def hash_request(
     inputs: str, asked: Mapping[str, Any], files: Mapping[str, str], settings: Settings, versions: Mapping[str, str]
 ) -> str:
@@ -37,8 +41,8 @@ def hash_request(
     inputs : str
         Hash of the recording (`hash_files`).
     asked : mapping
-        The options device, eeg, eog, emg, units, start, invert, lights_off, lights_on, coding, and the name of a stager
-        whose probabilities were given.
+        The options device, eeg, eog, emg, units, start, invert, lights_off, lights_on, coding, the name of a stager
+        whose probabilities were given, and epoch_s and column where they were given.
     files : mapping of str to str
         Hash of each of `FILES`, empty for one that was not given.
     settings : Settings
@@ -49,7 +53,10 @@ def hash_request(
     -------
     str
     """
-    coding = asked["coding"] if files["hypnogram"] or files["reference"] else None
+    is_scored = bool(files["hypnogram"] or files["reference"])
+    coding = asked["coding"] if is_scored else None
+    # a night asked for without them is the same as before there were these options
+    asked = {name: value for name, value in asked.items() if name not in _OF_SCORINGS or (is_scored and value)}
     # a night asked for without edited events or another stager is the same as before there were such files
     given = {name: digest for name, digest in files.items() if digest or name not in {"events", "stages_by"}}
     return fingerprint(inputs, {**asked, "coding": coding}, given, settings.to_dict(), dict(versions))
@@ -115,8 +122,12 @@ def request_of_night(
     }
     digests = {name: "" if part is None else getattr(part, "sha256", None) for name, part in given.items()}
     files = {name: digest for name, digest in digests.items() if digest is not None}
-    codings = {part.coding for part in (hypnogram, reference) if part is not None and hasattr(part, "coding")}
-    if len(files) < len(given) or len(codings) > 1 or (calibration is not None and not calibration.sha256):
+    asked_of = {
+        (part.coding or None, part.asked_epoch_s, part.asked_column or None)
+        for part in (hypnogram, reference)
+        if part is not None and hasattr(part, "coding")
+    }
+    if len(files) < len(given) or len(asked_of) > 1 or (calibration is not None and not calibration.sha256):
         return ""
     if stages_by is not None and not stages_by.sha256:
         return ""
@@ -124,6 +135,8 @@ def request_of_night(
     if recording.asked is None or not recording.sha256 or off_and_on is None:
         return ""
     off, on = off_and_on
-    asked = {**recording.asked, "lights_off": off, "lights_on": on, "coding": next(iter(codings), "") or None}
+    coding, epoch_s, column = next(iter(asked_of), (None, None, None))
+    of_scorings = {"coding": coding, "epoch_s": epoch_s, "column": column}
+    asked = {**recording.asked, "lights_off": off, "lights_on": on, **of_scorings}
     asked["stager"] = stages_by.name if stages_by else ""
     return hash_request(recording.sha256, asked, files, settings, versions)

@@ -138,6 +138,7 @@ FAULTS: dict[str, FaultKind] = {
     "sampling-rate": FaultKind(
         "A signal has no sample in a record, or more a second than any recorder takes.", _EXPORT
     ),
+    "signal-empty": FaultKind("A signal has no sample in a record; it is left out.", ""),
     "not-a-number": FaultKind("A field that must be a whole number is none.", _EXPORT),
     "whole-number": FaultKind("A whole number is written with a decimal point.", ""),
     "decimal-comma": FaultKind("A number is written with a decimal comma.", ""),
@@ -214,6 +215,10 @@ FAULTS: dict[str, FaultKind] = {
         "The first record is later than the start time in the header; beyond a day the file is refused.", _EXPORT
     ),
     "gap": FaultKind("Nothing was recorded for a time; the epochs there are not scored.", ""),
+    "gap-implausible": FaultKind(
+        "A gap is longer than all that was recorded, so that the time of one record may be wrong.",
+        "Give the parts as files of their own, or export the recording again.",
+    ),
     "gaps-many": FaultKind("The times of the records leave more gaps than any night has.", _EXPORT),
     "records-overlap": FaultKind("A record starts before the one before it ends.", _EXPORT),
     # -- gzipped files
@@ -230,6 +235,7 @@ FAULTS: dict[str, FaultKind] = {
         "The file of a channel starts at another time; it is placed at its time, or left out if it shares none.",
         "Correct its start if it is wrong.",
     ),
+    "pieces-joined": FaultKind("Files that follow each other were read as one recording.", ""),
     "length-differs": FaultKind("The file of a channel ends before the others; the rest is missing.", ""),
     # -- units and scale
     "unit-unknown": FaultKind(
@@ -241,6 +247,13 @@ FAULTS: dict[str, FaultKind] = {
     "not-a-voltage": FaultKind(
         "A channel is named like an EEG, but its unit is no voltage; it is left out.",
         "If it is an EEG, name it with --eeg, and its unit with --units.",
+    ),
+    "looks-alike": FaultKind(
+        "The label of a channel looks like that of an eye or the chin, and is not known; the channel is not used.",
+        "If it is one, name it with --eog or --emg.",
+    ),
+    "device-differs": FaultKind(
+        "The device that was named does not fit the labels of the file.", "Leave --device out, or name another."
     ),
     "not-calibrated": FaultKind(
         "The header gives no gain; the amplitude of the channel cannot be known.", "Name another channel."
@@ -267,6 +280,10 @@ FAULTS: dict[str, FaultKind] = {
         "Do not score these parts.",
     ),
     "coarse-step": FaultKind("One digital step is so large that it shows in a quiet EEG.", ""),
+    "scale-disputed": FaultKind(
+        "The maker's scale of this device in microvolts is disputed.",
+        "Compare amplitudes only between nights of this device.",
+    ),
     "gain-differs": FaultKind(
         "The channel has another scale than the other EEG channels of the file.",
         "Compare amplitudes between these channels with care.",
@@ -286,6 +303,10 @@ FAULTS: dict[str, FaultKind] = {
         "The signal jumps between records: samples were lost, or the header's samples per record are wrong.", _EXPORT
     ),
     # -- text files
+    "gain-assumed": FaultKind(
+        "The file does not give the gain of the amplifier; that with which the board starts is assumed.",
+        "If another gain was set, multiply the amplitudes accordingly.",
+    ),
     "rate-assumed": FaultKind("The file has no times; the nominal rate is assumed, and long losses are invisible.", ""),
     "rate-differs": FaultKind("Samples came at another rate than the nominal one; the measured rate is used.", ""),
     "packet-loss": FaultKind("Samples were lost; they are gaps.", ""),
@@ -299,6 +320,7 @@ FAULTS: dict[str, FaultKind] = {
     "headband-off": FaultKind("The headband was off for a time, which is a gap.", ""),
     "contact-bad": FaultKind("By the headband's own measure the contact was bad for part of the time.", ""),
     "channels-missing": FaultKind("Columns of the format are not in the file.", ""),
+    "channels-counted": FaultKind("The file does not say its channels; they are counted by its columns.", ""),
     "columns-skipped": FaultKind("Columns that are not known as EEG are left out.", ""),
     "appended": FaultKind("Several recordings were appended to one file.", ""),
     "last-line-cut": FaultKind("The last row has no line end and is left out.", ""),

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import RecordingError
 from eegsleep.recording.asked import apply_units, as_path, check_asked
-from eegsleep.recording.channels.choose import choose_derivations, find_choice_faults, find_unit_faults
-from eegsleep.recording.channels.presets import detect_device, find_clock_faults, find_device
+from eegsleep.recording.channels.choose import (
+    choose_derivations,
+    find_choice_faults,
+    find_left_out,
+    find_unit_faults,
+)
+from eegsleep.recording.channels.presets import detect_device, find_clock_faults, find_device, find_device_faults
 from eegsleep.recording.derive import read_derivations
 from eegsleep.recording.faults import Fault, clean_text
 from eegsleep.recording.read import open_source
@@ -107,7 +112,7 @@ def inspect_recording(
         source = open_source(path)
     except RecordingError as error:
         name = clean_text(path.name)
-        faults = error.faults or (_as_fault(error),)
+        faults = error.faults or (_as_fault(error, path),)
         return Inspection(
             name,
             readable=False,
@@ -124,14 +129,16 @@ def inspect_recording(
     preset = named or detect_device(source.labels, source.kind, source.identity)
     derivations: tuple[Derivation, ...] = ()
     found = find_clock_faults(preset, source.start)
+    found += find_device_faults(named, source.labels, source.kind, source.identity) if named else []
     try:
         derivations = choose_derivations(source.channels, preset)
         found += find_unit_faults(source.channels, derivations)
         found += find_choice_faults(source.channels, derivations)
+        found += find_left_out(source.channels, derivations)
         found += read_derivations(source, derivations)[1]
         readable = True
     except RecordingError as error:
-        found += error.faults or (_as_fault(error),)
+        found += error.faults or (_as_fault(error, path),)
         readable = False
     return _describe(source, preset, derivations, found, readable=readable)
 
@@ -158,10 +165,16 @@ def _describe(
     )
 
 
-def _as_fault(error: RecordingError) -> Fault:
-    """Return an error as a `Fault`, so that it is shown in the same form as the others."""
+def _as_fault(error: RecordingError, path: Path) -> Fault:
+    """Return an error as a `Fault`, so that it is shown in the same form as the others.
+
+    A sentence begins with a capital letter, but the name of a file is printed as it is.
+    """
+    problem = error.problem
+    if problem.startswith((path.name, str(path))):
+        problem = f"the {'folder' if path.is_dir() else 'file'} {problem}"
     needs_user = "--units" in error.remedy or "--eeg" in error.remedy
-    parts = [error.problem] + ([f"allowed: {error.allowed}"] if error.allowed else [])
+    parts = [problem] + ([f"allowed: {error.allowed}"] if error.allowed else [])
     return Fault(
         "refused",
         "needs the user" if needs_user else "refused",

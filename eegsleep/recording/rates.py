@@ -34,8 +34,7 @@ def bridge_gaps(signal: np.ndarray) -> np.ndarray:
 def at_rate(signal: np.ndarray, from_hz: float, to_hz: float, size: int) -> np.ndarray:
     """Return a signal at another rate; samples that touch a missing one are NaN.
 
-    Resampling uses a Fourier transform, which would spread one NaN over the whole night, so gaps are bridged before
-    and removed after it.
+    A filter would spread one NaN over its whole length, so gaps are bridged before and removed after it.
 
     Parameters
     ----------
@@ -49,18 +48,33 @@ def at_rate(signal: np.ndarray, from_hz: float, to_hz: float, size: int) -> np.n
     -------
     numpy.ndarray, shape (size,)
         A view of `signal` where the rate is the same.
+
+    Notes
+    -----
+    soxr at its highest quality, a linear-phase filter in double precision: at a new rate of 100 Hz what lies under
+    45.7 Hz is kept, and what lies over 50 Hz and would alias is reduced by 170 dB. It takes a tenth of the time of a
+    Fourier transform of the whole night.
     """
-    import mne
     import numpy as np
+    import soxr
 
     if from_hz == to_hz:
         return signal[:size]
     missing = ~np.isfinite(signal)
-    # npad as in raw.resample, which YASA calls; mne.filter.resample pads differently by default
-    resampled = mne.filter.resample(bridge_gaps(signal), to_hz, from_hz, npad="auto", verbose="ERROR")
+    has_gaps = bool(missing.any())
+    bridged = bridge_gaps(signal) if has_gaps else signal
+    # Outside a signal the filter sees zeros. Without the line from its first to its last sample it ends with zeros.
+    first, slope = bridged[0], (bridged[-1] - bridged[0]) / max(bridged.size - 1, 1)
+    line = np.arange(bridged.size, dtype=float)
+    line *= -slope
+    line += bridged
+    line -= first
+    resampled = soxr.resample(line, from_hz, to_hz, "VHQ")[:size]
+    resampled += np.linspace(first, first + slope * (resampled.size - 1) * from_hz / to_hz, resampled.size)
     out = np.full(size, np.nan)
-    out[: min(size, resampled.size)] = resampled[:size]
-    out[carry_over(missing, from_hz, to_hz, size)] = np.nan
+    out[: resampled.size] = resampled
+    if has_gaps:
+        out[carry_over(missing, from_hz, to_hz, size)] = np.nan
     return out
 
 

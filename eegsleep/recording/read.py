@@ -11,17 +11,19 @@ import numpy as np
 
 from eegsleep.errors import RecordingError
 from eegsleep.recording.asked import apply_units, as_path, check_asked, check_units_used, match_inverted
-from eegsleep.recording.channels.choose import choose_derivations, find_choice_faults, names_of
+from eegsleep.recording.channels.choose import choose_derivations, find_choice_faults, find_left_out, names_of
 from eegsleep.recording.channels.labels import guess_role
-from eegsleep.recording.channels.presets import detect_device, find_clock_faults, find_device
+from eegsleep.recording.channels.presets import detect_device, find_clock_faults, find_device, find_device_faults
+from eegsleep.recording.containers import hdf5, xdf
 from eegsleep.recording.derive import read_derivations
 from eegsleep.recording.edf.header import HeaderRefusedError, is_edf
 from eegsleep.recording.edf.open import open_edf
 from eegsleep.recording.edf.zmax_folder import open_folder
+from eegsleep.recording.parts import are_one_night, list_parts, open_parts
 from eegsleep.recording.pieces import memory_refused
 from eegsleep.recording.recording import Recording, check_unchanged, make_id
 from eegsleep.recording.text.open import open_text, sniff_text
-from eegsleep.recording.through_mne.open import open_foreign
+from eegsleep.recording.through_mne.open import SUFFIXES, open_foreign
 from eegsleep.recording.wfdb.header import is_wfdb_header
 from eegsleep.recording.wfdb.record import open_wfdb
 
@@ -53,9 +55,10 @@ def read_recording(
     Parameters
     ----------
     path : path
-        EDF, EDF+ or BDF, also gzipped; a ZMax folder; text of Muse, Mind Monitor, BrainBit or OpenBCI;
-        the header of a WFDB record; or BrainVision (.vhdr, .ahdr), EEGLAB (.set), .cnt, .gdf and .nedf, which mne
-        reads. Except for these last, the content of a file decides what it is, not its name.
+        EDF, EDF+ or BDF, also gzipped; a ZMax folder; text of Muse, Mind Monitor, BrainBit or OpenBCI; a folder
+        with the pieces of one recording, whose times continue; the header of a WFDB record; or BrainVision (.vhdr,
+        .ahdr), EEGLAB (.set), .cnt, .gdf and .nedf, which mne reads. Except for these last, the content of a file
+        decides what it is, not its name.
     eeg : sequence of str, optional
         Labels of the derivations to use, most trusted first; `C4-M1` may be a channel, or made from
         channels `C4` and `M1`. By default the device preset chooses up to two.
@@ -98,6 +101,8 @@ def read_recording(
     faults = [fault for fault in (*source.faults, *found) if _concerns(fault, derivations, preset)]
     faults += find_clock_faults(preset, source.start) if start is None else []
     faults += [] if eeg else find_choice_faults(source.channels, derivations)
+    faults += find_left_out(source.channels, derivations)
+    faults += find_device_faults(preset, source.labels, source.kind, source.identity) if device else []
     for fault in faults:
         logger.warning("%s: %s", source.path.name, fault.as_note())
     return Recording(
@@ -165,7 +170,7 @@ def open_source(path: str | Path) -> Source:
 def _open_any(path: Path) -> Source:
     try:
         if path.is_dir():
-            return open_folder(path)
+            return _open_directory(path)
         if path.exists() and not path.is_file():
             raise RecordingError(f"{path} cannot be read", found="a pipe or device", remedy="give a file")
         with path.open("rb") as file:
@@ -174,6 +179,9 @@ def _open_any(path: Path) -> Source:
             return open_edf(path)
         if is_wfdb_header(head):
             return open_wfdb(path)
+        for magic, open_container in ((xdf.MAGIC, xdf.open_xdf), (hdf5.MAGIC, hdf5.open_hdf5)):
+            if head.startswith(magic) and not path.name.lower().endswith(SUFFIXES):  # a .set may be HDF5, too
+                return open_container(path)
         kind = sniff_text(head)
         return open_text(path, kind) if kind else open_foreign(path)
     except HeaderRefusedError as error:
@@ -183,3 +191,21 @@ def _open_any(path: Path) -> Source:
     except (OSError, ValueError) as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else str(error)
         raise RecordingError(f"{path} cannot be read", found=found, remedy="check the path") from error
+
+
+def _open_directory(folder: Path) -> Source:
+    """Open a folder: one-signal files of a night, the pieces of a recording, or the only recording in it."""
+    entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    parts = list_parts(entries)
+    if are_one_night(parts):
+        return open_parts(folder, parts)
+    if len(parts) == 1 and not any(path.suffix.lower() == ".edf" for path in entries):
+        return _open_any(parts[0].path)
+    if len(parts) > 1 and not any(path.suffix.lower() == ".edf" for path in entries):
+        raise RecordingError(
+            f"{folder.name} holds {len(parts)} recordings that are not the pieces of one night",
+            found=", ".join(part.path.name for part in parts[:4]) + (", …" if len(parts) > 4 else ""),
+            allowed="files of one device with the same channels, each at most 30 min after the end of the one before",
+            remedy="give one file, or run `eegsleep batch` on the folder",
+        )
+    return open_folder(folder)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from dataclasses import dataclass, field
+import unicodedata
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +122,23 @@ class Recording:
             np.multiply(at_rate(signal, rate_hz, ANALYSIS_RATE_HZ, row.size), 1e6, out=row)
         return data
 
+    def with_microvolts(self, microvolts: np.ndarray) -> Recording:
+        """Return a copy of the recording with other signals at the analysis rate; its `raw` stays as recorded.
+
+        Parameters
+        ----------
+        microvolts : numpy.ndarray, shape (n_channels, n_samples)
+            Of the shape of the property of that name.
+
+        Returns
+        -------
+        Recording
+            Without files, whose hash would not be that of its signals.
+        """
+        copy = replace(self, files=())
+        vars(copy)["microvolts"] = microvolts  # where `cached_property` keeps it
+        return copy
+
     def signal(self, label: str) -> np.ndarray:
         """Return one channel at `ANALYSIS_RATE_HZ` in µV, shape (n_samples,)."""
         return self.microvolts[self.channels.index(label)]
@@ -157,10 +176,16 @@ def make_id(path: Path) -> str:
     Returns
     -------
     str
-        1 to 106 characters of A-Z, a-z, 0-9, `.`, `_` and `-`.
+        1 to 113 characters of A-Z, a-z, 0-9, `.`, `_` and `-`. A name with other letters gets six digits of its
+        hash, so that Müller and Möller stay two nights.
     """
     name = re.sub(r"\.(gz|edf|bdf|rec|csv|txt|hea)$", "", re.sub(r"\.gz$", "", path.name), flags=re.IGNORECASE)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-")[:100].rstrip("._-")
-    # Windows keeps these names for devices
-    reserved = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, re.IGNORECASE)
+    letters = unicodedata.normalize("NFC", name)  # some systems store ü as u and a mark
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", letters).strip("._-")[:100].rstrip("._-")
+    if not letters.isascii():
+        name = f"{name or 'night'}-{hashlib.sha256(letters.encode(errors='surrogateescape')).hexdigest()[:6]}"
+    # Windows keeps the first names for devices; we write files with such endings beside the night folders
+    reserved = re.fullmatch(
+        r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(csv|json|html|js|toml|partial|before)", name, re.IGNORECASE
+    )
     return f"night-{name}" if reserved else name or "night"

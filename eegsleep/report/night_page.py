@@ -316,11 +316,12 @@ def _marker_groups(markers: pd.DataFrame) -> list[dict[str, Any]]:
         key=lambda name: order.index(name) if name in CATALOGUE else len(order),
     )
     groups = []
+    parts = dict(list(markers.groupby(["family", "marker"], sort=False)))
     for family in dict.fromkeys([*FAMILIES, *markers["family"]]):
-        mine = markers[markers["family"] == family]
         rows = []
         for name in names:
-            rows += _marker_rows(mine[mine["marker"] == name], CATALOGUE.get(name))
+            if (family, name) in parts:
+                rows += _marker_rows(parts[family, name], CATALOGUE.get(name))
         if rows:
             title = FAMILIES.get(family, family)
             title = f"{family} · {title}" if family in FAMILIES and family != "context" else title

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from eegsleep.recording.rates import bridge_gaps
-from eegsleep.signals.epochs import EPOCH_S, EPOCH_SAMPLES, SCORED_STAGES
+from eegsleep.signals.epochs import EPOCH_S, SCORED_STAGES
 from eegsleep.staging.features import MeasuredChannels, smooth_and_scale
 from eegsleep.staging.slow_wave_scaling import SlowWaveScaler
 from eegsleep.tables import STAGES_AT_DELTA, check_table
@@ -21,7 +20,6 @@ from eegsleep.tables import STAGES_AT_DELTA, check_table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from eegsleep.recording.recording import Recording
     from eegsleep.staging.lights import Lights
 
 # Factors on the amplitude of 0.4-4 Hz at which a night is staged again, by the column of table `STAGES_AT_DELTA`.
@@ -48,26 +46,22 @@ class EqualDelta(NamedTuple):
     n2_activity_uv2: dict[str, float]
 
 
-def scale_channels(recording: Recording, measured: MeasuredChannels, epochs: slice) -> dict[str, MeasuredChannels]:
+def scale_channels(measured: MeasuredChannels) -> dict[str, MeasuredChannels]:
     """Measure the features of all derivations at each of `FACTORS`.
 
     Parameters
     ----------
-    recording : Recording
     measured : MeasuredChannels
         As recorded.
-    epochs : slice
-        The epochs of the recording that `measured` holds.
 
     Returns
     -------
     dict of str to MeasuredChannels
         By column of table `STAGES_AT_DELTA`. EOG and EMG are left as they are.
     """
-    span = slice(epochs.start * EPOCH_SAMPLES, epochs.stop * EPOCH_SAMPLES)
     features = {column: dict(measured.features) for column in FACTORS}
     for label in measured.derivations:
-        scaler = SlowWaveScaler(bridge_gaps(recording.signal(label)[span]), measured.features[label])
+        scaler = SlowWaveScaler(measured.filtered[label], measured.features[label])
         for column, factor in FACTORS.items():
             features[column][label] = smooth_and_scale(scaler.at(factor), measured.usable[label])
     return {column: measured._replace(features=own) for column, own in features.items()}

@@ -30,6 +30,7 @@ NAP_GAP_S = 2 * 3600.0
 # before the end of its 20 h recordings.
 OFF_ALONE = "off given, on from sleep"
 
+_CLOCK = r"\d{1,2}:\d\d(:\d\d([.,]\d{1,6})?)?"
 _OFF = re.compile(
     r"lights?[\s_-]*(?:off|out)|licht(?:er)?[\s_-]*aus|lumi.re[\s_-]*.teinte|luces?[\s_-]*apagad", re.IGNORECASE
 )
@@ -238,7 +239,7 @@ def _seconds_of(recording: Recording, when: str | datetime) -> float:
             found="a recording without a start time",
             remedy="give its start with --start",
         )
-    moment = _parse(when)
+    moment = when.replace(tzinfo=None) if isinstance(when, datetime) else read_clock_time(when)
     if isinstance(moment, datetime):
         seconds = (moment - recording.start).total_seconds()
     else:  # a time of day: the one that lies in the recording, or nearest to it
@@ -255,16 +256,35 @@ def _seconds_of(recording: Recording, when: str | datetime) -> float:
     return seconds
 
 
-def _parse(when: str | datetime) -> datetime | time:
-    if isinstance(when, datetime):
-        return when.replace(tzinfo=None)
+def read_clock_time(when: str) -> datetime | time:
+    """Return a clock time, or a date with one, as a person writes it.
+
+    Hours, minutes and seconds must be divided by colons: Python takes `23.15` as fifteen hundredths of a second after
+    23:00.
+
+    Parameters
+    ----------
+    when : str
+        Such as `23:15`, `23:15:30` or `2026-01-31T23:15`.
+
+    Returns
+    -------
+    datetime or time
+        Without a zone.
+
+    Raises
+    ------
+    RecordingError
+        If it is written in another way.
+    """
     try:
-        return time.fromisoformat(when)
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(when).replace(tzinfo=None)
+        if re.fullmatch(_CLOCK, when.strip()):
+            return time.fromisoformat(re.sub(r"^(?=\d:)", "0", when.strip()))
+        if re.fullmatch(rf"\d{{4}}-\d\d-\d\d[T ]{_CLOCK}(Z|[+-]\d\d:?\d\d)?", when.strip()):
+            return datetime.fromisoformat(when.strip()).replace(tzinfo=None)
+        reason = None
     except ValueError as error:
-        raise RecordingError(
-            "a time is not understood", found=repr(when), allowed="23:15 or 2026-01-31T23:15"
-        ) from error
+        reason = error
+    raise RecordingError(
+        "a clock time is not understood", found=repr(when), allowed="such as 23:15 or 2026-01-31T23:15"
+    ) from reason

@@ -399,7 +399,7 @@ def score_at_equal_delta(
     usable, gains = scored.measured.usable, scored.gains
     combined = {"stage": combine(scored.by_derivation, usable, weights)[0]}
     power = {"stage": measure_slow_power(scored.measured, gains)}
-    for column, measured in scale_channels(recording, scored.measured, scored.epochs).items():
+    for column, measured in scale_channels(scored.measured).items():
         by_derivation = {}
         for label, usual in scored.by_derivation.items():
             known = np.where(find_unsure(usual)[:, None], np.nan, usual)

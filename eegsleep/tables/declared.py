@@ -154,8 +154,12 @@ def encode_table(frame: pd.DataFrame, table: Table) -> bytes:
         if column.kind == "str":
             risky = frame[column.name].str.startswith(_FORMULA_STARTS)
             frame.loc[risky, column.name] = "'" + frame.loc[risky, column.name]
-    # Ten digits keep a millisecond over three days and hide the noise of the last binary digits.
-    return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n").encode()
+        elif column.kind == "float":
+            # Ten digits keep a millisecond over three days and hide the noise of the last binary digits. pandas gives
+            # the same text with float_format, in four times the time.
+            values = frame[column.name].tolist()
+            frame[column.name] = ["" if value != value else f"{value:.10g}" for value in values]  # noqa: PLR0124 - NaN
+    return frame.to_csv(index=False, lineterminator="\n").encode()
 
 
 def encode_sidecar(table: Table) -> bytes:
@@ -199,6 +203,8 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
     import pandas as pd
 
     text_columns = [column.name for column in table.columns if column.kind == "str"]
+    if path.exists() and not path.is_file():  # a pipe or a device may give bytes without end
+        raise TableError(f"{path.name} cannot be read as table {table.name}", found="it is no file")
     try:
         frame = pd.read_csv(
             io.BytesIO(path.read_bytes()),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
+from eegsleep.errors import TableError
 from eegsleep.file_names import REPORT_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from eegsleep.agreement.measure import Agreement
 
@@ -25,15 +27,28 @@ class AgreedScorings(NamedTuple):
         Nights of the folder that could not be compared, each with the reason.
     page : Path
         agreement.html; the tables lie beside it.
+    notes : tuple of str
+        What the reader should know of the comparison, in sentences.
     """
 
     agreement: Agreement
     left_out: Mapping[str, str]
     page: Path
+    notes: tuple[str, ...] = ()
+
+
+# Two scorings of the same night reach several times this kappa; those of two sleepers stay below it.
+_CHANCE_KAPPA = 0.1
 
 
 def agree_scorings(
-    reference: str | Path, observed: str | Path | None = None, *, output: str | Path, coding: str | None = None
+    reference: str | Path,
+    observed: str | Path | None = None,
+    *,
+    output: str | Path,
+    coding: str | None = None,
+    epoch_s: float | None = None,
+    columns: Sequence[str] = (),
 ) -> AgreedScorings:
     """Compare two scorings of a night, or all nights of a folder with their experts' stages; save tables and page.
 
@@ -47,6 +62,10 @@ def agree_scorings(
         Folder for the tables and the page.
     coding : str, optional
         What integers in a hypnogram mean, a name in `CODINGS`.
+    epoch_s : float, optional
+        Length of the epochs of the hypnograms in seconds, where the files do not give it.
+    columns : sequence of str
+        Columns of stages, as `pair_scorings` takes them.
 
     Returns
     -------
@@ -58,12 +77,18 @@ def agree_scorings(
         If a scoring cannot be read, the two do not lie in the same night, or nothing can be compared.
     """
     from eegsleep.agreement.measure import measure_agreement, save_agreement
-    from eegsleep.agreement.pairs import collect_pairs, find_unpaired, pair_scorings
+    from eegsleep.agreement.pairs import collect_pairs, find_unpaired, pair_with_notes
     from eegsleep.report.agreement_page import render_agreement
 
-    pairs = [pair_scorings(reference, observed, coding=coding)] if observed else collect_pairs(reference)
+    notes: tuple[str, ...] = ()
+    if observed:
+        pair, notes = pair_with_notes(reference, observed, coding=coding, epoch_s=epoch_s, columns=columns)
+        pairs = [pair]
+    else:
+        pairs = collect_pairs(reference)
     left_out = {} if observed else find_unpaired(reference)
     agreement = measure_agreement(pairs)
+    notes += _check_agreement(agreement)
     names = (Path(reference).name, Path(observed).name) if observed else ("expert", "eegsleep")
     page = render_agreement(
         agreement,
@@ -74,7 +99,26 @@ def agree_scorings(
         links=_find_reports(Path(observed) if observed else Path(reference), [pair[0] for pair in pairs], Path(output)),
     )
     folder = save_agreement(agreement, output, {"agreement.html": page})
-    return AgreedScorings(agreement, left_out, folder / "agreement.html")
+    return AgreedScorings(agreement, left_out, folder / "agreement.html", notes)
+
+
+def _check_agreement(agreement: Agreement) -> tuple[str, ...]:
+    """Raise if there is nothing to compare; return a warning if the two agree no better than by chance."""
+    pooled = agreement.pooled.set_index(["measure", "pooling"])["value"]
+    if math.isnan(pooled["accuracy", "all epochs"]):
+        raise TableError(
+            "the two scorings have no epoch in common that both scored",
+            found="0 epochs",
+            allowed="one epoch at least",
+            remedy="check that they are of the same night, and how their times and codes are read",
+        )
+    kappa = pooled["kappa", "all epochs"]
+    if kappa < _CHANCE_KAPPA:
+        return (
+            f"Kappa {kappa:.2f} is hardly better than chance: check that the two are of the same sleeper and night, "
+            "that their clocks agree, and that their codes are read rightly.",
+        )
+    return ()
 
 
 def _find_reports(place: Path, nights: list[str], output: Path) -> dict[str, str]:

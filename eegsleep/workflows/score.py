@@ -47,6 +47,10 @@ class Job:
         An expert's stages to keep beside ours.
     coding : str, optional
         Meaning of integers in both, a name in `CODINGS`.
+    epoch_s : float, optional
+        Length of the epochs of both in seconds, where the files do not give it.
+    column : str, optional
+        Column of stages in both, where a table has several.
     calibration : Path, optional
         The person's own thresholds.
     stages_by : Path, optional
@@ -76,6 +80,8 @@ class Job:
     hypnogram: Path | None = None
     reference: Path | None = None
     coding: str | None = None
+    epoch_s: float | None = None
+    column: str | None = None
     calibration: Path | None = None
     stages_by: Path | None = None
     stager: str = ""
@@ -146,7 +152,8 @@ def score_file(
         recording = replace(recording, id=job.night)
     # before the long work, so that a wrong path is found at once
     hypnogram, reference = (
-        read_hypnogram(path, coding=job.coding) if path else None for path in (job.hypnogram, job.reference)
+        read_hypnogram(path, coding=job.coding, epoch_s=job.epoch_s, column=job.column) if path else None
+        for path in (job.hypnogram, job.reference)
     )
     calibration = read_calibration(job.calibration) if job.calibration else None
     other = read_hypnodensity(job.stages_by, job.stager) if job.stages_by else None
@@ -170,18 +177,18 @@ def check_job(job: Job) -> None:
     Parameters
     ----------
     job : Job
-        Its device, units, lights, coding and calibration are checked.
+        Its device, units, lights, coding, length of epochs and calibration are checked.
 
     Raises
     ------
     EegSleepError
         If one of them does not exist, or cannot be understood.
     """
-    from datetime import time
-
     from eegsleep.hypnograms.codings import check_coding
+    from eegsleep.hypnograms.read import check_epoch
     from eegsleep.recording.channels.presets import find_device
     from eegsleep.recording.units import parse_unit
+    from eegsleep.staging.lights import read_clock_time
 
     if job.device:
         find_device(job.device)
@@ -189,11 +196,9 @@ def check_job(job: Job) -> None:
         if parse_unit(unit) is None:
             raise SettingsError(f"there is no unit for {label!r}", found=repr(unit), allowed="V, mV, uV and nV")
     for clock_time in filter(None, (job.lights_off, job.lights_on)):
-        try:
-            time.fromisoformat(clock_time)
-        except ValueError as error:
-            raise SettingsError("a clock time is not understood", found=clock_time, allowed="such as 23:15") from error
+        read_clock_time(clock_time)
     check_coding(job.coding)
+    check_epoch(job.epoch_s)
     if job.calibration and not job.calibration.is_file():
         raise SettingsError(
             "there is no such calibration", found=str(job.calibration), remedy="`eegsleep calibrate` writes one"

@@ -75,7 +75,7 @@ def test_what_did_not_fit_in_an_experts_stages_is_kept_with_the_night(nights, tm
     stages = tmp_path / "expert.csv"
     stages.write_text("onset_s,duration_s,stage\n" + "".join(f"{30 * i},30,N2\n" for i in range(90)))
     night, folder = score_file(Job(nights / "n1.edf", night="n1", reference=stages), Settings(), tmp_path)
-    said = [warning for warning in night.warnings if warning.startswith("expert.csv: ")]
+    said = [warning for warning in night.warnings if warning.startswith("The hypnogram that was given: ")]
     assert said, "90 epochs do not fit in 72"
     assert read_provenance(folder)["warnings"] == list(night.warnings)
 

@@ -27,7 +27,7 @@ def test_each_way_to_fail_costs_one_night_and_is_told_apart(make_jobs, tmp_path)
         jobs,
         tmp_path / "out",
         resources=Resources(workers=2, memory_limit="600MB"),
-        time_limit_s=5,
+        time_limit_s=12,  # a machine with much else to do takes seconds to fill 600 MB
         work=stand_in.pretend,
     ).set_index("night")
     assert list(table.index[table["status"] == "done"]) == ["a", "b", "c", "once"]
@@ -37,7 +37,7 @@ def test_each_way_to_fail_costs_one_night_and_is_told_apart(make_jobs, tmp_path)
         "bug": ("KeyError", "no such key"),
         "crash": ("NativeCrashError", "Segmentation fault"),
         "eater": ("WorkerKilledError", "went over its memory limit of 0.6 GB"),
-        "hang": ("TimeLimitError", "time limit of 5 s"),
+        "hang": ("TimeLimitError", "time limit of 12 s"),
         "killed": ("WorkerKilledError", "killed from outside"),
     }
     assert list(reasons.index) == sorted(expected)
@@ -241,3 +241,25 @@ def test_a_worker_that_stands_still_is_stopped(make_jobs, tmp_path, monkeypatch)
     ).set_index("night")
     assert list(table["status"]) == ["done", "failed"]
     assert table.loc["stopped", "error"] == "TimeLimitError"
+
+
+def test_names_of_recordings_can_be_left_out_of_the_account(make_jobs, tmp_path):
+    """And a night is known again by them: it may be replaced when its recording changed."""
+    jobs = make_jobs("a", "broken")
+    jobs = [dataclasses.replace(job, night=f"n-{i}" if i == 0 else "broken") for i, job in enumerate(jobs)]
+    options = {"resources": HERE, "work": stand_in.pretend, "ids_only": True}
+    run_batch(jobs, tmp_path / "out", **options)
+    text = (tmp_path / "out" / "jobs.csv").read_text()
+    assert "recordings" not in text
+    assert ".edf" not in text
+    jobs[0].file.write_bytes(b"0       another night")
+    table = run_batch(jobs, tmp_path / "out", **options)
+    assert list(table["status"]) == ["failed", "done"]
+
+
+@pytest.mark.parametrize("mark", ["\x1b[2J", "\u202e", "\u2067", "\u200b", "\x9b31m", "\r"])
+def test_marks_that_act_on_a_terminal_stay_out_of_the_account(mark, make_jobs, tmp_path):
+    job = make_jobs("a")[0]
+    file = job.file.rename(job.file.with_name(f"x{mark}y.edf"))
+    run_batch([dataclasses.replace(job, file=file)], tmp_path / "out", resources=HERE, work=stand_in.pretend)
+    assert mark[0] not in (tmp_path / "out" / "jobs.csv").read_text(encoding="utf-8")

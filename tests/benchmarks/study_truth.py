@@ -7,7 +7,8 @@ here by markers, with the reason; a marker that may go either way counts as true
 
     python tests/benchmarks/study_truth.py FOLDER    # 40 simulated nights, about 5 minutes of one core
 
-writes `study_truth.json` beside this file. Nights that are in FOLDER already are not made again.
+writes `study_truth.json` beside this file and prints the table of docs/truth.md. Names of studies behind FOLDER run
+these alone. Nights that were put into FOLDER on the same day are not made again.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _SLOW_WAVES = {  # the background of 0.5-4 Hz is larger, and planted waves are n
     # Most of 0.5-1 Hz is planted waves, so that its share falls when only the background grows. Waves that stand on a
     # larger background are measured larger, and in multiples of it smaller.
     r"low_delta_relative_percent|slow_delta.*|infraslow.*": "±",
-    r"slow_oscillation_(ptp_uv|slope_uv_per_s|fall_slope_uv_per_s|largest.*)|largest_.*": "±",
+    r"slow_oscillation_(ptp_uv|slope_uv_per_s|slope_per_s|fall_slope_uv_per_s|largest.*)|largest_.*": "±",
     r"slow_oscillation_(relative_density_per_min|ptp_relative)": "-",
     # the steepness of the spectrum, where slow waves are part of it
     r"aperiodic_.*": "±",
@@ -162,16 +163,34 @@ def count(markers: pd.DataFrame, truth: dict[str, str]) -> dict:
     }
 
 
+def make_table(counts: dict[str, dict]) -> str:
+    """Return the counts as the table that stands in docs/truth.md."""
+    columns = {
+        "better or worse": "better_or_worse",
+        "of these false": "false_better_or_worse",
+        "changed": "changed",
+        "of these false ": "false_changed",
+        "follow from slow waves": "follow_from_slow_waves",
+        "follow from gain": "follow_from_gain",
+    }
+    lines = [f"| Study | {' | '.join(name.strip() for name in columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for study, found in counts.items():
+        numbers = found | {"changed": found["verdicts"] - found["better_or_worse"]}
+        lines.append(f"| {study} | {' | '.join(str(numbers[key]) for key in columns.values())} |")
+    return "\n".join(lines) + "\n"
+
+
 def main(folder: Path, names: list[str]) -> None:
     """Run the studies, print their counts, and store them."""
-    table = {}
+    table = json.loads(STORED.read_text(encoding="utf-8")) if names and STORED.is_file() else {}
     for name in names or SCENARIOS:
         scenario = SCENARIOS[name]
         markers = run_study(folder / name.replace(" ", "-"), scenario, folder / "controls")
         table[name] = count(markers, scenario.truth)
         print(name, json.dumps(table[name], indent=1, ensure_ascii=False), flush=True)
-    if not names:
+        table = {name: table[name] for name in SCENARIOS if name in table}
         STORED.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(make_table(table))
 
 
 if __name__ == "__main__":

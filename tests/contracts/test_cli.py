@@ -46,9 +46,9 @@ def test_corrected_hypnogram_is_used(tmp_path, run_here):
         (["score"], "requires an argument"),
         (["simulate", "x", "--nights", "0"], "1 and more"),
         (["simulate", "x", "--hours", "-1"], "duration"),
-        (["simulate", "text.edf", "--hours", "0.1", "--rate-hz", "100"], "text.edf: File exists"),
+        (["simulate", "text.edf", "--hours", "0.1", "--rate-hz", "100"], "text.edf: Not a directory"),
         (["study", "init", "text.edf"], "text.edf: File exists"),
-        (["demo", "--output", "text.edf"], "text.edf: File exists"),
+        (["demo", "--output", "text.edf"], "text.edf: Not a directory"),
         (["score", "good.edf", "--reference", "nowhere.csv"], "nowhere.csv"),
     ],
 )

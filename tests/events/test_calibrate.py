@@ -31,7 +31,7 @@ def write(folder, *tables, **changed):
     for table, frame in zip(TABLES, tables, strict=False):
         (folder / f"{table.name}.csv").write_bytes(encode_table(frame, table))
     provenance = {
-        "input": {"sha256": folder.name},
+        "input": {"sha256": folder.name, "duration_s": 28800.0},
         "subject": "sub-1",
         "device": "sleep-edf",
         "roles": {"C4": "eeg", "EOG": "eog"},
@@ -92,7 +92,7 @@ def test_a_single_night_is_too_few(nights):
 
 def test_a_copy_of_a_night_counts_once(nights):
     write(nights / "d", candidates(SPINDLE_CANDIDATES, baseline_uv=10.0), candidates(SLOW_OSCILLATION_CANDIDATES))
-    write(nights / "d", input={"sha256": "c"})
+    write(nights / "d", input={"sha256": "c", "duration_s": 28800.0})
     assert calibrate_nights(nights).n_nights == 3
     for name in "ab":
         shutil.rmtree(nights / name)

@@ -75,10 +75,12 @@ def test_real_segment_at_every_gain(real_data):
 
 
 def test_level_grows_with_gain_and_brings_features_to_those_of_the_louder_channel(night):
-    from eegsleep.staging.features import measure_features
+    from eegsleep.staging.features import measure_channels
 
-    features = measure_features(night, ["C4-M1"], {}, slice(0, 60 * 3000))["C4-M1"]
-    louder = measure_features(amplify(night, 1.3), ["C4-M1"], {}, slice(0, 60 * 3000))["C4-M1"]
+    every = {"C4-M1": np.ones(60, dtype=bool)}
+    features, louder = (
+        measure_channels(one, every, slice(0, 60)).features["C4-M1"] for one in (night, amplify(night, 1.3))
+    )
     every = np.isfinite(features["eeg_abspow"].to_numpy()) & (features["eeg_std"] > 1e-3).to_numpy()
     assert measure_level(louder, "eeg", every) == pytest.approx(1.3 * measure_level(features, "eeg", every), rel=1e-3)
     assert gain_to_reference(features, "eeg", every) == pytest.approx(

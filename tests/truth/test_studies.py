@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from benchmarks.study_truth import SCENARIOS, count, make_table, run_study
 
 STORED = Path(__file__).parents[1] / "benchmarks" / "study_truth.json"
 
@@ -33,3 +34,16 @@ def test_a_study_of_slow_waves_alone_finds_slow_waves_alone(counts):
 
 def test_a_benzodiazepine_is_not_reported_the_wrong_way_round(counts):
     assert counts["benzodiazepine-like"]["wrong_sign"] == 0, counts["benzodiazepine-like"]["false"]
+
+
+def test_the_documentation_shows_this_table(counts):
+    text = (Path(__file__).parents[2] / "docs" / "truth.md").read_text(encoding="utf-8")
+    assert make_table(counts) in text
+
+
+@pytest.mark.nightly
+def test_the_studies_still_find_what_is_stored(tmp_path):
+    for name, scenario in SCENARIOS.items():
+        markers = run_study(tmp_path / name.replace(" ", "-"), scenario, tmp_path / "controls")
+        found = count(markers, scenario.truth)
+        assert found["false_better_or_worse"] == 0, (name, found["false"])

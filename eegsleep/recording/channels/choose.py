@@ -11,6 +11,7 @@ from eegsleep.recording.channels.labels import (
     ABOUT,
     NUMBERED,
     bare_label,
+    find_look,
     first_electrode,
     fold_label,
     guess_role,
@@ -268,6 +269,39 @@ def find_choice_faults(channels: Sequence[SourceChannel], derivations: Sequence[
             c.label,
         )
         for c in left_out
+    ]
+
+
+def find_left_out(channels: Sequence[SourceChannel], derivations: Sequence[Derivation]) -> list[Fault]:
+    """Return a fault for each channel that looks like an eye or the chin and is not used, where no other one is.
+
+    Two nights whose eye channel is spelled differently would otherwise be staged differently in silence.
+
+    Parameters
+    ----------
+    channels : sequence of SourceChannel
+        All channels of the file.
+    derivations : sequence of Derivation
+        Those chosen of them.
+
+    Returns
+    -------
+    list of Fault
+    """
+    chosen = {derivation.role for derivation in derivations}
+    used = set(names_of(derivations))
+    words = {"eog": "an eye", "emg": "the chin"}
+    found = [(c, find_look(c.label)) for c in channels if c.label not in used and c.rate_hz > MIN_RATE_HZ]
+    return [
+        Fault(
+            "looks-alike",
+            "needs the user",
+            f"its label looks like that of {words[look]}, and is not known as one; it is not used",
+            remedy=f'if it is one, name it with --{look} "{c.label}"',
+            channel=c.label,
+        )
+        for c, look in found
+        if look and look not in chosen and not _NOT_A_VOLTAGE.search(c.unit.strip())
     ]
 
 

@@ -16,7 +16,22 @@ _REFERENCE = rf"(?:{_ELECTRODE}|[AM][12]|A1A2|M1M2|REF|AVG?|LE|LER|Ref)"
 _EEG = re.compile(rf"^(?:EEG\d*\b.*|{_ELECTRODE}(?:\s*[-:/_ ]?\s*{_REFERENCE})?(?:-\d)?)$", re.IGNORECASE)
 _EOG = re.compile(r"^(?:.*\bEOG\b.*|[LR]EOG.*|E[12](?:\s*[-:/ ].*)?|[LR]OC(?:\b.*|[-:/ ].*))$", re.IGNORECASE)
 _EMG = re.compile(r"^(?:.*\bEMG.*|.*\bchin.*)$", re.IGNORECASE)
-_LEG = re.compile(r"leg|tib|\b[RL]AT\b", re.IGNORECASE)
+_LEG = re.compile(r"leg|tib|\b[RL]AT\b|\bplm|\blimb", re.IGNORECASE)
+# The same in the spellings of data sets (DOD-H, APOE, DREAMS and others): sides and numbers joined to the word, parts
+# divided by `_`, a prefix for the kind of recording. They are tried on `_spell`, after the plain ones.
+_SIDE = r"(?:[lrhv]|li|re|left|right|links|rechts|hor(?:iz(?:ontal)?)?|ver(?:t(?:ical)?)?)"
+_EOG_SPELT = re.compile(
+    rf"\b{_SIDE}? ?eog ?{_SIDE}?\d*\b|^[lr]oc ?\d?(?: ?[am][12])?\b|^e[12](?: ?[am][12])?$|^e[12] |"
+    r"^(?:left|right|[lr]) ?eye$|^eye ?(?:left|right|[lr])$"
+)
+_EMG_SPELT = re.compile(r"\b\w?(?:emg|chin)\d*|\bsub ?ment|\bment(?:al|um|ale|alis)\b")
+# "EEG LOC-Ref" is an eye, whatever it begins with.
+_NO_EEG = re.compile(r"\beog ?\d|^eeg (?:[lr]oc\b|e[12] [am][12]\b)")
+_PREFIX = re.compile(r"^(?:psg|eeg|poly?|chan(?:nel)?|ch) ?\d* (?=\S)")
+_LOOKS = {
+    "eog": re.compile(r"eog|eye|ocul|[lr]oc\b|^e[12]\b|auge|oeil|ojo|occhio"),
+    "emg": re.compile(r"emg|chin|ment(?:al|um|on)|kinn|barbilla"),
+}
 # Channels that describe another channel: `C4-M1 (Imp)`, `E1 Impédance`, `EOG-L_Off`.
 ABOUT = re.compile(r"\bimp|_off$|quality", re.IGNORECASE)
 # The order in which derivations are trusted. YASA's models were trained on a central electrode against the opposite
@@ -56,11 +71,44 @@ def guess_role(label: str) -> str:
     text = label.strip()
     if ABOUT.search(text):
         return ""
-    if _EOG.match(text):
+    spelt = _spell(text)
+    if _EOG.match(text) or _NO_EEG.search(spelt):
         return "eog"
     if _EMG.match(text):
-        return "" if _LEG.search(text) else "emg"
-    return "eeg" if _EEG.match(text) else ""
+        return "" if _LEG.search(text) or _LEG.search(spelt) else "emg"
+    return "eeg" if _EEG.match(text) else _guess_spelt(spelt)
+
+
+def _guess_spelt(spelt: str) -> str:
+    """Return the role of a label that `_spell` wrote, or an empty string."""
+    bare = _PREFIX.sub("", spelt)
+    if _EOG_SPELT.search(bare):
+        return "eog"
+    if _EMG_SPELT.search(bare):
+        return "" if _LEG.search(spelt) else "emg"
+    return "eeg" if _EEG.match(bare) else ""
+
+
+def find_look(label: str) -> str:
+    """Return `eog` or `emg` for a label without a role that looks like one of an eye or the chin, else nothing.
+
+    Parameters
+    ----------
+    label : str
+
+    Returns
+    -------
+    str
+    """
+    spelt = _spell(label)
+    if guess_role(label) or ABOUT.search(label) or _LEG.search(spelt):
+        return ""
+    return next((role for role, pattern in _LOOKS.items() if pattern.search(spelt)), "")
+
+
+def _spell(label: str) -> str:
+    """Return a label in small letters with single spaces for `_`, `-`, `:`, `/` and `.`."""
+    return " ".join(re.sub(r"[-_:/.,()\[\]]+", " ", label.casefold()).split())
 
 
 def unique_labels(names: Sequence[str]) -> list[str]:
@@ -103,7 +151,8 @@ def rank_derivations(labels: Sequence[str]) -> list[str]:
     """
 
     def rank(label: str) -> int:
-        return next((i for i, pattern in enumerate(_TRUST) if pattern.search(label)), len(_TRUST))
+        spelt = label.replace("_", " ")
+        return next((i for i, pattern in enumerate(_TRUST) if pattern.search(spelt)), len(_TRUST))
 
     return sorted(labels, key=rank)
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import SettingsError
-from eegsleep.recording.channels.labels import guess_role
+from eegsleep.recording.channels.labels import bare_label, guess_role
 from eegsleep.recording.faults import Fault
 
 if TYPE_CHECKING:
@@ -140,6 +140,34 @@ def detect_device(labels: Sequence[str], kind: str, identity: str) -> Device:
         if _fits(signature, labels, kind, identity)
     ]
     return max(matches, key=lambda match: match[0])[1] if matches else devices["generic"]
+
+
+def find_device_faults(device: Device, labels: Sequence[str], kind: str, identity: str) -> list[Fault]:
+    """Return a fault if the device that the user named is not that of the file.
+
+    Parameters
+    ----------
+    device : Device
+        The one named. A file without its signature may still be its own, if it has one of its derivations and fits no
+        other device.
+    labels, kind, identity
+        As for `detect_device`.
+
+    Returns
+    -------
+    list of Fault
+        One or none.
+    """
+    if device.name == "generic" or any(_fits(signature, labels, kind, identity) for signature in device.recognised):
+        return []
+    detected = detect_device(labels, kind, identity)
+    listed = {part for spellings in device.eeg for name in spellings for part in (name, *re.split("[-:]", name))}
+    has_one = {bare_label(label) for label in labels} & {bare_label(name) for name in listed}
+    if detected.name == "generic" and has_one:
+        return []
+    said = f"--device {device.name} was named, and the labels of the file are not those of {device.title}"
+    said += f"; they fit {detected.name}" if detected.name != "generic" else ""
+    return [Fault("device-differs", "needs the user", said, remedy="leave --device out, or name the right one")]
 
 
 def find_clock_faults(device: Device, start: datetime | None) -> list[Fault]:

@@ -62,7 +62,7 @@ def read_marks(file: ByteFile, header: Header) -> Marks:
     ----------
     file : ByteFile
     header : Header
-        With at least one annotation signal; the first one holds the time stamps of the records.
+        With at least one annotation signal that is not empty; the first one holds the time stamps of the records.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def read_marks(file: ByteFile, header: Header) -> Marks:
     """
     import numpy as np
 
-    signals = [signal for signal in header.signals if signal.is_annotation]
+    signals = [signal for signal in header.signals if signal.is_annotation and not signal.is_empty]
     spans = _join_neighbours(signals)
     stamps, texts, n_odd = np.full(header.n_records, np.nan), _Texts(), 0
     for first, (timed, *others) in _read_blocks(file, header, spans):

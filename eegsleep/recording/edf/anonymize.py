@@ -13,6 +13,7 @@ import re
 import unicodedata
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -36,10 +37,10 @@ from eegsleep.recording.units import VOLTS_PER_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-    from datetime import date
 
 # EDF's own date for a start that is not known or not given.
 _NO_DATE = b"01.01.85"
+_UNKNOWN_DATE = date(1985, 1, 1)
 
 _CLOCK = re.compile(rb"[0-9]{1,2}[.:/\- ][0-9]{1,2}[.:/\- ][0-9]{2}")
 _FILTERS = re.compile(rb"(?:(?:HP|LP|BP|N): ?(?:DC|[0-9]{1,5}(?:\.[0-9]{1,5})? ?Hz)(?:[ ;,]+|\Z))+", re.IGNORECASE)
@@ -185,7 +186,12 @@ _NAMES = {
 
 
 def anonymize_recording(
-    path: str | Path, output: str | Path, *, keep_annotations: Collection[str] = (), shift_to: date | None = None
+    path: str | Path,
+    output: str | Path,
+    *,
+    keep_annotations: Collection[str] = (),
+    shift_to: date | None = None,
+    shift_days: int | None = None,
 ) -> tuple[str, ...]:
     """Write a copy of an EDF or BDF file without words and dates that may identify the sleeper.
 
@@ -202,7 +208,7 @@ def anonymize_recording(
     Parameters
     ----------
     path : path
-        The recording, EDF, EDF+, BDF or BDF+, gzipped or not. It is only read.
+        The recording, or a scoring in annotations alone: EDF, EDF+, BDF or BDF+, gzipped or not. It is only read.
     output : path
         The file to write, which must not exist; it is written unpacked.
     keep_annotations : collection of str
@@ -210,6 +216,9 @@ def anonymize_recording(
     shift_to : date, optional
         Date to write as the start; by default EDF's own for an unknown one, 1985-01-01. With invented dates in the
         right order, the nights of one sleeper keep their order.
+    shift_days : int, optional
+        In place of `shift_to`, days to add to the date of the file, or to take from it. One secret number for all
+        nights of a sleeper keeps the time between them.
 
     Returns
     -------
@@ -225,6 +234,8 @@ def anonymize_recording(
     """
     path, output = Path(path), Path(output)
     _check_output(path, output)
+    if shift_to is not None and shift_days is not None:
+        raise SettingsError("two dates are asked for", found="--date and --shift-days", allowed="one of them")
     date_fields = _dates(shift_to)
     texts = frozenset(_comparable(text) for text in keep_annotations)
     tally = _Tally()
@@ -232,7 +243,9 @@ def anonymize_recording(
         opener, size_bytes = open_bytes(path)
         # an unpacked file comes open and its opener does not close it, so that it is entered twice
         with opener() as source, source:
-            header = inspect_header(source, size_bytes)
+            header = inspect_header(source, size_bytes, needs_signal=False)
+            if shift_days is not None:
+                date_fields = _dates(_shift(header, shift_days))
             source.seek(0)
             start, removed = _clean_header(source.read(header.header_bytes), header, *date_fields)
             with _whole_file(output) as file:
@@ -280,6 +293,16 @@ def _dates(shift_to: date | None) -> tuple[bytes, bytes]:
         )
     day, month, year = shift_to.day, shift_to.month, shift_to.year
     return f"{day:02}.{month:02}.{year % 100:02}".encode(), f"{day:02}-{MONTHS[month - 1]}-{year}".encode()
+
+
+def _shift(header: Header, days: int) -> date:
+    """Return the date of a file, moved by a number of days."""
+    if header.start is None or header.start.date() == _UNKNOWN_DATE:
+        raise SettingsError("the date cannot be shifted", found="a file that gives none", allowed="--date in its place")
+    try:
+        return header.start.date() + timedelta(days=days)
+    except OverflowError as error:
+        raise SettingsError("EDF has no such start date", found=f"{days} days") from error
 
 
 @contextmanager
@@ -410,6 +433,8 @@ def _clean_label(written: bytes, signal: Signal, i: int, naming_words: frozenset
 def _what_stays(start: bytes, header: Header) -> str:
     labels = [decode_text(start[256 + 16 * i : 272 + 16 * i]) for i in range(len(header.signals))]
     told = ", ".join(label for label, s in zip(labels, header.signals, strict=True) if label and not s.is_annotation)
+    if not told:
+        return "What stays: the time of day, and the annotations that were kept."
     return (
         "What stays: the time of day; the signals, which may identify a person by themselves; and their labels, which "
         f"should contain no name: {told}."

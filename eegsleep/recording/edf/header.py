@@ -69,6 +69,11 @@ class Signal:
     is_annotation: bool
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the signal has no sample in a record, and so no byte in the file."""
+        return self.samples_per_record == 0
+
+    @property
     def gain(self) -> float:
         """Physical units of one digital step."""
         return (self.physical_max - self.physical_min) / (self.digital_max - self.digital_min)
@@ -306,12 +311,15 @@ class _Inspector:
         signals, place = [], 0
         for i, label in enumerate(labels):
             n_samples = self.integer(columns["samples per record"][i], "samples per record", label)
-            if n_samples < 1 or (record_s and n_samples / record_s > MAX_RATE_HZ):
+            if n_samples == 0:
+                said = f"signal {i + 1} ({label}) is empty: it has no sample a record, and is left out"
+                self.note("signal-empty", said, field="samples per record", value="0")
+            if n_samples < 0 or (record_s and n_samples / record_s > MAX_RATE_HZ):
                 said = f"signal {i + 1} has no sample a record, or more than {MAX_RATE_HZ:g} a second"
                 self.raise_fault("sampling-rate", said, field="samples per record", value=str(n_samples))
             is_annotation = _is_annotation(columns["label"][i])
             low, high, digital_low, digital_high = (
-                [math.nan] * 4 if is_annotation else self.limits(columns, i, label, sample_bytes)
+                [math.nan] * 4 if is_annotation or n_samples == 0 else self.limits(columns, i, label, sample_bytes)
             )
             signals.append(
                 Signal(
@@ -366,7 +374,7 @@ class _Inspector:
 
     def kind(self, main: bytes, signals: tuple[Signal, ...], *, is_bdf: bool) -> str:
         family, reserved = ("BDF" if is_bdf else "EDF"), main[192:236].upper().lstrip()
-        has_annotations = any(signal.is_annotation for signal in signals)
+        has_annotations = any(signal.is_annotation and not signal.is_empty for signal in signals)
         for plus in ("+C", "+D"):
             if reserved.startswith((family + plus).encode()):
                 if plus == "+D" and not has_annotations:
@@ -385,7 +393,7 @@ class _Inspector:
         layout = Layout(
             header.header_bytes,
             tuple(signal.samples_per_record for signal in header.signals),
-            tuple(not signal.is_annotation for signal in header.signals),
+            tuple(not signal.is_annotation and not signal.is_empty for signal in header.signals),
             header.sample_bytes,
             header.record_s,
         )
@@ -393,6 +401,9 @@ class _Inspector:
         self.faults += extent.faults
         if any(fault.severity == "refused" for fault in extent.faults):
             raise HeaderRefusedError(self.faults)
+        if extent.faults and any(signal.is_empty for signal in header.signals):
+            said = "a signal has no sample a record, and the size of the file does not show that this is so"
+            self.raise_fault("sampling-rate", said, field="samples per record", value="0")
         size_is_wrong = any(fault.code == "header-size" for fault in self.faults)
         if size_is_wrong and any(
             fault.code in {"cut-off", "trailing-bytes", "length-unknown"} for fault in extent.faults

@@ -115,19 +115,21 @@ class Layout:
         return sum(self.counts) * self.sample_bytes
 
 
-def is_usual_rate(rate_hz: float) -> bool:
+def is_usual_rate(rate_hz: float, tolerance: float = 1e-3) -> bool:
     """Return whether any recorder is known to sample at this rate.
 
     Parameters
     ----------
     rate_hz : float
+    tolerance : float
+        Share of a rate.
 
     Returns
     -------
     bool
-        True within 0.1 % of a known rate.
+        True within that tolerance of a known rate.
     """
-    return any(abs(rate_hz / usual - 1) < 1e-3 for usual in _USUAL_RATES_HZ)
+    return any(abs(rate_hz / usual - 1) < tolerance for usual in _USUAL_RATES_HZ)
 
 
 def find_extent(file: ByteFile, data_bytes: int, n_declared: int, layout: Layout) -> Extent:

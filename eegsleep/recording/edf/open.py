@@ -61,7 +61,7 @@ def open_edf(path: Path) -> Source:
                 (s.digital_min, s.digital_max),
             )
             for s in header.signals
-            if not s.is_annotation
+            if not s.is_annotation and not s.is_empty
         ),
         start=start,
         duration_s=timeline.duration_s,

@@ -89,7 +89,7 @@ def read_timeline(file: ByteFile, header: Header) -> Timeline:
     import numpy as np
 
     whole = Timeline(((0, header.n_records, 0.0),), 0.0, header.n_records * header.record_s)
-    if not any(signal.is_annotation for signal in header.signals):
+    if not any(signal.is_annotation and not signal.is_empty for signal in header.signals):
         return whole
     marks = read_marks(file, header)
     if not np.isfinite(marks.stamps).any():
@@ -309,7 +309,7 @@ def _add_gap_faults(timeline: Timeline, header: Header) -> Timeline:
     found: list[Fault] = []
 
     def note(code: str, severity: Severity, message: str) -> None:
-        remedy = _EXPORT if severity == "refused" else ""
+        remedy = "" if severity == "repaired" else _EXPORT
         found.append(Fault(code, severity, message, "annotations", value, remedy))
 
     if offset_s > MAX_GAPS_S:
@@ -317,6 +317,9 @@ def _add_gap_faults(timeline: Timeline, header: Header) -> Timeline:
     elif missing_s > MAX_GAPS_S or timeline.duration_s > MAX_DURATION_S:
         said = f"with its gaps the recording lasts {timeline.duration_s / 3600:.0f} h; allowed are "
         note("too-long", "refused", f"{said}{MAX_DURATION_S / 3600:g} h, and {MAX_GAPS_S / 3600:g} h of gaps")
+    elif gaps and max(duration for _, duration in gaps) > timeline.duration_s - missing_s:
+        said = f"a gap of {max(duration for _, duration in gaps):.4g} s is longer than all that was recorded"
+        note("gap-implausible", "needs the user", said)
     elif gaps:
         declared = "" if header.kind.endswith("+D") else ", although the file is declared continuous"
         count = f"{len(gaps)} gaps" if len(gaps) > 1 else "a gap"

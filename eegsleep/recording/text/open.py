@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from eegsleep.errors import RecordingError
 from eegsleep.recording.faults import Fault, clean_text
 from eegsleep.recording.source import Source, SourceChannel
-from eegsleep.recording.text.formats import BRAINBIT, MIND_MONITOR_RATES_HZ, MUSE, READERS, SD_CARD, Rows
+from eegsleep.recording.text.formats import BRAINBIT, MIND_MONITOR_RATES_HZ, MUSE, READERS
+from eegsleep.recording.text.rows import join_rows
+from eegsleep.recording.text.sd_card import SD_CARD, read_sd_card
 from eegsleep.recording.text.table import find_delimiter, find_utf16, fold, read_layout, repaired, split_line
 from eegsleep.recording.text.time_stamps import DATE_UNKNOWN, NO_DATE, UTC, as_datetime, repair_stamps
 
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
     import numpy as np
 
     from eegsleep.recording.text.regular_grid import Grid
+    from eegsleep.recording.text.rows import Rows
 
 _LABORATORY = {"fp1", "fp2", "f3", "f4", "fz", "c3", "c4", "cz", "p3", "p4", "pz"}
 _LARGE_OFFSET_UV = 200.0
+# 2013 to 2099: BrainFlow did not exist before.
+_UNIX_S = (1.36e9, 4.07e9)
 
 
 def sniff_text(head: bytes) -> str:
@@ -41,10 +46,26 @@ def sniff_text(head: bytes) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         return ""
-    if lines[0].startswith("%OpenBCI") or SD_CARD.match(lines[0]):
+    if SD_CARD.match(lines[0]):
+        return "OpenBCI SD card"
+    if lines[0].startswith(("%OpenBCI", "%OBCI")):
         return "OpenBCI text"
+    if _is_brainflow(lines):
+        return "BrainFlow CSV"
     line = next((line for line in lines if not line.startswith("%")), "")
     return _kind_by_names([fold(name) for name in split_line(line, find_delimiter(line))])
+
+
+def _is_brainflow(lines: Sequence[str]) -> bool:
+    """Return whether rows are those of BrainFlow's stream file: numbers alone, one of the last a Unix time."""
+    rows = [split_line(line, find_delimiter(line)) for line in lines[:2]]
+    if len(rows) < 2 or not 10 <= len(rows[0]) <= 64 or len(rows[0]) != len(rows[1]):
+        return False
+    try:
+        numbers = [[float(cell) for cell in row] for row in rows]
+    except ValueError:
+        return False
+    return all(any(_UNIX_S[0] < number < _UNIX_S[1] for number in row[-3:]) for row in numbers)
 
 
 def _kind_by_names(names: list[str]) -> str:
@@ -79,12 +100,40 @@ def open_text(path: Path, kind: str) -> Source:
     RecordingError
         If the file cannot be read without the risk of reading it wrongly.
     """
-    if kind not in READERS:
+    if kind not in {*READERS, "OpenBCI SD card"}:
         raise RecordingError("no such kind of text file", found=repr(kind), allowed=", ".join(READERS))
     path = Path(path)
+    return _open_as(path, [path], kind)
+
+
+def open_texts(folder: Path, paths: Sequence[Path], kind: str) -> Source:
+    """Read text files that follow each other as one recording: all rows are placed on one grid.
+
+    Parameters
+    ----------
+    folder : Path
+        What the user named.
+    paths : sequence of Path
+        In order of time.
+    kind : str
+        As `sniff_text` returns it.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    RecordingError
+        If a file cannot be read, or they have different channels.
+    """
+    return _open_as(folder, paths, kind)
+
+
+def _open_as(path: Path, paths: Sequence[Path], kind: str) -> Source:
     try:
-        rows = READERS[kind](path, read_layout(path))
-        return _to_source(path, kind, rows)
+        parts = [READERS[kind](p, read_layout(p)) if kind in READERS else read_sd_card(p) for p in paths]
+        return make_source(path, paths, kind, parts[0] if len(parts) == 1 else join_rows(parts))
     except RecordingError as error:
         problem = error.problem if path.name in error.problem else f"{path.name} cannot be read: {error.problem}"
         raise RecordingError(problem, found=error.found, allowed=error.allowed, remedy=error.remedy) from error
@@ -96,8 +145,28 @@ def open_text(path: Path, kind: str) -> Source:
         ) from error
 
 
-def _to_source(path: Path, kind: str, rows: Rows) -> Source:
-    """Lay the rows on a grid and say everything that was found on the way."""
+def make_source(path: Path, paths: Sequence[Path], kind: str, rows: Rows) -> Source:
+    """Return rows on a regular grid, with everything that was found on the way.
+
+    Parameters
+    ----------
+    path : Path
+        What the user named.
+    paths : sequence of Path
+        The files that the rows are from.
+    kind : str
+        The format, for `Source.kind`.
+    rows : Rows
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    RecordingError
+        If the stamps belong to another rate, overlap, or leave too much unrecorded.
+    """
     import numpy as np
 
     from eegsleep.signals.epochs import find_runs
@@ -133,7 +202,7 @@ def _to_source(path: Path, kind: str, rows: Rows) -> Source:
     faults = [*rows.faults, *_describe_grid(grid, rows), *_describe_values(columns, rows, grid)]
     return Source(
         path=path,
-        files=(path,),
+        files=tuple(paths),
         kind=kind,
         start=start,
         duration_s=grid.n_samples / grid.rate_hz,

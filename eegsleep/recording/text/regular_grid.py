@@ -138,10 +138,10 @@ def place_on_grid(
     latest_s = np.maximum.accumulate(since_s)
     since_s = np.where(since_s < latest_s - 1 / rate_hz, latest_s + 1 / rate_hz, since_s)
     del latest_s
-    _check_rate(since_s, rate_hz)
     counted, cycle = count_by_counter(counter[rows], since_s, rate_hz) if counter is not None else (None, 0)
     positions = np.arange(len(rows)) if counted is None else np.arange(len(rows)) + counted
-    rate_hz = refine_rate(since_s, positions, rate_hz, packet, counted=counted is not None)
+    _check_rate(since_s, rate_hz, None if counted is None else positions)
+    rate_hz = refine_rate(since_s, positions, rate_hz, packet, cycle if counted is not None else 0)
     lost, base_s, max_delay_s = _count_by_stamps(since_s, positions, rate_hz, packet, cycle)
     positions += lost
     grid = Grid(rows, positions, rate_hz, origin_s + base_s, duplicates, reordered, max_delay_s)
@@ -149,12 +149,18 @@ def place_on_grid(
     return grid
 
 
-def guess_rate(stamps_s: np.ndarray) -> float:
+def guess_rate(stamps_s: np.ndarray, rate_hz: float = float("nan")) -> float:
     """Return the rate of stamps where nothing was lost.
+
+    The step between stamps is that of the samples only where they arrive one by one. Samples that arrive together
+    have stamps that are 0 to 5 ms apart, whatever their rate, so that a step that contradicts the nominal rate is
+    tried against longer and longer windows.
 
     Parameters
     ----------
     stamps_s : ndarray, shape (n,)
+    rate_hz : float
+        Nominal.
 
     Returns
     -------
@@ -162,14 +168,14 @@ def guess_rate(stamps_s: np.ndarray) -> float:
         In Hz; NaN if the stamps do not advance.
     """
     step, noise = _usual_step(stamps_s)
-    if noise < _CLEAN:
-        return 1 / step
     # Over 32 steps jitter hardly matters; bursts need longer windows. The fullest windows are those without loss.
     long = max(len(stamps_s) // 10, min((len(stamps_s) - 1) // 2, 2560), 1)
-    window, share = (32, 0.25) if step and len(stamps_s) > 320 else (long, 0.1)
-    spans = np.diff(stamps_s[::window])
-    spans = spans[spans > 0]
-    return float(window / np.quantile(spans, share, method="lower")) if len(spans) else float("nan")
+    rates = [1 / step] if noise < _CLEAN else []
+    for window, share in [(32, 0.25)] * bool(step and len(stamps_s) > 320) + [(long, 0.1)]:
+        spans = np.diff(stamps_s[::window])
+        spans = spans[spans > 0]
+        rates.append(float(window / np.quantile(spans, share, method="lower")) if len(spans) else float("nan"))
+    return next((rate for rate in rates if abs(rate / rate_hz - 1) <= MAX_RATE_ERROR), rates[0])
 
 
 def _usual_step(stamps_s: np.ndarray) -> tuple[float, float]:
@@ -182,9 +188,7 @@ def _usual_step(stamps_s: np.ndarray) -> tuple[float, float]:
     return float(usual.mean()), float(usual.std() / usual.mean())
 
 
-def refine_rate(
-    since_s: np.ndarray, positions: np.ndarray, rate_hz: float, packet: int = 1, *, counted: bool = False
-) -> float:
+def refine_rate(since_s: np.ndarray, positions: np.ndarray, rate_hz: float, packet: int = 1, cycle: int = 0) -> float:
     """Return the true rate of the samples in Hz, or the nominal one if the stamps cannot distinguish the two.
 
     Parameters
@@ -195,8 +199,9 @@ def refine_rate(
         Nominal.
     packet : int
         Samples that are lost together.
-    counted : bool
-        Whether `positions` come from the device's own counter, which is better than rounding stamps.
+    cycle : int
+        Samples after which the device's own counter, from which `positions` come, starts again; 0 if there is none. It
+        is better than rounding stamps, and blind only to losses of whole cycles.
 
     Returns
     -------
@@ -210,13 +215,14 @@ def refine_rate(
     if len(starts) < 2:
         return rate_hz
     step, noise = _usual_step(since_s)
-    clean = noise < _CLEAN
+    clean = noise < _CLEAN and abs(1 / (step * rate_hz) - 1) <= MAX_RATE_ERROR
+    burst = 0.0 if clean else _burst_size(since_s, positions, rate_hz)
     measured = 1 / step if clean else rate_hz
     for _ in range(3):
-        if clean and not counted:
+        if clean and not cycle:
             places = _count_steps(since_s, measured)
         else:
-            places = positions + _count_rises(since_s, positions, measured, packet)
+            places = positions + _count_rises(since_s, positions, measured, packet, burst, cycle)
         late = (since_s - places / measured)[: starts[-1] + size]
         floor = np.minimum.reduceat(late, starts)
         # Each block is compared with one half a night away; the median ignores the few losses counted wrongly.
@@ -240,8 +246,11 @@ def _check_span(stamps_s: np.ndarray) -> None:
         )
 
 
-def _check_rate(since_s: np.ndarray, rate_hz: float) -> None:
-    rate = guess_rate(since_s)
+def _check_rate(since_s: np.ndarray, rate_hz: float, counted: np.ndarray | None) -> None:
+    rate = guess_rate(since_s, rate_hz)
+    over_all = float(counted[-1] / since_s[-1]) if counted is not None else float("nan")
+    if abs(over_all / rate_hz - 1) <= MAX_RATE_ERROR:  # the device's own count, over the whole file
+        return
     if not abs(rate / rate_hz - 1) <= MAX_RATE_ERROR:
         raise RateError(
             "the time stamps do not belong to raw samples of this device",
@@ -302,20 +311,32 @@ def _count_steps(since_s: np.ndarray, rate_hz: float) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(np.rint(np.diff(since_s) * rate_hz))])
 
 
-def _count_rises(since_s: np.ndarray, positions: np.ndarray, rate_hz: float, packet: int) -> np.ndarray:
+def _burst_size(since_s: np.ndarray, positions: np.ndarray, rate_hz: float) -> float:
+    """Return how many samples usually arrive together: how late most rows are, after the earliest within 2 s."""
+    from scipy.ndimage import minimum_filter1d
+
+    late = since_s * rate_hz - positions
+    return float(np.quantile((late - minimum_filter1d(late, int(2 * rate_hz) + 1, mode="nearest"))[::7], 0.95))
+
+
+def _count_rises(
+    since_s: np.ndarray, positions: np.ndarray, rate_hz: float, packet: int, burst: float = 0.0, cycle: int = 0
+) -> np.ndarray:
     """Return samples lost before each row of bursty stamps, by the earliest arrival before and after it.
 
-    Only half a second on each side is compared, so that a rate that is wrong by a per cent hides no loss.
+    Only half a second on each side is compared, or two bursts, so that a rate that is wrong by a per cent hides no
+    loss. Where the device counts, only losses of whole cycles are left to be found.
     """
     from scipy.ndimage import minimum_filter1d
 
     late = since_s * rate_hz - positions
-    reach = int(rate_hz / 2)
+    reach = max(int(rate_hz / 2), int(2.5 * burst))
+    threshold = cycle / 2 if cycle else max(_STEP, packet / 2, burst / 8)
     size = 2 * reach + 1
     before = minimum_filter1d(late, size, origin=reach, mode="nearest")[:-1]
     after = minimum_filter1d(late, size, origin=-reach, mode="nearest")[1:]
     rise = after - before
-    first, end = find_runs(rise > max(_STEP, packet / 2))
+    first, end = find_runs(rise > threshold)
     lost = np.zeros(len(late))
     if len(first):
         most = np.maximum.reduceat(

@@ -8,13 +8,14 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.recording.faults import Fault, decode_text
+from eegsleep.recording.faults import Fault, clean_text, decode_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
+    import pandas as pd
 
     from eegsleep.recording.text.time_stamps import TimeColumn
 
@@ -35,6 +36,7 @@ class TextLayout:
     delimiter: str
     header: bytes  # the row of names with its line end; it may be repeated
     offset: int  # of the first row of numbers, in bytes
+    has_marks: bool = False  # rows of one number stand between the others: OpenBCI's converter, at start and stop
 
 
 def read_layout(path: Path) -> TextLayout:
@@ -78,7 +80,12 @@ def read_layout(path: Path) -> TextLayout:
             remedy="give the file as the recording program wrote it: a row for each sample",
         )
     if re.fullmatch(r"[-+\d.eE]*", cells[0]):  # numbers from the first row on
-        return TextLayout([], cells, comments, delimiter, b"", offset)
+        some = [split_line(line.decode("utf-8", "replace"), find_delimiter_of(lines)) for line in lines[:200]]
+        has_marks = len(cells) == 1 and len(some) > 1 and len(some[1]) > 1
+        widest = max(some[:-1] or some, key=len)  # the last line of the head may be cut
+        if len(widest) > _MAX_COLUMNS:
+            widest = cells
+        return TextLayout([], widest, comments, find_delimiter_of(lines), b"", offset, has_marks)
     first = next((line for line in lines[1:] if line.strip()), b"")
     return TextLayout(
         cells,
@@ -90,8 +97,18 @@ def read_layout(path: Path) -> TextLayout:
     )
 
 
+def find_delimiter_of(lines: Sequence[bytes]) -> str:
+    """Return the delimiter of the first rows of numbers, of which the first may hold a single one."""
+    return find_delimiter(max(lines[:3], key=len).decode("utf-8", "replace"))
+
+
 def read_table(
-    path: Path, layout: TextLayout, columns: Sequence[int], times: TimeColumn | None = None
+    path: Path,
+    layout: TextLayout,
+    columns: Sequence[int],
+    times: TimeColumn | None = None,
+    *,
+    short_rows: bool = False,
 ) -> tuple[dict[int, np.ndarray], list[Fault]]:
     """Read the columns asked for, block by block, so that only their numbers are in memory.
 
@@ -102,6 +119,8 @@ def read_table(
     columns : sequence of int
     times : TimeColumn, optional
         The column of clock times, which becomes seconds; it must be among `columns`.
+    short_rows : bool
+        Whether a row may end before columns that were not asked for.
 
     Returns
     -------
@@ -112,9 +131,7 @@ def read_table(
     Raises
     ------
     RecordingError
-        If pandas would read a block wrongly.
-    ValueError
-        If a cell is no number.
+        If pandas would read a block wrongly, or a cell is no number.
     """
     import numpy as np
     import pandas as pd
@@ -125,21 +142,30 @@ def read_table(
     parts: dict[int, list[np.ndarray]] = {i: [] for i in columns}
     faults: list[Fault] = []
     line = 1
+    needed = max(columns) + 1 if short_rows else width
 
     for block in _blocks(path, layout, faults):
-        line = _check_block(block, layout, width, line)
-        table = pd.read_csv(
-            BytesIO(block),
-            sep=layout.delimiter,
-            header=None,
-            names=range(width),
-            usecols=sorted(kinds),
-            dtype=kinds,
-            skipinitialspace=True,
-            encoding="latin-1",
-            na_values=["", "nan", "NaN"],
-            engine="c",
-        )
+        first_line = line
+        line, n_cells = _check_block(block, layout, width, line, needed)
+
+        def parse(dtype: Mapping[int, type], block: bytes = block, n_cells: int = n_cells) -> pd.DataFrame:
+            return pd.read_csv(
+                BytesIO(block),
+                sep=layout.delimiter,
+                header=None,
+                names=range(n_cells),
+                usecols=sorted(kinds),
+                dtype=dtype,
+                skipinitialspace=True,
+                encoding="latin-1",
+                na_values=["", "nan", "NaN"],
+                engine="c",
+            )
+
+        try:
+            table = parse(kinds)
+        except ValueError as error:
+            raise _describe_cell(parse(dict.fromkeys(kinds, str)), kinds, layout, first_line) or error from error
         for i, part in parts.items():
             part.append(times.seconds(table[i]) if times and i == time_column else table[i].to_numpy(copy=True))
         del table, block
@@ -154,6 +180,9 @@ def _blocks(path: Path, layout: TextLayout, faults: list[Fault]) -> Iterator[byt
         file.seek(layout.offset)
         while chunk := file.read(_BLOCK_BYTES):
             lines, newline, rest = (rest + chunk).rpartition(b"\n")
+            if layout.has_marks:
+                lines = re.sub(rb"(?m)^[^,;\t\n]*(\n|\Z)", b"", lines)
+                newline = newline if not lines.endswith(b"\n") else b""
             if layout.header and layout.header in lines:  # programs that append to a file write the names again
                 repeated += lines.count(layout.header)
                 lines = lines.replace(layout.header, b"")
@@ -165,8 +194,34 @@ def _blocks(path: Path, layout: TextLayout, faults: list[Fault]) -> Iterator[byt
         faults.append(repaired("last-line-cut", "the last row has no line end; it may be cut and is left out"))
 
 
-def _check_block(block: bytes, layout: TextLayout, width: int, line: int) -> int:
-    """Raise for what pandas would accept silently: rows too long or short, decimal commas, NUL bytes."""
+def _describe_cell(
+    cells: pd.DataFrame, kinds: Mapping[int, type], layout: TextLayout, line: int
+) -> RecordingError | None:
+    """Return the error that names the first cell that is no number."""
+    import pandas as pd
+
+    for column, kind in kinds.items():
+        known = cells[column].dropna()
+        odd = known[pd.to_numeric(known, errors="coerce").isna()] if kind is float else known[:0]
+        if len(odd):
+            name = layout.names[column] if layout.names else f"number {column + 1}"
+            shown = clean_text(str(odd.iloc[0]), 40)
+            return RecordingError(
+                "a cell is no number",
+                found=f"{shown!r} in column {clean_text(name, 40)}, row {line + odd.index[0]}",
+                allowed="plain numbers, with a point for the decimals",
+                remedy="give the file as the recording program wrote it, or remove that row",
+            )
+    return None
+
+
+def _check_block(block: bytes, layout: TextLayout, width: int, line: int, needed: int) -> tuple[int, int]:
+    """Return the line after the block and the most cells of a row, after looking at what pandas would accept silently.
+
+    Raised for are rows too long or short, decimal commas, and NUL bytes.
+    A row may be short if it holds all `needed` cells, and one more: a row that was cut within the last of these would
+    hold another number there. Rows that usually end there were not cut.
+    """
     import numpy as np
 
     mark = layout.delimiter
@@ -180,7 +235,9 @@ def _check_block(block: bytes, layout: TextLayout, width: int, line: int) -> int
     buffer = np.frombuffer(block, dtype=np.uint8)
     ends = np.flatnonzero(buffer == ord("\n"))
     marks = np.diff(np.searchsorted(np.flatnonzero(buffer == ord(mark)), ends), prepend=0)
-    wrong = np.flatnonzero((marks != width - 1) & (np.diff(ends, prepend=-1) > 2))
+    usual = int(np.bincount(marks).argmax()) if len(marks) else width - 1
+    is_long_enough = (marks >= needed) | ((marks == usual) & (marks >= needed - 1))
+    wrong = np.flatnonzero((marks != width - 1) & ~((marks < width) & is_long_enough) & (np.diff(ends, prepend=-1) > 2))
     if len(wrong):
         raise RecordingError(
             "rows are not of the same length",
@@ -188,7 +245,7 @@ def _check_block(block: bytes, layout: TextLayout, width: int, line: int) -> int
             allowed=f"{width} cells, divided by {mark!r}",
             remedy=f"if it is a decimal comma, {remedy}; else remove that row",
         )
-    return line + len(ends)
+    return line + len(ends), min(width, int(marks.max(initial=0)) + 1)
 
 
 def find_utf16(head: bytes) -> str:

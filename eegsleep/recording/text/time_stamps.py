@@ -27,6 +27,12 @@ _EDGE_S = 60.0
 _MAX_OUTLIER_ROWS = 12
 _MAX_OUTLIERS = 20
 _DAY_S = 86400.0
+# Spreadsheets show times as minutes and seconds (10:00.5), or as dates in local order without seconds.
+_SPREADSHEET = re.compile(
+    r"\d{1,2}:\d\d([.,]\d+)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4},? \d{1,2}:\d\d(:\d\d)?( ?[AP]M)?|"
+    r"\d{4}-\d\d-\d\d \d{1,2}:\d\d",
+    re.IGNORECASE,
+)
 # From row to row a time of day may go back by an hour, or by jitter, and forward by any time.
 _MAX_BACK_S = 4000.0
 _OF_DAY = r"(?:[01]?\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?"
@@ -78,6 +84,13 @@ class TimeColumn:
         if not self.kind:
             of_day, unix = TIME_OF_DAY.fullmatch(sample), re.fullmatch(r"[-+\d.eE]+", sample)
             self.kind = "time of day" if of_day else "unix" if unix and "-" not in sample[1:] else "date"
+        if self.kind == "date" and _SPREADSHEET.fullmatch(sample):
+            raise RecordingError(
+                "a spreadsheet rewrote the time stamps",
+                found=repr(clean_text(sample, 30)),
+                allowed="date, hours, minutes, seconds and thousandths, as the recording program writes them",
+                remedy="give the file as the program wrote it; what a spreadsheet saved has lost the times",
+            )
         try:
             if self.kind == "time of day":
                 return _seconds_of_day(cells)
@@ -87,7 +100,7 @@ class TimeColumn:
         except ValueError as error:
             raise RecordingError(
                 "the time stamps are not all written in the same way",
-                found=clean_text(str(error).splitlines()[0]),
+                found=_find_odd(cells, self.kind) or clean_text(str(error).splitlines()[0]),
                 remedy="remove the rows whose time stamp is damaged, or record again",
             ) from error
 
@@ -135,6 +148,22 @@ class TimeColumn:
 UTC = Fault("clock-utc", "repaired", "the file's clock is UTC and the zone is not known: clock times are not local")
 DATE_UNKNOWN = Fault("date-unknown", "repaired", "it holds clock times without a date: its start is not known")
 NO_DATE = Fault("date-unknown", "repaired", "its time stamps are no plausible dates: its start is not known")
+
+
+def _find_odd(cells: pd.Series, kind: str) -> str:
+    """Return the first cell that is no date or no number, in quotes; empty if all are."""
+    import pandas as pd
+
+    known = cells.dropna().astype(str)
+    if kind == "time of day":  # the error names it
+        return ""
+    if kind == "unix":
+        odd = known[pd.to_numeric(known, errors="coerce").isna()]
+        return repr(clean_text(odd.iloc[0], 40)) if len(odd) else ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        odd = known[pd.to_datetime(known, format="ISO8601", errors="coerce", utc=True).isna()]
+    return repr(clean_text(odd.iloc[0], 40)) if len(odd) else ""
 
 
 def _seconds_of_day(cells: pd.Series) -> np.ndarray:

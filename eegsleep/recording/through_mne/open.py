@@ -150,6 +150,13 @@ def _quiet(path: Path) -> Iterator[None]:
     except RecordingError:
         raise
     except Exception as error:  # readers of many formats raise exceptions of every kind
+        if isinstance(error, FileNotFoundError) and (names := re.findall(r"[/\\]([^/\\]+\.fdt)\b", str(error))):
+            shown = " or ".join(dict.fromkeys(clean_text(name.strip()) for name in names))
+            raise RecordingError(
+                f"{path.name} cannot be read: its data file is not there",
+                found=shown,
+                remedy="put that file beside it: EEGLAB keeps the samples in it, and the .set alone holds none",
+            ) from error
         found = clean_text(str(error)) or type(error).__name__
         raise RecordingError(f"{path.name} cannot be read", found=found, **_REFUSAL) from error
 

@@ -34,7 +34,7 @@ _NUMBER = r"-?\d{1,15}(?:\.\d*)?(?:[eE][-+]?\d{1,2})?"
 _SIGNAL = re.compile(
     r"(?P<file>\S+)\s+(?P<format>\d+)(?:x(?P<per_frame>\d{1,5}))?(?::(?P<skew>\d{1,9}))?(?:\+(?P<offset>\d{1,9}))?"
     rf"(?:\s+(?P<gain>{_NUMBER})(?:\((?P<baseline>-?\d{{1,12}})\))?(?:/(?P<unit>\S+))?"
-    r"(?:\s+(?P<bits>\d{1,2})(?:\s+(?P<zero>-?\d{1,12})(?:\s+(?P<first>-?\d{1,12})(?:\s+-?\d+(?:\s+\d+"
+    r"(?:\s+(?P<bits>\d{1,2})(?:\s+(?P<zero>-?\d{1,12})(?:\s+(?P<first>-?\d{1,12})(?:\s+(?P<checksum>-?\d{1,12})(?:\s+\d+"
     r"(?:\s+(?P<label>\S.*))?)?)?)?)?)?)?",
     re.ASCII,
 )
@@ -46,7 +46,8 @@ class WfdbSignal:
     """One line of the header.
 
     `gain` is digital steps a unit, NaN where the signal is not calibrated; `span` is the smallest and largest step;
-    `first` is the first sample in steps, None where the header does not give it.
+    `first` is the first sample in steps and `checksum` the sum of all of them in 16 bits, None where the header does
+    not give them.
     """
 
     label: str
@@ -59,6 +60,7 @@ class WfdbSignal:
     unit: str
     span: tuple[int, int]
     first: int | None
+    checksum: int | None
 
     @property
     def missing(self) -> int:
@@ -196,6 +198,7 @@ def _make_signal(match: re.Match, label: str) -> WfdbSignal:
         unit=clean_text(match["unit"].encode("latin-1").decode("utf-8", "replace")) if match["unit"] else "mV",
         span=(zero - half, zero + half - 1),
         first=int(match["first"]) if match["first"] else None,
+        checksum=int(match["checksum"]) if match["checksum"] else None,
     )
 
 

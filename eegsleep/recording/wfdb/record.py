@@ -63,8 +63,9 @@ def open_wfdb(path: Path) -> Source:
         raise header_error(path, "its first line does not say how many samples there are", f"files {', '.join(files)}")
     n_there = min(_count_frames(file, [s for s in header.signals if s.file == name]) for name, file in files.items())
     n_frames, faults = _count_usable_frames(header.rate_hz, header.n_frames, n_there)
+    is_whole = not faults
     if n_frames:
-        faults += _find_first_sample_faults(path, header, is_whole=not faults)
+        faults += _find_first_sample_faults(path, header, is_whole=is_whole)
     duration_s = n_frames / header.rate_hz
     if not 0 < duration_s <= MAX_DURATION_S:
         raise RecordingError(f"{path.name} is no night", found=f"{duration_s / 3600:.4g} h", allowed="up to 72 h")
@@ -85,7 +86,7 @@ def open_wfdb(path: Path) -> Source:
         ),
         start=header.start,
         duration_s=duration_s,
-        load=partial(_load, path, header.signals, n_frames),
+        load=partial(_load, path, header.signals, n_frames, is_whole=is_whole),
         faults=(*header.faults, *faults),
     )
 
@@ -171,8 +172,16 @@ def _find_first_sample_faults(path: Path, header: WfdbHeader, *, is_whole: bool)
     ]
 
 
-def _load(path: Path, signals: Sequence[WfdbSignal], n_frames: int, labels: Sequence[str]) -> list[np.ndarray]:
-    """Return the signals asked for in their own units, float64; NaN where the format says a sample is missing."""
+def _load(
+    path: Path, signals: Sequence[WfdbSignal], n_frames: int, labels: Sequence[str], *, is_whole: bool
+) -> list[np.ndarray]:
+    """Return the signals asked for in their own units, float64; NaN where the format says a sample is missing.
+
+    Raises
+    ------
+    RecordingError
+        If the samples of a whole file do not have the sum that the header gives.
+    """
     import numpy as np
 
     places = {signal.label: i for i, signal in enumerate(signals)}
@@ -180,15 +189,36 @@ def _load(path: Path, signals: Sequence[WfdbSignal], n_frames: int, labels: Sequ
         raise RecordingError(f"{path.name} has no such channel", found=", ".join(unknown), allowed=", ".join(places))
     wanted = [places[label] for label in labels]
     out = [np.empty(n_frames * signals[i].per_frame) for i in wanted]
+    sums, n_missing = dict.fromkeys(wanted, 0), dict.fromkeys(wanted, 0)
     step = max(1, _PIECE_SAMPLES // sum(signal.per_frame for signal in signals))
     for first in range(0, n_frames, step):
         stop = min(n_frames, first + step)
         for array, place, digital in zip(out, wanted, _decode(path, wanted, first, stop), strict=True):
             signal = signals[place]
             piece = (digital - signal.baseline) / signal.gain
-            piece[digital == signal.missing] = np.nan
+            is_missing = digital == signal.missing
+            piece[is_missing] = np.nan
+            sums[place] += int(digital.sum(dtype=np.int64))
+            n_missing[place] += int(is_missing.sum())
             array[first * signal.per_frame : stop * signal.per_frame] = piece
+    for place in sorted(sums) if is_whole else ():
+        _check_sum(path, signals[place], sums[place], n_missing[place])
     return out
+
+
+def _check_sum(path: Path, signal: WfdbSignal, total: int, n_missing: int) -> None:
+    """Raise if the sum of a signal's samples is not that of its header."""
+    if signal.checksum is None:
+        return
+    # for a missing sample, some programs add the number of its format, and some that of 16 bits
+    sums = {total % 65536, (total + n_missing * (-32768 - signal.missing)) % 65536}
+    if signal.checksum % 65536 not in sums:
+        raise RecordingError(
+            f"the samples of {signal.label} are not those that {path.name} describes",
+            found=f"a sum of {total % 65536}",
+            allowed=f"{signal.checksum % 65536}, as the header has it",
+            remedy=DOWNLOAD,
+        )
 
 
 def _decode(path: Path, channels: list[int], first: int, stop: int) -> list[np.ndarray]:

@@ -251,7 +251,7 @@ def _set_beside(
     equal_gain, apart = values_at_equal_gain(arranged, covariates)
     by_other = AtEqual(arranged.by_other_stager, np.any(np.isfinite(arranged.by_other_stager), axis=1))
     for what, equal in (
-        ("at_equal_delta", values_at_equal_delta(arranged)),
+        ("at_equal_delta", values_at_equal_delta(arranged, covariates)),
         ("at_equal_gain", equal_gain),
         ("by_other_stager", by_other),
     ):

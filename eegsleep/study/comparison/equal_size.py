@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from eegsleep.statistics.effects import adjusted_t
 from eegsleep.study.arrangement import is_circular
-from eegsleep.study.nuisances.gain import GAIN_MATTERS, POWERS, find_gain_apart, follows_gain, gain_of_nights
+from eegsleep.study.nuisances.gain import CLEAR_T, GAIN_MATTERS, POWERS, find_gain_apart, follows_gain, gain_of_nights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +30,7 @@ COUNTED_AGAIN = {
     "slow_oscillation_duration_s",
     "slow_oscillation_slope_per_s",
 }
+_COUPLING = r"(fast_)?(coupling_.*|spindles_coupled_.*|coupled_spindle_.*)"
 # Logarithms of a power: from these the logarithm of gain is subtracted, multiplied by the number.
 _LOGARITHMS = {"ln µV²": 2.0, "log10 µV²/Hz": 2.0 / np.log(10)}
 
@@ -48,19 +50,23 @@ class AtEqual(NamedTuple):
     depends: NDArray[np.bool_]
 
 
-def values_at_equal_delta(arranged: Arrangement) -> AtEqual:
+def values_at_equal_delta(arranged: Arrangement, covariates: Floats | None) -> AtEqual:
     """Return the markers where the slow-wave activity of N2 is what is usual for the sleeper.
 
     Parameters
     ----------
     arranged : Arrangement
+    covariates : ndarray, shape (n_nights, n_covariates), optional
+        What the comparison adjusts for.
 
     Returns
     -------
     AtEqual
         Interpolated in the logarithm of activity between the sizes that each night was staged at, and never beyond:
         NaN in nights whose activity is further than that from the median of the sleeper's nights, and in nights with
-        too little N2.
+        too little N2. Where that activity differs clearly between the conditions, markers that move with it and were
+        not measured at other sizes have no value: coupling, because its waves are chosen by multiples of the night's
+        own, and what N2 or N3 alone holds, because their border moves; not slow waves themselves.
     """
     equal = np.full(arranged.value.shape, np.nan)
     place = np.flatnonzero(arranged.entries["marker"] == ACTIVITY)
@@ -79,9 +85,14 @@ def values_at_equal_delta(arranged: Arrangement) -> AtEqual:
             if known[0, night] <= target <= known[-1, night]:
                 factor = float(np.interp(target, known[:, night], np.log(FACTORS)))
                 equal[:, night] = _interpolate(arranged, int(night), factor)
-    depends = _measured_again(arranged)
-    equal[~depends] = np.nan
-    return AtEqual(equal, depends)
+    again = _measured_again(arranged)
+    equal[~again] = np.nan
+    compared = adjusted_t(np.where(usable, known[1], np.nan), arranged.assigned, covariates)
+    if not abs(compared.t) > CLEAR_T:
+        return AtEqual(equal, again)
+    coupling = arranged.entries["marker"].str.fullmatch(_COUPLING).to_numpy(dtype=bool)
+    equal[coupling] = np.nan  # measured again with other stages, but with the same waves
+    return AtEqual(equal, again | coupling | _is_bordered(arranged))
 
 
 def values_at_equal_gain(arranged: Arrangement, covariates: Floats | None) -> tuple[AtEqual, Floats]:
@@ -142,6 +153,13 @@ def _without_gain(arranged: Arrangement, index: int) -> Floats | None:
     return np.array(
         [np.interp(-g, reach, sizes[:, night]) if inside[night] else np.nan for night, g in enumerate(log_gain)]
     )
+
+
+def _is_bordered(arranged: Arrangement) -> NDArray[np.bool_]:
+    """Return which markers are of N2 or N3 alone, whose border moves with slow waves, and not of slow waves."""
+    entries = arranged.entries
+    bordered = entries["stage"].isin(["N2", "N3"]) & (entries["family"] != "B") & (entries["marker"] != ACTIVITY)
+    return bordered.to_numpy(dtype=bool)
 
 
 def _at_sizes(arranged: Arrangement, index: int) -> Floats:

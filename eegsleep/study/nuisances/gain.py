@@ -30,7 +30,7 @@ _COUNTED_BY_MICROVOLTS = re.compile(
 _BY_STAGES = frozenset({"n3_min", "n3_percent", "n3_latency_min"})
 _LOGARITHMS = {"ln µV²", "log10 µV²/Hz"}
 GAIN_MATTERS = 0.10  # share of the control nights' gain; smaller differences matter to no count
-_CLEAR_T = 2.0  # t of the difference, which must be larger than the scatter between nights explains
+CLEAR_T = 2.0  # t of the difference, which must be larger than the scatter between nights explains
 
 
 def follows_gain(arranged: Arrangement, index: int) -> bool:
@@ -79,7 +79,7 @@ def find_gain_apart(arranged: Arrangement, covariates: Floats | None) -> dict[st
         if gain is None:
             continue
         compared = adjusted_t(gain, arranged.assigned, covariates)
-        if math.isfinite(compared.t) and abs(compared.t) > _CLEAR_T:
+        if math.isfinite(compared.t) and abs(compared.t) > CLEAR_T:
             found[str(channel)] = float(compared.estimate)
     return found
 
@@ -125,5 +125,5 @@ def compare_gain(gain: Floats, assigned: NDArray[np.bool_], covariates: Floats |
     suspect : bool
     """
     found = adjusted_t(gain, assigned, covariates)
-    clear = math.isfinite(found.t) and abs(found.t) > _CLEAR_T
+    clear = math.isfinite(found.t) and abs(found.t) > CLEAR_T
     return found.estimate, clear and abs(found.estimate) > GAIN_MATTERS

@@ -456,3 +456,34 @@ def test_the_time_of_the_input_file_does_not_carry_over(tmp_path, write_edf):
     os.utime(path, (1e9, 1e9))
     anonymize_recording(path, tmp_path / "copy.edf")
     assert (tmp_path / "copy.edf").stat().st_mtime > 1.5e9
+
+
+def test_days_are_added_to_the_date_of_the_file(write_edf, tmp_path):
+    """The same number for two nights keeps the days between them."""
+    from eegsleep.recording.read import open_source
+
+    for number, day in enumerate((4, 6)):
+        file = write_edf(name=f"{number}.edf")
+        content = file.read_bytes()
+        file.write_bytes(content[:168] + f"{day:02}.03.21".encode() + content[176:])
+        anonymize_recording(file, tmp_path / f"copy-{number}.edf", shift_days=-400)
+    dates = [open_source(tmp_path / f"copy-{number}.edf").start.date() for number in (0, 1)]
+    assert dates == [dt.date(2020, 1, 29), dt.date(2020, 1, 31)]
+
+
+def test_days_cannot_be_added_to_an_unknown_date(write_edf, tmp_path):
+    anonymize_recording(write_edf(), tmp_path / "without.edf")
+    with pytest.raises(SettingsError, match="cannot be shifted"):
+        anonymize_recording(tmp_path / "without.edf", tmp_path / "copy.edf", shift_days=3)
+    with pytest.raises(SettingsError, match="one of them"):
+        anonymize_recording(write_edf(), tmp_path / "c.edf", shift_days=3, shift_to=dt.date(2001, 1, 1))
+
+
+def test_a_file_of_annotations_alone_is_anonymized(sample_night, tmp_path):
+    from eegsleep.hypnograms.read import read_hypnogram
+    from eegsleep.night.folder import encode_events
+
+    (tmp_path / "events.edf").write_bytes(encode_events(sample_night))
+    anonymize_recording(tmp_path / "events.edf", tmp_path / "copy.edf")
+    stages = read_hypnogram(tmp_path / "copy.edf")
+    assert list(stages.stages) == list(read_hypnogram(tmp_path / "events.edf").stages)

@@ -530,3 +530,13 @@ def test_large_recordings_are_taken_over_in_groups(tmp_path, monkeypatch):
     whole = es.read_recording(path).raw.get_data()
     monkeypatch.setattr(derive, "_GROUP_BYTES", 1)
     np.testing.assert_array_equal(es.read_recording(path).raw.get_data(), whole)
+
+
+@pytest.mark.parametrize("kind", [b"EDF+C", b"EDF+D"])
+@pytest.mark.parametrize(("gap_s", "doubted"), [(300, False), (3600, True)])
+def test_a_gap_longer_than_all_that_was_recorded_needs_the_user(kind, gap_s, doubted, tmp_path):
+    onsets = [i + gap_s * (i >= 200) for i in range(400)]
+    recording = es.read_recording(write(tmp_path, stamped(onsets, kind)))
+    severities = {fault.code: fault.severity for fault in recording.faults}
+    assert (severities.get("gap-implausible") == "needs the user") == doubted
+    assert ("gap" in severities) != doubted

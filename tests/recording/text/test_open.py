@@ -235,7 +235,7 @@ def test_openbci_with_local_time_only_and_a_broken_name_says_so(opened):
     assert codes(source) == {"channels-missing"}
 
 
-def test_openbci_card_files_are_refused_with_the_converter(opened):
+def test_openbci_card_files_of_another_number_of_channels_are_refused_with_the_converter(opened):
     with pytest.raises(RecordingError, match="converter"):
         opened("00,00FE1A,FF01B2,0A0B0C,000001,000002\n01,00FE1A,FF01B2,0A0B0C,000001,000002\n")
 

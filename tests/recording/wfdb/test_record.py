@@ -285,3 +285,15 @@ def test_a_text_that_is_no_header_is_not_taken_for_one():
     assert not is_wfdb_header(b"night 4 notes\nabout nothing\n")
     assert not is_wfdb_header(b"")
     assert is_wfdb_header(b"# a comment\r\nslp01a 4 250\r\nslp01a.dat 212 -200/mV 12 0 -17 59911 0 ECG\r\n")
+
+
+def test_samples_that_were_changed_are_told_by_their_sum(tmp_path):
+    """Every changed byte of the samples changes the sum of a signal, which the header gives in 16 bits."""
+    header = write_slpdb(tmp_path)
+    samples = header.with_suffix(".dat")
+    content = samples.read_bytes()
+    for at in range(100, len(content), len(content) // 40):
+        samples.write_bytes(content[:at] + bytes([content[at] ^ 0x11]) + content[at + 1 :])
+        source = open_source(header)
+        with pytest.raises(RecordingError, match=r"are not those that slp01a\.hea describes"):
+            source.load([channel.label for channel in source.channels])

@@ -70,6 +70,18 @@ def test_slow_waves_beyond_what_was_staged_leave_it_open(study, compound):
     assert row["verdict"] == "inconclusive"
 
 
+@pytest.mark.parametrize(("larger", "verdict"), [(0.14, "inconclusive"), (0.0, "worse")])
+def test_coupling_is_not_judged_where_slow_waves_differ(study, compound, larger, verdict):
+    """Waves are chosen by multiples of the night's own: on a larger background fewer are, and fewer spindles ride."""
+    rng = np.random.default_rng(10)
+    size = larger * compound + 0.02 * rng.standard_normal(len(compound))
+    strength = 0.3 - 0.06 * compound + 0.01 * rng.standard_normal(len(compound))
+    coupling = marker_rows(study, "fast_coupling_strength", strength, "")
+    row = compared(study, activity_of(study, size), coupling).loc["fast_coupling_strength"]
+    assert row["verdict"] == verdict
+    assert row["follows_from"] == ("not known" if larger else "")
+
+
 def test_given_stages_are_compared_as_before(study, compound):
     n3 = 60 + 9 * compound + np.random.default_rng(3).standard_normal(len(compound))
     row = compared(study, marker_rows(study, "n3_min", n3, "min", "", "")).loc["n3_min"]

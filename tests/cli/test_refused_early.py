@@ -1,0 +1,60 @@
+"""What would go wrong at the end is found at the start: an output that cannot be written, a folder in use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from eegsleep.batch.jobs_file import lock_output
+
+PLACES = ("/proc/nowhere", "/dev/full", "file/below")
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "file").write_text("a file")
+    return tmp_path
+
+
+@pytest.mark.parametrize("output", PLACES)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("score", "none.edf"),
+        ("batch", "one.edf"),
+        ("calibrate", "."),
+        ("agree", "a.csv", "b.csv"),
+        ("demo",),
+        ("anonymize", "none.edf"),
+        ("simulate",),
+        ("fetch", "cap"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_named_before_the_work(command, output, place, write_edf, run_here):
+    """Before the input is even looked at: the inputs named here do not exist, or are refused later."""
+    write_edf(["C4-M1"], name="one.edf")
+    option = () if command[0] in {"anonymize", "simulate"} else ("--output",)
+    done = run_here(*command, *option, output, cwd=place)
+    assert done.returncode == 2
+    assert "--output" in done.stderr
+    assert output in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert sorted(path.name for path in place.iterdir()) == ["file", "one.edf"]
+
+
+def test_a_full_disk_is_found_before_the_work(place, run_here, monkeypatch):
+    def fill(*_):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    done = run_here("score", "none.edf", "--output", "out", cwd=place)
+    assert done.returncode == 2
+    assert "--output cannot be written. Found: out: No space left on device" in done.stderr
+
+
+def test_a_score_into_a_folder_where_a_batch_is_at_work_is_refused(nights, tmp_path, run_here):
+    with lock_output(tmp_path):
+        done = run_here("score", nights / "n1.edf", "--output", tmp_path)
+    assert done.returncode == 2
+    assert "a batch is at work in" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [".jobs"]
