@@ -31,8 +31,8 @@ ACTIVE = "B"
 # Short nights keep the demonstration short; a real study has whole ones.
 HOURS = 2.0
 CONTROL = SimulationSettings(duration_h=HOURS, rate_hz=128, eeg=("C4-M1",), fast_spindle_density_per_min=2.4)
-# The simulated compound adds fast spindles, and slow oscillations for them to ride on. A detector that compares spindles
-# with slow activity would then miss some of the added spindles.
+# The simulated compound adds fast spindles, and slow oscillations for them to ride on. A detector that compares
+# spindles with slow activity would then miss some of the added spindles.
 COMPOUND = replace(
     CONTROL, fast_spindle_density_per_min=3.4, slow_oscillation_rate_per_min=18.0, k_complex_rate_per_min=1.5
 )
