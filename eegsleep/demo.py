@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from eegsleep.config import Settings
+    from eegsleep.report.study_page import Truth
+    from eegsleep.study.comparison.compare import Comparison
+    from eegsleep.study.declared.protocol import Study
     from eegsleep.workflows.score import Job
     from eegsleep.workflows.study import ComparedStudy, PlannedStudy
 
@@ -28,9 +31,12 @@ ACTIVE = "B"
 # Short nights keep the demonstration short; a real study has whole ones.
 HOURS = 2.0
 CONTROL = SimulationSettings(duration_h=HOURS, rate_hz=128, eeg=("C4-M1",), fast_spindle_density_per_min=2.4)
-# The simulated compound adds fast spindles, and also strengthens slow activity. A detector that compares spindles
-# with slow activity would then miss some of the added spindles.
-COMPOUND = replace(CONTROL, fast_spindle_density_per_min=3.4, delta_background=1.25)
+# The simulated compound adds fast spindles, and slow oscillations for them to ride on. A detector that compares
+# spindles with slow activity would then miss some of the added spindles.
+COMPOUND = replace(
+    CONTROL, fast_spindle_density_per_min=3.4, slow_oscillation_rate_per_min=18.0, k_complex_rate_per_min=1.5
+)
+NOTE = "These nights are simulated. What was put into them stands at the end of the page, beside what was found."
 STUDY_TOML = """\
 # A simulated study, to look at; `eegsleep study init` writes a commented one to fill in.
 [study]
@@ -120,7 +126,45 @@ def run_demo(folder: Path, n_nights: int = N_NIGHTS) -> DemoStudy:
         )
     write_summary(folder / NIGHTS_FOLDER)
     lock_study(study)
-    return DemoStudy(planned, compare_study(study, key=key, passphrase=planned.passphrase))
+    compared = compare_study(study, key=key, passphrase=planned.passphrase, notes=[NOTE], truth=compare_with_truth)
+    write_summary(folder / NIGHTS_FOLDER)  # with the condition of each night, now that the codes are open
+    return DemoStudy(planned, compared)
+
+
+def compare_with_truth(study: Study, comparison: Comparison) -> list[Truth]:
+    """Return what was simulated of the compound, beside what the comparison found of it.
+
+    Parameters
+    ----------
+    study : Study
+    comparison : Comparison
+
+    Returns
+    -------
+    list of Truth
+    """
+    from eegsleep.report.study_page import Truth
+
+    del study
+    rows = comparison.markers[comparison.markers["channel"].isin(["C4-M1", ""])]
+    rows = rows[rows["stage"].isin(["NREM", ""])].set_index("marker")
+    density = f"{CONTROL.fast_spindle_density_per_min:g} → {COMPOUND.fast_spindle_density_per_min:g} /min"
+    waves = f"{CONTROL.slow_oscillation_rate_per_min:g} → {COMPOUND.slow_oscillation_rate_per_min:g} waves /min of N3"
+    put_in = (
+        ("fast_spindle_density_per_min", density, "Spindles were added; in both conditions the weakest are missed."),
+        ("swa_power_uv2", waves, "Slow oscillations were added; their size stayed the same."),
+        ("fast_coupling_strength", "unchanged", "As many of the spindles ride on slow waves as before."),
+        ("fast_spindle_frequency_hz", "unchanged", "A difference here would be a false finding."),
+        ("tst_min", "unchanged", "A difference here would be a false finding."),
+        ("rem_min", "unchanged", "A difference here would be a false finding."),
+    )
+    found = []
+    for marker, simulated, words in put_in:
+        if marker in rows.index:
+            row = rows.loc[marker]
+            means = f"{row['control_mean']:.3g} → {row['compound_mean']:.3g} {row['unit']}"
+            found.append(Truth(row["label"], simulated, f"{means}, {row['verdict']}", words))
+    return found
 
 
 def enter_files(path: Path) -> list[tuple[str, str]]:

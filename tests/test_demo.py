@@ -28,11 +28,16 @@ def test_demo_is_a_whole_study_and_four_nights_find_nothing(tmp_path):
     """Planned, simulated, scored, locked, compared, reported; and no verdict from four nights."""
     planned, compared = run_demo(tmp_path / "study", n_nights=4)
     assert "smallest p-value" in planned.plan.sentences[0]
-    assert compared.sentences[0].startswith("Primary endpoint: Fast spindle density")
+    assert compared.sentences[0].startswith("Does a simulated compound change fast spindle density? Not answered")
+    assert any(line.startswith("Primary endpoint: Fast spindle density") for line in compared.sentences)
     assert compared.report == tmp_path / "study" / "report.html"
     folder = tmp_path / "study"
     for name in ("lock.json", "unmasked.json", "comparison.csv", "report.html", "schedule.csv"):
         assert (folder / name).is_file(), name
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "What was simulated, and what was found" in page
+    assert "2.4 → 3.4 /min" in page
+    assert all(f'href="eegsleep-nights/S01-{i:03d}/report.html"' in page for i in range(1, 5))
     nights = [es.load_night(path.parent) for path in (folder / "eegsleep-nights").glob("*/provenance.json")]
     assert len(nights) == 4
     found = find_jobs([folder], Job(folder))

@@ -18,6 +18,7 @@ from eegsleep.report.hypnogram_strip import LETTERS
 from eegsleep.report.index_page import Glance, render_index
 from eegsleep.report.looks import main_channel
 from eegsleep.report.usual import render_usual
+from eegsleep.study.masking.lock import find_opened_conditions
 from eegsleep.study.night_folders import check_made_alike
 from eegsleep.tables import (
     HYPNOGRAM,
@@ -147,7 +148,14 @@ def write_summary(output: str | Path) -> Path:
     files = {
         NIGHTS_FILE: encode_table(nights, table),
         NIGHTS_SIDECAR: encode_sidecar(table),
-        INDEX_FILE: render_index(nights, jobs, glances=glances, notes=unlike, plotly=plotly),
+        INDEX_FILE: render_index(
+            nights,
+            jobs,
+            glances=glances,
+            notes=unlike,
+            plotly=plotly,
+            conditions=find_opened_conditions(output.resolve().parent),
+        ),
         # nights that were made in different ways have no range in common
         USUAL_FILE: render_usual(nights.iloc[:0] if unlike else nights),
     }

@@ -37,7 +37,7 @@ app.command(with_steps(study.plan))
 app.command(with_steps(study.lock))
 app.command(with_steps(study.compare))
 _study = App(name="study", help="A study of many nights, compound against control.")
-for _lines in (study.init, study.look, study.key):
+for _lines in (study.init, study.add_table, study.look, study.key):
     _study.command(with_steps(_lines))
 app.command(_study)
 

@@ -6,7 +6,10 @@ Nothing heavy is imported before a command runs. `eegsleep.cli.main` registers t
 from __future__ import annotations
 
 import sys
-from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from eegsleep.cli.console import print_note
 from eegsleep.provenance import check_writable
@@ -152,12 +155,52 @@ def compare(
     output
         Folder for tables and report; by default that of the study.
     """
+    from eegsleep.batch.gather import write_summary
+    from eegsleep.file_names import INDEX_FILE, NIGHTS_FOLDER
     from eegsleep.workflows.study import compare_study
 
     if output:
         check_writable(output)
     compared = compare_study(study, key=key, passphrase=passphrase, nights=nights, output=output)
+    scored = nights or study.parent / NIGHTS_FOLDER
+    if (scored / INDEX_FILE).is_file():  # its page shows the condition of each night from now on
+        write_summary(scored)
     return [*compared.sentences, str(compared.report)]
+
+
+def add_table(
+    table: Path,
+    study: Path = Path("study.toml"),
+    *,
+    map_: Annotated[list[str], Parameter(name="--map", consume_multiple=True)],
+    by: Literal["", "date", "day"] = "",
+    subject: str = "S01",
+) -> list[str]:
+    """Bring the nightly table of a tracker or a diary into a study: nights without EEG, in the same test.
+
+    Parameters
+    ----------
+    table
+        A CSV with a header.
+    study
+        The study file.
+    map_
+        Our name and the name of the column, as in date=Date tst_min="Minutes asleep" day_mood=Mood. The names are date,
+        day, condition, subject, tst_min, sol_min, waso_min, tib_min, sleep_efficiency_percent, awakenings, tracker_…,
+        diary_…, day_…, cov_… and harm.
+    by
+        What tells the night if dates and an index of days contradict one another.
+    subject
+        Whose nights they are, if no column says so.
+    """
+    from eegsleep.errors import SettingsError
+    from eegsleep.study.nightly_table import add_table as add
+
+    pairs = [entry.partition("=") for entry in map_]
+    if not all(name and column for name, _, column in pairs):
+        raise SettingsError("a mapping is a name, =, and a column", found=" ".join(map_), allowed="date=Date")
+    added = add(study, table, {name: column for name, _, column in pairs}, by=by, subject=subject)
+    return [*added.sentences, str(study)]
 
 
 def look(study: Path, *, nights: Path | None = None) -> list[str]:

@@ -92,6 +92,7 @@ def render_index(
     glances: Mapping[str, Glance] | None = None,
     notes: Sequence[str] = (),
     plotly: str | None = None,
+    conditions: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return the page over all nights as one HTML file that needs no network.
 
@@ -107,6 +108,8 @@ def render_index(
         Sentences that the page shows first.
     plotly : str, optional
         Where plotly.js lies, relative to the page; by default the page carries its own, 5 MB.
+    conditions : mapping of str to str, optional
+        `compound` or `control` by night, once the codes of the study were opened.
 
     Returns
     -------
@@ -125,6 +128,8 @@ def render_index(
     ]
     # failed nights come first, then the order of the table
     rows.sort(key=lambda row: row["status"] not in {"failed", "unreadable"})
+    for row in rows:
+        row["condition"] = (conditions or {}).get(row["night"], "")
     figure, choices = _draw_nights(records, glances)
     return compose_page(
         "index.html",
@@ -132,6 +137,8 @@ def render_index(
         script="index.js",
         rows=rows,
         sleepers=any(row["subject"] for row in rows),
+        conditions=bool(conditions),
+        arms={"compound": "▲", "control": "○"},
         notes=[*_describe_failures(rows), *notes],
         facts=_facts(records, rows),
         heads=[(_label(marker, stage), short) for marker, stage, short, _ in COLUMNS],

@@ -53,7 +53,7 @@ SCRIPTS = (
     "night/averages.js",
     "night/eventlist.js",
     "night/export.js",
-    "night/markers.js",
+    "find.js",
     "night/state.js",
     "night/told.js",
     "night/pointer.js",
@@ -120,10 +120,10 @@ def render_night(
     return compose_page(
         "night.html",
         own=SCRIPTS,
-        early=("night/theme.js",),
+        early=("theme.js",),
         sidecar=sidecar,
         trace_file=TRACE_FILE if has_trace and sidecar else "",
-        night_css=Markup(read_template("night/night.css")),  # noqa: S704 - our own file
+        night_css=Markup(read_template("sheet.css") + read_template("night/night.css")),  # noqa: S704 - our own files
         home="../index.html" if sidecar else "",
         usual=f"../{USUAL_FILE}" if sidecar else "",
         night=night,

@@ -1,210 +1,68 @@
-"""The figures of a study: all differences on one scale, and every night of a primary endpoint."""
+"""The figures of a study as SVG that needs no script: places are per cent of the width, so that text keeps its size."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from markupsafe import Markup, escape
 
-from eegsleep.report.looks import GREY, MUTED, Figure, draw_axis, draw_layout, plain_label
+from eegsleep.report.numbers import format_number, signed_number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
+    from numpy.typing import NDArray
 
-MAX_ROWS = 60
-WIDEST_SD = 6.0  # wider intervals run out of the picture
-# verdict -> colour, plotly symbol, meaning: the shape serves readers who do not see the colour.
-LOOKS = {
-    "better": ("#00694E", "triangle-up", "better"),
-    "worse": ("#A3201A", "triangle-down", "worse"),
-    "changed": ("#0072B2", "diamond", "changed, neither good nor bad"),
-    "masked": ("#0072B2", "diamond", "differs, codes masked"),
-    "follows from slow-wave amplitude": ("#5B6B7A", "diamond-open", "follows from slow-wave amplitude"),
-    "follows from gain": ("#5B6B7A", "diamond-open", "follows from the electrode's gain"),
-    "equivalent": ("#1B2733", "square", "equivalent"),
-    "inconclusive": ("#7A8692", "circle-open", "inconclusive"),
+WIDEST_SD = 4.0  # wider intervals run out of the picture
+# A sign beside the word and the colour, for readers who do not see colours or print in grey.
+SIGNS = {
+    "better": "▲",
+    "worse": "▼",
+    "changed": "◆",
+    "equivalent": "■",
+    "inconclusive": "○",
+    "follows from slow-wave amplitude": "◇",
+    "follows from gain": "✕",
+    "masked": "◆",
 }
-FIRST, SECOND = ("#4A97CC", "circle-open"), ("#B4500A", "triangle-up")
+_HEIGHT = 210
+_TOP, _BOTTOM = 16, 24
+_ROOM = 0.08  # of the range of values, above and below
 
 
-def draw_forest(markers: pd.DataFrame, names: tuple[str, str]) -> Figure:
-    """Return every difference in standard deviations of ordinary nights, with its 95 % interval.
+class Drawing(NamedTuple):
+    """A figure with its caption, or the reason why there is none.
 
-    Parameters
+    Attributes
     ----------
-    markers : DataFrame
-        Table COMPARISON.
-    names : tuple of str
-        Names of the two conditions.
-
-    Returns
-    -------
-    Figure
+    title, caption : str
+    svg : markupsafe.Markup
+        Empty if there is nothing to draw.
+    reason : str
     """
-    rows, left_out = _rows_to_draw(markers)
-    if rows.empty:
-        return Figure("forest", "All differences on one scale", "", reason="No marker has a difference and a spread.")
-    data, shapes, labels, ends = [], [], [], [1.0]
-    for verdict, (colour, symbol, meaning) in LOOKS.items():
-        own = rows[rows["verdict"] == verdict]
-        if own.empty:
-            continue
-        ends += [abs(v) for v in [*own["low"], *own["high"], *own["difference"]] if math.isfinite(v)]
-        data.append(_forest_trace(own, colour, symbol, meaning))
-    for row in rows.itertuples(index=False):
-        labels.append(_label(row))
-        if math.isfinite(row.bound):
-            shapes.append(
-                {
-                    "type": "rect",
-                    "x0": -row.bound,
-                    "x1": row.bound,
-                    "y0": row.place - 0.34,
-                    "y1": row.place + 0.34,
-                    "fillcolor": "#E3E9EE",
-                    "line": {"width": 0},
-                    "layer": "below",
-                }
-            )
-    shapes.append(
-        {
-            "type": "line",
-            "x0": 0,
-            "x1": 0,
-            "yref": "paper",
-            "y0": 0,
-            "y1": 1,
-            "layer": "below",
-            "line": {"color": MUTED, "width": 1},
-        }
-    )
-    shapes += _family_lines(rows)
-    wide = min(max(ends) * 1.05, WIDEST_SD)
-    caption = (
-        f"Each row is a marker: {names[1]} minus {names[0]}, divided by the standard deviation between ordinary nights "
-        "of one person, so that minutes and microvolts share a scale. The bar is the 95 % interval; a bar that crosses "
-        "0 leaves the direction open. The grey box is the smallest effect of interest: a bar wholly inside it says "
-        "that the difference is too small to matter, and a bar that sticks out at both sides says that the nights "
-        "cannot tell. A sign without a bar has no interval; the table gives the reason. Right of 0 is more, which "
-        f"is not always better: read the shape. Bars longer than {WIDEST_SD:g} SD run out of the picture; where the "
-        f"sign itself does, its number stands at the edge.{left_out}"
-    )
-    spec = {
-        "data": data,
-        "layout": draw_layout(
-            90 + 22 * len(rows),
-            shapes=shapes,
-            annotations=_beyond(rows, wide),
-            margin={"l": 300, "r": 16, "t": 36, "b": 46},
-            showlegend=True,
-            legend={
-                "orientation": "h",
-                "x": 0,
-                "y": 1,
-                "yanchor": "bottom",
-                "font": {"size": 12},
-                "itemclick": False,
-                "itemdoubleclick": False,
-            },
-            xaxis=draw_axis("difference in standard deviations of ordinary nights", range=[-wide, wide]),
-            yaxis=draw_axis(
-                "", tickvals=rows["place"].tolist(), ticktext=labels, range=[len(rows) - 0.4, -0.6], showgrid=False
-            ),
-        ),
-    }
-    return Figure("forest", "All differences on one scale", caption, spec)
+
+    title: str
+    caption: str
+    svg: Markup
+    reason: str = ""
 
 
-def _rows_to_draw(markers: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Return the rows to draw, in SD, with their places from the top, and a sentence on rows that are not drawn."""
-    scale = markers["control_sd"].where(markers["control_sd"] > 0)
-    rows = markers.assign(**{name: markers[name] / scale for name in ("difference", "low", "high", "bound")})
-    rows = rows[np.isfinite(rows["difference"]) & (rows["family"] != "context")]
-    n_all = len(rows)
-    if n_all > MAX_ROWS:  # by a rule that does not depend on results: one row for each measure
-        rows = rows[(rows["role"] == "primary") | rows["represents"]]
-    order = {"primary": 0}
-    rows = rows.assign(_role=[order.get(role, 1) for role in rows["role"]])
-    rows = rows.sort_values(["_role", "family"], kind="stable").head(MAX_ROWS).reset_index(drop=True)
-    n_left = n_all - len(rows)
-    words = f" {n_left} more rows, other ways of measuring the same, are in the table below." if n_left else ""
-    return rows.assign(place=np.arange(len(rows), dtype=float)), words
+class Scale(NamedTuple):
+    """Values to places."""
 
+    low: float
+    high: float
+    first: float
+    last: float
 
-def _forest_trace(own: pd.DataFrame, colour: str, symbol: str, meaning: str) -> dict[str, Any]:
-    def reach(end: str, sign: int) -> list[float]:
-        return [sign * (e - d) if math.isfinite(e) else 0.0 for e, d in zip(own[end], own["difference"], strict=True)]
-
-    texts = [
-        f"{_label(row)}: {row.difference:+.2f} SD"
-        + (f" ({row.low:.2f} to {row.high:.2f})" if math.isfinite(row.low) and math.isfinite(row.high) else "")
-        for row in own.itertuples(index=False)
-    ]
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": meaning,
-        "x": own["difference"].tolist(),
-        "y": own["place"].tolist(),
-        "text": texts,
-        "hovertemplate": "%{text}<extra></extra>",
-        "marker": {"size": 10, "color": colour, "symbol": symbol, "line": {"color": colour, "width": 1.5}},
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": reach("high", 1),
-            "arrayminus": reach("low", -1),
-            "color": colour,
-            "thickness": 2,
-            "width": 0,
-        },
-    }
-
-
-def _beyond(rows: pd.DataFrame, wide: float) -> list[dict[str, Any]]:
-    """Return the numbers of differences that lie outside the picture, at its edge."""
-    notes = []
-    for row in rows[rows["difference"].abs() > wide].itertuples(index=False):
-        right = row.difference > 0
-        text = f"{row.difference:+.1f} SD".replace("-", "−")
-        notes.append(
-            {
-                "x": wide if right else -wide,
-                "y": row.place,
-                "xanchor": "right" if right else "left",
-                "text": f"{text} ▶" if right else f"◀ {text}",
-                "showarrow": False,
-                "bgcolor": "#fff",
-                "font": {"size": 12, "color": LOOKS[row.verdict][0]},
-            }
-        )
-    return notes
-
-
-def _label(row: Any) -> str:  # noqa: ANN401 - a named tuple
-    star = "★ " if row.role == "primary" else ""
-    where = " ".join(part for part in (row.stage, row.channel) if part)
-    return plain_label(f"{star}{row.family}  {row.label}{', ' + where if where else ''}", 46)
-
-
-def _family_lines(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    groups = rows["_role"].astype("str") + rows["family"]
-    breaks = np.flatnonzero((groups != groups.shift())[1:]) + 1
-    return [
-        {
-            "type": "line",
-            "xref": "paper",
-            "x0": 0,
-            "x1": 1,
-            "y0": i - 0.5,
-            "y1": i - 0.5,
-            "line": {"color": GREY, "width": 1, "dash": "dot"},
-        }
-        for i in breaks.tolist()
-    ]
+    def __call__(self, value: float) -> float:
+        """Return the place of a value."""
+        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        return self.first + share * (self.last - self.first)
 
 
 def draw_nights(
@@ -212,8 +70,9 @@ def draw_nights(
     row: Any,  # noqa: ANN401 - a named tuple
     names: tuple[str, str],
     codes: tuple[str, str],
-) -> Figure:
-    """Return every night of one marker in the order in which they were slept.
+    blocks: Mapping[str, int] | None = None,
+) -> Drawing:
+    """Return every night of one marker in the order in which they were slept; nights of one pair are joined.
 
     Parameters
     ----------
@@ -223,119 +82,337 @@ def draw_nights(
         The marker's row of table COMPARISON.
     names, codes : tuple of str
         Names of the conditions, and their codes; control (the first code while masked) first.
+    blocks : mapping of str to int, optional
+        The pair of each night, by its name.
 
     Returns
     -------
-    Figure
+    Drawing
     """
-    where = " ".join(part for part in (row.stage, row.channel) if part)
-    title = f"{row.label}{', ' + where if where else ''}"
-    name = f"nights-{row.marker}-{row.stage}-{row.channel}".replace(" ", "_")
-    own = nights[(nights["marker"] == row.marker) & (nights["stage"] == row.stage) & (nights["channel"] == row.channel)]
-    own = own.sort_values(["subject", "date"], kind="stable")
+    title = _title(row)
+    own = _own_nights(nights, row)
     if not np.isfinite(own["value"]).any():
-        return Figure(name, title, "", reason=row.reason or "No night has a value.")
-    many = len(own["subject"].unique()) > 1
-    places = _places_of_many(own) if many else own["date"].tolist()
-    own = own.assign(place=places)
-    data = _joined(own) + [
-        _night_trace(own[own["condition"] == code], name_of, look, row.unit)
-        for code, name_of, look in zip(codes, names, (FIRST, SECOND), strict=True)
-    ]
-    missing = own[~np.isfinite(own["value"])]
-    shapes = [] if row.unit == "rad" else _mean_lines(own, codes)
-    xaxis = (
-        draw_axis("evening", type="date")
-        if not many
-        else draw_axis(
-            "sleeper, nights in order",
-            tickvals=list(range(own["subject"].nunique())),
-            showgrid=False,
-            ticktext=[plain_label(s, 8) for s in own["subject"].unique()],
-        )
-    )
-    unit = f", {plain_label(row.unit)}" if row.unit and row.unit != "n" else ""
-    absent = f" {len(missing)} of {len(own)} nights have no value and no point." if len(missing) else ""
-    lines = "" if row.unit == "rad" else " The dashed lines are the means of the two conditions."
-    span = "Nights of a sleeper stand side by side in order." if many else "A grey line joins neighbouring nights."
+        return Drawing(title, "", Markup(""), row.reason or "No night has a value.")
+    many = _is_of_several(own)
+    own = own.assign(place=_places(own, many=many))
+    known = own[np.isfinite(own["value"])]
+    y = _value_scale(known["value"].to_numpy())
+    parts = [_grid(y), *_means(known, codes, y, angle=row.unit == "rad"), *_joined(known, codes, blocks or {}, y)]
+    parts += [_point(night, y, row.unit, codes) for night in known.itertuples(index=False)]
+    parts.append(_below(own, many=many))
+    n_missing = len(own) - len(known)
+    joined = "A line joins the two nights of a pair. " if blocks and any(blocks.values()) else ""
+    means = "" if row.unit == "rad" or many else "The dashed lines are the means. "
     caption = (
-        f"A point is a night: open circles {names[0]}, filled triangles {names[1]}.{lines} {span} Look for a drift "
-        "that goes on through both conditions, for one night that stands apart, and for how far nights of the same "
-        f"condition differ: a difference between the shapes has to be seen against that.{absent}"
+        f"A sign is a night: ○ {names[0]}, ▲ {names[1]}. {joined}{means}"
+        + ("Nights of a sleeper stand side by side. " if many else "")
+        + (f"{n_missing} of {len(own)} nights have no value. " if n_missing else "")
     )
-    layout = draw_layout(
-        260,
-        shapes=shapes,
-        margin={"l": 58, "r": 12, "t": 30, "b": 44},
-        xaxis=xaxis,
-        showlegend=True,
-        yaxis=draw_axis(plain_label(row.label, 28) + unit, nticks=6),
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "itemclick": False, "itemdoubleclick": False},
-    )
-    return Figure(name, title, caption, {"data": data, "layout": layout})
+    label = f"{title}, {len(known)} nights. {caption}"
+    return Drawing(title, caption.strip(), _svg(_HEIGHT, parts, label, "nights"))
 
 
-def _places_of_many(own: pd.DataFrame) -> list[float]:
-    index = {name: i for i, name in enumerate(own["subject"].unique())}
-    order = own.groupby("subject").cumcount()
-    size = own.groupby("subject")["night"].transform("size")
+def draw_change(
+    nights: pd.DataFrame,
+    row: Any,  # noqa: ANN401 - a named tuple
+    names: tuple[str, str],
+    codes: tuple[str, str],
+    blocks: Mapping[str, int] | None = None,
+) -> Drawing:
+    """Return control beside compound: a line for each pair of nights, or for each sleeper's means, else the points.
+
+    Parameters
+    ----------
+    nights, row, names, codes, blocks
+        As for `draw_nights`.
+
+    Returns
+    -------
+    Drawing
+    """
+    own = _own_nights(nights, row)
+    known = own[np.isfinite(own["value"])]
+    if known.empty:
+        return Drawing("", "", Markup(""), row.reason or "No night has a value.")
+    many = _is_of_several(known)
+    y = _value_scale(known["value"].to_numpy())
+    pairs = _pairs(known, codes, {} if many else blocks or {})
+    what = "a pair of nights"
+    if many:
+        pairs, what = _pairs(known, codes, None), "the means of a sleeper"
+    parts = [_grid(y)]
+    for first, second in pairs:
+        rising = "up" if second > first else "down"
+        parts.append(f'<line class="pair {rising}" x1="28%" y1="{y(first):.1f}" x2="72%" y2="{y(second):.1f}"/>')
+    for code, place, sign in ((codes[0], 28.0, _circle), (codes[1], 72.0, _triangle)):
+        values = known.loc[known["condition"] == code, "value"].to_numpy()
+        parts += [sign(place, y(float(value)), "") for value in values]
+        if len(values) and row.unit != "rad":
+            side = 22.0 if place < 50 else 78.0
+            anchor = "end" if place < 50 else "start"
+            at, mean = f'x="{side}%" y="{y(values.mean()) + 4:.1f}"', format_number(values.mean())
+            parts.append(f'<text class="mean" {at} text-anchor="{anchor}">{mean}</text>')
+    for name, place in zip(names, (28, 72), strict=True):
+        parts.append(f'<text x="{place}%" y="{_HEIGHT - 6}" text-anchor="middle">{escape(name)}</text>')
+    n_up = sum(second > first for first, second in pairs)
+    caption = f"A line is {what}: {n_up} of {len(pairs)} rise. " if pairs else ""
+    caption += "The numbers are the means." if row.unit != "rad" else ""
+    return Drawing("", caption, _svg(_HEIGHT, parts, f"{_title(row)}: {names[0]} beside {names[1]}.", "change"))
+
+
+def _is_of_several(nights: pd.DataFrame) -> bool:
+    return len(nights["subject"].unique()) > 1
+
+
+def _title(row: Any) -> str:  # noqa: ANN401 - a named tuple
+    where = " ".join(part for part in (row.stage, row.channel) if part)
+    unit = f" ({row.unit})" if row.unit and row.unit != "n" else ""
+    return f"{row.label}{', ' + where if where else ''}{unit}"
+
+
+def _own_nights(nights: pd.DataFrame, row: Any) -> pd.DataFrame:  # noqa: ANN401 - a named tuple
+    own = nights[(nights["marker"] == row.marker) & (nights["stage"] == row.stage) & (nights["channel"] == row.channel)]
+    return own.sort_values(["subject", "date"], kind="stable")
+
+
+def _places(own: pd.DataFrame, *, many: bool) -> list[float]:
+    """Return the place of each night: by its date, or side by side within its sleeper."""
+    if not many:
+        days = own["date"].astype("datetime64[ns]").to_numpy().astype("datetime64[D]").astype(int)
+        x = Scale(float(days.min()), float(days.max()), 7.0, 97.0)
+        return [x(float(day)) for day in days]
+    names = list(own["subject"].unique())
+    width = 90.0 / len(names)
+    order = own.groupby("subject").cumcount().to_numpy()
+    size = own.groupby("subject")["night"].transform("size").to_numpy()
     return [
-        index[s] + (0.0 if n == 1 else 0.7 * (o / (n - 1) - 0.5))
+        7.0 + width * (names.index(s) + 0.12 + 0.76 * ((o + 0.5) / n))
         for s, o, n in zip(own["subject"], order, size, strict=True)
     ]
 
 
-def _joined(own: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": part["place"].tolist(),
-            "y": _plain(part["value"]),
-            "line": {"color": "#C9D1D8", "width": 1},
-            "hoverinfo": "skip",
-            "showlegend": False,
-        }
-        for _, part in own.groupby("subject", sort=False)
-    ]
+def _value_scale(values: NDArray[np.float64]) -> Scale:
+    low, high = float(values.min()), float(values.max())
+    room = _ROOM * (high - low) or abs(high) * _ROOM or 1.0
+    return Scale(low - room, high + room, float(_HEIGHT - _BOTTOM), float(_TOP))
 
 
-def _night_trace(part: pd.DataFrame, name: str, look: tuple[str, str], unit: str) -> dict[str, Any]:
-    part = part[np.isfinite(part["value"])]
-    shown = f" {plain_label(unit)}" if unit and unit != "n" else ""
-    texts = [f"{plain_label(row.night)}, {row.date}: {row.value:.3g}{shown}" for row in part.itertuples(index=False)]
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": plain_label(name, 30),
-        "x": part["place"].tolist(),
-        "y": part["value"].tolist(),
-        "text": texts,
-        "hovertemplate": "%{text}<extra></extra>",
-        "cliponaxis": False,
-        "marker": {"size": 11, "color": look[0], "symbol": look[1], "line": {"color": look[0], "width": 2}},
-    }
+def list_ticks(low: float, high: float, about: int = 4) -> list[float]:
+    """Return round numbers within a range, about as many as asked.
+
+    Parameters
+    ----------
+    low, high : float
+    about : int
+
+    Returns
+    -------
+    list of float
+    """
+    if not high > low:
+        return [low]
+    rough = (high - low) / about
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(step * size for step in (1, 2, 2.5, 5, 10) if step * size >= rough * 0.999)
+    first = math.ceil(low / step)
+    return [round(i * step, 10) for i in range(first, math.floor(high / step) + 1)]
 
 
-def _mean_lines(own: pd.DataFrame, codes: tuple[str, str]) -> list[dict[str, Any]]:
+def _grid(y: Scale) -> str:
     lines = []
-    for code, (colour, _) in zip(codes, (FIRST, SECOND), strict=True):
-        mean = float(own.loc[own["condition"] == code, "value"].mean())
+    for tick in list_ticks(y.low, y.high):
+        at = y(tick)
+        lines.append(f'<line class="grid" x1="0" x2="100%" y1="{at:.1f}" y2="{at:.1f}"/>')
+        lines.append(f'<text class="tick" x="0" y="{at - 3:.1f}">{format_number(tick)}</text>')
+    return "".join(lines)
+
+
+def _means(known: pd.DataFrame, codes: tuple[str, str], y: Scale, *, angle: bool) -> list[str]:
+    if angle or _is_of_several(known):
+        return []
+    lines = []
+    for code, kind in zip(codes, ("first", "second"), strict=True):
+        mean = known.loc[known["condition"] == code, "value"].mean()
         if math.isfinite(mean):
-            lines.append(
-                {
-                    "type": "line",
-                    "xref": "paper",
-                    "x0": 0,
-                    "x1": 1,
-                    "y0": mean,
-                    "y1": mean,
-                    "layer": "below",
-                    "line": {"color": colour, "width": 1.5, "dash": "dash"},
-                }
-            )
+            at = f"{y(float(mean)):.1f}"
+            lines.append(f'<line class="mean {kind}" x1="4%" x2="100%" y1="{at}" y2="{at}"/>')
     return lines
 
 
-def _plain(values: Sequence[float]) -> list[float | None]:
-    return [float(v) if math.isfinite(v) else None for v in values]
+def _joined(known: pd.DataFrame, codes: tuple[str, str], blocks: Mapping[str, int], y: Scale) -> list[str]:
+    """Return lines between the nights of a pair; without pairs, between neighbouring nights of a sleeper."""
+    lines = []
+    for subject, part in known.groupby("subject", sort=False):
+        del subject
+        numbers = part["night"].map(blocks).fillna(0)
+        points = list(zip(part["place"], part["value"], numbers, part["condition"], strict=True))
+        for one, two in pairwise(points):
+            if blocks and any(blocks.values()) and (one[2] != two[2] or not one[2]):
+                continue
+            kind = "near"
+            if blocks and any(blocks.values()):
+                second, first = (one, two) if one[3] == codes[1] else (two, one)
+                kind = "pair up" if second[1] > first[1] else "pair down"
+            ends = f'x1="{one[0]:.2f}%" y1="{y(one[1]):.1f}" x2="{two[0]:.2f}%" y2="{y(two[1]):.1f}"'
+            lines.append(f'<line class="{kind}" {ends}/>')
+    return lines
+
+
+def _pairs(known: pd.DataFrame, codes: tuple[str, str], blocks: Mapping[str, int] | None) -> list[tuple[float, float]]:
+    """Return control and compound of each pair of nights; without blocks, the means of each sleeper."""
+    group = known["subject"] if blocks is None else known["night"].map(blocks).fillna(0)
+    found = []
+    for name, part in known.groupby(group):
+        by_code = part.groupby("condition")["value"].mean()
+        if name and set(codes) <= set(by_code.index):
+            found.append((float(by_code[codes[0]]), float(by_code[codes[1]])))
+    return found
+
+
+def _point(night: Any, y: Scale, unit: str, codes: tuple[str, str]) -> str:  # noqa: ANN401 - a named tuple
+    sign = _triangle if night.condition == codes[1] else _circle
+    shown = f" {unit}" if unit and unit != "n" else ""
+    words = f"{night.night}, {night.date}: {format_number(night.value)}{shown}"
+    return sign(night.place, y(night.value), f' data-night="{escape(night.night)}" data-words="{escape(words)}"')
+
+
+def _circle(x: float, y: float, more: str) -> str:
+    return f'<circle class="first" cx="{x:.2f}%" cy="{y:.1f}" r="5"{more}/>'
+
+
+def _triangle(x: float, y: float, more: str) -> str:
+    return f'<use class="second" href="#triangle" x="{x:.2f}%" y="{y:.1f}"{more}/>'
+
+
+def _below(own: pd.DataFrame, *, many: bool) -> str:
+    """Return the labels under the nights: dates, or sleepers."""
+    at = _HEIGHT - 6
+    if many:
+        middles = own.groupby("subject", sort=False)["place"].mean()
+        return "".join(
+            f'<text x="{x:.2f}%" y="{at}" text-anchor="middle">{escape(str(name)[:8])}</text>'
+            for name, x in middles.items()
+        )
+    first, last = own.iloc[0], own.iloc[-1]
+    ends = (
+        [(7.0, "start", first["date"]), (97.0, "end", last["date"])]
+        if len(own) > 1
+        else [(50, "middle", first["date"])]
+    )
+    return "".join(f'<text x="{x}%" y="{at}" text-anchor="{anchor}">{escape(date)}</text>' for x, anchor, date in ends)
+
+
+def _svg(height: int, parts: Sequence[str], label: str, kind: str) -> Markup:
+    """Return a picture; safe as markup, because every text in it was escaped."""
+    return Markup(  # noqa: S704
+        f'<svg class="chart {kind}" width="100%" height="{height}" role="img" aria-label="{escape(label)}">'
+        + "".join(parts)
+        + "</svg>"
+    )
+
+
+def draw_bar(difference: float, low: float, high: float, bound: float, verdict: str) -> Markup:
+    """Return one row of the forest: the interval, the difference as the sign of its verdict, the box of what is small.
+
+    Parameters
+    ----------
+    difference, low, high, bound : float
+        In standard deviations between nights.
+    verdict : str
+
+    Returns
+    -------
+    markupsafe.Markup
+        Empty without a difference.
+    """
+    if not math.isfinite(difference):
+        return Markup("")
+    x = Scale(-WIDEST_SD, WIDEST_SD, 0.0, 100.0)
+
+    def at(value: float) -> float:
+        return x(min(max(value, -WIDEST_SD), WIDEST_SD))
+
+    parts = []
+    if math.isfinite(bound):
+        parts.append(
+            f'<rect class="small" x="{at(-bound):.2f}%" width="{at(bound) - at(-bound):.2f}%" y="0" height="18"/>'
+        )
+    parts.append('<line class="zero" x1="50%" x2="50%" y1="0" y2="18"/>')
+    kind, beyond = verdict.split(" ", maxsplit=1)[0], abs(difference) > WIDEST_SD
+    if math.isfinite(low) and math.isfinite(high) and not beyond:
+        parts.append(f'<line class="span" x1="{at(low):.2f}%" x2="{at(high):.2f}%" y1="9" y2="9"/>')
+    if beyond:
+        right = difference > 0
+        text = f"{signed_number(round(difference, 1))} ▶" if right else f"◀ {signed_number(round(difference, 1))}"
+        place = 'x="99%" text-anchor="end"' if right else 'x="1%"'
+        parts.append(f'<text class="edge" {place} y="13">{text}</text>')
+    else:
+        parts.append(f'<use href="#sign-{kind}" x="{at(difference):.2f}%" y="9"/>')
+    label = f"{signed_number(round(difference, 2))} standard deviations"
+    return Markup(  # noqa: S704 - numbers and words made here
+        f'<svg class="bar {kind}" width="100%" height="18" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+    )
+
+
+def draw_ratio(ratio: float, low: float, high: float) -> Markup:
+    """Return one row of the bands: compound over control on a logarithmic axis from half to twice.
+
+    Parameters
+    ----------
+    ratio, low, high : float
+
+    Returns
+    -------
+    markupsafe.Markup
+    """
+    x = Scale(-1.0, 1.0, 0.0, 100.0)
+
+    def at(value: float) -> float:
+        return x(min(max(math.log2(value), -1.0), 1.0))
+
+    parts = ['<line class="zero" x1="50%" x2="50%" y1="0" y2="18"/>']
+    if low > 0 and math.isfinite(high):
+        parts.append(f'<line class="span" x1="{at(low):.2f}%" x2="{at(high):.2f}%" y1="9" y2="9"/>')
+    parts.append(f'<circle cx="{at(ratio):.2f}%" cy="9" r="4.5"/>')
+    return Markup(  # noqa: S704 - numbers made here
+        f'<svg class="bar band" width="100%" height="18" role="img" aria-label="× {format_number(ratio, 2)}">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def draw_shares(shares: NDArray[np.float64], longest: int, name: str) -> Markup:
+    """Return how many nights were in each stage over the night, stacked from deep sleep below to wake above.
+
+    Parameters
+    ----------
+    shares : ndarray, shape (n_bins, 5)
+        Of wake, REM, N1, N2 and N3, for every five minutes.
+    longest : int
+        Bins that fill the width.
+    name : str
+        Of the condition.
+
+    Returns
+    -------
+    markupsafe.Markup
+        Empty without a bin.
+    """
+    if not len(shares):
+        return Markup("")
+    order = ((4, "3"), (3, "2"), (2, "1"), (1, "R"), (0, "W"))
+    base = np.zeros(len(shares))
+    paths = []
+    for column, letter in order:
+        top = base + shares[:, column]
+        up = "".join(f"L{i} {100 - 100 * v:.1f}L{i + 1} {100 - 100 * v:.1f}" for i, v in enumerate(top))
+        back = "".join(
+            f"L{i + 1} {100 - 100 * v:.1f}L{i} {100 - 100 * v:.1f}" for i, v in reversed(list(enumerate(base)))
+        )
+        paths.append(f'<path fill="var(--stage-{letter})" d="M{up[1:]}{back}Z"/>')
+        base = top
+    label = escape(f"Share of nights in each stage over the night, {name}.")
+    width = 100 * len(shares) / max(longest, 1)
+    return Markup(  # noqa: S704 - numbers made here; the name is escaped
+        f'<svg class="shares" viewBox="0 0 {len(shares)} 100" preserveAspectRatio="none" role="img" '
+        f'aria-label="{label}" style="width:{width:.1f}%">{"".join(paths)}</svg>'
+    )

@@ -100,6 +100,12 @@ class Arrangement:
         return self.nights["subject"].to_numpy(dtype=object)
 
     @cached_property
+    def pairs(self) -> NDArray:
+        """The pair or phase of each night, with its sleeper."""
+        blocks = self.nights["block"].astype("str").to_numpy(dtype="U99")
+        return np.char.add(np.char.add(self.subjects.astype("U99"), "|"), blocks)
+
+    @cached_property
     def days(self) -> Floats:
         """Days since the sleeper's first night that was given a condition."""
         dates = pd.to_datetime(self.nights["date"])
@@ -240,7 +246,7 @@ def _next_day(nights: pd.DataFrame) -> pd.DataFrame:
 
 def _never_measured(study: Study, nights: pd.DataFrame, long: pd.DataFrame) -> pd.DataFrame:
     """Return a row without a value for each primary endpoint that no night has, so that it is reported as missing."""
-    there = set(long[KEYS].astype("str").agg("|".join, axis=1)) if len(long) else set()
+    there = {"|".join(key) for key in long[KEYS].drop_duplicates().itertuples(index=False)} if len(long) else set()
     missing = [endpoint.split("|") for endpoint in study.primary if endpoint not in there]
     return pd.DataFrame(
         [

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE, SCHEDULE_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
+    from eegsleep.report.study_page import Truth
     from eegsleep.study.comparison.compare import Comparison
     from eegsleep.study.declared.protocol import Study
     from eegsleep.study.masking.changes import Change
@@ -100,12 +101,15 @@ class ComparedStudy(NamedTuple):
 
     @property
     def sentences(self) -> list[str]:
-        """The result in lines: changes since registration and lock, primary endpoints, families."""
+        """The result in lines: changes since registration and lock, the answer, primary endpoints, families."""
+        from eegsleep.study.comparison.answer import describe_answer
+
         markers, families = self.comparison.markers, self.comparison.families
         lines = [f"Post hoc: {change.what} was {change.was}, is now {change.now}." for change in self.changes]
         lines += [step.sentence for step in self.timeline if step.grade == "serious" and step.name != "changed"]
-        endpoints = markers[["marker", "stage", "channel"]].agg("|".join, axis=1)
+        endpoints = markers["marker"] + "|" + markers["stage"] + "|" + markers["channel"]
         primary = markers[endpoints.isin(self.study.primary)]
+        lines += describe_answer(self.study, self.comparison).sentences
         lines += [f"Primary endpoint: {_describe_difference(row)}" for row in primary.to_dict("records")]
         return lines + [f"{row.family}  {row.verdict:<12} {row.sentence}" for row in families.itertuples(index=False)]
 
@@ -241,6 +245,8 @@ def compare_study(
     passphrase: str = "",
     nights: str | Path | None = None,
     output: str | Path | None = None,
+    notes: Sequence[str] = (),
+    truth: Callable[[Study, Comparison], Sequence[Truth]] | None = None,
 ) -> ComparedStudy:
     """Open the codes of a locked study, compare compound with control marker by marker, and save tables and page.
 
@@ -258,6 +264,10 @@ def compare_study(
         The folder of the scored nights; by default eegsleep-nights beside the study file.
     output : path, optional
         Folder for tables and report; by default that of the study.
+    notes : sequence of str
+        What a reader of the page must know first.
+    truth : callable, optional
+        Of simulated nights: returns what was simulated beside what was found, from the study and its comparison.
 
     Returns
     -------
@@ -270,58 +280,46 @@ def compare_study(
         locked, or the key does not open it.
     """
     from eegsleep.report.study_page import render_study
+    from eegsleep.study.cent import fill_checklist
     from eegsleep.study.checks import run_checks
     from eegsleep.study.comparison.compare import compare_nights
     from eegsleep.study.comparison.save import save_comparison
     from eegsleep.study.declared.manifest import read_study
-    from eegsleep.study.masking.changes import Change
-    from eegsleep.study.masking.interim import spend_at_stage
-    from eegsleep.study.masking.lock import LOCK_FILE, read_lock, read_opening, unmask, verify_lock
-    from eegsleep.study.masking.registration import find_earlier_openings, read_protocol_file
+    from eegsleep.study.masking.registration import read_protocol_file
     from eegsleep.study.masking.timeline import trace_timeline
-    from eegsleep.study.night_folders import (
-        check_made_alike,
-        collect_audits,
-        collect_markers,
-        describe_analysis,
-        read_left_out,
-        read_provenances,
-    )
+    from eegsleep.study.night_folders import collect_audits, collect_markers, read_left_out, read_provenances
+    from eegsleep.study.night_list import list_nights
+    from eegsleep.study.nightly_table import FROM_TABLE, is_from_table
     from eegsleep.study.schedules.mechanisms import N_DRAWS
 
     file = Path(file)
     study = read_study(file)
-    observed = study.mechanism.kind == "observational"
-    lock = None if observed and not (file.parent / LOCK_FILE).exists() else read_lock(file.parent / LOCK_FILE)
-    folder = Path(nights) if nights else file.parent / NIGHTS_FOLDER
+    folder, home = Path(nights) if nights else file.parent / NIGHTS_FOLDER, Path(output) if output else file.parent
     logger.info("reading nights")
-    provenances = read_provenances(study, folder)
+    provenances, left_out = read_provenances(study, folder), read_left_out(study, folder)
     registered = read_protocol_file(file.parent)
-    changes: tuple[Change, ...] = ()
-    if lock is not None:
-        changes = (
-            *(Change(*change) for change in lock.get("since_registered", [])),
-            *find_earlier_openings(file.parent, lock, registered),
-            *verify_lock(study, lock, provenances, describe_analysis(provenances, N_DRAWS)),
-        )
     values, audit = collect_markers(folder, provenances), collect_audits(folder, provenances)
-    opened = study
-    if lock is not None:
-        opened = spend_at_stage(unmask(study, Path(key) if key else None, passphrase))
-    else:
-        check_made_alike(provenances, dict(zip(study.nights["night"], study.nights["subject"], strict=True)))
-    if opened.one_sided and not (registered and registered["protocol"].get("one_sided")):
-        opened = dataclasses.replace(opened, one_sided=False)
-        changes += (Change("protocol.one_sided", "not registered", "tested on both sides", "minor"),)
+    opened, lock, changes, unmasked_at = _open_study(study, registered, provenances, key, passphrase)
     logger.info("redrawing schedules")
-    checks = run_checks(opened, values, provenances, read_left_out(study, folder))
+    checks = run_checks(opened, values, provenances, left_out)
     comparison = compare_nights(opened, values, checks=checks, audit=audit, n_draws=N_DRAWS)
     logger.info("writing the report")
-    unmasked_at = read_opening(file.parent)["unmasked_at"] if lock is not None else ""
     timeline = trace_timeline(
         opened, registered=registered, lock=lock, unmasked_at=unmasked_at, changes=changes, checks=checks
     )
-    page = render_study(opened, comparison, lock=lock, changes=changes, unmasked_at=unmasked_at, timeline=timeline)
+    page = render_study(
+        opened,
+        comparison,
+        lock=lock,
+        changes=changes,
+        unmasked_at=unmasked_at,
+        notes=[*notes, *([FROM_TABLE] if any(is_from_table(made) for made in provenances.values()) else [])],
+        timeline=timeline,
+        nights=list_nights(opened, folder, provenances | left_out),
+        home=home,
+        checklist=fill_checklist(opened, comparison, timeline, lock=lock, registered=registered),
+        truth=truth(opened, comparison) if truth else (),
+    )
     trace = {
         "study": study.title,
         "lock_sha256": lock["sha256"] if lock is not None else "",
@@ -330,8 +328,49 @@ def compare_study(
         "timeline": [step._asdict() for step in timeline],
         "post_hoc": [change._asdict() for change in changes],
     }
-    saved = save_comparison(comparison, output or file.parent, {REPORT_FILE: page}, trace)
+    saved = save_comparison(comparison, home, {REPORT_FILE: page}, trace)
     return ComparedStudy(opened, comparison, changes, saved / REPORT_FILE, timeline)
+
+
+class _Opened(NamedTuple):
+    """A study whose codes were opened, its lock, what is not as it was registered or locked, and when it was opened."""
+
+    study: Study
+    lock: dict[str, Any] | None
+    changes: tuple[Change, ...]
+    unmasked_at: str
+
+
+def _open_study(
+    study: Study,
+    registered: dict[str, Any] | None,
+    provenances: dict[str, dict[str, Any]],
+    key: str | Path | None,
+    passphrase: str,
+) -> _Opened:
+    """Verify the lock, then open the codes; nights that were not drawn need no lock."""
+    from eegsleep.study.masking.changes import Change
+    from eegsleep.study.masking.interim import spend_at_stage
+    from eegsleep.study.masking.lock import LOCK_FILE, read_lock, read_opening, unmask, verify_lock
+    from eegsleep.study.masking.registration import find_earlier_openings
+    from eegsleep.study.night_folders import check_made_alike, describe_analysis
+    from eegsleep.study.schedules.mechanisms import N_DRAWS
+
+    home = study.path.parent
+    if study.mechanism.kind == "observational" and not (home / LOCK_FILE).exists():
+        check_made_alike(provenances, dict(zip(study.nights["night"], study.nights["subject"], strict=True)))
+        return _Opened(study, None, (), "")
+    lock = read_lock(home / LOCK_FILE)
+    changes = (
+        *(Change(*change) for change in lock.get("since_registered", [])),
+        *find_earlier_openings(home, lock, registered),
+        *verify_lock(study, lock, provenances, describe_analysis(provenances, N_DRAWS)),
+    )
+    opened = spend_at_stage(unmask(study, Path(key) if key else None, passphrase))
+    if opened.one_sided and not (registered and registered["protocol"].get("one_sided")):
+        opened = dataclasses.replace(opened, one_sided=False)
+        changes += (Change("protocol.one_sided", "not registered", "tested on both sides", "minor"),)
+    return _Opened(opened, lock, changes, read_opening(home)["unmasked_at"])
 
 
 class Look(NamedTuple):

@@ -299,6 +299,7 @@ def add_audit(folder, night, share):
         {
             "channel": "C3",
             "kind": "spindle",
+            "view": "absolute",
             "stage": stage,
             "planted_uv": 20.0,
             "n_planted": 40,
@@ -412,7 +413,8 @@ def test_an_observational_study_has_nothing_drawn_and_no_p(tmp_path, capsys):
     assert run(capsys, "lock", study)[0] == 0
     code, out, aside = run(capsys, "compare", study)
     assert (code, aside) == (0, "")
-    assert out.startswith("Primary endpoint: Fast spindle density in NREM is described only: no mechanism")
+    assert out.startswith("Does glycine change fast spindle density? Not tested")
+    assert "Primary endpoint: Fast spindle density in NREM is described only: no mechanism" in out
     markers = read_table(tmp_path / "comparison.csv", COMPARISON)
     assert markers["p"].isna().all()
     assert set(markers["verdict"]) == {"inconclusive"}
@@ -510,7 +512,7 @@ def test_nights_recorded_already_need_four_lines(tmp_path, capsys):
     assert run(capsys, "study", "init", home, "--recorded")[0] == 0
     table = home / "nights.csv"
     lines = table.read_text().splitlines()
-    assert "S01,night-003,2026-02-03,eegsleep-nights/night-003,,,,," in lines
+    assert "S01,night-003,2026-02-03,eegsleep-nights/night-003,,,,,," in lines
     taken = {row["night"]: row["condition"] for row in nights}
     table.write_text(
         "\n".join(re.sub(r"^(S01,([^,]+),[^,]+,[^,]+),", lambda m: f"{m[1]},{taken[m[2]]}", line) for line in lines)

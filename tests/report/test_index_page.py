@@ -285,3 +285,11 @@ def test_the_table_sorts_and_filters_and_the_figure_takes_another_marker(tmp_pat
     assert seen["found"] == ["b1", "b10"]
     assert seen["y"] == [85.9, 85.9, 50.0]
     assert seen["title"] == "Sleep efficiency, %"
+
+
+def test_the_condition_is_a_column_once_the_codes_were_opened():
+    page = _render([_night("a"), _night("b")], conditions={"a": "compound"})
+    assert '<th scope="col">Condition</th>' in page
+    assert '<td class="state compound" data-sort="compound"><span class="tag">▲ compound</span></td>' in _row(page, "a")
+    assert '<td class="state " data-sort="">–</td>' in _row(page, "b")
+    assert "Condition" not in _render([_night("a")])

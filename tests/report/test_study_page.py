@@ -4,7 +4,6 @@ import base64
 import dataclasses
 import hashlib
 import html
-import json
 import math
 import re
 from pathlib import Path
@@ -14,10 +13,12 @@ import pandas as pd
 import pytest
 
 from eegsleep.report.numbers import format_number
+from eegsleep.report.study_figures import SIGNS, WIDEST_SD
 from eegsleep.report.study_page import render_study
 from eegsleep.study.comparison.compare import Comparison, compare_nights
 from eegsleep.study.declared.protocol import Study
 from eegsleep.study.masking.lock import Change
+from eegsleep.study.night_list import NightSeen
 from eegsleep.study.schedules.mechanisms import Mechanism
 from eegsleep.study.schedules.schedule import draw_schedule
 from eegsleep.tables import CHECKS, COMPARISON, NUISANCE, check_table, empty_table
@@ -117,9 +118,26 @@ def _words(page):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
 
 
-def _figures(page):
-    found = re.findall(r'<script type="application/json" id="figure-([^"]+)">(.*?)</script>', page.decode(), re.DOTALL)
-    return {name: json.loads(text) for name, text in found}
+def _part(page, name):
+    """Return the words of one section."""
+    found = re.search(rf'<section[^>]*aria-labelledby="{name}".*?</section>', page.decode(), re.DOTALL)
+    return _words(found.group(0).encode())
+
+
+def _points(page):
+    """Return place, height, kind and words of every night drawn in the figure of the nights."""
+    chart = re.search(r'<svg class="chart nights".*?</svg>', page.decode(), re.DOTALL).group(0)
+    signs = re.findall(
+        r'<(?:circle|use) class="(first|second)"[^>]*? c?x="([\d.]+)%" c?y="([\d.]+)"[^>]*?data-words="([^"]+)"', chart
+    )
+    return [(kind, float(x), float(y), html.unescape(words)) for kind, x, y, words in signs]
+
+
+def _forest(page):
+    """Return the rows of the forest: name and picture."""
+    table = re.search(r'<table class="plain forest"><tbody>(.*?)</table>', page.decode(), re.DOTALL).group(1)
+    rows = re.findall(r'<th scope="row">(.*?)</th><td class="picture">(.*?)</td>', table, re.DOTALL)
+    return {re.sub(r"<[^>]+>", " ", name).strip(): picture for name, picture in rows}
 
 
 def _with(comparison, **changes):
@@ -130,12 +148,14 @@ def test_verdicts_are_those_of_the_tables(one):
     study, comparison = one
     words = _words(render_study(study, comparison, lock=LOCK, unmasked_at="2026-03-02T08:00:00+00:00"))
     for row in comparison.families.itertuples():
-        assert f"{row.verdict} {row.sentence.removeprefix(f'{row.title}: ').capitalize()}"[:40] in words
+        if row.n_markers:
+            assert row.sentence.removeprefix(f"{row.title}: ").capitalize()[:40] in words
+            assert f"{SIGNS[row.verdict]} {row.verdict}" in words
     first = comparison.markers.iloc[0]
     assert first["verdict"] == "better"
     assert first["sentence"] in words
     assert f"+{first['difference']:.3f}".rstrip("0")[:5] in words
-    assert "Locked before unmasking" in words
+    assert "Locked, but not registered in advance" in words
     assert "frozen on 2026-03-01 12:00 UTC" in words
     assert "Not a medical device" in words
     assert "C12 · check 12" in words
@@ -146,12 +166,12 @@ def test_verdicts_are_those_of_the_tables(one):
 def test_the_page_runs_only_its_own_scripts_and_fetches_nothing(one):
     page = render_study(*one).decode()
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    assert len(scripts) == 2
+    assert len(scripts) == 3
     for script in scripts:
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in html.unescape(page.split("<style>")[0])
     outside = re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.DOTALL)
-    assert not re.search(r'(src|href)="', outside)
+    assert not re.search(r'(src|href)="(?!#)', outside)
     assert "default-src 'none'" in html.unescape(page.split("<style>")[0])
     assert "Glycine &amp; spindles" in outside
 
@@ -162,10 +182,11 @@ def test_equal_tables_give_equal_bytes(one):
 
 def test_what_changed_since_the_lock_is_listed(one):
     words = _words(render_study(*one, lock=LOCK, changes=(Change("protocol.alpha", "0.05", "0.1"),)))
-    assert "Post hoc: changed after the lock" in words
+    assert "Post hoc: not as it was registered or locked" in words
     assert "protocol.alpha : was 0.05, is now 0.1" in words
     assert "Not locked" in _words(render_study(*one))
-    assert "Locked, but not blind" in _words(render_study(*one, lock=LOCK | {"open_label": True}))
+    opened = _words(render_study(*one, lock=LOCK | {"open_label": True}, unmasked_at="2026-03-02T08:00:00+00:00"))
+    assert "The label was open" in opened
     replaced = _words(render_study(*one, lock=LOCK | {"replaces": [{"sha256": "x"}]}))
     assert "This lock replaces 1 made before" in replaced
 
@@ -195,9 +216,11 @@ def test_a_masked_study_shows_codes_only():
     study = _study(active=None)
     words = _words(render_study(study, compare_nights(study, _values(study), checks=_checks()), lock=LOCK))
     assert "The codes are masked: B minus A is shown" in words
-    assert "Locked; codes masked" in words
+    assert "The codes are masked." in words
     body = words.split("The study was made for these")[1].split("Methods and caveats")[0]
-    assert "compound" not in body.replace("what speaks for the compound", "").replace("which is the compound", "")
+    assert "compound" not in body.replace("what speaks for the compound", "").replace(
+        "which is the compound", ""
+    ).replace("class of compounds", "")
     assert "control" not in body
     assert "▲ better" not in words
     assert "◆ masked" in words
@@ -205,26 +228,36 @@ def test_a_masked_study_shows_codes_only():
 
 def test_every_night_is_a_point_of_its_condition(one):
     study, comparison = one
-    figure = _figures(render_study(study, comparison))[f"nights-{FAST}-NREM-C3"]
-    points = {trace["name"]: trace for trace in figure["data"] if trace["mode"] == "markers"}
-    assert set(points) == {"control (A)", "compound (B)"}
-    nights = study.nights[study.nights["condition"] == "B"]
-    assert points["compound (B)"]["x"] == sorted(nights["date"])
-    assert points["compound (B)"]["marker"]["symbol"] != points["control (A)"]["marker"]["symbol"]
-    (line,) = [trace for trace in figure["data"] if trace["mode"] == "lines"]
-    assert line["x"] == sorted(study.nights["date"][study.nights["condition"] != ""])
+    points = _points(render_study(study, comparison))
+    own = comparison.nights[comparison.nights["marker"] == FAST].sort_values("date")
+    assert len(points) == len(own)
+    by_night = {words.split(",")[0]: (kind, x, y) for kind, x, y, words in points}
+    places = [by_night[night][1] for night in own["night"]]
+    assert places == sorted(places), "in the order in which they were slept"
+    assert {by_night[night][0] for night in own["night"][own["condition"] == "B"]} == {"second"}
+    highest = own.loc[own["value"].idxmax(), "night"]
+    assert by_night[highest][2] == min(y for _, y in [(k, v[2]) for k, v in by_night.items()])
+
+
+def test_the_nights_of_a_pair_are_joined(one):
+    study, comparison = one
+    page = render_study(study, comparison).decode()
+    charts = dict(re.findall(r'<svg class="chart (nights|change)".*?>(.*?)</svg>', page, re.DOTALL)[:2])
+    for chart in charts.values():
+        assert len(re.findall(r'class="pair (?:up|down)"', chart)) == 6
+    assert "A line is a pair of nights: 6 of 6 rise." in _words(page.encode())
 
 
 def test_the_forest_is_in_standard_deviations(one):
     study, comparison = one
-    figure = _figures(render_study(study, comparison))["forest"]
-    row = comparison.markers.set_index("marker").loc[FAST]
-    (trace,) = [t for t in figure["data"] if t["name"] == "better"]
-    at = trace["x"].index(pytest.approx(row["difference"] / row["control_sd"]))
-    assert trace["error_x"]["array"][at] == pytest.approx((row["high"] - row["difference"]) / row["control_sd"])
-    assert any("★ D  Fast spindle density" in text for text in figure["layout"]["yaxis"]["ticktext"])
-    (box,) = [s for s in figure["layout"]["shapes"] if s["type"] == "rect" and s["y0"] < trace["y"][at] < s["y1"]]
-    assert box["x1"] == pytest.approx(row["bound"] / row["control_sd"])
+    row = comparison.markers.set_index("marker").loc[WAVE]
+    found = row["difference"] / row["control_sd"]
+    (picture,) = [svg for name, svg in _forest(render_study(study, comparison)).items() if "Slow-wave activity" in name]
+    place = 50 + 50 * found / WIDEST_SD
+    if found < WIDEST_SD:
+        assert f'href="#sign-{row["verdict"]}" x="{place:.2f}%"' in picture
+    bound = row["bound"] / row["control_sd"]
+    assert f'<rect class="small" x="{50 - 50 * bound / WIDEST_SD:.2f}%"' in picture
 
 
 def test_a_difference_outside_the_picture_is_told_at_its_edge(one):
@@ -232,20 +265,19 @@ def test_a_difference_outside_the_picture_is_told_at_its_edge(one):
     markers = comparison.markers.copy()
     wide = markers["control_sd"].iloc[0] * 9.8
     markers.loc[0, ["difference", "low", "high"]] = [-wide, -wide - 0.1, -wide + 0.1]
-    layout = _figures(render_study(study, _with(comparison, markers=markers)))["forest"]["layout"]
-    (note,) = layout["annotations"]
-    assert note["text"] == "◀ −9.8 SD"
-    assert note["x"] == layout["xaxis"]["range"][0]
-    assert not _figures(render_study(*one))["forest"]["layout"]["annotations"]
+    rows = _forest(render_study(study, _with(comparison, markers=markers)))
+    (first,) = [picture for name, picture in rows.items() if name.startswith("★ D · Fast spindle density")]
+    assert 'x="1%" y="13">◀ −9.8</text>' in first
+    assert 'class="span"' not in first
 
 
-def test_a_forest_of_many_rows_is_thinned_to_one_a_measure_and_says_so(one):
+def test_the_forest_has_one_row_a_measure(one):
     study, comparison = one
     first = comparison.markers.iloc[[0]]
     more = [first.assign(channel=f"X{i}", role="family", represents=False) for i in range(80)]
     page = render_study(study, _with(comparison, markers=pd.concat([comparison.markers, *more], ignore_index=True)))
-    assert len(_figures(page)["forest"]["layout"]["yaxis"]["tickvals"]) == 3
-    assert "80 more rows, other ways of measuring the same, are in the table below." in _words(page)
+    assert len(_forest(page)) == 3
+    assert page.decode().count("<tr data-find=") == len(comparison.markers) + 80, "all of them are in the fold"
 
 
 def test_missing_is_a_dash_with_its_reason(one):
@@ -259,7 +291,7 @@ def test_missing_is_a_dash_with_its_reason(one):
     page = render_study(study, _with(comparison, markers=check_table(markers, COMPARISON), nights=nights))
     words = _words(page)
     assert "It could not be compared. Note: too few nights." in words
-    assert f"nights-{TST}--" not in _figures(page)
+    assert page.decode().count('<svg class="chart nights"') == 1
     assert " nan" not in words
     assert "–" in words
 
@@ -301,8 +333,7 @@ def _with_scores(study):
 def test_the_next_day_has_its_scores_and_what_goes_with_them_as_associations():
     study = _with_scores(_study())
     comparison = compare_nights(study, _values(study))
-    words = _words(render_study(study, comparison))
-    part = words.split("Next day Scores of the day after")[1].split("All differences on one scale")[0]
+    part = _part(render_study(study, comparison), "next-day")
     kss = comparison.markers.set_index("marker").loc["day_kss"]
     assert f"nights {kss['n_control']} / {kss['n_compound']}" in part
     assert "Associations, not effects." in part
@@ -333,8 +364,7 @@ def test_associations_without_a_mechanism_have_no_p():
 
 def test_a_masked_study_has_its_scores_by_code():
     study = _with_scores(_study(active=None))
-    words = _words(render_study(study, compare_nights(study, _values(study)), lock=LOCK))
-    part = words.split("Next day Scores of the day after")[1].split("All differences on one scale")[0]
+    part = _part(render_study(study, compare_nights(study, _values(study)), lock=LOCK), "next-day")
     assert "compound" not in part
     assert "control" not in part
 
@@ -355,7 +385,7 @@ def test_an_observational_study_has_no_p():
     assert "No mechanism allocated the nights." in words
     assert "Schedules redrawn" not in words
     assert "▲ better" not in words
-    cards = words.split("What changed")[1].split("Primary endpoints")[0]
+    cards = _part(page, "summary")
     assert "described" in cards
     assert "inconclusive" not in cards
     assert "nothing was found before it" not in words
@@ -369,7 +399,8 @@ def test_an_observational_study_has_no_p():
             unmasked_at="2026-03-02T08:00:00+00:00",
         )
     )
-    assert "Locked before comparing" in known, "there was nothing to unmask"
+    assert "Described, not tested" in known
+    assert "Yes:" not in known
     assert "first opened" not in known
 
 
@@ -382,10 +413,9 @@ def test_several_sleepers_have_models_and_places_of_their_own():
     assert "Ways of estimating, side by side" in words
     assert "Beside it a re-randomisation test redraws every schedule" in words
     assert "holds for that sleeper" not in words
-    figure = _figures(page)[f"nights-{FAST}-NREM-C3"]
-    assert figure["layout"]["xaxis"]["ticktext"] == list(subjects)
-    assert sum(trace["mode"] == "lines" for trace in figure["data"]) == len(subjects)
-    assert len({x for t in figure["data"] if t["mode"] == "markers" for x in t["x"]}) == 2 * len(subjects)
+    points = _points(page)
+    assert len({x for _, x, *_ in points}) == 2 * len(subjects)
+    assert "A line is the means of a sleeper" in words
 
 
 def test_parallel_groups_tell_how_scores_changed_over_the_study():
@@ -394,3 +424,56 @@ def test_parallel_groups_tell_how_scores_changed_over_the_study():
     comparison = compare_nights(study, _values(study))
     trend = comparison.nuisance.set_index(["kind", "marker"]).loc[("trend", "day_pvt_speed"), "value"]
     assert format_number(trend) in _words(render_study(study, comparison))
+
+
+def test_one_page_even_with_only_control_nights():
+    study = _study("observational")
+    nights = study.nights.assign(condition=study.nights["condition"].where(study.nights["condition"] == "", "A"))
+    study = dataclasses.replace(study, nights=nights)
+    page = render_study(study, compare_nights(study, _values(study), checks=_checks()))
+    words = _words(page)
+    assert "cannot be compared, because one condition has no night" in words
+    assert len(_points(page)) == 12
+    assert " nan" not in words
+
+
+def test_the_answer_stands_first_and_statistics_are_one_click_away(one):
+    page = render_study(*one, lock=LOCK).decode()
+    main = page.split("<main>")[0]
+    assert "Does glycine change fast spindle density? Yes:" in main
+    assert "once in" in main
+    assert page.count("<summary>Statistics</summary>") == 2
+    targets = set(re.findall(r'popovertarget="([^"]+)"', page))
+    assert targets
+    assert targets <= set(re.findall(r'<div popover id="([^"]+)"', page)), "every term is explained"
+
+
+def test_a_family_without_a_value_is_nothing_recorded_and_not_inconclusive(one):
+    cards = _part(render_study(*one), "summary")
+    assert "E · Next day nothing recorded No score of the next day was entered." in cards
+
+
+def test_nights_are_listed_with_their_hypnograms_and_lead_to_their_reports(one, tmp_path):
+    study, comparison = one
+    seen = [
+        NightSeen(
+            row.night,
+            row.subject,
+            row.date,
+            row.condition,
+            "headache" if i == 4 else "",
+            enters=True,
+            why="",
+            verdict="usable",
+            stages=("W", "N2", "N3", "R") * 30,
+            report=tmp_path / "eegsleep-nights" / row.night / "report.html",
+        )
+        for i, row in enumerate(study.nights.itertuples())
+    ]
+    page = render_study(study, comparison, nights=seen, home=tmp_path).decode()
+    for night in seen:
+        assert f'<a href="eegsleep-nights/{night.night}/report.html">{night.night}</a>' in page
+    assert page.count('<svg class="strip"') == len(seen)
+    assert page.count('<svg class="shares"') == 2
+    assert "harm: headache" in page
+    assert str(tmp_path) not in page

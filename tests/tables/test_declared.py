@@ -11,7 +11,7 @@ from eegsleep.errors import TableError
 from eegsleep.markers.catalogue import FAMILIES
 from eegsleep.provenance import encode_json
 from eegsleep.report.numbers import VERDICTS
-from eegsleep.report.study_figures import LOOKS
+from eegsleep.report.study_figures import SIGNS
 from eegsleep.signals.epochs import STAGES
 from eegsleep.tables import CHECKS, COMPARISON, HYPNOGRAM, JOBS, MARKERS, check_table, encode_sidecar, read_table
 
@@ -53,7 +53,7 @@ def test_declared_levels_are_those_that_the_package_writes():
     """Tables lie below all steps of the work and cannot import their names."""
     assert tuple(levels(HYPNOGRAM, "stage")) == STAGES
     assert levels(MARKERS, "family") == FAMILIES
-    assert set(levels(COMPARISON, "verdict")) == set(LOOKS)
+    assert set(levels(COMPARISON, "verdict")) == set(SIGNS)
 
 
 def test_a_verdict_that_does_not_exist_affects_one_row_of_the_summary(tmp_path):

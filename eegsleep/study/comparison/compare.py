@@ -366,10 +366,8 @@ def _covariates(study: Study, arranged: Arrangement) -> Floats | None:
     """Return the covariates of values and schedules: pairs, or sleepers, periods and time."""
     subjects, nights, kind = arranged.subjects, arranged.nights, study.mechanism.kind
     columns = [subjects == name for name in np.unique(subjects)[1:]]
-    blocks = nights["block"].astype("str").to_numpy(dtype="U99")
     if kind == "pairs":
-        labels = np.char.add(np.char.add(subjects.astype("U99"), "|"), blocks)
-        return np.column_stack([labels == label for label in np.unique(labels)]).astype(float)
+        return np.column_stack([arranged.pairs == label for label in np.unique(arranged.pairs)]).astype(float)
     if kind == "crossover":
         periods = nights["period"].astype("str").to_numpy(dtype="U99")
         columns += [periods == period for period in np.unique(periods)[1:]]
@@ -467,8 +465,8 @@ def _freedom(arranged: Arrangement, kept: Bools, study: Study) -> float:
     """Return the degrees of freedom of Hedges' correction: pairs minus 1, or nights minus 2."""
     if study.mechanism.kind != "pairs":
         return float(kept.sum() - 2)
-    pairs = pd.DataFrame({"subject": arranged.subjects, "block": arranged.nights["block"].astype("str")})[kept]
-    return float((pairs.groupby(["subject", "block"]).size() == 2).sum() - 1)
+    _, sizes = np.unique(arranged.pairs[kept], return_counts=True)
+    return float((sizes == 2).sum() - 1)
 
 
 def _adjust(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study: Study, *, many: bool) -> dict[str, bool]:

@@ -261,12 +261,12 @@ def _list_recorded(folder: Path) -> str:
     lines = [
         "# condition: yes on nights with the compound, no on the others; empty leaves the night out",
         "# cov_ and a name: whatever else differed that evening, as many columns as you like",
-        "subject,night,date,file,condition,device,cov_alcohol_units,cov_caffeine_mg_after_noon,cov_dose_hour",
+        "subject,night,date,file,condition,device,harm,cov_alcohol_units,cov_caffeine_mg_after_noon,cov_dose_hour",
     ]
     for path in sorted((folder / NIGHTS_FOLDER).glob(f"*/{PROVENANCE_FILE}")):
         made = read_provenance(path.parent)
         evening = evening_of(str(made.get("start") or ""))
         name = path.parent.name
         date = evening.isoformat() if evening else ""
-        lines.append(f"S01,{name},{date},{NIGHTS_FOLDER}/{name},,{made.get('device') or ''},,,")
+        lines.append(f"S01,{name},{date},{NIGHTS_FOLDER}/{name},,{made.get('device') or ''},,,,")
     return "\n".join(lines) + "\n"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FREE_PREFIXES = ("cov_", "day_")
+HARM = "harm"  # in the words of the sleeper; a column that need not be there
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0", "")
 _REQUIRED = ("subject", "night", "date")
 _NAME = re.compile(r"[\w][\w.\-]*")
@@ -45,8 +46,8 @@ def read_nights(path: Path) -> tuple[pd.DataFrame, list[int]]:
     ----------
     path : Path
         A CSV with the columns of table `STUDY_NIGHTS`, in any order, and any number of columns `cov_*`
-        (covariates, numbers or words) and `day_*` (next-day scores, numbers). Lines that begin with `# ` are
-        comments. The cells of a column that is missing are empty.
+        (covariates, numbers or words) and `day_*` (next-day scores, numbers), and `harm` (words).
+        Lines that begin with `# ` are comments. The cells of a column that is missing are empty.
 
     Returns
     -------
@@ -121,12 +122,14 @@ def _read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
 def _check_header(file: str, header: list[str], line: int) -> None:
     known = STUDY_NIGHTS.column_names
     for i, name in enumerate(header):
-        if name not in known and not (name.startswith(FREE_PREFIXES) and name not in FREE_PREFIXES):
+        free = name == HARM or (name.startswith(FREE_PREFIXES) and name not in FREE_PREFIXES)
+        if name not in known and not free:
             raise cell_error(
                 Place(file, line, name or str(i + 1)),
                 "there is no such column",
                 found=repr(name),
-                allowed=f"{', '.join(known)}; cov_ and a name for a covariate, day_ and a name for a next-day score",
+                allowed=f"{', '.join(known)}; {HARM} for what was unwelcome, cov_ and a name for a covariate, "
+                "day_ and a name for a next-day score",
                 remedy="rename or remove the column",
             )
         if name in header[:i]:
@@ -213,6 +216,8 @@ def _parse_hours(place: Place, cell: str) -> float:
 def _parse_free(name: str, places: list[Place], cells: list[str]) -> list[float] | list[str]:
     if name.startswith("day_"):
         return [_parse_float(place, cell) for place, cell in zip(places, cells, strict=True)]
+    if name == HARM:
+        return cells
     try:
         return [float(cell or "nan") for cell in cells]
     except ValueError:

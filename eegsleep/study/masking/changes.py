@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 Grade = Literal["serious", "minor", "clerical"]
 # Of the columns of a night, those that no test of a primary endpoint reads.
-_BESIDE = ("guess", "cov_*", "dose", "hours_since_dose", "device", "lights_off", "lights_on")
+_BESIDE = ("guess", "harm", "cov_*", "dose", "hours_since_dose", "device", "lights_off", "lights_on")
 _MINOR = ("protocol.compound_class", "protocol.half_life_h", "protocol.families*", "protocol.question")
 _CLERICAL = ("protocol.title", "protocol.concealed_by", "protocol.planned.start")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import EegSleepError
+from eegsleep.file_names import STUDY_FILE
 from eegsleep.json_files import read_json
 from eegsleep.provenance import encode_json, fingerprint, hash_file, package_versions, write_file
 from eegsleep.study.masking.changes import Change, as_text, grade_change
@@ -265,6 +266,36 @@ def read_opening(folder: Path) -> dict[str, Any]:
     """
     kinds = {"unmasked_at": str, "lock_sha256": str, "active": str}
     return read_json(folder / UNMASK_FILE, "the record of an opening", kinds)
+
+
+def find_opened_conditions(folder: Path) -> dict[str, str]:
+    """Return compound or control of every night of a study whose codes were opened.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the study.
+
+    Returns
+    -------
+    dict of str to str
+        By night; empty while the codes are masked, or where there is no study that can be read.
+    """
+    from eegsleep.study.declared.manifest import read_study
+
+    path = folder / STUDY_FILE
+    if not path.is_file() or not (folder / UNMASK_FILE).is_file():
+        return {}
+    try:
+        active = str(read_opening(folder)["active"])
+        nights = read_study(path, check_files=False).nights
+    except EegSleepError:
+        return {}
+    given = nights[nights["condition"] != ""]
+    return {
+        night: "compound" if code == active else "control"
+        for night, code in zip(given["night"], given["condition"], strict=True)
+    }
 
 
 def _opened_as(record: Path) -> str:

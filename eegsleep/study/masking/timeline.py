@@ -213,7 +213,7 @@ def _opened(study: Study, lock: Mapping[str, Any] | None, unmasked_at: str) -> S
         words = "The label was open: it was known from the start which code is the compound."
         return Step("opened", unmasked_at, "noted", words)
     if not unmasked_at or study.mechanism.kind == "observational":
-        return Step("opened", unmasked_at, "good", "" if unmasked_at else "The codes are masked.")
+        return Step("opened", unmasked_at, "good", "The codes are masked." if study.active is None else "")
     return Step("opened", unmasked_at, "good", f"The codes were first opened on {_day(unmasked_at)}.")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from eegsleep.errors import SettingsError, TableError
 from eegsleep.file_names import SCHEDULE_FILE
 from eegsleep.provenance import encode_json, hash_bytes, package_versions, write_file
-from eegsleep.study.declared.nights_file import read_nights
+from eegsleep.study.declared.nights_file import FREE_PREFIXES, HARM, read_nights
 from eegsleep.study.masking.registration import read_protocol_file, write_protocol
 from eegsleep.study.masking.sealed_key import seal_key
 from eegsleep.study.planning.plan import with_strata
@@ -159,23 +159,28 @@ def _recorded_nights(study: Study) -> list[str]:
 def _write_nights(study: Study, plan: Plan, *, replace: bool) -> None:
     """Write the planned nights into nights.csv, if it has no rows or those of a plan that is replaced."""
     path = study.path.parent / study.nights_file
-    comments, has_rows = _read_comments(path)
+    comments, free, has_rows = _read_comments(path)
     if has_rows and not (replace and not _recorded_nights(study)):
         return
     rows = encode_table(_planned_nights(plan.schedule), STUDY_NIGHTS).decode().splitlines()
     if column := study.mechanism.strata:
         added = [column, *with_strata(study, plan.schedule)[column]]
         rows = [f"{row},{value}" for row, value in zip(rows, added, strict=True)]
+    free = [name for name in free if name != column]
+    rows = [",".join([rows[0], *free]), *(row + "," * len(free) for row in rows[1:])]
     write_file(path, comments + "".join(f"{row}\n" for row in rows).encode())
 
 
-def _read_comments(path: Path) -> tuple[bytes, bool]:
-    """Return the comments of nights.csv, and whether it has more than a header."""
+def _read_comments(path: Path) -> tuple[bytes, list[str], bool]:
+    """Return the comments of nights.csv, the columns that are its owner's, and whether it has more than a header."""
     if not path.exists():
-        return b"", False
+        return b"", [], False
     lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     comments = [line for line in lines if line.startswith("#")]
-    return "".join(f"{line}\n" for line in comments).encode(), len(lines) - len(comments) > 1
+    rows = [line for line in lines if not line.startswith("#")]
+    header = rows[0].split(",") if rows else []
+    free = [name for name in header if name == HARM or name.startswith(FREE_PREFIXES)]
+    return "".join(f"{line}\n" for line in comments).encode(), free, len(rows) > 1
 
 
 def _fill_study(path: Path, key_sha256: str, *, again: bool) -> None:

@@ -10,6 +10,7 @@ from eegsleep.errors import EegSleepError, SettingsError
 from eegsleep.study.masking import lock as lock_module
 from eegsleep.study.masking.changes import Change
 from eegsleep.study.masking.lock import (
+    find_opened_conditions,
     read_lock,
     unmask,
     verify_lock,
@@ -257,3 +258,21 @@ def test_an_open_study_needs_no_key_but_a_lock_that_says_so(folder, made_alike):
         unmask(study)
     assert write_lock(study, made_alike)["open_label"]
     assert unmask(study).active == "B"
+
+
+def test_conditions_are_known_only_once_the_codes_were_opened(folder):
+    folder.toml = folder.toml.replace("seed = 7", 'seed = 7\nactive = "B"')
+    study = folder.read()
+    made = {
+        night: {"settings": {}, "versions": {}, "fingerprint": night}
+        for night in study.nights.loc[study.nights["file"] != "", "night"]
+    }
+    write_lock(study, made)
+    assert find_opened_conditions(folder.folder) == {}
+    unmask(study)
+    found = find_opened_conditions(folder.folder)
+    given = study.nights[study.nights["condition"] != ""]
+    assert list(found) == given["night"].tolist()
+    assert {found[night] for night in given.loc[given["condition"] == "B", "night"]} == {"compound"}
+    folder.path.unlink()
+    assert find_opened_conditions(folder.folder) == {}

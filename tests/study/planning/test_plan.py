@@ -506,3 +506,18 @@ def test_published_spreads_are_sourced_and_give_way_to_own_nights(study):
     assert four == {}
     assert "BOAS" in draw_plan(made, four, n_studies=20).power.iloc[-1]["source"]
     assert "own nights" in draw_plan(made, five, n_studies=20).power.iloc[-1]["source"]
+
+
+def test_the_plan_keeps_the_columns_of_nights_csv_that_are_its_owners(tmp_path):
+    study_file, nights_file = write_template(tmp_path / "study")
+    plan_it = read_protocol(study_file)
+    write_plan(plan_it, draw_plan(plan_it, n_studies=20), tmp_path / "key.json")
+    lines = [line for line in nights_file.read_text().splitlines() if not line.startswith("#")]
+    assert lines[0].split(",")[-5:] == [
+        "harm",
+        "cov_alcohol_units",
+        "cov_caffeine_mg_after_noon",
+        "day_kss",
+        "day_pvt_speed",
+    ]
+    assert len({line.count(",") for line in lines}) == 1
