@@ -231,6 +231,8 @@ def check_writable(output: Path, *, is_file: bool = False) -> None:
         If it cannot be written, or its disk is full.
     """
     folder = output.absolute().parent if is_file else output.absolute()
+    if "\0" in str(output):
+        raise SettingsError("--output cannot be written", found=f"{output}, which has a NUL character in its name")
     if is_file and output.exists() and not output.is_file():  # a folder, or a device that we would replace
         raise SettingsError("--output cannot be written", found=f"{output}, which is no file", allowed="a file")
     try:
@@ -242,10 +244,10 @@ def check_writable(output: Path, *, is_file: bool = False) -> None:
         finally:
             with suppress(OSError):
                 probe.unlink()
-    except (OSError, ValueError) as error:  # ValueError: a name that no system takes
+    except OSError as error:
         raise SettingsError(
             "--output cannot be written",
-            found=f"{output}: {getattr(error, 'strerror', None) or error}",
+            found=f"{output}: {error.strerror or error}",
             remedy="give another place with --output, or make room on its disk",
         ) from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import socket
 import struct
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from eegsleep.batch.jobs_file import JOBS_FOLDER
 from eegsleep.errors import EegSleepError, SettingsError
+from eegsleep.json_files import parse_json
 from eegsleep.provenance import package_versions
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def find_address(scheduler: str) -> str:
     address = scheduler
     if Path(scheduler).is_file():
         try:
-            address = str(json.loads(Path(scheduler).read_bytes())["address"])
+            address = str(parse_json(Path(scheduler).read_bytes())["address"])
         except (OSError, ValueError, LookupError, TypeError):
             address = ""
     if ":" not in address:

@@ -64,5 +64,10 @@ def main(arguments: list[str] | None = None) -> None:
         where = f"{error.filename}: " if error.filename else ""
         print_note(f"eegsleep: {where}{error.strerror or error}; check the path and the room on the disk.")
         sys.exit(2)
+    except ValueError as error:
+        if "null" not in str(error):  # what Python says of a NUL in a path, which no system takes
+            raise
+        print_note("eegsleep: a path holds a NUL character; check the paths.")
+        sys.exit(2)
     except KeyboardInterrupt as error:
         end_interrupted(error)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from eegsleep.datasets.verified import LEDGER_FILE
 from eegsleep.errors import RecordingError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _CAP = r"((?:n|nfle|rbd|plm|ins|narco|sdb|brux)\d+)\.edf"
@@ -51,7 +55,9 @@ def find_expert(recording: Path) -> tuple[Path, str | None] | None:
         if not match or (own == _CAP and not _is_fetched(recording.parent)):
             continue
         wanted = re.compile(other.format(re.escape(match[1])), re.IGNORECASE)
-        found = sorted(p for p in recording.parent.iterdir() if wanted.fullmatch(p.name) and p.is_file())
+        beside = _list_names(recording.parent, recording.parent.stat().st_mtime_ns)
+        names = (name for name in _begin_with(beside, match[1].casefold()) if wanted.fullmatch(name))
+        found = sorted(path for name in names if (path := recording.parent / name).is_file())
         if len(found) > 1:
             raise RecordingError(
                 f"{recording.name} has more than one scoring beside it",
@@ -60,6 +66,20 @@ def find_expert(recording: Path) -> tuple[Path, str | None] | None:
             )
         return (found[0], coding) if found else None
     return None
+
+
+@lru_cache(maxsize=8)
+def _list_names(folder: Path, _changed_ns: int) -> list[tuple[str, str]]:
+    """Return the names in a folder in alphabetical order, in small letters and as they are; read once for a folder."""
+    return sorted((path.name.casefold(), path.name) for path in folder.iterdir())
+
+
+def _begin_with(names: list[tuple[str, str]], start: str) -> Iterator[str]:
+    """Yield the names that begin with a text, whatever the case of their letters."""
+    for small, name in islice(names, bisect_left(names, (start, "")), None):
+        if not small.startswith(start):
+            return
+        yield name
 
 
 def _is_fetched(folder: Path) -> bool:

@@ -7,10 +7,10 @@ size and time of change. A file whose size or time differs from the list is hash
 from __future__ import annotations
 
 import hashlib
-import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from eegsleep.json_files import parse_json
 from eegsleep.provenance import encode_json, write_file
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _describe(path: Path, file: DataFile) -> list:
 
 def _read_ledger(folder: Path) -> dict[str, list]:
     try:
-        ledger = json.loads((folder / LEDGER_FILE).read_text(encoding="utf-8"))
+        ledger = parse_json((folder / LEDGER_FILE).read_bytes())
     except (OSError, ValueError):  # no list yet, or a damaged one: everything is hashed again
         return {}
     return ledger if isinstance(ledger, dict) else {}

@@ -29,11 +29,12 @@ _STAGES = (
 _EVENTS = (
     "trial type|annotation|annotations|description|event|events|evenement|ereignis|evento|gebeurtenis|label|value|class"
 )
-_SCORES, EVENT_COLUMNS = (names.split("|") for names in (_STAGES, _EVENTS))
+SCORE_COLUMNS, EVENT_COLUMNS = (names.split("|") for names in (_STAGES, _EVENTS))
 _TIMES = {
-    "onset": "onset|recording onset|start|elapsedtime|elapsed time|elapsed|init|start time|starttime|"
+    "onset": "onset|recording onset|start|epoch start|epoch onset|start of epoch|"
+    "elapsedtime|elapsed time|elapsed|init|start time|starttime|"
     "heure de debut|startzeit|hora de inicio|ora di inizio|ora inizio|starttijd|begin|begin time|clock|clock time|time|"
-    "datetime|date time|timestamp|time stamp|zeit|uhrzeit|heure|hora|ora|tijd",
+    "datetime|date time|timestamp|time stamp|zeit|uhrzeit|heure|hora|ora|tijd|t",
     "duration": "duration|dur|duree|dauer|duracion|durata|duur|duracao|length|epoch length|epoch duration",
     "end": "end|end time|stop|stop time|heure de fin|endzeit|hora de fin|hora final|ora di fine|eindtijd",
     "epoch": "epoch|epochs|epoch number|epoch no|epoche|epoque|epoca|epok",
@@ -61,6 +62,8 @@ _UNITS_S = {
 SECONDS_IN = {word: seconds for words, seconds in _UNITS_S.items() for word in words.split()}
 _EPOCHS = {"epoch", "epochs", "epoche", "epochen"}
 _SAMPLES = {"sample", "samples", "samp", "frame", "frames", "point", "points", "datapoints", "tick", "ticks", "pts"}
+# No coding of stages has larger integers; scores of quality or confidence have.
+_MAX_CODE = 9
 _IN_BRACKETS = re.compile(r"[\[(]([^\])]*)[\])]")
 
 
@@ -80,6 +83,8 @@ class Columns:
         Plain name of the column of stages; empty in a table without names.
     notes : list of str
         What the user should know of the choice.
+    is_elapsed : bool
+        Whether clock times of the onsets count from the start of the recording.
     """
 
     places: dict[str, int]
@@ -87,6 +92,7 @@ class Columns:
     kind: str = "CSV"
     stage_name: str = ""
     notes: list[str] = field(default_factory=list)
+    is_elapsed: bool = False
 
 
 def find_columns(
@@ -129,12 +135,36 @@ def find_columns(
     for role in _KNOWN_TIMES:
         _add_time(columns, role, times, names, unit_row)
     columns.kind = _name_kind(written, columns)
+    _check_unknown_times(written, body, columns)
+    columns.is_elapsed = "onset" in columns.places and times[columns.places["onset"]][0].startswith("elapsed")
     return columns, body
+
+
+def _check_unknown_times(written: list[str], body: list[list[str]], columns: Columns) -> None:
+    """Raise if the only column that may hold times has a name that is not known: it would be left out in silence."""
+    if {"onset", "epoch", "date"} & set(columns.places):
+        return
+    for i, cell in enumerate(written):
+        cells = _contents(body, i)
+        if i in columns.places.values() or len(cells) < 3 or not (_rises(cells) or all(map(is_time, cells))):
+            continue
+        steps = (
+            {round(float(b.replace(",", ".")) - float(a.replace(",", ".")), 6) for a, b in pairwise(cells)}
+            if (_rises(cells))
+            else set()
+        )
+        if steps != {1.0}:  # a plain number of the row is no time
+            raise TableError(
+                "a column of the hypnogram looks like times, and its name is not known",
+                found=f"{cell[:40]}: {cells[0][:20]}, {cells[1][:20]}, …",
+                allowed="a name such as onset_s, onset_min, time or epoch",
+                remedy="call it `onset_s` if it is in seconds, or name its unit",
+            )
 
 
 def _has_names(written: list[str], names: list[str], times: list[tuple[str, str]]) -> bool:
     """Return whether a first row holds the names of columns, and no stage."""
-    if any(name in _SCORES or name in EVENT_COLUMNS for name in names):
+    if any(name in SCORE_COLUMNS or name in EVENT_COLUMNS for name in names):
         return True
     if any(is_number(cell) or is_time(cell) for cell in written):
         return False
@@ -180,7 +210,7 @@ def _name_kind(written: list[str], columns: Columns) -> str:
 
 
 def _is_score(cell: str) -> bool:
-    words = set(plain_name(_split_camel(cell)).split())
+    words = {word.rstrip("0123456789") or word for word in plain_name(_split_camel(cell)).split()}
     return bool(words & _SCORE_WORDS) and not words & _OTHER_WORDS
 
 
@@ -194,7 +224,7 @@ def _find_stages(
     """Return the column of stages, None if there is none, and what is to be said of the choice."""
     if column is not None:
         return _find_asked(written, column), []
-    by_name = [names.index(name) for name in _SCORES if name in names]
+    by_name = [names.index(name) for name in SCORE_COLUMNS if name in names]
     by_name += [i for i, cell in enumerate(written) if i not in by_name and _is_score(cell)]
     if "primaryautostage" in names:
         return names.index("primaryautostage"), []
@@ -206,16 +236,15 @@ def _find_stages(
         fitting = [i for i in fitting if i not in flags] or fitting
     different = [i for k, i in enumerate(fitting) if contents[i] not in [contents[j] for j in fitting[:k]]]
     if len(different) > 1:
-        shown = ", ".join(written[i] for i in different)
-        if names[different[0]] not in _SCORES:
+        if names[different[0]] not in SCORE_COLUMNS:
             raise TableError(
                 "the table holds the stages of several scorers",
-                found=shown[:200],
+                found=", ".join(written[i] for i in fitting)[:200],
                 allowed="one column of stages",
                 remedy="choose one with --column NAME",
             )
-        others = ", ".join(written[i] for i in different[1:])
-        said = f"stages are those of column {written[different[0]]}; {others} hold stages, too (--column chooses)"
+        taken, *others = (written[i] for i in different)
+        said = f"stages are those of column {taken}; there are also stages in {', '.join(others)} (--column chooses)"
         return different[0], [said]
     if fitting:
         return fitting[0], []
@@ -278,7 +307,7 @@ def may_hold_stages(text: str, levels: Mapping[str, Mapping[str, str]]) -> bool:
     names = [plain_name(cell) for cell in rows[0]]
     for i, cell in enumerate(rows[0]):
         cells = _contents(rows[1:], i)
-        if (names[i] in _SCORES or _is_score(cell)) and _holds_stages(cells, levels.get(cell, {})):
+        if (names[i] in SCORE_COLUMNS or _is_score(cell)) and _holds_stages(cells, levels.get(cell, {})):
             return True
         if _holds_stages(cells, levels.get(cell, {}), only=True):
             return True
@@ -297,7 +326,10 @@ def _holds_stages(cells: list[str], levels: Mapping[str, str], *, only: bool = F
     if only and not (levels and any(name_stage(text) for text in levels.values())):
         return False
     return bool(known) and all(
-        cell in levels or name_stage(cell) is not None or bool(LIKE_INTEGER.fullmatch(cell)) for cell in known
+        cell in levels
+        or name_stage(cell) is not None
+        or (bool(LIKE_INTEGER.fullmatch(cell)) and abs(float(cell)) <= _MAX_CODE)
+        for cell in known
     )
 
 

@@ -118,7 +118,10 @@ _TEXTS: tuple[tuple[str, Callable[[str, float | None], Scoring]], ...] = (
     (r"Signal ID:", lambda text, _: read_domino(text)),
     # names of columns are translated in other languages, these codes are not
     (r".*\tSLEEP-(S\d|REM|MT|UNSCORED)\t", lambda text, _: read_remlogic(text)),
-    (r"(#[^\n]*\n\s*)*(class[ \t]+instance[ \t]|[^\t\n]+\t\.\t(\.\t)?[\d:.+]+\t)", lambda text, _: read_luna(text)),
+    (
+        r"(#[^\n]*\n\s*)*(class[ \t]+instance[ \t]|[^\t\n ]+[ \t]\.[ \t](\.[ \t])?[\d:.+]+[ \t])",
+        lambda text, _: read_luna(text),
+    ),
 )
 
 

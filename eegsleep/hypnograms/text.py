@@ -15,10 +15,19 @@ from eegsleep.hypnograms.codings import (
     is_marked,
     looks_like_stage,
     name_stage,
+    plain_name,
     read_level,
     translate_labels,
 )
-from eegsleep.hypnograms.columns import EVENT_COLUMNS, SHAPES, Columns, counts_epochs, find_columns, read_unit
+from eegsleep.hypnograms.columns import (
+    EVENT_COLUMNS,
+    SCORE_COLUMNS,
+    SHAPES,
+    Columns,
+    counts_epochs,
+    find_columns,
+    read_unit,
+)
 from eegsleep.hypnograms.scoring import MAX_PERIODS, Scoring, ScoringStart, begin_at_first_stage, build_scoring
 from eegsleep.hypnograms.written_times import is_number, is_time, read_number, read_times
 from eegsleep.recording.text.time_stamps import TIME_OF_DAY as PLAIN_TIME
@@ -214,7 +223,7 @@ def _split_rows(text: str) -> tuple[list[list[str]], list[str]]:
             rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]
         except csv.Error as error:
             raise TableError("the rows of the hypnogram cannot be split into cells", found=str(error)) from error
-    rows = [[re.sub(r"^'(?=[-+=@])", "", cell) for cell in row] for row in rows]
+    rows = [[_whole_number(re.sub(r"^'(?=[-+=@])", "", cell)) for cell in row] for row in rows]
     of_units = [all(cell == "" or re.fullmatch(r"\[.*\]", cell) for cell in row) for row in rows]
     unit_row = rows[1] if len(rows) > 1 and of_units[1] and any(rows[1]) else []
     rows = [row for row, units in zip(rows, of_units, strict=True) if any(row) and not units]
@@ -223,11 +232,19 @@ def _split_rows(text: str) -> tuple[list[list[str]], list[str]]:
     return rows, unit_row
 
 
+def _whole_number(cell: str) -> str:
+    """Return a whole number that is written as a decimal one (3.0, or 3.000e+00 as numpy does) without decimals."""
+    if re.fullmatch(r"[-+]?\d{1,9}\.0+|[-+]?\d(\.\d*)?[eE][-+]\d\d", cell) and float(cell).is_integer():
+        return str(int(float(cell)))
+    return cell
+
+
 def _split_at_spaces(lines: list[str]) -> list[list[str]]:
     """Split lines without delimiters only after numbers and times: `Sleep stage W` is one cell."""
     every = [line.split() for line in lines]
     width = len(every[-1])
-    if width > 2 and all(len(row) == width for row in every):
+    named = any(plain_name(cell) in SCORE_COLUMNS for cell in every[0])
+    if (width > 2 or (width == 2 and named)) and all(len(row) == width for row in every):
         body = every[1:] or every
         if all(is_number(cell) or is_time(cell) for row in body for cell in row[:-1]):
             return every
@@ -293,12 +310,20 @@ def _read_written_onsets(
         numbers = np.array([read_number(cell) for cell in cells])
         return read_unit(unit, length_s) * (_count_from_zero(numbers) if counts_epochs(unit) else numbers), None
     _check_clock(unit)
+    if columns.is_elapsed and all(map(PLAIN_TIME.fullmatch, cells)):
+        return np.array([_clock_seconds(cell) for cell in cells]), None
     if "date" in columns.places and all(map(PLAIN_TIME.fullmatch, cells)):
         return _read_dated(_column(rows, columns.places["date"]), cells)
     return read_times(cells)
 
 
 _ASSUMED = "the file does not give the length of its epochs; 30 s was assumed"
+
+
+def _clock_seconds(cell: str) -> float:
+    """Return hh:mm:ss in seconds; hours may go beyond 23."""
+    hours, minutes, seconds = cell.split(":")
+    return 3600 * float(hours) + 60 * float(minutes) + float(seconds)
 
 
 def _count_from_zero(numbers: np.ndarray) -> np.ndarray:
@@ -343,6 +368,8 @@ def _read_durations(
         cells = _column(rows, places["duration"])
         if not any(cell and cell.casefold() != "n/a" for cell in cells):
             return [None] * len(rows)
+        if all(map(PLAIN_TIME.fullmatch, cells)):
+            return [_clock_seconds(cell) for cell in cells]
         given = [read_number(cell) if cell and cell.casefold() != "n/a" else None for cell in cells]
         scale = read_unit(units.get("duration") or _unit_of_durations(given, onsets_s, onset_unit, length_s), length_s)
         return [None if number is None else scale * number for number in given]

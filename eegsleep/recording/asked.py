@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from eegsleep.errors import SettingsError
 from eegsleep.recording.channels.choose import find_channels, names_of, split_derivation
 from eegsleep.recording.channels.labels import bare_label
+from eegsleep.recording.limits import YEARS, is_plausible_start
 from eegsleep.recording.units import parse_unit
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ def check_asked(
             "start must be a naive local time",
             found=repr(start),
             allowed="a datetime without time zone, as the recorder's clock showed it",
+        )
+    if isinstance(start, datetime) and not is_plausible_start(start):
+        raise SettingsError(
+            "start is no time of a recording", found=start.isoformat(), allowed=f"years {YEARS[0]} to {YEARS[-1]}"
         )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -97,11 +98,18 @@ def group_parts(parts: Sequence[Part]) -> list[list[Part]]:
     list of list of Part
     """
     groups: list[list[Part]] = []
+    # by what parts must have in common, the groups that a later part may still follow: a folder may hold thousands
+    open_groups: dict[object, list[list[Part]]] = {}
     for part in parts:
-        fitting = (g for g in reversed(groups) if _follows(g[-1], part) and part.last_s - g[0].first_s <= MAX_NIGHT_S)
+        key = (part.family, _common_name(part.path)[1])
+        still = [g for g in open_groups.get(key, ()) if part.first_s - g[-1].last_s <= MAX_PAUSE_S]
+        open_groups[key] = still
+        ended = (g for g in reversed(still) if g[-1].last_s - part.first_s <= _TOLERANCE_S)
+        fitting = (g for g in ended if _follows(g[-1], part) and part.last_s - g[0].first_s <= MAX_NIGHT_S)
         before = next(fitting, None)
         if before is None:
             groups.append([part])
+            still.append(groups[-1])
         else:
             before.append(part)
     return groups
@@ -230,6 +238,7 @@ def _seconds(moment: datetime) -> float:
     return (moment - datetime(1970, 1, 1)).total_seconds()  # noqa: DTZ001 - naive local time
 
 
+@lru_cache(maxsize=10_000)
 def _common_name(path: Path) -> tuple[str, tuple[str, ...]]:
     """Return a name without its numbers, and the numbers of sleepers in it."""
     name = path.stem.casefold()

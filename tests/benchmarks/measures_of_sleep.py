@@ -314,9 +314,17 @@ def main():
         else:
             MEASURED[name]()
     if asked.write:
-        head = f"# What the measures of a night follow\n\nMade by `tests/benchmarks/{Path(__file__).name} --write`.\n"
-        table = ["| What | Wanted | Measured |", "|---|---|---|", *LINES]
-        STORED.write_text("\n".join([head, *table, ""]), encoding="utf-8")
+        write_table()
+
+
+def write_table():
+    """Store the lines; those of other names stay as they were."""
+    kept = STORED.read_text(encoding="utf-8").splitlines() if STORED.is_file() else []
+    rows = {line.split(" | ")[0]: line for line in [*kept, *LINES] if line.startswith("| ")}
+    rows.pop("| What", None)
+    head = f"# What the measures of a night follow\n\nMade by `tests/benchmarks/{Path(__file__).name} --write`.\n"
+    table = ["| What | Wanted | Measured |", "|---|---|---|", *rows.values()]
+    STORED.write_text("\n".join([head, *table, ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ these alone. Nights that were put into FOLDER on the same day are not made again
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import shutil
-import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -102,7 +102,7 @@ SCENARIOS = {
 }
 
 
-def run_study(home: Path, scenario: Scenario, controls: Path) -> pd.DataFrame:
+def run_study(home: Path, scenario: Scenario, controls: Path, first_seed: int = 0) -> pd.DataFrame:
     """Run one study in `home` and return table COMPARISON; control nights are kept in `controls` for the next study."""
     nights_folder = home / "eegsleep-nights"
     home.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def run_study(home: Path, scenario: Scenario, controls: Path) -> pd.DataFrame:
         if not (kept / "provenance.json").is_file():
             start = datetime.combine(begins + timedelta(days=number - 1), time(23))
             simulated = replace(scenario.compound if compound else CONTROL, start=start)
-            sleep = simulate_night(simulated, seed=control if scenario.same_sleep else number)
+            sleep = simulate_night(simulated, seed=first_seed + (control if scenario.same_sleep else number))
             file = write_simulated_night(sleep, kept.parent / "recordings", night)
             score_file(Job(file), None, kept.parent)
         shutil.copytree(kept, nights_folder / night, dirs_exist_ok=True)
@@ -180,18 +180,25 @@ def make_table(counts: dict[str, dict]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(folder: Path, names: list[str]) -> None:
-    """Run the studies, print their counts, and store them."""
+def main(folder: Path, names: list[str], first_seed: int) -> None:
+    """Run the studies, print their counts, and store them unless other nights than those of seed 0 are asked for."""
     table = json.loads(STORED.read_text(encoding="utf-8")) if names and STORED.is_file() else {}
     for name in names or SCENARIOS:
         scenario = SCENARIOS[name]
-        markers = run_study(folder / name.replace(" ", "-"), scenario, folder / "controls")
+        markers = run_study(folder / name.replace(" ", "-"), scenario, folder / "controls", first_seed)
         table[name] = count(markers, scenario.truth)
         print(name, json.dumps(table[name], indent=1, ensure_ascii=False), flush=True)
         table = {name: table[name] for name in SCENARIOS if name in table}
+        if first_seed:
+            continue
         STORED.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(make_table(table))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("studies", nargs="*")
+    parser.add_argument("--first-seed", type=int, default=0, help="of other nights, whose counts are not stored")
+    asked = parser.parse_args()
+    main(asked.folder, asked.studies, asked.first_seed)

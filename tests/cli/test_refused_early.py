@@ -58,3 +58,24 @@ def test_a_score_into_a_folder_where_a_batch_is_at_work_is_refused(nights, tmp_p
     assert done.returncode == 2
     assert "a batch is at work in" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == [".jobs"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("score", "one.edf", "--start", "9999-12-31T23:59:59"), "start is no time of a recording"),
+        (("score", "one.edf", "--start", "0001-01-01T00:00:00"), "start is no time of a recording"),
+        (("score", "one.edf", "--reference", "a\0b"), "NUL"),
+        (("score", "one.edf", "--output", "a\0b"), "--output cannot be written"),
+        (("score", "one.edf", "--config", "/dev/zero"), "it is no file"),
+        (("score", "one.edf", "--calibration", "/dev/zero"), "calibration"),
+        (("score", "one.edf", "--reference", "/dev/zero"), "is no file"),
+        (("score", "one.edf", "--events", "/dev/zero"), "is no file"),
+    ],
+)
+def test_arguments_that_no_file_or_night_can_be_are_one_sentence(arguments, words, tmp_path, write_edf, run_here):
+    write_edf(["C4-M1"], name="one.edf")
+    done = run_here(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr

@@ -99,7 +99,7 @@ def test_a_column_of_scores_comes_before_one_of_events(save, score, events):
 def test_the_column_taken_of_two_is_said_and_can_be_chosen(save):
     path = save(table(["onset", "stage", "score"], lambda i: [30 * i, STAGES[i], STAGES[-i]]))
     assert stages_of(path) == STAGES
-    assert any("score hold stages, too" in note for note in read_hypnogram(path).notes)
+    assert any("also stages in score" in note for note in read_hypnogram(path).notes)
     assert stages_of(path, column="Score") == [STAGES[-i] for i in range(N)]
     with pytest.raises(TableError, match=r"no column 'stages2'.*onset, stage, score.*--column"):
         read_hypnogram(path, column="stages2")
@@ -192,6 +192,31 @@ def test_onsets_of_an_unnamed_unit_that_no_epochs_have_are_refused(save, step, m
     path = save(table(head, lambda i: [f"{step * i:.10g}", *more, STAGES[i]]))
     with pytest.raises(TableError, match=r"closer together|further apart|same unit|one recording"):
         read_hypnogram(path)
+
+
+def test_times_under_a_name_that_is_not_known_are_refused_and_not_left_out(save):
+    """Without them the rows would be taken as epochs of 30 s, whatever their step."""
+    with pytest.raises(TableError, match=r"looks like times.*moment: 0, 20"):
+        read_hypnogram(save(table(["moment", "stage"], lambda i: [20 * i, STAGES[i]])))
+    assert stages_of(save(table(["row", "stage"], lambda i: [i, STAGES[i]]))) == STAGES
+
+
+@pytest.mark.parametrize("number", ["{}.0", "{:.18e}"])
+def test_numbers_as_numpy_saves_them(save, number):
+    path = save("".join(f"{number.format(RK[s])} {number.format(i % 2)}\n" for i, s in enumerate(STAGES)))
+    assert stages_of(path, coding="rk") == STAGES
+
+
+def test_names_divided_by_spaces(save):
+    assert stages_of(save(table(["stage", "arousal"], lambda i: [RK[STAGES[i]], i % 2], " ")), coding="rk") == STAGES
+
+
+def test_elapsed_clocks_count_from_the_first_sample_and_durations_may_be_clocks(save):
+    def at(seconds):
+        return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+    path = save(table(["Elapsed [hh:mm:ss]", "Duration", "Stage"], lambda i: [at(30 * i), at(30), STAGES[i]]))
+    assert stages_of(path) == STAGES
 
 
 def test_minutes_and_seconds_are_no_hours_and_minutes(save):
