@@ -31,11 +31,9 @@ ACTIVE = "B"
 # Short nights keep the demonstration short; a real study has whole ones.
 HOURS = 2.0
 CONTROL = SimulationSettings(duration_h=HOURS, rate_hz=128, eeg=("C4-M1",), fast_spindle_density_per_min=2.4)
-# The simulated compound adds fast spindles, and slow oscillations for them to ride on. A detector that compares
-# spindles with slow activity would then miss some of the added spindles.
-COMPOUND = replace(
-    CONTROL, fast_spindle_density_per_min=3.4, slow_oscillation_rate_per_min=18.0, k_complex_rate_per_min=1.5
-)
+# The simulated compound adds fast spindles, and also strengthens slow activity. A detector that compares spindles
+# with slow activity would then miss some of the added spindles, and stages would follow the larger slow waves.
+COMPOUND = replace(CONTROL, fast_spindle_density_per_min=3.4, delta_background=1.25)
 NOTE = "These nights are simulated. What was put into them stands at the end of the page, beside what was found."
 STUDY_TOML = """\
 # A simulated study, to look at; `eegsleep study init` writes a commented one to fill in.
@@ -149,11 +147,19 @@ def compare_with_truth(study: Study, comparison: Comparison) -> list[Truth]:
     rows = comparison.markers[comparison.markers["channel"].isin(["C4-M1", ""])]
     rows = rows[rows["stage"].isin(["NREM", ""])].set_index("marker")
     density = f"{CONTROL.fast_spindle_density_per_min:g} → {COMPOUND.fast_spindle_density_per_min:g} /min"
-    waves = f"{CONTROL.slow_oscillation_rate_per_min:g} → {COMPOUND.slow_oscillation_rate_per_min:g} waves /min of N3"
+    background = f"× {COMPOUND.delta_background / CONTROL.delta_background:g} in µV"
     put_in = (
         ("fast_spindle_density_per_min", density, "Spindles were added; in both conditions the weakest are missed."),
-        ("swa_power_uv2", waves, "Slow oscillations were added; their size stayed the same."),
-        ("fast_coupling_strength", "unchanged", "As many of the spindles ride on slow waves as before."),
+        (
+            "swa_power_uv2",
+            background,
+            "Only the background was raised; the slow oscillations on it stayed as they were.",
+        ),
+        (
+            "fast_coupling_strength",
+            "unchanged",
+            "On a larger background fewer waves stand out, and fewer spindles seem to ride: it cannot be judged here.",
+        ),
         ("fast_spindle_frequency_hz", "unchanged", "A difference here would be a false finding."),
         ("tst_min", "unchanged", "A difference here would be a false finding."),
         ("rem_min", "unchanged", "A difference here would be a false finding."),
