@@ -45,6 +45,7 @@ _RANGES: tuple[tuple[str, Range], ...] = (
     (r"coupling\.window_s", Range(0.1, 10)),
     (r"coupling\.n_bins", Range(2, 360)),
     (r".*_?duration_s|.*\.(negative|positive)_s", Range(0.02, 10)),
+    (r"slow_oscillations\.ptp_uv", Range(1, 100_000)),
     (r".*\.seed", Range(0, 2**32 - 1)),
     (r".*\.n_\w+", Range(1, 10_000)),
     (r".*_(fraction|share)", Range(0, 1)),

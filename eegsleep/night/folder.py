@@ -136,10 +136,17 @@ def load_night(folder: str | Path) -> Night:
     tables = {table.name: read_table(folder / f"{table.name}.csv", table) for table in NIGHT_TABLES}
     expert = folder / REFERENCE_FILE if REFERENCE_FILE in outputs else None
     before = folder / BEFORE_FILE if BEFORE_FILE in outputs else None
-    start = provenance["start"]
+    try:
+        start = datetime.fromisoformat(provenance["start"]) if provenance["start"] else None
+    except ValueError as error:
+        raise EegSleepError(
+            f"the provenance of {folder} holds a start that is no time",
+            found=repr(provenance["start"]),
+            remedy="score the night again",
+        ) from error
     return Night(
         id=provenance["id"],
-        start=datetime.fromisoformat(start) if start else None,
+        start=start,
         duration_s=provenance["input"]["duration_s"],
         device=provenance["device"],
         roles=provenance["roles"],

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from eegsleep.signals.epochs import find_runs
 
 if TYPE_CHECKING:
     import numpy as np
+
+# Half the length of soxr's filter at its highest quality, in samples at the lower rate, and some more.
+_FILTER_SAMPLES = 100
 
 
 def bridge_gaps(signal: np.ndarray) -> np.ndarray:
@@ -63,19 +68,24 @@ def at_rate(signal: np.ndarray, from_hz: float, to_hz: float, size: int) -> np.n
     missing = ~np.isfinite(signal)
     has_gaps = bool(missing.any())
     bridged = bridge_gaps(signal) if has_gaps else signal
-    # Outside a signal the filter sees zeros. Without the line from its first to its last sample it ends with zeros.
-    first, slope = bridged[0], (bridged[-1] - bridged[0]) / max(bridged.size - 1, 1)
-    line = np.arange(bridged.size, dtype=float)
-    line *= -slope
-    line += bridged
-    line -= first
-    resampled = soxr.resample(line, from_hz, to_hz, "VHQ")[:size]
-    resampled += np.linspace(first, first + slope * (resampled.size - 1) * from_hz / to_hz, resampled.size)
+    edge = _edge_samples(bridged.size, from_hz, to_hz)
+    first, last = bridged[0], bridged[-1]
+    # Outside a signal the filter sees zeros: so the level is set to 0, and the ends are mirrored about their end.
+    before, after = first - bridged[edge:0:-1], 2 * last - first - bridged[-2 : -edge - 2 : -1]
+    resampled = soxr.resample(np.concatenate([before, bridged - first, after]), from_hz, to_hz, "VHQ")
+    resampled = resampled[round(edge * to_hz / from_hz) :][: min(size, round(bridged.size * to_hz / from_hz))]
     out = np.full(size, np.nan)
-    out[: resampled.size] = resampled
+    out[: resampled.size] = resampled + first
     if has_gaps:
         out[carry_over(missing, from_hz, to_hz, size)] = np.nan
     return out
+
+
+def _edge_samples(size: int, from_hz: float, to_hz: float) -> int:
+    """Return how many samples to mirror at each end: longer than the filter, and a whole number at both rates."""
+    step = Fraction(to_hz / from_hz).limit_denominator(10_000).denominator
+    wanted = math.ceil(_FILTER_SAMPLES * max(1.0, from_hz / to_hz) / step)
+    return step * min(wanted, (size - 1) // step)
 
 
 def carry_over(marked: np.ndarray, from_hz: float, to_hz: float, size: int) -> np.ndarray:

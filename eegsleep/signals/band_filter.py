@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from eegsleep.errors import SettingsError
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
 
 
@@ -97,4 +98,10 @@ def _design(band_hz: tuple[float, float], transition_hz: float, rate_hz: float) 
 
     half = int(np.ceil(3.3 / transition_hz * rate_hz / 2))
     edges = [band_hz[0] - transition_hz / 2, band_hz[1] + transition_hz / 2]
+    if not 0 < edges[0] < edges[1] < rate_hz / 2:
+        raise SettingsError(
+            "there is no filter for this band",
+            found=f"{band_hz[0]:g} to {band_hz[1]:g} Hz with slopes of {transition_hz:g} Hz, at {rate_hz:g} Hz",
+            allowed=f"bands whose slopes lie between 0 and {rate_hz / 2:g} Hz",
+        )
     return firwin(2 * half + 1, edges, pass_zero=False, fs=rate_hz, window="hamming")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eegsleep.errors import SettingsError
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
 
 STEP_HZ = 0.25
@@ -131,6 +132,12 @@ def window_spectra(epochs: np.ndarray, frequency_hz: np.ndarray, window_s: float
     from scipy.signal.windows import hann
 
     length = round(window_s * ANALYSIS_RATE_HZ)
+    if length > epochs.shape[1]:
+        raise SettingsError(
+            "a window of the aperiodic spectrum is longer than an epoch",
+            found=f"{window_s:.3g} s with its resampling",
+            allowed=f"{epochs.shape[1] / ANALYSIS_RATE_HZ:g} s and less",
+        )
     window = hann(length, sym=False)
     angle = 2 * np.pi / ANALYSIS_RATE_HZ * np.outer(frequency_hz, np.arange(length))
     waves = np.concatenate([np.cos(angle), np.sin(angle)]) * window

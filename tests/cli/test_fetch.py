@@ -89,7 +89,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_broken_file(server, tmp_path)
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 2
-    assert "room on the disk" in done.stderr
+    assert "make room on its disk" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "to" / "SN001.edf").exists()
 

@@ -55,7 +55,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_every_option_that_a_message_names_exists(path):
     known = options() | FOREIGN
-    named = [(line, name) for line, text in texts(path) for name in re.findall(r"(?<![\w-])--([a-z][a-z-]+)", text)]
+    named = [(line, name) for line, text in texts(path) for name in re.findall(r"(?<![\w(-])--([a-z][a-z-]+)", text)]
     assert [(line, name) for line, name in named if name not in known] == []
 
 

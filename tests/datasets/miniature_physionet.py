@@ -221,7 +221,8 @@ def make_cinc(root, minutes):
     savemat(home / f"{name}.mat", {"val": values}, format="4")
     lines = [f"{name} {len(CINC_LABELS)} 200 {n}"]
     lines += [
-        f"{name}.mat 16+24 10/uV 16 0 {row[0]} 0 0 {label}" for label, row in zip(CINC_LABELS, values, strict=True)
+        f"{name}.mat 16+24 10/uV 16 0 {row[0]} {int(row.astype(int).sum()) % 65536} 0 {label}"
+        for label, row in zip(CINC_LABELS, values, strict=True)
     ]
     (home / f"{name}.hea").write_text("\n".join([*lines, ""]))
     epochs = spread(CINC_STAGES, minutes)

@@ -427,6 +427,8 @@ def read_signals(path):
 @pytest.mark.parametrize("n", [pytest.param(42, id="few"), pytest.param(1000, id="many", marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("kind", ["muse.csv", "mind.csv", "openbci.txt", "slp01a.hea", "slp01a.dat", "gapped.edf"])
 def test_recordings(kind, n, tmp_path):
-    """Samples of WFDB are covered by the sums in their header."""
+    """Samples of WFDB are covered by the sums in their header, which do not tell samples that change places."""
     path = write_recording(tmp_path, kind)
-    assert check_mutations(path, read_signals, n, hashed=kind == "slp01a.dat") == []
+    summed = kind == "slp01a.dat"
+    kinds = [change for change in KINDS if not (summed and change is swap_lines)]
+    assert check_mutations(path, read_signals, n, hashed=summed, kinds=kinds) == []

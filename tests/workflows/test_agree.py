@@ -11,7 +11,7 @@ def test_differences_on_the_page_lead_into_the_nights_report(tmp_path):
     expert = tmp_path / "expert.csv"
     expert.write_text("onset_s,stage\n0,W\n300,N2\n900,N3\n1170,N2\n")
     es.score_file(es.Job(file, reference=expert), output=tmp_path / "nights")
-    _, _, page = es.agree_scorings(tmp_path / "nights", output=tmp_path / "agreement")
+    page = es.agree_scorings(tmp_path / "nights", output=tmp_path / "agreement").page
     links = re.findall(r'<a href="([^"]+)">', page.read_text())
     assert links
     assert all(re.fullmatch(r"\.\./nights/a_night/report\.html#epoch-[0-9]+", link) for link in links)
