@@ -289,7 +289,7 @@ def check_mutations(path, read, n, *, hashed=False, kinds=KINDS):
     return wrong
 
 
-AMOUNTS = [pytest.param(_FEW, id="few"), pytest.param(_MANY, id="many", marks=pytest.mark.nightly)]
+AMOUNTS = [pytest.param(_FEW, id="few"), pytest.param(_MANY, id="many", marks=pytest.mark.large)]
 
 
 @pytest.mark.parametrize("n", AMOUNTS)
@@ -355,7 +355,7 @@ def test_study_files(name, n, tmp_path):
     assert check_mutations(tmp_path / name, lambda path: read_study(path.parent / "study.toml").title, n) == []
 
 
-@pytest.mark.parametrize("n", [pytest.param(42, id="few"), pytest.param(_MANY, id="many", marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("n", [pytest.param(42, id="few"), pytest.param(_MANY, id="many", marks=pytest.mark.large)])
 @pytest.mark.parametrize("name", ["provenance.json", "hypnogram.csv", "markers.csv", "spindles.csv", "quality.csv"])
 def test_night_folder(name, n, sample_night, tmp_path):
     """Tables are covered by the hashes in the provenance, and most of the provenance by its fingerprint."""
@@ -424,7 +424,7 @@ def read_signals(path):
     return Signals([signal.tobytes() for signal in source.load(usable)], {fault.code for fault in source.faults})
 
 
-@pytest.mark.parametrize("n", [pytest.param(42, id="few"), pytest.param(1000, id="many", marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("n", [pytest.param(42, id="few"), pytest.param(1000, id="many", marks=pytest.mark.large)])
 @pytest.mark.parametrize("kind", ["muse.csv", "mind.csv", "openbci.txt", "slp01a.hea", "slp01a.dat", "gapped.edf"])
 def test_recordings(kind, n, tmp_path):
     """Samples of WFDB are covered by the sums in their header, which do not tell samples that change places."""

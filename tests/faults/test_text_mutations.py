@@ -23,7 +23,7 @@ from eegsleep.hypnograms.read import align_scoring, read_hypnogram
 from eegsleep.recording.text.open import open_text, sniff_text
 
 # A hundred of each with every run of the tests; 1,000 of each with the nightly ones.
-NUMBERS = [100, pytest.param(1_000, marks=pytest.mark.nightly)]
+NUMBERS = [100, pytest.param(1_000, marks=pytest.mark.large)]
 MAX_S = 5.0
 N_ROWS = 320
 T0 = 1_700_000_000.0

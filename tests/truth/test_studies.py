@@ -41,7 +41,7 @@ def test_the_documentation_shows_this_table(counts):
     assert make_table(counts) in text
 
 
-@pytest.mark.nightly
+@pytest.mark.large
 def test_the_studies_still_find_what_is_stored(tmp_path):
     for name, scenario in SCENARIOS.items():
         markers = run_study(tmp_path / name.replace(" ", "-"), scenario, tmp_path / "controls")
