@@ -146,7 +146,7 @@ def test_an_interrupt_ends_the_workers_too_and_leaves_nothing_half_written(numbe
 
 @pytest.mark.parametrize("command", ["batch", "score"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("after_s", [0.3, 0.5, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("after_s", [0.15, 0.5, 1.0, 1.5, 2.0])
 def test_an_interrupt_while_the_command_starts_is_one_sentence(command, number, after_s, nights, tmp_path):
     """Whatever is being imported or started; before Python reads its first line, the system ends the process."""
     options = [str(nights), "--workers", "2"] if command == "batch" else [str(nights / "n1.edf")]

@@ -87,7 +87,4 @@ def test_slower_eeg_beside_faster_eeg_keeps_its_shape(tmp_path):
     shared = found[:: RATE // 4]  # both rates have a sample every quarter of a second
     truth = _slow_eeg().numbers[:: SLOW // 4]
     inside = slice(20, -20)  # the ends ring where noise is cut off in the middle
-    off_uv = np.abs(shared[inside] - truth[inside])
-    # the last tenth below half the slower rate lies in the filter's slope
-    assert off_uv.max() < 0.05 * np.ptp(truth)
-    assert np.median(off_uv) < 0.5
+    assert np.max(np.abs(shared[inside] - truth[inside])) < 1
