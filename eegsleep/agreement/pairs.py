@@ -129,6 +129,13 @@ def collect_pairs(folder: str | Path) -> list[Pair]:
         If no night has an expert's stages.
     """
     folder = Path(folder)
+    if folder.is_file():
+        raise TableError(
+            "there is nothing to compare with",
+            found=f"one file, {folder.name}",
+            allowed="two hypnograms, or a folder of nights",
+            remedy="to compare two columns of one file, give it twice, with --column for each",
+        )
     candidates = _find_folders(folder)
     nights = [path for path in candidates if not _why_unpaired(path)]
     if not nights:

@@ -105,3 +105,11 @@ def test_stages_that_were_changed_since_are_not_compared(name, tmp_path):
     if name == "hypnogram.csv":
         with pytest.raises(TableError, match="is not the file that was written"):
             pair_scorings(tmp_path / "a", tmp_path / "a")
+
+
+def test_one_file_is_not_taken_for_a_folder(tmp_path):
+    """Two columns of one file are compared by giving it twice; the error says so."""
+    path = tmp_path / "events.tsv"
+    path.write_text("onset\tduration\tstage_hum\tstage_ai\n0\t30\t0\t0\n")
+    with pytest.raises(TableError, match=r"one file, events\.tsv\..*give it twice, with --column for each"):
+        collect_pairs(path)

@@ -303,7 +303,7 @@ MEASURED = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*MEASURED, "time"])
+    parser.add_argument("names", nargs="*", metavar="{" + ",".join([*MEASURED, "time"]) + "}")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--against", default="")
     asked = parser.parse_args()
