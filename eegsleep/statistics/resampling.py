@@ -56,6 +56,9 @@ class Schedule:
         The adjusted difference, or the mean of phase means.
     wash_out_nights : int
         Nights dropped at the start of each phase, in every redrawn schedule too; "phase means" only.
+    doses : ndarray of float, shape (1 + n_draws, n_nights), optional
+        For a trend over dose: the dose of each night as a share of the highest, under the schedule followed and under
+        each draw. The shift is then that of the highest dose; `assigned` and `draws` say where there is any dose.
     """
 
     assigned: Bools
@@ -65,6 +68,7 @@ class Schedule:
     covariates: Floats | None = None
     statistic: Statistic = "difference"
     wash_out_nights: int = 0
+    doses: Floats | None = None
 
     def __post_init__(self) -> None:
         n_nights = len(self.assigned)
@@ -77,6 +81,10 @@ class Schedule:
             )
         if self.covariates is not None and len(self.covariates) != n_nights:
             raise SettingsError("covariates have one row a night", found=f"{len(self.covariates)} for {n_nights}")
+        if self.doses is not None and (
+            self.statistic != "difference" or not np.array_equal(self.doses > 0, self.stacked)
+        ):
+            raise SettingsError("doses do not fit the schedules", found=f"{self.doses.shape}, {self.statistic}")
         if self.complete and not (self.draws == self.assigned).all(axis=1).any():
             raise SettingsError(
                 "the schedule that was followed is not one the mechanism could have drawn",
@@ -152,23 +160,24 @@ def _adjusted(values: Floats, schedule: Schedule) -> tuple[Floats, Floats, Bools
     """
     patterns, member = np.unique(np.isfinite(values), axis=0, return_inverse=True)
     member = member.ravel()
-    zeros_and_ones = schedule.stacked.astype(float)
+    taken = schedule.stacked.astype(float)
+    scores = taken if schedule.doses is None else schedule.doses
     bases = [_basis(schedule.covariates, available) for available in patterns]
     used = np.array(
         [available & (1 - (basis**2).sum(axis=1) > _SINGULAR) for available, basis in zip(patterns, bases, strict=True)]
     )
-    followed = np.array([_free(np.where(p, schedule.assigned, 0.0), b) for p, b in zip(patterns, bases, strict=True)])
-    c = followed @ zeros_and_ones.T
-    n_second = used.astype(float) @ zeros_and_ones.T
+    followed = np.array([_free(np.where(p, scores[0], 0.0), b) for p, b in zip(patterns, bases, strict=True)])
+    c = followed @ scores.T
+    n_second = used.astype(float) @ taken.T
     poor = (n_second < MIN_PER_ARM) | (used.sum(axis=1, keepdims=True) - n_second < MIN_PER_ARM)
-    scale = patterns.astype(float) @ zeros_and_ones.T
+    scale = patterns.astype(float) @ (scores**2).T
     for place, basis in enumerate(bases):
-        inside = zeros_and_ones @ basis
+        inside = scores @ basis
         scale[place] -= np.einsum("ij,ij->i", inside, inside)
     poor |= scale < 1e-12
     scale = 1 / np.sqrt(np.where(scale < 1e-12, np.inf, scale))
     free = np.array([_free(row, bases[m]) for row, m in zip(np.nan_to_num(values, nan=0.0), member, strict=True)])
-    a = (free @ zeros_and_ones.T) * scale[member]
+    a = (free @ scores.T) * scale[member]
     return a, (c * scale)[member], poor[member], used[member]
 
 

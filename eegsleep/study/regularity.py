@@ -38,7 +38,7 @@ def chance_of_regular_order(mechanism: Mechanism, nights: pd.DataFrame) -> float
         1 where some sleeper's conditions neither alternate night by night nor run ABBA, and for mechanisms that do
         not draw each night.
     """
-    if mechanism.kind not in _KINDS:
+    if mechanism.kind not in _KINDS or len(mechanism.conditions) > 2:
         return 1.0
     second = (nights["condition"] == mechanism.conditions[1]).to_numpy()
     rows = subject_rows(nights)

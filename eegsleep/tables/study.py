@@ -305,6 +305,31 @@ COMPARISON_NIGHTS = Table(
     ),
 )
 
+DOSES = Table(
+    "comparison_doses",
+    "one condition, or the trend over dose, of one marker in a study of control and two doses",
+    (
+        MARKER,
+        Column("label", "str", "Name of the marker in a report."),
+        FAMILY,
+        MARKER_STAGE,
+        MARKER_CHANNEL,
+        _UNIT,
+        Column("role", "str", "primary, family or described, as in the comparison."),
+        Column("contrast", "str", "control; low dose or high dose, each against control; trend: linear in the dose."),
+        Column("code", "str", "Code of the condition; empty for the trend."),
+        Column("dose_mg", "float", "Its dose; of the trend the high dose, to which its difference belongs.", "mg"),
+        Column("n_nights", "int", "Nights with a value: of the condition, or of all three."),
+        Column("mean", "float", "Of the nights of the condition; missing for the trend."),
+        Column("difference", "float", "Against control; of the trend, high dose minus control along the line."),
+        Column("low", "float", "Lower end of its 95 % interval; missing with a reason."),
+        Column("high", "float", "Upper end of that interval."),
+        Column("p", "float", "By redrawing the schedule: of all three conditions, or of these two given the third."),
+        Column("p_adjusted", "float", "Of a primary endpoint: step-down over trends, then a closed test of each dose."),
+        Column("reason", "str", "Why a number is missing, or what the difference follows from; empty otherwise."),
+    ),
+)
+
 COMPARISON_MODELS = Table(
     "comparison_models",
     "one way to estimate one marker over several sleepers",

@@ -83,7 +83,7 @@ class ComparedStudy(NamedTuple):
     Attributes
     ----------
     study : Study
-        With its codes opened.
+        With its codes opened; of two doses, the high dose and control.
     comparison : Comparison
     changes : tuple of Change
         What is not as it was registered or locked.
@@ -213,6 +213,8 @@ def lock_study(file: str | Path, *, nights: str | Path | None = None, again: boo
         If a night was not scored, the nights were not made alike, or the study is locked already.
     """
     from eegsleep.study.checks import run_checks
+    from eegsleep.study.comparison.doses import check_two_by_two
+    from eegsleep.study.declared.doses import has_doses
     from eegsleep.study.declared.manifest import read_study
     from eegsleep.study.masking.changes import Change
     from eegsleep.study.masking.lock import LOCK_FILE, write_lock
@@ -232,7 +234,9 @@ def lock_study(file: str | Path, *, nights: str | Path | None = None, again: boo
     provenances = read_provenances(study, folder)
     values = collect_markers(folder, provenances)
     check_endpoints(study, values)
-    checks = run_checks(study, values, provenances, read_left_out(study, folder))
+    checks = (check_two_by_two if has_doses(study) else run_checks)(
+        study, values, provenances, read_left_out(study, folder)
+    )
     lock = write_lock(study, provenances, describe_analysis(provenances, N_DRAWS), again=again)
     changes = tuple(Change(*change) for change in lock["since_registered"])
     return LockedStudy(file.parent / LOCK_FILE, checks, changes)
@@ -283,7 +287,9 @@ def compare_study(
     from eegsleep.study.cent import fill_checklist
     from eegsleep.study.checks import run_checks
     from eegsleep.study.comparison.compare import compare_nights
+    from eegsleep.study.comparison.doses import check_two_by_two, compare_doses
     from eegsleep.study.comparison.save import save_comparison
+    from eegsleep.study.declared.doses import has_doses
     from eegsleep.study.declared.manifest import read_study
     from eegsleep.study.masking.registration import read_protocol_file
     from eegsleep.study.masking.timeline import trace_timeline
@@ -301,14 +307,17 @@ def compare_study(
     values, audit = collect_markers(folder, provenances), collect_audits(folder, provenances)
     opened, lock, changes, unmasked_at = _open_study(study, registered, provenances, key, passphrase)
     logger.info("redrawing schedules")
-    checks = run_checks(opened, values, provenances, left_out)
-    comparison = compare_nights(opened, values, checks=checks, audit=audit, n_draws=N_DRAWS)
+    checks = (check_two_by_two if has_doses(opened) else run_checks)(opened, values, provenances, left_out)
+    if has_doses(opened):
+        shown, comparison = compare_doses(opened, values, checks=checks, audit=audit, n_draws=N_DRAWS)
+    else:
+        shown, comparison = opened, compare_nights(opened, values, checks=checks, audit=audit, n_draws=N_DRAWS)
     logger.info("writing the report")
     timeline = trace_timeline(
         opened, registered=registered, lock=lock, unmasked_at=unmasked_at, changes=changes, checks=checks
     )
     page = render_study(
-        opened,
+        shown,
         comparison,
         lock=lock,
         changes=changes,
@@ -329,7 +338,7 @@ def compare_study(
         "post_hoc": [change._asdict() for change in changes],
     }
     saved = save_comparison(comparison, home, {REPORT_FILE: page}, trace)
-    return ComparedStudy(opened, comparison, changes, saved / REPORT_FILE, timeline)
+    return ComparedStudy(shown, comparison, changes, saved / REPORT_FILE, timeline)
 
 
 class _Opened(NamedTuple):

@@ -154,6 +154,43 @@ def simulate_cell(design, n_nights, noise, repeats, rng, *, effect=0.0, carry_ov
     }
 
 
+def simulate_doses(design, n_nights, noise, repeats, rng, *, low=0.0, high=0.0, n_draws=499):
+    """Return how often the trend over 0, .5 and 1, the low and the high dose are found by the closed test.
+
+    `wrong` is how often any is found that has no effect; the trend has none where neither dose has.
+    """
+    found, wrong = np.zeros(3), 0
+    shares = np.array([0.0, 0.5, 1.0])
+    for _ in range(repeats):
+        drawn = draw_three(design, n_nights, n_draws + 1, rng)
+        followed = drawn[0]
+        values = make_noise(noise, 1, n_nights, rng) + np.array([0.0, low, high])[followed]
+        values = lose_nights(noise, values, rng)
+        covariates = None if design == "blocks" else np.linspace(-1, 1, n_nights)[:, np.newaxis]
+        doses = shares[drawn]
+        schedule = resampling.Schedule(doses[0] > 0, doses[1:] > 0, covariates=covariates, doses=doses)
+        p = [float(resampling.p_of_no_shift(resampling.shift_statistics(values, schedule))[0])]
+        for dose in (1, 2):
+            kept = np.flatnonzero((followed == 0) | (followed == dose))
+            two = draw_schedules("pairs" if design == "blocks" else "complete", len(kept), n_draws, rng)
+            covariates = None if design == "blocks" else np.linspace(-1, 1, n_nights)[kept, np.newaxis]
+            schedule = resampling.Schedule(followed[kept] == dose, two, covariates=covariates)
+            one = float(resampling.p_of_no_shift(resampling.shift_statistics(values[:, kept], schedule))[0])
+            p.append(max(p[0], one))
+        rejected = np.array(p) <= ALPHA
+        found += rejected
+        wrong += bool((rejected & (np.array([low or high, low, high]) == 0)).any())
+    names = ("trend", "low dose", "high dose")
+    return {**{name: float(n) / repeats for name, n in zip(names, found, strict=True)}, "wrong": wrong / repeats}
+
+
+def draw_three(design, n_nights, n_draws, rng):
+    """Return schedules of three conditions, drawn without the package: in blocks of three, or in any order."""
+    if design == "blocks":
+        return rng.random((n_draws, n_nights // 3, 3)).argsort(axis=2).reshape(n_draws, n_nights)
+    return np.repeat(np.arange(3), n_nights // 3)[rng.random((n_draws, n_nights)).argsort(axis=1)]
+
+
 def simulate_family_wise_error(
     design, n_nights, repeats, rng, *, n_markers=8, correlation=0.6, n_draws=499, effect=0.0
 ):
@@ -269,6 +306,13 @@ def _list_cells_of_one(repeats):
             name = f"equivalence, {design}, {n_nights} nights, {bound:g} SD" + (" as estimated" if estimated else "")
             settings = {"bound": bound, "estimated": estimated}
             cells[name] = simulate_equivalence, (design, n_nights), settings, 2 * repeats
+    for design, n_nights, noise in itertools.product(("blocks", "complete"), (15, 30, 48), NOISES):
+        cells[f"doses, {design}, {n_nights} nights, {noise}"] = simulate_doses, (design, n_nights, noise), {}, repeats
+    for design, n_nights, (low, high) in itertools.product(
+        ("blocks", "complete"), (30, 48), ((0.0, 1.5), (1.5, 0.0), (0.5, 1.0), (0.75, 1.5))
+    ):
+        name = f"doses, {design}, {n_nights} nights, iid, effects {low:g} and {high:g} SD"
+        cells[name] = simulate_doses, (design, n_nights, "iid"), {"low": low, "high": high}, repeats
     for n_nights in (12, 20, 28, 40):
         cells[f"phase, {n_nights} nights"] = simulate_phase, (n_nights,), {}, 3 * repeats
     return cells

@@ -34,6 +34,7 @@ from eegsleep.tables import (
     COMPARISON_MODELS,
     COMPARISON_NIGHTS,
     COMPARISON_SLEEPERS,
+    DOSES,
     PATTERN,
     check_table,
     empty_table,
@@ -72,6 +73,10 @@ class Comparison:
         Table COMPARISON_SLEEPERS: each sleeper by themselves, where there are several.
     pattern : DataFrame
         Table PATTERN: support, sedation or none, one row.
+    doses : DataFrame
+        Table DOSES, where a study has two doses; the other tables then compare the high dose with control.
+    dose_nights : DataFrame
+        Table COMPARISON_NIGHTS of all three conditions, where a study has two doses.
     """
 
     markers: pd.DataFrame
@@ -86,6 +91,8 @@ class Comparison:
     seed: int
     sleepers: pd.DataFrame = field(default_factory=lambda: empty_table(COMPARISON_SLEEPERS))
     pattern: pd.DataFrame = field(default_factory=lambda: empty_table(PATTERN))
+    doses: pd.DataFrame = field(default_factory=lambda: empty_table(DOSES))
+    dose_nights: pd.DataFrame = field(default_factory=lambda: empty_table(COMPARISON_NIGHTS))
 
 
 def compare_nights(
@@ -95,6 +102,7 @@ def compare_nights(
     checks: pd.DataFrame | None = None,
     audit: pd.DataFrame | None = None,
     n_draws: int = N_DRAWS,
+    gate: float = 0.0,
 ) -> Comparison:
     """Compare compound with control nights, marker by marker, as the study declared it.
 
@@ -112,6 +120,8 @@ def compare_nights(
         detectors found planted events equally often in both conditions.
     n_draws : int
         Redrawn schedules, where the mechanism has too many to list.
+    gate : float
+        Of one dose of two: the adjusted p-value of the trend over dose, which comes before any dose by itself.
 
     Returns
     -------
@@ -129,12 +139,29 @@ def compare_nights(
     # Products of small matrices: several threads only wait for each other (90 s in place of 15 s).
     with threadpool_limits(limits=1, user_api="blas"):
         draws, complete = _redraw(study, arranged, n_draws)
-        return _compare(study, arranged, draws, complete, checks, audit)
+        return _compare(study, arranged, draws, complete, checks, audit, gate)
 
 
 def _redraw(study: Study, arranged: Arrangement, n_draws: int) -> tuple[Bools | None, bool]:
     if study.mechanism.kind == "observational":
         return None, False
+    check_schedule(study)
+    draws, complete = list_or_redraw(study.mechanism, study.nights, n_draws, study.seed)
+    draws = draws[:, arranged.rows]
+    return (~draws if study.active == study.conditions[0] else draws), complete
+
+
+def check_schedule(study: Study) -> None:
+    """Check that the declared mechanism could have drawn the schedule that was followed.
+
+    Parameters
+    ----------
+    study : Study
+
+    Raises
+    ------
+    SettingsError
+    """
     violation = find_violation(study.mechanism, study.nights)
     if violation:
         raise SettingsError(
@@ -143,9 +170,6 @@ def _redraw(study: Study, arranged: Arrangement, n_draws: int) -> tuple[Bools | 
             allowed=violation.allowed,
             remedy="declare the mechanism that produced the schedule; a p-value rests on it",
         )
-    draws, complete = list_or_redraw(study.mechanism, study.nights, n_draws, study.seed)
-    draws = draws[:, arranged.rows]
-    return (~draws if study.active == study.conditions[0] else draws), complete
 
 
 def _compare(
@@ -155,6 +179,7 @@ def _compare(
     complete: bool,
     checks: pd.DataFrame | None = None,
     audit: pd.DataFrame | None = None,
+    gate: float = 0.0,
 ) -> Comparison:
     observed = study.mechanism.kind == "observational"
     adjustment = adjust_observed(arranged) if observed else Adjustment(None, (), ())
@@ -167,7 +192,7 @@ def _compare(
     _set_beside(rows, study, arranged, covariates, schedule)
     if observed:
         _describe_observed(rows, adjustment)
-    gates = _adjust(rows, drawn, study, many=many)
+    gates = _adjust(rows, drawn, study, many=many, gate=gate)
     _adjust_signals(rows, drawn, study, many=many)
     for row in rows:
         row["verdict"], row["sentence"] = verdicts.judge_marker(row, alpha=study.alpha, masked=study.active is None)
@@ -189,7 +214,7 @@ def _compare(
         families,
         measure_nuisances(arranged, covariates, arms=arms, audit=audit),
         relate_arranged(study, arranged),
-        _night_table(arranged),
+        tabulate_nights(arranged),
         check_table(pd.DataFrame(models, columns=COMPARISON_MODELS.column_names), COMPARISON_MODELS),
         pd.DataFrame() if checks is None else checks,
         schedule.n_counted if schedule else 0,
@@ -469,7 +494,9 @@ def _freedom(arranged: Arrangement, kept: Bools, study: Study) -> float:
     return float((sizes == 2).sum() - 1)
 
 
-def _adjust(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study: Study, *, many: bool) -> dict[str, bool]:
+def _adjust(
+    rows: list[dict], drawn: dict[int, tuple[Floats, float]], study: Study, *, many: bool, gate: float = 0.0
+) -> dict[str, bool]:
     """Fill adjusted p-values; return which families the gate let through.
 
     A difference that follows from slow-wave amplitude or gain is no finding, takes part in no test and opens no gate.
@@ -483,6 +510,11 @@ def _adjust(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study: Stu
         raw = [rows[i]["p"] for i in primary]
         if many:
             adjusted, how = multiplicity.holm(raw), "Holm over the primary endpoints"
+        elif gate:
+            # The trend is tested before each dose. Once it is found in every primary endpoint, at most one of the two
+            # doses can be without an effect on an endpoint, so that Bonferroni counts endpoints and not doses.
+            adjusted = np.fmax(np.fmin(len(raw) * np.array(raw), 1.0), gate)
+            how = "closed test: the trend over dose first, then each dose, Bonferroni over the primary endpoints"
         else:
             adjusted = multiplicity.max_t(np.array([drawn[i][0] for i in primary]), [drawn[i][1] for i in primary])
             adjusted, how = np.fmax(adjusted, raw), "step-down min-P over the primary endpoints, schedules shared"
@@ -515,7 +547,8 @@ def _adjust(rows: list[dict], drawn: dict[int, tuple[Floats, float]], study: Stu
     }
 
 
-def _night_table(arranged: Arrangement) -> pd.DataFrame:
+def tabulate_nights(arranged: Arrangement) -> pd.DataFrame:
+    """Return every value of every night as table COMPARISON_NIGHTS."""
     n_markers, n_nights = arranged.value.shape
     repeated = arranged.nights[["subject", "night", "date", "condition"]]
     repeated = repeated.iloc[np.tile(np.arange(n_nights), n_markers)].reset_index(drop=True)

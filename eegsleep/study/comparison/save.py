@@ -13,6 +13,7 @@ from eegsleep.tables import (
     COMPARISON_MODELS,
     COMPARISON_NIGHTS,
     COMPARISON_SLEEPERS,
+    DOSES,
     FAMILY_VERDICTS,
     NUISANCE,
     PATTERN,
@@ -57,14 +58,15 @@ def save_comparison(
         NUISANCE: comparison.nuisance,
         RELATIONS: comparison.relations,
         PATTERN: comparison.pattern,
-        COMPARISON_NIGHTS: comparison.nights,
+        DOSES: comparison.doses,
+        COMPARISON_NIGHTS: comparison.nights if comparison.dose_nights.empty else comparison.dose_nights,
         COMPARISON_MODELS: comparison.models,
         COMPARISON_SLEEPERS: comparison.sleepers,
         CHECKS: comparison.checks,
     }
     files: dict[str, bytes] = {}
     for table, frame in tables.items():
-        if table in {CHECKS, COMPARISON_SLEEPERS, PATTERN} and frame.empty:
+        if table in {CHECKS, COMPARISON_SLEEPERS, DOSES, PATTERN} and frame.empty:
             continue
         files[f"{table.name}.csv"] = encode_table(frame, table)
         files[f"{table.name}.json"] = encode_sidecar(table)

@@ -26,7 +26,7 @@ _PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
 
 def find_leak(
-    names: Sequence[str], conditions: Sequence[str], codes: tuple[str, str], compound: str, split: bool = True
+    names: Sequence[str], conditions: Sequence[str], codes: Sequence[str], compound: str, split: bool = True
 ) -> tuple[int, str] | None:
     """Return the first name that reveals the condition of its night, or None.
 
@@ -38,8 +38,8 @@ def find_leak(
         Names of files or nights; an empty one is skipped.
     conditions : sequence of str
         The code of each night, or empty.
-    codes : tuple of str
-        The two masked codes.
+    codes : sequence of str
+        The masked codes.
     compound : str
         What the study is about; its words must not be in a name.
     split : bool
@@ -77,7 +77,7 @@ def _pieces(name: str) -> list[str]:
 
 
 def _find_split(
-    pieces: Sequence[Sequence[str]], conditions: Sequence[str], codes: tuple[str, str]
+    pieces: Sequence[Sequence[str]], conditions: Sequence[str], codes: Sequence[str]
 ) -> tuple[int, str] | None:
     """Return the first name of a condition, and a piece that is in all its names and in no other, or None."""
     given = [(row, frozenset(p), c) for row, (p, c) in enumerate(zip(pieces, conditions, strict=True)) if p and c]

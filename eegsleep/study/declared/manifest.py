@@ -148,6 +148,12 @@ def _check_arms(study: Study, file: str) -> None:
     given = study.nights["condition"]
     if study.mechanism.kind == "observational" and given.isin(study.conditions).any():
         return  # nights of one condition are described
+    if len(study.conditions) > 2 and study.nights["subject"].nunique() > 1:
+        raise TableError(
+            f"{file}, column subject: three conditions are compared in one sleeper",
+            found=", ".join(sorted(set(study.nights["subject"]))),
+            remedy="make a study of each sleeper",
+        )
     for code in study.conditions:
         if not (given == code).any():
             raise TableError(
@@ -174,13 +180,13 @@ def _check_leaks(study: Study, file: str, lines: list[int]) -> None:
                 remedy="rename the files of all nights by subject and number alone",
             )
     by_code = [set(nights.loc[nights["condition"] == code, "dose"]) - {""} for code in study.conditions]
-    if study.active is None and all(by_code) and not (by_code[0] & by_code[1]):
+    if study.active is None and all(by_code) and not set.intersection(*by_code):
         row = int((nights["dose"] != "").to_numpy().argmax())
         raise cell_error(
             Place(file, lines[row], "dose"),
             "the dose reveals the condition, and masking is lost",
-            found=" against ".join(sorted(by_code[0] | by_code[1])[:2]),
-            allowed="the same words in both conditions",
+            found=" against ".join(sorted(set.union(*by_code))[:2]),
+            allowed="the same words in all conditions",
             remedy="write the number of capsules",
         )
 

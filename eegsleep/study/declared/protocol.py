@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 # The mechanisms that can have drawn each design.
 DESIGNS = {
-    "n-of-1": ("pairs", "max-run", "complete", "phases"),
+    "n-of-1": ("pairs", "blocks", "max-run", "complete", "phases"),
     "crossover": ("crossover", "pairs", "max-run", "complete"),
     "parallel": ("parallel",),
     "observational": ("observational",),
 }
 _LARGEST_ALPHA = 0.1
+_N_WITH_DOSES = 3  # conditions: control and two doses
 _TESTED_FAMILIES = tuple(name for name in FAMILIES if name != "context")
 
 
@@ -102,9 +103,9 @@ class Study:
     mechanism : Mechanism
         How the conditions of the nights were drawn.
     conditions : tuple of str
-        The two masked codes; effects are the second minus the first while masked.
+        The two masked codes; effects are the second minus the first while masked. Three in a study of two doses.
     active : str or None
-        The code of the compound; None while masked.
+        The code of the compound, of the highest dose where there are several; None while masked.
     primary : tuple of str
         One to three endpoints, `marker|stage|channel`.
     one_sided : bool
@@ -128,13 +129,17 @@ class Study:
         File of the nights, and of the schedule or empty; relative to the study.
     key_sha256, concealed_by : str
         Hash of the sealed key, and the person who keeps it; empty if there is none.
+    doses_mg : tuple of float
+        In a study of control and two doses: 0 and the doses, rising. The sealed key holds which code has which.
+    dose_of : mapping of str to float
+        The dose of each code in mg; empty while masked, and in a study of one dose.
     """
 
     title: str
     compound: str
     design: str
     mechanism: Mechanism
-    conditions: tuple[str, str]
+    conditions: tuple[str, ...]
     active: str | None
     primary: tuple[str, ...]
     smallest_effects: Mapping[str, tuple[float, str]]
@@ -153,6 +158,8 @@ class Study:
     concealed_by: str = ""
     question: str = ""
     one_sided: bool = False
+    doses_mg: tuple[float, ...] = ()
+    dose_of: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def usable(self) -> pd.Series:
@@ -193,6 +200,7 @@ _SECTIONS: dict[str, Kinds] = {
         "compound": str,
         "design": str,
         "conditions": tuple[str, ...],
+        "doses_mg": tuple[float, ...],
         "active": str,
         "alpha": float,
         "seed": int,
@@ -261,7 +269,7 @@ def read_protocol(path: str | Path) -> Study:
     return study
 
 
-def _make_mechanism(file: str, allocation: dict[str, Any], codes: tuple[str, str]) -> Mechanism:
+def _make_mechanism(file: str, allocation: dict[str, Any], codes: tuple[str, ...]) -> Mechanism:
     try:
         return Mechanism(allocation.pop("mechanism"), codes, **allocation)
     except SettingsError as error:
@@ -295,6 +303,7 @@ def _check_protocol(study: Study) -> None:
     for name, effect in study.smallest_effects.items():
         _check_effect(file, name, effect)
     _check_codes(study, file)
+    _check_doses(study, file)
     if not study.half_life_h >= 0:
         raise SettingsError(
             f"{file}, study.half_life_h is out of range", found=str(study.half_life_h), allowed="hours, 0 if not known"
@@ -355,6 +364,40 @@ def _check_codes(study: Study, file: str) -> None:
             found=", ".join(telling),
             allowed='codes without a meaning, such as ["A", "B"]',
             remedy="rename the codes; an open-label study names the code of the compound as study.active",
+        )
+
+
+def _check_doses(study: Study, file: str) -> None:
+    """Check what a study of two doses declares, and that no other declares doses."""
+    if len(study.conditions) < _N_WITH_DOSES:
+        if study.doses_mg:
+            raise SettingsError(
+                f"{file}, study.doses_mg belongs to a study of control and two doses",
+                found=f"{len(study.conditions)} conditions",
+                remedy='name three codes as conditions, like ["A", "B", "C"], or remove doses_mg',
+            )
+        return
+    doses = study.doses_mg
+    if len(doses) != _N_WITH_DOSES or doses[0] != 0 or not doses[0] < doses[1] < doses[2]:
+        raise SettingsError(
+            f"{file}, study.doses_mg does not fit the three conditions",
+            found=", ".join(f"{dose:g}" for dose in doses) or "none",
+            allowed="0 for control, then two rising doses in mg, like [0, 1500, 3000]",
+            remedy="which code has which dose is sealed in the key",
+        )
+    for fits, what, found, remedy in (
+        (len(study.planned.subjects) == 1, "several sleepers", ", ".join(study.planned.subjects), "plan one sleeper"),
+        (study.active is None, "an open label", str(study.active), "leave study.active empty and plan with a key"),
+        (not study.planned.looks, "interim looks", str(study.planned.looks), "remove looks from [plan]"),
+        (not study.one_sided, "a test on one side", "one_sided = true", "remove one_sided from [endpoints]"),
+    ):
+        if not fits:
+            raise SettingsError(f"{file}: three conditions do not go with {what} yet", found=found, remedy=remedy)
+    if study.planned.nights % _N_WITH_DOSES:
+        raise SettingsError(
+            f"{file}, plan.nights does not hold each of three conditions equally often",
+            found=str(study.planned.nights),
+            allowed=f"a multiple of {_N_WITH_DOSES}",
         )
 
 

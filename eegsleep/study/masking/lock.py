@@ -14,7 +14,7 @@ from eegsleep.json_files import read_json
 from eegsleep.provenance import encode_json, fingerprint, hash_file, package_versions, write_file
 from eegsleep.study.masking.changes import Change, as_text, grade_change
 from eegsleep.study.masking.registration import append_record, compare_with_protocol, now, read_protocol_file
-from eegsleep.study.masking.sealed_key import open_key
+from eegsleep.study.masking.sealed_key import DOSE_ROLES, ROLES, open_roles
 from eegsleep.study.night_folders import check_different, check_made_alike, flatten, list_some
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ _FROZEN = (
     "compound",
     "design",
     "conditions",
+    "doses_mg",
     "primary",
     "one_sided",
     "smallest_effects",
@@ -269,7 +270,7 @@ def read_opening(folder: Path) -> dict[str, Any]:
 
 
 def find_opened_conditions(folder: Path) -> dict[str, str]:
-    """Return compound or control of every night of a study whose codes were opened.
+    """Return compound, control or which dose of every night of a study whose codes were opened.
 
     Parameters
     ----------
@@ -287,15 +288,13 @@ def find_opened_conditions(folder: Path) -> dict[str, str]:
     if not path.is_file() or not (folder / UNMASK_FILE).is_file():
         return {}
     try:
-        active = str(read_opening(folder)["active"])
+        opening = read_opening(folder)
         nights = read_study(path, check_files=False).nights
     except EegSleepError:
         return {}
     given = nights[nights["condition"] != ""]
-    return {
-        night: "compound" if code == active else "control"
-        for night, code in zip(given["night"], given["condition"], strict=True)
-    }
+    roles = opening.get("codes") or {str(opening["active"]): "compound"}
+    return {night: roles.get(code, "control") for night, code in zip(given["night"], given["condition"], strict=True)}
 
 
 def _opened_as(record: Path) -> str:
@@ -320,7 +319,8 @@ def unmask(study: Study, key: str | Path | None = None, passphrase: str = "") ->
     Returns
     -------
     Study
-        The study with `active` known. unmasked.json, beside the lock, holds when that was first done.
+        The study with `active` known, and `dose_of` where there are two doses. unmasked.json, beside the lock, holds
+        when that was first done.
 
     Raises
     ------
@@ -330,8 +330,10 @@ def unmask(study: Study, key: str | Path | None = None, passphrase: str = "") ->
     path = study.path.parent / LOCK_FILE
     lock = read_lock(path)
     sealed = lock["key_sha256"]
+    codes: dict[str, str] = {}
     if key is not None:
-        active = open_key(key, study.conditions, sealed, passphrase)
+        codes = open_roles(key, study.conditions, sealed, passphrase)
+        active = next(code for code, role in codes.items() if role in {ROLES[0], DOSE_ROLES[-1]})
         if study.active not in {None, active}:
             raise EegSleepError(
                 "study.toml and the sealed key disagree about the compound",
@@ -348,7 +350,9 @@ def unmask(study: Study, key: str | Path | None = None, passphrase: str = "") ->
             remedy="ask whoever keeps it" if sealed else "name the compound as study.active",
         )
     record = path.with_name(UNMASK_FILE)
+    doses = {code: study.doses_mg[DOSE_ROLES.index(role)] for code, role in codes.items()} if study.doses_mg else {}
     if not record.exists():
-        write_file(record, encode_json({"unmasked_at": now(), "lock_sha256": lock["sha256"], "active": active}))
+        opening: dict[str, Any] = {"unmasked_at": now(), "lock_sha256": lock["sha256"], "active": active}
+        write_file(record, encode_json(opening | ({"codes": codes} if doses else {})))
         append_record(path.parent, "opened", lock_sha256=lock["sha256"])
-    return dataclasses.replace(study, active=active)
+    return dataclasses.replace(study, active=active, dose_of=doses)

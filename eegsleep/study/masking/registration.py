@@ -41,6 +41,7 @@ _DECLARED = (
     "compound",
     "design",
     "conditions",
+    "doses_mg",
     "primary",
     "one_sided",
     "smallest_effects",

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROLES = ("compound", "control")
+DOSE_ROLES = ("control", "low dose", "high dose")
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1}  # 16 MiB and about 50 ms a try
 _PADDED = 256
-_KEY_KINDS = {"codes": dict[str, Literal["compound", "control"]], "salt": str}
+_KEY_KINDS = {"codes": dict[str, Literal["compound", "control", "low dose", "high dose"]], "salt": str}
 _SEALED_KINDS = {"encrypted": str, "salt": str, "checksum": str}
 
 
@@ -36,7 +37,7 @@ def is_near(path: str | Path, folder: Path) -> bool:
     return place in {home, home.parent} or home in place.parents
 
 
-def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "", passphrase: str = "") -> str:
+def seal_key(conditions: tuple[str, ...], path: str | Path, *, active: str = "", passphrase: str = "") -> str:
     """Draw which code is the compound, write the key file, and return the hash that binds it.
 
     The key holds 32 random bytes (the salt) beside the codes; without them, anyone could compute the hashes of the
@@ -45,7 +46,7 @@ def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "",
     Parameters
     ----------
     conditions : tuple of str
-        The two masked codes.
+        The masked codes: two, or those of control and two doses.
     path : path
         The key file. The person who prepares the capsules keeps it, away from the study.
     active : str, optional
@@ -62,7 +63,7 @@ def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "",
     Raises
     ------
     SettingsError
-        If the file is there already, or `active` is not one of the codes.
+        If the file is there already, or `active` is not one of the codes, or is given in a study of two doses.
     """
     path = Path(path)
     if path.exists():
@@ -70,15 +71,30 @@ def seal_key(conditions: tuple[str, str], path: str | Path, *, active: str = "",
             f"the key file {path.name} is there already",
             remedy="a study has one key; move the file away to begin another",
         )
-    active = active or secrets.choice(conditions)
-    if active not in conditions:
-        raise SettingsError("active is not a code of the study", found=active, allowed=" or ".join(conditions))
-    codes = {code: ROLES[code != active] for code in conditions}
+    codes = _draw_roles(conditions, active)
     salt = secrets.token_hex(32)
     path.parent.mkdir(parents=True, exist_ok=True)
     content: dict[str, object] = {"codes": codes, "salt": salt}
     write_file(path, encode_json(_encrypt(content, passphrase) if passphrase else content))
     return hash_key(codes, salt)
+
+
+def _draw_roles(conditions: tuple[str, ...], active: str) -> dict[str, str]:
+    """Return the role of each code, drawn by the operating system where `active` does not name the compound."""
+    if len(conditions) > len(ROLES):
+        if active:
+            raise SettingsError(
+                "one code does not say which dose the others have",
+                found=active,
+                remedy="leave it out: the roles of three codes are drawn, and the capsules coded by the key",
+            )
+        roles = list(DOSE_ROLES)
+        secrets.SystemRandom().shuffle(roles)
+        return dict(zip(conditions, roles, strict=True))
+    active = active or secrets.choice(conditions)
+    if active not in conditions:
+        raise SettingsError("active is not a code of the study", found=active, allowed=" or ".join(conditions))
+    return {code: ROLES[code != active] for code in conditions}
 
 
 def _encrypt(content: Mapping[str, object], passphrase: str) -> dict[str, object]:
@@ -149,15 +165,23 @@ def hash_key(codes: Mapping[str, str], salt: str) -> str:
     return hashlib.sha256((json.dumps(dict(codes), sort_keys=True) + salt).encode()).hexdigest()
 
 
-def open_key(path: str | Path, conditions: tuple[str, str], expected_sha256: str, passphrase: str = "") -> str:
-    """Return the code of the compound.
+def open_key(path: str | Path, conditions: tuple[str, ...], expected_sha256: str, passphrase: str = "") -> str:
+    """Return the code of the compound, of the high dose where there are two; otherwise as `open_roles`."""
+    roles = open_roles(path, conditions, expected_sha256, passphrase)
+    return next(code for code, role in roles.items() if role in {ROLES[0], DOSE_ROLES[-1]})
+
+
+def open_roles(
+    path: str | Path, conditions: tuple[str, ...], expected_sha256: str, passphrase: str = ""
+) -> dict[str, str]:
+    """Return the role of each code: one of `ROLES`, or of `DOSE_ROLES` in a study of two doses.
 
     Parameters
     ----------
     path : path
         The key file.
     conditions : tuple of str
-        The two masked codes.
+        The masked codes.
     expected_sha256 : str
         The hash in study.toml or the lock.
     passphrase : str
@@ -165,7 +189,7 @@ def open_key(path: str | Path, conditions: tuple[str, str], expected_sha256: str
 
     Returns
     -------
-    str
+    dict of str to str
 
     Raises
     ------
@@ -174,7 +198,8 @@ def open_key(path: str | Path, conditions: tuple[str, str], expected_sha256: str
     """
     path = Path(path)
     codes, salt = read_key(path, passphrase)
-    if set(codes) != set(conditions) or set(codes.values()) != set(ROLES):
+    roles = ROLES if len(conditions) == len(ROLES) else DOSE_ROLES
+    if set(codes) != set(conditions) or set(codes.values()) != set(roles):
         raise SettingsError(
             f"{path.name} is not the key of this study", found=", ".join(codes), allowed=", ".join(conditions)
         )
@@ -185,4 +210,4 @@ def open_key(path: str | Path, conditions: tuple[str, str], expected_sha256: str
             allowed=expected_sha256,
             remedy="ask for the file that was written with the plan",
         )
-    return next(code for code, role in codes.items() if role == "compound")
+    return codes

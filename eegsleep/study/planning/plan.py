@@ -18,6 +18,7 @@ from eegsleep.study.planning.plan_words import (
     MOST_SLEEPERS,
     counts_sleepers,
     describe_assumption,
+    describe_doses,
     describe_few_sleepers,
     describe_power,
     describe_smallest_p,
@@ -30,7 +31,13 @@ from eegsleep.study.planning.power import (
     relative_spread,
     smallest_p,
 )
-from eegsleep.study.planning.simulated_studies import TARGET_POWER, Noise, Simulated, simulate_studies
+from eegsleep.study.planning.simulated_studies import (
+    TARGET_POWER,
+    Noise,
+    Simulated,
+    simulate_doses,
+    simulate_studies,
+)
 from eegsleep.study.schedules.mechanisms import support_size
 from eegsleep.study.schedules.schedule import draw_schedule, plan_nights
 from eegsleep.tables import POWER, check_table
@@ -115,7 +122,7 @@ def draw_plan(study: Study, spreads: Mapping[str, Spread] | None = None, n_studi
     noise = Noise(min((s.autocorrelation for s in spreads.values()), default=0.0))
     schedule = _draw(study)
     known = with_strata(study, schedule)
-    simulated = simulate_studies(m, known, noise, n_studies, seed=study.seed, n_primary=len(study.primary))
+    simulated = _simulate(study, known, noise, n_studies, 999)
     least, n_schedules = smallest_p(m, known), support_size(m, known)
     study = replace(study, mechanism=replace(m, strata=""))  # the strata of further sleepers are not known
     effects = {e: _effect_in_sd(study, e, spreads) for e in study.primary}
@@ -126,6 +133,7 @@ def draw_plan(study: Study, spreads: Mapping[str, Spread] | None = None, n_studi
     sentences = (
         *describe_smallest_p(study, schedule, n_schedules, least),
         *describe_power(study, simulated, effects, detectable, needed, can_answer=can_answer),
+        *describe_doses(study, simulated, effects),
         *describe_few_sleepers(study, simulated, noise, _N_STUDIES_SEARCHED),
         describe_assumption(study, noise),
         *describe_what_does_not_suit(study, schedule),
@@ -140,6 +148,14 @@ def draw_plan(study: Study, spreads: Mapping[str, Spread] | None = None, n_studi
         can_answer,
         sentences,
     )
+
+
+def _simulate(study: Study, nights: pd.DataFrame, noise: Noise | None, n_studies: int, n_draws: int) -> Simulated:
+    """Simulate studies of these nights by the test that will decide: of two conditions, or of the trend over dose."""
+    n_primary = len(study.primary)
+    if study.doses_mg:
+        return simulate_doses(study.mechanism, nights, study.doses_mg, noise, n_studies, n_draws, study.seed, n_primary)
+    return simulate_studies(study.mechanism, nights, noise, n_studies, n_draws, study.seed, n_primary)
 
 
 def _draw(study: Study) -> pd.DataFrame:
@@ -242,8 +258,7 @@ def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None) ->
     """Return the fewest nights that find `effect_sd` in 80 % of simulated studies.
 
     Where several sleepers are planned, the fewest sleepers with the nights planned, because more nights do not show
-    how much the effect differs between sleepers. Only even numbers are tried, because half of them belong to each
-    condition.
+    how much the effect differs between sleepers. Only numbers with as many nights of each condition are tried.
 
     Parameters
     ----------
@@ -266,19 +281,18 @@ def nights_needed(study: Study, effect_sd: float, noise: Noise | None = None) ->
             nights = plan_nights(
                 study.mechanism, study.planned.nights if by_sleepers else n, names, study.planned.first_drawn, 0
             )
-            simulated = simulate_studies(
-                study.mechanism, nights, noise, _N_STUDIES_SEARCHED, 499, study.seed, len(study.primary)
-            )
+            simulated = _simulate(study, nights, noise, _N_STUDIES_SEARCHED, 499)
         except SettingsError:  # fewer nights than the mechanism takes
             return False
         return simulated.power(effect_sd, study.alpha) >= TARGET_POWER
 
-    low, high = 2, 16
+    step = len(study.conditions)
+    low, high = step, 8 * step
     while not enough(high):
         low, high = high, 2 * high
         if low >= most:
             return 0
-    while high - low > 2:
-        middle = (low + high) // 4 * 2
+    while high - low > step:
+        middle = (low + high) // (2 * step) * step
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high if high <= most else 0

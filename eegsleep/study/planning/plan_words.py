@@ -9,7 +9,7 @@ import numpy as np
 
 from eegsleep.markers import CATALOGUE
 from eegsleep.study.planning.power import nights_to_reach
-from eegsleep.study.planning.simulated_studies import TARGET_POWER, Noise, simulate_studies
+from eegsleep.study.planning.simulated_studies import TARGET_POWER, Noise, SimulatedDoses, simulate_studies
 from eegsleep.study.schedules.mechanisms import SUBJECT_KINDS, Mechanism, redraw, subject_rows
 from eegsleep.study.schedules.schedule import plan_nights
 
@@ -26,6 +26,7 @@ MOST_NIGHTS, MOST_SLEEPERS = 400, 200
 _FEW_SLEEPERS = 3  # what they can show is said in a sentence of its own
 _SPOKEN = {
     "pairs": "in pairs",
+    "blocks": "in blocks of three",
     "max-run": "with a longest run",
     "complete": "in complete randomisation",
     "phases": "in phases",
@@ -60,6 +61,25 @@ def describe_few_sleepers(study: Study, simulated: Simulated, noise: Noise, n_st
         f"effect of 2 SD is found in {found:.0f} % of such studies.",
         f"Each sleeper also has a row of their own, which is about that person only: there {own}.",
     ]
+
+
+def describe_doses(study: Study, simulated: Simulated, effects: Mapping[str, tuple[float, Spread | None]]) -> list[str]:
+    """Return sentences about what a study of two doses tests, and how often each dose is found."""
+    if not isinstance(simulated, SimulatedDoses):
+        return []
+    _, low, high = study.doses_mg
+    words = [
+        f"These figures are those of the trend over 0, {low:g} and {high:g} mg, for an effect that is linear in the "
+        f"dose; sizes are those of {high:g} mg. Each dose is compared with control once the trend is found."
+    ]
+    for endpoint, (sd, _) in effects.items():
+        if math.isfinite(sd):
+            of_low, of_high = simulated.power_of_doses(sd, study.alpha)
+            words.append(
+                f"{endpoint}: {high:g} mg is then found to differ from control in {100 * of_high:.0f} % of such "
+                f"studies, and {low:g} mg, whose effect is {low / high:.2g} times as large, in {100 * of_low:.0f} %."
+            )
+    return words
 
 
 def describe_smallest_p(study: Study, schedule: pd.DataFrame, n_schedules: int, least: float) -> list[str]:
@@ -150,7 +170,7 @@ def _lag_one_of_schedules(mechanism: Mechanism, nights: pd.DataFrame, seed: int)
 def describe_what_does_not_suit(study: Study, schedule: pd.DataFrame) -> list[str]:
     """Return what to change in the design because of half-life, weekends, adaptation and families."""
     m, hours = study.mechanism, study.half_life_h
-    nightly = m.kind in {"pairs", "max-run", "complete"}
+    nightly = m.kind in {"pairs", "blocks", "max-run", "complete"}
     words = []
     if nightly and hours > 24:
         words.append(
@@ -158,17 +178,18 @@ def describe_what_does_not_suit(study: Study, schedule: pd.DataFrame) -> list[st
             "phases with a wash-out, or parallel groups."
         )
     elif nightly and hours > 6 and not m.wash_out_nights:
-        share = 100 * (1 + 0.3 * _lag_one_of_schedules(m, schedule, study.seed))
-        words += [
-            f"With a half-life of {hours:g} h, some of the compound is left the next night: set wash_out_nights = 1.",
-            f"Of an effect of which 30 % are left the next night, this design shows {share:.0f} %.",
-        ]
+        words.append(
+            f"With a half-life of {hours:g} h, some of the compound is left the next night: set wash_out_nights = 1."
+        )
+        if len(study.conditions) == 2:
+            share = 100 * (1 + 0.3 * _lag_one_of_schedules(m, schedule, study.seed))
+            words.append(f"Of an effect of which 30 % are left the next night, this design shows {share:.0f} %.")
     if m.kind == "phases" and not m.random_start:
         words.append(
             "The first condition is fixed, so that time alone looks like an effect, and intervals come out "
             "about twice as wide: let it be drawn, with random_start = true."
         )
-    if nightly and not m.weekend_balance:
+    if nightly and not m.weekend_balance and len(study.conditions) == 2:
         words.append("Weekend nights are not balanced: set weekend_balance = true.")
     if study.planned.adaptation_nights < 2:
         words.append("Plan at least two adaptation nights; sleep still changes while the recording is new.")

@@ -211,6 +211,8 @@ def smallest_p(
 
 
 def _has_mirror(mechanism: Mechanism) -> bool:
+    if len(mechanism.conditions) > 2:  # the trend over unequally spaced doses has no mirror image
+        return False
     if mechanism.kind == "phases":
         return mechanism.random_start
     if mechanism.kind == "crossover":

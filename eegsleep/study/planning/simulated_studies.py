@@ -23,6 +23,7 @@ from eegsleep.study.schedules.mechanisms import (
     keep_nights,
     list_or_redraw,
     redraw,
+    redraw_codes,
     subject_rows,
 )
 
@@ -201,6 +202,38 @@ class SimulatedGroups(Simulated):
         return np.array([multiplicity.holm([p, *more])[0] for p, more in zip(raw, self.others, strict=True)])
 
 
+@dataclass(frozen=True)
+class SimulatedDoses(Simulated):
+    """Studies of control and two doses, without an effect; the trend over dose decides, then each dose.
+
+    Attributes
+    ----------
+    trend : SimulatedStudies
+    pairs : tuple of SimulatedStudies
+        The low and the high dose against control.
+    n_primary : int
+    """
+
+    trend: SimulatedStudies
+    pairs: tuple[SimulatedStudies, ...]
+    n_primary: int
+
+    def p_values(self, effect_sd: float) -> Floats:
+        """Return the p-value of the trend in each study, had the high dose this effect."""
+        return self.trend.p_values(effect_sd)
+
+    def power_of_doses(self, effect_sd: float, alpha: float) -> tuple[float, ...]:
+        """Return how often the low and the high dose are found to differ from control, after the trend.
+
+        Where there are several primary endpoints, each dose is tested once the trend is found in all of them; these
+        figures are for an effect on one that is found, and leave out whether the others are.
+        """
+        gate = self.p_values(effect_sd)
+        return tuple(
+            float((np.fmax(gate, self.n_primary * pair.p_values(effect_sd)) <= alpha).mean()) for pair in self.pairs
+        )
+
+
 def simulate_studies(
     mechanism: Mechanism,
     nights: pd.DataFrame,
@@ -257,6 +290,96 @@ def simulate_studies(
         listed=listed,
         others=np.array(others),
         own_others=np.array(own_others),
+    )
+
+
+def simulate_doses(
+    mechanism: Mechanism,
+    nights: pd.DataFrame,
+    doses: tuple[float, ...],
+    noise: Noise | None = None,
+    n_studies: int = 1000,
+    n_draws: int = 999,
+    seed: int = 0,
+    n_primary: int = 1,
+) -> SimulatedDoses:
+    """Simulate studies of control and two doses, whose effect is linear in the dose.
+
+    Parameters
+    ----------
+    mechanism, nights, noise, n_studies, n_draws, seed, n_primary
+        As in `simulate_studies`.
+    doses : tuple of float
+        0 and two rising doses, in any unit.
+
+    Returns
+    -------
+    SimulatedDoses
+        An effect is that of the high dose.
+    """
+    noise = noise or Noise()
+    shares = np.array(doses, dtype=float) / max(doses)
+    streams = [int(stream) for stream in np.random.SeedSequence(seed).generate_state(4)]
+    followed = redraw_codes(mechanism, nights, n_studies, streams[0])
+    given = np.concatenate(list(subject_rows(nights).values()))
+    followed = followed[:, given]
+    own = shares[followed]
+    empty = np.zeros((n_studies, len(nights)), dtype=bool)  # one sleeper: no effect that differs between sleepers
+    values = _simulate_values(nights, empty, noise, np.random.default_rng(streams[2]))[:, given]
+    drawn = shares[redraw_codes(mechanism, nights, n_draws, streams[1])[:, given]]
+    weights = (drawn - drawn.mean(axis=1, keepdims=True)).T
+    own_weights = own - own.mean(axis=1, keepdims=True)
+    others, own_others = [], []
+    for k in range(1, n_primary):
+        more = _simulate_values(nights, empty, noise, np.random.default_rng([streams[3], k]))[:, given]
+        scored = [
+            multiplicity.score_by_rank(d[np.newaxis], [o])
+            for d, o in zip(np.abs(more @ weights), np.abs((more * own_weights).sum(axis=1)), strict=True)
+        ]
+        others.append(np.vstack([score for score, _ in scored]))
+        own_others.append(np.concatenate([mine for _, mine in scored]))
+    trend = SimulatedStudies(
+        null=values @ weights,
+        slope=own @ weights,
+        own_null=(values * own_weights).sum(axis=1),
+        own_slope=(own * own_weights).sum(axis=1),
+        listed=False,
+        others=np.array(others),
+        own_others=np.array(own_others),
+    )
+    rng = np.random.default_rng([streams[3], 0])
+    pairs = tuple(_simulate_one_dose(mechanism, values, followed, own, dose, n_draws, rng) for dose in (1, 2))
+    return SimulatedDoses(trend, pairs, n_primary)
+
+
+def _simulate_one_dose(
+    mechanism: Mechanism,
+    values: Floats,
+    followed: NDArray[np.int64],
+    own: Floats,
+    dose: int,
+    n_draws: int,
+    rng: np.random.Generator,
+) -> SimulatedStudies:
+    """Return the studies as tests of one dose against control, given where the other dose fell."""
+    places = np.flatnonzero((followed != 3 - dose).ravel()).reshape(len(followed), -1)
+    n = places.shape[1]
+    y, effect = values.ravel()[places], own.ravel()[places]
+    taken = (followed.ravel()[places] == dose).astype(float) - 0.5
+    if mechanism.kind == "blocks":
+        signs = rng.choice([-0.5, 0.5], (n_draws, n // 2))
+        drawn = np.stack([signs, -signs], axis=2).reshape(n_draws, n)
+    else:
+        drawn = rng.permuted(np.tile(np.arange(n) % 2 - 0.5, (n_draws, 1)), axis=1)
+    none = np.empty((0,))
+    return SimulatedStudies(
+        null=y @ drawn.T,
+        slope=effect @ drawn.T,
+        own_null=(y * taken).sum(axis=1),
+        own_slope=(effect * taken).sum(axis=1),
+        listed=False,
+        others=none,
+        own_others=none,
     )
 
 

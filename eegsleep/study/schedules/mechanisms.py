@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-Kind = Literal["pairs", "max-run", "complete", "phases", "crossover", "parallel", "observational"]
-KINDS: tuple[str, ...] = ("pairs", "max-run", "complete", "phases", "crossover", "parallel", "observational")
+Kind = Literal["pairs", "blocks", "max-run", "complete", "phases", "crossover", "parallel", "observational"]
+KINDS: tuple[str, ...] = ("pairs", "blocks", "max-run", "complete", "phases", "crossover", "parallel", "observational")
+DOSE_KINDS = ("blocks", "complete")  # those that draw control and two doses
 SUBJECT_KINDS = ("crossover", "parallel")  # a draw gives each sleeper an order of conditions, or one condition
 WEEKEND_KINDS = ("pairs", "max-run", "complete")
 ENUMERATION_LIMIT = 200_000  # where a mechanism has more schedules, N_DRAWS of them are drawn instead of listing all
@@ -38,10 +39,11 @@ class Mechanism:
     Attributes
     ----------
     kind : str
-        One of `KINDS`. In the first four, every sleeper's nights are drawn independently; in `crossover`
+        One of `KINDS`. In the first five, every sleeper's nights are drawn independently; in `crossover`
         each sleeper draws one of `sequences`, in `parallel` one condition; `observational` drew nothing.
     conditions : tuple of str
-        The two masked codes; in draws, `True` is the second.
+        The two masked codes; in draws, `True` is the second. Control and two doses have three, which
+        `redraw_codes` draws.
     max_run : int
         `max-run`: longest run of one condition, in nights.
     n_phases, min_phase : int
@@ -69,7 +71,7 @@ class Mechanism:
     """
 
     kind: Kind
-    conditions: tuple[str, str] = ("A", "B")
+    conditions: tuple[str, ...] = ("A", "B")
     max_run: int = 2
     n_phases: int = 4
     min_phase: int = 5
@@ -84,8 +86,7 @@ class Mechanism:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise SettingsError("there is no such allocation mechanism", found=str(self.kind), allowed=", ".join(KINDS))
-        if len(self.conditions) != 2 or len(set(self.conditions)) != 2 or not all(self.conditions):
-            raise SettingsError("a study compares two conditions", found=str(self.conditions), allowed="two codes")
+        self._check_codes()
         for name, least in (
             ("max_run", 1),
             ("n_phases", 2),
@@ -98,6 +99,33 @@ class Mechanism:
                     f"{name} is out of range", found=str(getattr(self, name)), allowed=f"at least {least}"
                 )
         self._check_combination()
+
+    def _check_codes(self) -> None:
+        n = len(self.conditions)
+        if n not in {2, 3} or len(set(self.conditions)) != n or not all(self.conditions):
+            raise SettingsError(
+                "a study compares two conditions, or control and two doses",
+                found=str(self.conditions),
+                allowed="two or three codes",
+            )
+        if n == 3 and self.kind not in DOSE_KINDS:
+            raise SettingsError(
+                f"{self.kind} cannot draw three conditions",
+                found=", ".join(self.conditions),
+                allowed=" or ".join(DOSE_KINDS),
+                remedy="each dose is compared with control by redrawing the nights of these two alone, which needs a "
+                "mechanism that draws every night",
+            )
+        if n == 2 and self.kind == "blocks":
+            raise SettingsError(
+                "blocks hold three conditions", found=str(self.conditions), remedy='use "pairs" for two'
+            )
+        if n == 3 and self.weekend_balance:
+            raise SettingsError(
+                "weekends cannot be balanced over three conditions",
+                allowed="weekend_balance = false",
+                remedy="the order is drawn anew in each block, so that weekends fall on each condition by chance",
+            )
 
     def _check_combination(self) -> None:
         if self.weekend_balance and self.kind not in WEEKEND_KINDS:
@@ -181,6 +209,8 @@ def _ways(mechanism: Mechanism, weekend: NDArray[np.bool_]) -> seq.Ways:
 
 
 def _count_one(mechanism: Mechanism, weekend: NDArray[np.bool_]) -> int:
+    if len(mechanism.conditions) > 2:
+        return seq.count_codes(len(weekend), len(mechanism.conditions), in_blocks=mechanism.kind == "blocks")
     if mechanism.kind == "pairs":
         return seq.count_pairs(weekend, mechanism.weekend_balance)
     if mechanism.kind == "phases":
@@ -238,6 +268,13 @@ def _check_room(mechanism: Mechanism, nights: pd.DataFrame) -> None:
                 allowed="an even number",
                 remedy="keep the row of a missed night",
             )
+        if (n_codes := len(mechanism.conditions)) > 2 and n % n_codes:
+            raise SettingsError(
+                f"the nights of {name} do not hold each condition equally often",
+                found=f"{n} nights",
+                allowed=f"a multiple of {n_codes}",
+                remedy="keep the row of a missed night",
+            )
         if mechanism.kind not in SUBJECT_KINDS and not _count_one(mechanism, is_weekend(nights["date"].iloc[rows])):
             raise SettingsError(
                 f"no schedule of {name} obeys the mechanism {mechanism.kind}",
@@ -289,6 +326,8 @@ def redraw(mechanism: Mechanism, nights: pd.DataFrame, n_draws: int, seed: int) 
     SettingsError
         If there is no mechanism, or no schedule that obeys it.
     """
+    if len(mechanism.conditions) > 2:
+        raise SettingsError("three conditions are no yes or no", remedy="draw them with redraw_codes")
     _check_room(mechanism, nights)
     rng = np.random.default_rng(seed)
     draws = np.zeros((n_draws, len(nights)), dtype=bool)
@@ -301,6 +340,35 @@ def redraw(mechanism: Mechanism, nights: pd.DataFrame, n_draws: int, seed: int) 
         return draws
     for rows in subject_rows(nights).values():
         draws[:, rows] = _draw_one(mechanism, is_weekend(nights["date"].iloc[rows]), n_draws, rng)
+    return draws
+
+
+def redraw_codes(mechanism: Mechanism, nights: pd.DataFrame, n_draws: int, seed: int) -> NDArray[np.int64]:
+    """Draw schedules anew as places in `mechanism.conditions`, of two conditions or three.
+
+    Parameters
+    ----------
+    mechanism, nights, n_draws, seed
+        As in `redraw`, whose draws these are where there are two conditions.
+
+    Returns
+    -------
+    ndarray of int, shape (n_draws, n_nights)
+        0 also in nights without a condition.
+
+    Raises
+    ------
+    SettingsError
+        If there is no mechanism, or no schedule that obeys it.
+    """
+    n_codes = len(mechanism.conditions)
+    if n_codes == 2:
+        return redraw(mechanism, nights, n_draws, seed).astype(np.int64)
+    _check_room(mechanism, nights)
+    rng = np.random.default_rng(seed)
+    draws = np.zeros((n_draws, len(nights)), dtype=np.int64)
+    for rows in subject_rows(nights).values():
+        draws[:, rows] = seq.draw_codes(len(rows), n_codes, n_draws, rng, in_blocks=mechanism.kind == "blocks")
     return draws
 
 

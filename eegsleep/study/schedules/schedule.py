@@ -15,7 +15,7 @@ from eegsleep.study.schedules.mechanisms import (
     Mechanism,
     Violation,
     is_weekend,
-    redraw,
+    redraw_codes,
     subject_rows,
 )
 from eegsleep.tables import SCHEDULE, check_table
@@ -67,10 +67,10 @@ def plan_nights(
         planned = [(first + timedelta(days=i), "", 0, 0, True) for i in range(adaptation_nights)]
         for i in range(n_nights):
             period = i // mechanism.nights_per_period + 1 if mechanism.kind == "crossover" else 0
-            block = i // 2 + 1 if mechanism.kind == "pairs" else 0
+            block = i // len(mechanism.conditions) + 1 if mechanism.kind in {"pairs", "blocks"} else 0
             planned.append((day, "?", block, period, False))
             ends_period = mechanism.kind == "crossover" and (i + 1) % mechanism.nights_per_period == 0
-            day += timedelta(days=1 + free * (mechanism.kind in WEEKEND_KINDS or ends_period))
+            day += timedelta(days=1 + free * (mechanism.kind in {*WEEKEND_KINDS, "blocks"} or ends_period))
         rows += [
             (subject, f"{subject}-{i:03d}", d.isoformat(), _WEEKDAYS[d.weekday()], *rest)
             for i, (d, *rest) in enumerate(planned, start=1)
@@ -113,9 +113,9 @@ def draw_schedule(
     nights = plan_nights(mechanism, n_nights, subjects, start, adaptation_nights)
     # another random stream than that of the redraws, which have the same seed and must not begin with this schedule
     own_seed = int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
-    drawn = redraw(mechanism, nights, 1, own_seed)[0]
+    drawn = redraw_codes(mechanism, nights, 1, own_seed)[0]
     given = (nights["condition"] == "?").to_numpy()
-    codes = np.where(drawn, mechanism.conditions[1], mechanism.conditions[0])
+    codes = np.array(mechanism.conditions)[drawn]
     nights["condition"] = pd.Series(np.where(given, codes, ""), dtype="str")
     if mechanism.kind == "phases":
         for rows in subject_rows(nights).values():
@@ -137,6 +137,8 @@ def find_violation(mechanism: Mechanism, nights: pd.DataFrame) -> Violation | No
         return None
     second = (nights["condition"] == mechanism.conditions[1]).to_numpy()
     days = pd.to_datetime(nights["date"], format="%Y-%m-%d").to_numpy()
+    if len(mechanism.conditions) > 2:
+        return next(_dose_violations(mechanism, nights, days), None)
     for rows in subject_rows(nights).values():
         for found in _subject_violations(mechanism, nights, rows, second[rows], days[rows]):
             return found
@@ -162,17 +164,46 @@ def _subject_violations(
     }
     yield from checks[mechanism.kind](mechanism, nights, rows, second)
     if mechanism.wash_out_nights and mechanism.kind != "phases":
-        period = nights["period"].to_numpy()[rows]
-        least = 1 + mechanism.wash_out_nights
-        gaps = np.diff(days) / np.timedelta64(1, "D")
-        for i in np.flatnonzero(gaps < least):
-            if mechanism.kind != "crossover" or period[i] != period[i + 1]:
+        yield from _gap_violations(mechanism, nights, rows, days)
+
+
+def _gap_violations(
+    mechanism: Mechanism, nights: pd.DataFrame, rows: NDArray[np.int64], days: NDArray
+) -> Iterator[Violation]:
+    period = nights["period"].to_numpy()[rows]
+    least = 1 + mechanism.wash_out_nights
+    gaps = np.diff(days) / np.timedelta64(1, "D")
+    for i in np.flatnonzero(gaps < least):
+        if mechanism.kind != "crossover" or period[i] != period[i + 1]:
+            yield Violation(
+                int(rows[i + 1]),
+                "date",
+                f"{gaps[i]:g} days after the night before",
+                f"{least} or more, {least - 1} of them for wash-out",
+            )
+
+
+def _dose_violations(mechanism: Mechanism, nights: pd.DataFrame, days: NDArray) -> Iterator[Violation]:
+    """Find where nights of control and two doses are not as many of each, or a block does not hold each once."""
+    codes, n_codes = mechanism.conditions, len(mechanism.conditions)
+    given, block = nights["condition"].to_numpy(dtype=object), nights["block"].to_numpy()
+    for rows in subject_rows(nights).values():
+        own = given[rows]
+        for i in range(0, len(rows) - n_codes + 1, n_codes) if mechanism.kind == "blocks" else ():
+            part, last = slice(i, i + n_codes), int(rows[i + n_codes - 1])
+            if len(set(block[rows[part]])) > 1 or (i and block[rows[i]] == block[rows[i - 1]]):
                 yield Violation(
-                    int(rows[i + 1]),
-                    "date",
-                    f"{gaps[i]:g} days after the night before",
-                    f"{least} or more, {least - 1} of them for wash-out",
+                    last, "block", str(block[last]), f"the {n_codes} nights of block {i // n_codes + 1} alone"
                 )
+            if set(own[part]) != set(codes):
+                found = f"{', '.join(own[part])} in block {i // n_codes + 1}"
+                yield Violation(last, "condition", found, f"one each of {', '.join(codes)}")
+        counts = [int((own == code).sum()) for code in codes]
+        if len(set(counts)) > 1:
+            words = ", ".join(f"{n} nights of {code}" for n, code in zip(counts, codes, strict=True))
+            yield Violation(int(rows[-1]), "condition", words, "equal numbers; keep the rows of missed nights")
+        if mechanism.wash_out_nights:
+            yield from _gap_violations(mechanism, nights, rows, days[rows])
 
 
 def _code(mechanism: Mechanism, second: bool) -> str:

@@ -197,6 +197,33 @@ def list_phases(n: int, n_phases: int, min_phase: int, random_start: bool) -> ND
     return np.vstack(both if random_start else both[:1])
 
 
+def count_codes(n: int, n_codes: int, *, in_blocks: bool) -> int:
+    """Return the number of orders of `n` nights, as many of each of `n_codes` conditions; 0 if they do not divide."""
+    if n % n_codes:
+        return 0
+    each = n // n_codes
+    if in_blocks:
+        return math.factorial(n_codes) ** each
+    return math.factorial(n) // math.factorial(each) ** n_codes
+
+
+def draw_codes(n: int, n_codes: int, n_draws: int, rng: np.random.Generator, *, in_blocks: bool) -> NDArray[np.int64]:
+    """Return uniform draws, int (n_draws, n), of the condition of each night, as many nights of each.
+
+    Parameters
+    ----------
+    n, n_codes, n_draws : int
+        Nights, a multiple of the number of conditions; conditions; draws.
+    rng : Generator
+    in_blocks : bool
+        Whether every `n_codes` nights in a row hold each condition once; otherwise any order may be drawn.
+    """
+    if in_blocks:
+        blocks = np.tile(np.arange(n_codes), (n_draws * (n // n_codes), 1))
+        return rng.permuted(blocks, axis=1).reshape(n_draws, n)
+    return rng.permuted(np.tile(np.arange(n) % n_codes, (n_draws, 1)), axis=1)
+
+
 def count_groups(n: int, n_options: int, balanced: bool) -> int:
     """Return the number of ways to give each of `n` sleepers one of `n_options` orders."""
     if not balanced:
