@@ -160,6 +160,44 @@ def draw_change(
     return Drawing("", caption, _svg(_HEIGHT, parts, f"{_title(row)}: {names[0]} beside {names[1]}.", "change"))
 
 
+def draw_doses(title: str, unit: str, doses: NDArray[np.float64], arms: Sequence[tuple[str, pd.DataFrame]]) -> Drawing:
+    """Return the nights of control and two doses at the places of their doses, their means joined.
+
+    Parameters
+    ----------
+    title, unit : str
+        Of the marker.
+    doses : ndarray, shape (3,)
+        In mg, control first.
+    arms : sequence of (str, DataFrame)
+        Name of each condition, and its nights with a value: `night`, `value`.
+
+    Returns
+    -------
+    Drawing
+    """
+    every = np.concatenate([own["value"].to_numpy(dtype=float) for _, own in arms])
+    if not every.size:
+        return Drawing(title, "", Markup(""), "No night has a value.")
+    x, y = Scale(0.0, float(doses.max()), 18.0, 82.0), _value_scale(every)
+    parts, means = [_grid(y)], []
+    for (name, own), dose, sign in zip(arms, doses, (_circle, _square, _triangle), strict=True):
+        place = x(float(dose))
+        values = own["value"].to_numpy(dtype=float)
+        for night, value in zip(own["night"], values, strict=True):
+            words = escape(f"{night}: {format_number(value)} {unit if unit != 'n' else ''}".rstrip())
+            parts.append(sign(place, y(float(value)), f' data-night="{escape(night)}" data-words="{words}"'))
+        if values.size and unit != "rad":
+            means.append((place, y(float(values.mean()))))
+            at = f'x="{place + 3:.1f}%" y="{means[-1][1] + 4:.1f}"'
+            parts.append(f'<text class="mean" {at}>{format_number(values.mean())}</text>')
+        parts.append(f'<text x="{place:.1f}%" y="{_HEIGHT - 6}" text-anchor="middle">{escape(name)}</text>')
+    for (x1, y1), (x2, y2) in pairwise(means):
+        parts.insert(1, f'<line class="pair" x1="{x1:.1f}%" y1="{y1:.1f}" x2="{x2:.1f}%" y2="{y2:.1f}"/>')
+    caption = "A sign is a night; the line joins the means, and the doses stand as far apart as they are in mg."
+    return Drawing(title, caption, _svg(_HEIGHT, parts, f"{title} by dose. {caption}", "doses"))
+
+
 def _is_of_several(nights: pd.DataFrame) -> bool:
     return len(nights["subject"].unique()) > 1
 
@@ -278,6 +316,10 @@ def _point(night: Any, y: Scale, unit: str, codes: tuple[str, str]) -> str:  # n
 
 def _circle(x: float, y: float, more: str) -> str:
     return f'<circle class="first" cx="{x:.2f}%" cy="{y:.1f}" r="5"{more}/>'
+
+
+def _square(x: float, y: float, more: str) -> str:
+    return f'<use class="third" href="#sign-equivalent" x="{x:.2f}%" y="{y:.1f}"{more}/>'
 
 
 def _triangle(x: float, y: float, more: str) -> str:

@@ -14,6 +14,7 @@ from eegsleep.report.compose import compose_page, read_template
 from eegsleep.report.hypnogram_strip import LETTERS, draw_strip, longest_night
 from eegsleep.report.next_day import describe_next_day
 from eegsleep.report.numbers import MISSING, format_number
+from eegsleep.report.study_doses import DESIGN, NOTE, Middle, describe_doses, name_low_dose
 from eegsleep.report.study_figures import SIGNS, draw_change, draw_nights, draw_shares
 from eegsleep.report.study_rows import (
     Names,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
 DESIGNS = {
     "pairs": "randomised pairs of nights",
+    "blocks": "randomised blocks of nights",
     "max-run": "randomised nights with a longest run",
     "complete": "completely randomised nights",
     "phases": "phases with random change points",
@@ -138,7 +140,8 @@ def render_study(
         study, registered=None, lock=lock, unmasked_at=unmasked_at, changes=changes, checks=comparison.checks
     )
     groups = marker_groups(markers, names)
-    shares = _shares(nights, names)
+    low_dose = name_low_dose(comparison)
+    shares = _shares(nights, names, low_dose)
     return compose_page(
         "study.html",
         own=("find.js", "study/study.js"),
@@ -158,6 +161,7 @@ def render_study(
         families=family_rows(comparison.families, comparison.markers, names, tested=tested),
         pattern=_pattern(comparison, names) if tested else "",
         primary=[_endpoint(study, comparison, row, names) for row in primary],
+        doses=describe_doses(study, comparison),
         next_day=describe_next_day(scores, comparison.relations, comparison.nuisance),
         forest=forest_rows(comparison.markers, names),
         signs=_signs(comparison.markers),
@@ -167,7 +171,9 @@ def render_study(
         shares=shares,
         share_hours=format_number(max((share["hours"] for share in shares), default=0.0), 1),
         stages=(("W", "wake"), ("R", "REM"), ("1", "N1"), ("2", "N2"), ("3", "N3")),
-        night_rows=_night_rows(nights, comparison.nights, primary, names, home),
+        night_rows=_night_rows(
+            nights, comparison.nights if low_dose is None else comparison.dose_nights, primary, names, home, low_dose
+        ),
         explanations=describe_explanations(comparison.nuisance, markers, primary, names),
         sensitivity=sensitivity_rows(primary, comparison.markers, comparison.nuisance) if tested else [],
         sleepers=sleeper_rows(comparison.sleepers),
@@ -255,10 +261,13 @@ def _endpoint(study: Study, comparison: Comparison, row: Any, names: Names) -> d
     return {"row": words, "nights": draw_nights(*figures), "change": draw_change(*figures), "statistics": statistics}
 
 
-def _shares(nights: Sequence[NightSeen], names: Names) -> list[dict[str, Any]]:
-    """Return the stages over the night of each condition, where nights of both have stages."""
+def _shares(nights: Sequence[NightSeen], names: Names, low_dose: Middle | None) -> list[dict[str, Any]]:
+    """Return the stages over the night of each condition, where nights of all have stages."""
     shares = []
-    for code, shown in zip(names.codes, names.shown, strict=True):
+    every = list(zip(names.codes, names.shown, strict=True))
+    if low_dose is not None:
+        every.insert(1, (low_dose.code, low_dose.shown))
+    for code, shown in every:
         own = [night for night in nights if night.enters and night.condition == code and night.stages]
         shares.append((shown, len(own), share_stages(own)))
     longest = max(len(share) for *_, share in shares)
@@ -271,7 +280,12 @@ def _shares(nights: Sequence[NightSeen], names: Names) -> list[dict[str, Any]]:
 
 
 def _night_rows(
-    nights: Sequence[NightSeen], values: pd.DataFrame, primary: Sequence[Any], names: Names, home: Path | None
+    nights: Sequence[NightSeen],
+    values: pd.DataFrame,
+    primary: Sequence[Any],
+    names: Names,
+    home: Path | None,
+    low_dose: Middle | None = None,
 ) -> list[dict[str, Any]]:
     """Return the nights one by one, with links to their reports."""
     strips = {night.night: "".join(LETTERS.get(stage, "U") for stage in night.stages) for night in nights}
@@ -285,6 +299,8 @@ def _night_rows(
         found = dict(zip(own["night"], own["value"], strict=True))
     several = len({night.subject for night in nights}) > 1
     looks = {names.codes[0]: ("first", "○", names.shown[0]), names.codes[1]: ("second", "▲", names.shown[1])}
+    if low_dose is not None:
+        looks[low_dose.code] = ("third", "■", low_dose.shown)
     rows = []
     for night in nights:
         arm, sign, shown = looks.get(night.condition, ("", "", MISSING))
@@ -338,7 +354,7 @@ def _facts(study: Study, comparison: Comparison, names: Names) -> list[tuple[str
     n_subjects = usable["subject"].nunique()
     facts = [
         ("Compound", study.compound),
-        ("Design", DESIGNS[study.mechanism.kind]),
+        ("Design", DESIGNS[study.mechanism.kind] if comparison.doses.empty else DESIGN),
         ("Nights that enter", f"{len(usable)}: {', '.join(counts)}"),
         ("Sleepers", str(n_subjects)),
     ]
@@ -349,7 +365,7 @@ def _facts(study: Study, comparison: Comparison, names: Names) -> list[tuple[str
 
 
 def _notes(study: Study, comparison: Comparison, names: Names) -> list[str]:
-    notes = []
+    notes = [] if comparison.doses.empty else [NOTE]
     if names.masked:
         notes.append(
             f"The codes are masked: {names.codes[1]} minus {names.codes[0]} is shown, and the compound must "

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from eegsleep.study.masking.timeline import Step
 
 _NO_HARM = {"", "none", "no", "nothing", "-"}
+_BLOCKS = {"pairs": "pairs", "blocks": "blocks"}
 _OPEN = "To be written by the author"
 
 
@@ -121,14 +122,14 @@ def _describe_design(study: Study) -> str:
     blocks = given.loc[given["block"] > 0, ["subject", "block"]].drop_duplicates()
     n_before = int(study.nights["adaptation"].sum())
     words = f"{study.design}: {len(given)} nights with a condition"
-    words += f" in {len(blocks)} {'pairs' if study.mechanism.kind == 'pairs' else 'periods'}" if len(blocks) else ""
+    words += f" in {len(blocks)} {_BLOCKS.get(study.mechanism.kind, 'periods')}" if len(blocks) else ""
     words += f"; {n_before} nights before to get used to the recording" if n_before else ""
     wash_out = study.mechanism.wash_out_nights
     return f"{words}; {wash_out} nights of wash-out a phase." if wash_out else f"{words}; no wash-out nights."
 
 
 def _describe_intervention(study: Study) -> str:
-    doses = sorted(set(study.nights["dose"]) - {""})
+    doses = [f"{dose:g} mg" for dose in study.doses_mg] or sorted(set(study.nights["dose"]) - {""})
     half_life = f", half-life {study.half_life_h:g} h" if study.half_life_h else ""
     dose = f", {', '.join(doses)}" if doses else "; the dose is to be written by the author"
     return f"{study.compound}{half_life}{dose}."
@@ -180,7 +181,7 @@ def _describe_blinding(study: Study, lock: Mapping[str, Any] | None) -> str:
     if asked.empty or study.active is None:
         return f"{words} No guess was recorded." if asked.empty else words
     meant = asked["guess"].map({"compound": study.active}).fillna(asked["guess"])
-    control = next(code for code in study.conditions if code != study.active)
+    control = next(code for code in study.conditions if code != study.active and not study.dose_of.get(code))
     meant = meant.mask(meant == "control", control)
     right = int((meant == asked["condition"]).sum())
     return f"{words} {right} of {len(asked)} guesses were right."
@@ -229,11 +230,19 @@ def _describe_harms(study: Study) -> str:
     told = asked & ~words.str.lower().isin(_NO_HARM)
     counts = [
         f"{int((told & (nights['condition'] == code)).sum())} of {int((asked & (nights['condition'] == code)).sum())} "
-        f"nights of {'the compound' if code == study.active else code if study.active is None else 'control'}"
+        f"nights of {_name_condition(study, code)}"
         for code in study.conditions
     ]
     which = sorted(set(words[told]))
     return f"Told on {' and '.join(counts)}" + (f": {'; '.join(which)}." if which else ".")
+
+
+def _name_condition(study: Study, code: str) -> str:
+    if study.dose_of.get(code):
+        return f"{study.dose_of[code]:g} mg"
+    if study.active is None:
+        return code
+    return "the compound" if code == study.active else "control"
 
 
 def _describe_scope(study: Study) -> str:

@@ -80,13 +80,60 @@ def describe_answer(study: Study, comparison: Comparison) -> Answer:
     lead = next((row for row in rows if row["verdict"] in _FOUND), rows[0])
     others = tuple(f"{_name(row)}: {_short(study, row)}." for row in rows if row is not lead)
     word = _word(study, lead)
+    finding = _finding(study, lead)
+    if len(comparison.doses):
+        keys = ("marker", "stage", "channel")
+        own = comparison.doses[np.logical_and.reduce([comparison.doses[key] == lead[key] for key in keys])]
+        if word == "Not answered" and _has_trend(study, own):
+            word, finding = "In part", "it goes with the dose, but the high dose by itself is not shown to differ"
+        finding = f"{finding}. {describe_trend(study, own)}".removesuffix(".")
     return Answer(
         word,
-        f"{_ask(study, lead)} {word}: {_finding(study, lead)}.",
+        f"{_ask(study, lead)} {word}: {finding}.",
         _size(study, lead, comparison.nights),
         _certainty(study, lead),
         str(lead["verdict"]),
         others,
+    )
+
+
+def _has_trend(study: Study, rows: pd.DataFrame) -> bool:
+    trend = rows.iloc[-1]
+    return bool(trend["p_adjusted"] <= study.alpha and not trend["reason"])
+
+
+def describe_trend(study: Study, rows: pd.DataFrame) -> str:
+    """Return a sentence on the trend of one marker over dose, and on the low dose.
+
+    Parameters
+    ----------
+    study : Study
+        With the alpha of the test.
+    rows : DataFrame
+        Rows of table DOSES: control, low dose, high dose and trend.
+
+    Returns
+    -------
+    str
+    """
+    _, low, _, trend = (row for _, row in rows.iterrows())
+    unit = _SPOKEN.get(trend["unit"], trend["unit"])
+    if not math.isfinite(trend["difference"]):
+        found = f"p adjusted {trend['p_adjusted']:.2g}" if math.isfinite(trend["p_adjusted"]) else "not tested"
+        return f"The trend over the doses has no size here ({trend['reason'] or 'it is that of ranks'}; {found})."
+    if trend["reason"]:
+        return f"The trend over the doses {trend['reason']}, and is no finding of its own."
+    if not math.isfinite(trend["p_adjusted"]):
+        return "The trend over the doses was not tested, because too few nights have a value."
+    size = f"{_digits(abs(trend['difference']))} {unit}".strip()
+    way = "rises" if trend["difference"] > 0 else "falls"
+    if trend["p_adjusted"] > study.alpha:
+        return f"No trend over the doses was found, and so no dose is compared (p adjusted {trend['p_adjusted']:.2g})."
+    below = low["p_adjusted"] <= study.alpha and not low["reason"].startswith("follows")
+    other = "also differs" if below else "by itself is not shown to differ"
+    return (
+        f"Over the three doses it {way} by {size} up to {trend['dose_mg']:g} mg (p adjusted "
+        f"{trend['p_adjusted']:.2g}); {low['dose_mg']:g} mg {other} from control."
     )
 
 
@@ -212,7 +259,8 @@ def _certainty(study: Study, row: Row) -> str:
     span = ""
     if math.isfinite(row["low"]) and math.isfinite(row["high"]):
         low, high = (_digits(row[name]) for name in ("low", "high"))
-        span = f"The true difference is probably between {low} and {high} {unit}".rstrip() + " (95 % interval)"
+        what = "difference in what the detector finds" if _is_counted(row) else "difference"
+        span = f"The true {what} is probably between {low} and {high} {unit}".rstrip() + " (95 % interval)"
     if study.mechanism.kind == "observational":
         settle = f" {row['nights_to_settle']} nights in drawn pairs would settle it." if row["nights_to_settle"] else ""
         return f"How sure this is cannot be computed, because the nights were not drawn by lot.{settle}"
@@ -223,6 +271,11 @@ def _certainty(study: Study, row: Row) -> str:
     if row["verdict"] == "equivalent":
         return f"{span}, and less than {_digits(row['bound'])} {unit} does not matter. No more nights are needed."
     return f"{span}. {_more_nights(row)}" if span else _more_nights(row)
+
+
+def _is_counted(row: Row) -> bool:
+    """Return whether a marker counts events, of which a detector misses the weakest in every night."""
+    return row["unit"] == "/min" and ("spindle" in row["marker"] or "oscillation" in row["marker"])
 
 
 def _odds(p: float) -> str:
