@@ -281,7 +281,7 @@ def simulate_phase(n_nights, repeats, rng, *, n_draws=499, effect=0.0):
 
 def list_cells(repeats):
     """Return every cell of the grid by name: the function, its arguments, and how often it is repeated."""
-    return _list_cells_of_one(repeats) | _list_cells_of_many(repeats)
+    return _list_cells_of_one(repeats) | _list_cells_of_doses(repeats) | _list_cells_of_many(repeats)
 
 
 def _list_cells_of_one(repeats):
@@ -306,6 +306,13 @@ def _list_cells_of_one(repeats):
             name = f"equivalence, {design}, {n_nights} nights, {bound:g} SD" + (" as estimated" if estimated else "")
             settings = {"bound": bound, "estimated": estimated}
             cells[name] = simulate_equivalence, (design, n_nights), settings, 2 * repeats
+    for n_nights in (12, 20, 28, 40):
+        cells[f"phase, {n_nights} nights"] = simulate_phase, (n_nights,), {}, 3 * repeats
+    return cells
+
+
+def _list_cells_of_doses(repeats):
+    cells = {}
     for design, n_nights, noise in itertools.product(("blocks", "complete"), (15, 30, 48), NOISES):
         cells[f"doses, {design}, {n_nights} nights, {noise}"] = simulate_doses, (design, n_nights, noise), {}, repeats
     for design, n_nights, (low, high) in itertools.product(
@@ -313,8 +320,6 @@ def _list_cells_of_one(repeats):
     ):
         name = f"doses, {design}, {n_nights} nights, iid, effects {low:g} and {high:g} SD"
         cells[name] = simulate_doses, (design, n_nights, "iid"), {"low": low, "high": high}, repeats
-    for n_nights in (12, 20, 28, 40):
-        cells[f"phase, {n_nights} nights"] = simulate_phase, (n_nights,), {}, 3 * repeats
     return cells
 
 

@@ -31,10 +31,12 @@ from eegsleep.markers import CATALOGUE
 from eegsleep.statistics import groups, multiplicity, resampling
 from eegsleep.statistics.looks import spend_alpha
 from eegsleep.study.comparison.compare import compare_nights
+from eegsleep.study.comparison.doses import compare_doses
 from eegsleep.study.comparison.relations import relate_next_day
-from eegsleep.study.planning.simulated_studies import Noise, simulate_studies
+from eegsleep.study.planning.simulated_studies import Noise, simulate_doses, simulate_studies
 from eegsleep.study.schedules.mechanisms import Mechanism, is_weekend, list_or_redraw, redraw
-from eegsleep.study.schedules.schedule import plan_nights
+from eegsleep.study.schedules.schedule import draw_schedule, plan_nights
+from eegsleep.tables import STUDY_NIGHTS
 
 STORED, PAGE = Path(__file__).with_suffix(".json"), Path(__file__).parents[2] / "docs" / "study_promises.md"
 HEAD = """\
@@ -269,6 +271,46 @@ def skewed_power(repeats, rng):
     return plain / repeats, logs / repeats
 
 
+def study_of_doses(seed):
+    """Return a study of control and two doses over 30 nights in blocks of three, its codes opened."""
+    codes = ("A", "C", "B")
+    mechanism = Mechanism("blocks", codes)
+    blank = make_study("pairs", 2).nights.iloc[0]
+    nights = draw_schedule(mechanism, 30, seed)
+    shared = [name for name in STUDY_NIGHTS.column_names if name not in nights]
+    nights = nights.assign(**{name: blank[name] for name in shared})[STUDY_NIGHTS.column_names]
+    doses = dict(zip(codes, (0.0, 1500.0, 3000.0), strict=True))
+    fields = {
+        "mechanism": mechanism,
+        "conditions": codes,
+        "nights": nights,
+        "dose_of": doses,
+        "primary": ("tst_min||",),
+    }
+    return dataclasses.replace(make_study("pairs", 2), **fields, doses_mg=tuple(doses.values()), seed=seed)
+
+
+def two_doses(repeats, rng, low, high):
+    """Return how often the trend, the low and the high dose are found, 30 nights in blocks of three, effects in SD."""
+    found = np.zeros(3)
+    for seed in range(repeats):
+        study = study_of_doses(seed)
+        effect = study.nights["condition"].map({"C": low, "B": high}).fillna(0.0).to_numpy()
+        value = 420 + 10 * (rng.standard_normal(len(effect)) + effect)
+        doses = compare_doses(study, marker_rows(study, "tst_min", value, "min", "", ""), n_draws=499)[1].doses
+        p = doses.set_index("contrast")["p_adjusted"]
+        found += (p[["trend", "low dose", "high dose"]] <= ALPHA).to_numpy()
+    return tuple(found / repeats)
+
+
+def promised_by_doses(effect):
+    """Return the power that the plan promises for an effect of the high dose: of the trend, of each dose."""
+    study = study_of_doses(0)
+    nights = plan_nights(study.mechanism, 30, adaptation_nights=0)
+    simulated = simulate_doses(study.mechanism, nights, study.doses_mg, None, 2000, 499, seed=3)
+    return simulated.power(effect, ALPHA), *simulated.power_of_doses(effect, ALPHA)
+
+
 INSIDE = {
     "tst_min": 420.0,
     "sol_min": 20.0,
@@ -375,6 +417,11 @@ def list_rows(repeats):
             "-",
             lambda rng, like=like: patterns(like, repeats // 4, rng),
         )
+    what = "two doses, 30 nights: trend, low dose, high dose"
+    rows[f"{what} found, no effect"] = "-", lambda rng: two_doses(repeats, rng, 0.0, 0.0)
+    rows[f"{what} found, only the high dose works, 1.5 SD"] = "-", lambda rng: two_doses(repeats, rng, 0.0, 1.5)
+    rows[f"{what} promised for 1.2 SD at the high dose"] = "-", lambda rng: promised_by_doses(1.2)  # noqa: ARG005
+    rows[f"{what} found, 1.2 SD at the high dose"] = "-", lambda rng: two_doses(repeats, rng, 0.6, 1.2)
     rows["seconds for 60 nights x 260 markers"] = ("90", lambda rng: seconds_of_sixty_nights())  # noqa: ARG005
     return rows
 

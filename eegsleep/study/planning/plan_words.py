@@ -70,7 +70,8 @@ def describe_doses(study: Study, simulated: Simulated, effects: Mapping[str, tup
     _, low, high = study.doses_mg
     words = [
         f"These figures are those of the trend over 0, {low:g} and {high:g} mg, for an effect that is linear in the "
-        f"dose; sizes are those of {high:g} mg. Each dose is compared with control once the trend is found."
+        f"dose; sizes are those of {high:g} mg. Each dose is compared with control once the trend is found, so that an "
+        f"effect that only {low:g} mg has is seldom found."
     ]
     for endpoint, (sd, _) in effects.items():
         if math.isfinite(sd):
