@@ -23,6 +23,13 @@ NOTE = (
     "This study has two doses. What is said of the compound below compares the high dose with control; the section "
     "“Doses” holds the trend over dose, which was tested first, and the low dose."
 )
+METHODS = (
+    "Three conditions: the trend over dose is tested first, by redrawing all three by the declared mechanism. "
+    "Each dose is then compared with control by redrawing the nights of these two alone, given where the other dose "
+    "fell; blocks of three leave pairs. Together this is a closed test (Marcus, Peritz & Gabriel 1976, "
+    "doi:10.1093/biomet/63.3.655): the trend tests that neither dose does anything, and where that is rejected at most "
+    "one of the two doses can be without an effect. An effect that the low dose alone has is seldom found."
+)
 
 
 class Middle(NamedTuple):

@@ -160,6 +160,56 @@ def draw_change(
     return Drawing("", caption, _svg(_HEIGHT, parts, f"{_title(row)}: {names[0]} beside {names[1]}.", "change"))
 
 
+def draw_flow(
+    n_given: int, n_recorded: int, left_out: Mapping[str, int], entering: Sequence[tuple[str, int]]
+) -> Drawing:
+    """Return the flow of the nights as a trial diagram: what was given a condition, recorded, left out and compared.
+
+    Parameters
+    ----------
+    n_given, n_recorded : int
+        Nights that were given a condition, and those recorded.
+    left_out : mapping of str to int
+        Recorded nights that do not enter, by reason.
+    entering : sequence of (str, int)
+        Name of each condition, and how many of its nights enter.
+
+    Returns
+    -------
+    Drawing
+        The reasons for exclusion are its caption.
+    """
+    n_out, n_in = sum(left_out.values()), sum(n for _, n in entering)
+    why = "; ".join(f"{n} {reason}" for reason, n in left_out.items())
+    beside = [f"{n_given - n_recorded} not recorded", f"{n_out} excluded"]
+    parts = []
+    for step, text in enumerate((f"{n_given} nights to compare", f"{n_recorded} recorded", f"{n_in} compared")):
+        top = step * 50
+        parts.append(_box(0, 44, top, text))
+        parts.append(f'<line x1="22%" x2="22%" y1="{top + 26}" y2="{top + 50}"/>')
+        if step < len(beside):
+            middle = top + 38
+            parts.append(f'<line x1="22%" x2="48%" y1="{middle}" y2="{middle}"/>')
+            parts.append(_box(48, 52, middle - 13, beside[step]))
+    width = (100 - 2 * (len(entering) - 1)) / len(entering)
+    last = len(entering) - 1
+    parts.append(f'<line x1="{width / 2:.1f}%" x2="{width / 2 + last * (width + 2):.1f}%" y1="150" y2="150"/>')
+    for place, (name, n) in enumerate(entering):
+        x = place * (width + 2)
+        parts.append(f'<line x1="{x + width / 2:.1f}%" x2="{x + width / 2:.1f}%" y1="150" y2="160"/>')
+        parts.append(_box(x, width, 160, f"{n} {name}"))
+    label = f"{n_given} nights given a condition, {n_recorded} recorded, {n_out} excluded, {n_in} compared. {why}"
+    return Drawing("", f"Excluded: {why}." if why else "", _svg(188, parts, label.strip(), "flow"))
+
+
+def _box(x: float, width: float, y: float, text: str) -> str:
+    """Return a box of the flow, 26 px high, with its text; places and widths in per cent."""
+    return (
+        f'<rect x="{x:.1f}%" y="{y}" width="{width:.1f}%" height="26" rx="4"/>'
+        f'<text x="{x + width / 2:.1f}%" y="{y + 17}" text-anchor="middle">{escape(text)}</text>'
+    )
+
+
 def draw_doses(title: str, unit: str, doses: NDArray[np.float64], arms: Sequence[tuple[str, pd.DataFrame]]) -> Drawing:
     """Return the nights of control and two doses at the places of their doses, their means joined.
 

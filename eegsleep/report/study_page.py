@@ -14,8 +14,8 @@ from eegsleep.report.compose import compose_page, read_template
 from eegsleep.report.hypnogram_strip import LETTERS, draw_strip, longest_night
 from eegsleep.report.next_day import describe_next_day
 from eegsleep.report.numbers import MISSING, format_number
-from eegsleep.report.study_doses import DESIGN, NOTE, Middle, describe_doses, name_low_dose
-from eegsleep.report.study_figures import SIGNS, draw_change, draw_nights, draw_shares
+from eegsleep.report.study_doses import DESIGN, METHODS, NOTE, Middle, describe_doses, name_low_dose
+from eegsleep.report.study_figures import SIGNS, Drawing, draw_change, draw_flow, draw_nights, draw_shares
 from eegsleep.report.study_rows import (
     Names,
     band_rows,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from eegsleep.study.cent import Item
+    from eegsleep.study.cent import Flow, Item
     from eegsleep.study.comparison.compare import Comparison
     from eegsleep.study.declared.protocol import Study
     from eegsleep.study.masking.changes import Change
@@ -94,6 +94,7 @@ def render_study(
     home: Path | None = None,
     checklist: Sequence[Item] = (),
     truth: Sequence[Truth] = (),
+    flow: Flow | None = None,
 ) -> bytes:
     """Return the report of a study as one HTML file that needs no network.
 
@@ -120,6 +121,8 @@ def render_study(
     checklist : sequence of Item
         From `fill_checklist`.
     truth : sequence of Truth
+    flow : Flow, optional
+        From `count_flow`, drawn as a diagram.
         What was simulated, in a demonstration.
 
     Returns
@@ -157,6 +160,7 @@ def render_study(
         status=_badge(steps),
         timeline=[_step(step) for step in steps if step.sentence],
         changes=list(changes),
+        flow=_flow(flow, names, low_dose),
         notes=[*notes, *_notes(study, comparison, names)],
         families=family_rows(comparison.families, comparison.markers, names, tested=tested),
         pattern=_pattern(comparison, names) if tested else "",
@@ -214,6 +218,16 @@ def _step(step: Step) -> dict[str, Any]:
         "sign": _GRADES[grade][1],
         "sentence": _quote(sentence),
     }
+
+
+def _flow(flow: Flow | None, names: Names, low_dose: Middle | None) -> Drawing | None:
+    """Return the diagram of the nights, from those given a condition to those compared."""
+    if flow is None:
+        return None
+    shown = dict(zip(names.codes, names.shown, strict=True))
+    if low_dose is not None:
+        shown[low_dose.code] = low_dose.shown
+    return draw_flow(flow.given, flow.recorded, flow.left_out, [(shown.get(c, c), n) for c, n in flow.entering.items()])
 
 
 def _quote(text: str) -> str:
@@ -352,10 +366,11 @@ def _facts(study: Study, comparison: Comparison, names: Names) -> list[tuple[str
         f"{(usable['condition'] == code).sum()} {shown}" for code, shown in zip(names.codes, names.shown, strict=True)
     ]
     n_subjects = usable["subject"].nunique()
+    entering = "Nights that enter" if comparison.doses.empty else "Nights of control and high dose"
     facts = [
         ("Compound", study.compound),
         ("Design", DESIGNS[study.mechanism.kind] if comparison.doses.empty else DESIGN),
-        ("Nights that enter", f"{len(usable)}: {', '.join(counts)}"),
+        (entering, f"{len(usable)}: {', '.join(counts)}"),
         ("Sleepers", str(n_subjects)),
     ]
     if comparison.n_schedules:
@@ -415,6 +430,8 @@ def _methods(study: Study, comparison: Comparison) -> list[str]:
             f"({', '.join(study.families)}) and the gate closes where one finds nothing. Inside a family the false "
             f"discovery rate is {100 * FALSE_DISCOVERY_RATE:.0f} %, and such findings are exploratory."
         )
+    if len(comparison.doses):
+        words.append(METHODS)
     if len(comparison.relations):
         words.append(
             "Associations of next-day scores with markers are by least squares within persons, or a mixed model where "

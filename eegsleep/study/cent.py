@@ -41,6 +41,45 @@ class Item(NamedTuple):
     known: bool
 
 
+class Flow(NamedTuple):
+    """How many nights there were at each step of a study.
+
+    Attributes
+    ----------
+    given, recorded : int
+        Nights that were given a condition, and those of them that were recorded.
+    left_out : dict of str to int
+        Recorded nights that do not enter, by reason.
+    entering : dict of str to int
+        Nights that enter the comparison, by code.
+    """
+
+    given: int
+    recorded: int
+    left_out: dict[str, int]
+    entering: dict[str, int]
+
+
+def count_flow(study: Study) -> Flow:
+    """Count the nights of a study from those given a condition to those that enter.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Flow
+    """
+    nights = study.nights
+    given = nights[nights["condition"] != ""]
+    recorded = given[given["file"] != ""]
+    out = recorded[recorded["excluded"] | recorded["adaptation"]]
+    left_out = out["exclusion_reason"].replace("", "to get used to the recording").value_counts().to_dict()
+    entering = {code: int((study.usable & (nights["condition"] == code)).sum()) for code in study.conditions}
+    return Flow(len(given), len(recorded), {str(why): int(n) for why, n in left_out.items()}, entering)
+
+
 def fill_checklist(
     study: Study,
     comparison: Comparison,
@@ -195,13 +234,10 @@ def _describe_nuisance(comparison: Comparison) -> str:
 
 
 def _describe_flow(study: Study) -> str:
-    nights = study.nights
-    given = nights[nights["condition"] != ""]
-    recorded = given[given["file"] != ""]
-    enters = int(study.usable.sum())
-    parts = [f"{len(given)} nights with a condition", f"{len(recorded)} recorded", f"{enters} compared"]
-    by_code = {code: int((study.usable & (nights["condition"] == code)).sum()) for code in study.conditions}
-    return " → ".join(parts) + f" ({', '.join(f'{n} {code}' for code, n in by_code.items())})."
+    flow = count_flow(study)
+    enters = sum(flow.entering.values())
+    parts = [f"{flow.given} nights with a condition", f"{flow.recorded} recorded", f"{enters} compared"]
+    return " → ".join(parts) + f" ({', '.join(f'{n} {code}' for code, n in flow.entering.items())})."
 
 
 def _describe_losses(study: Study) -> str:

@@ -284,7 +284,7 @@ def compare_study(
         locked, or the key does not open it.
     """
     from eegsleep.report.study_page import render_study
-    from eegsleep.study.cent import fill_checklist
+    from eegsleep.study.cent import count_flow, fill_checklist
     from eegsleep.study.checks import run_checks
     from eegsleep.study.comparison.compare import compare_nights
     from eegsleep.study.comparison.doses import check_two_by_two, compare_doses
@@ -328,6 +328,7 @@ def compare_study(
         home=home,
         checklist=fill_checklist(opened, comparison, timeline, lock=lock, registered=registered),
         truth=truth(opened, comparison) if truth else (),
+        flow=count_flow(opened),
     )
     trace = {
         "study": study.title,

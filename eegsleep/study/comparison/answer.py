@@ -128,12 +128,12 @@ def describe_trend(study: Study, rows: pd.DataFrame) -> str:
     size = f"{_digits(abs(trend['difference']))} {unit}".strip()
     way = "rises" if trend["difference"] > 0 else "falls"
     if trend["p_adjusted"] > study.alpha:
-        return f"No trend over the doses was found, and so no dose is compared (p adjusted {trend['p_adjusted']:.2g})."
+        return "No trend over the doses was found, and so no dose by itself counts as different from control."
     below = low["p_adjusted"] <= study.alpha and not low["reason"].startswith("follows")
     other = "also differs" if below else "by itself is not shown to differ"
     return (
-        f"Over the three doses it {way} by {size} up to {trend['dose_mg']:g} mg (p adjusted "
-        f"{trend['p_adjusted']:.2g}); {low['dose_mg']:g} mg {other} from control."
+        f"With the dose it {way}, by {size} from 0 to {trend['dose_mg']:g} mg; {low['dose_mg']:g} mg {other} from "
+        "control."
     )
 
 
