@@ -149,7 +149,12 @@ def compare_with_truth(study: Study, comparison: Comparison) -> list[Truth]:
     density = f"{CONTROL.fast_spindle_density_per_min:g} → {COMPOUND.fast_spindle_density_per_min:g} /min"
     background = f"× {COMPOUND.delta_background / CONTROL.delta_background:g} in µV"
     put_in = (
-        ("fast_spindle_density_per_min", density, "Spindles were added; in both conditions the weakest are missed."),
+        (
+            "fast_spindle_density_per_min",
+            density,
+            "Spindles were added. A detector misses the weakest in every night, so that less than was added is found; "
+            "the interval in the first box is that of what a detector finds.",
+        ),
         (
             "swa_power_uv2",
             background,
