@@ -362,7 +362,7 @@ def _open_study(
     from eegsleep.study.masking.changes import Change
     from eegsleep.study.masking.interim import spend_at_stage
     from eegsleep.study.masking.lock import LOCK_FILE, read_lock, read_opening, unmask, verify_lock
-    from eegsleep.study.masking.registration import find_earlier_openings
+    from eegsleep.study.masking.registration import find_earlier_openings, find_unlisted
     from eegsleep.study.night_folders import check_made_alike, describe_analysis
     from eegsleep.study.schedules.mechanisms import N_DRAWS
 
@@ -376,6 +376,7 @@ def _open_study(
         *find_earlier_openings(home, lock, registered),
         *verify_lock(study, lock, provenances, describe_analysis(provenances, N_DRAWS)),
     )
+    changes += find_unlisted(study, registered, changes)
     opened = spend_at_stage(unmask(study, Path(key) if key else None, passphrase))
     if opened.one_sided and not (registered and registered["protocol"].get("one_sided")):
         opened = dataclasses.replace(opened, one_sided=False)

@@ -380,7 +380,7 @@ def list_rows(repeats):
         )
     rows["peeking every 2 nights at one alpha: type I"] = (".131", lambda rng: looking(repeats, rng, spent=False))
     rows["declared looks every 2 nights, alpha spent: type I"] = ("-", lambda rng: looking(repeats, rng, spent=True))
-    rows["nine ways to choose a result: how many keep a green badge, and the study without a trick"] = (
+    rows["eleven ways to choose a result: how many keep a green badge, and the study without a trick"] = (
         "9",
         lambda rng: play_tricks(),  # noqa: ARG005
     )

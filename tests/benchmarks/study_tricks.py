@@ -1,5 +1,6 @@
 """Ways to choose a result, played on a study of twelve nights on disk; each must cost the badge that vouches for it."""
 
+import json
 import tempfile
 from pathlib import Path
 
@@ -8,11 +9,11 @@ import pandas as pd
 from study.conftest import StudyFolder
 
 from eegsleep.errors import EegSleepError
-from eegsleep.provenance import hash_file
+from eegsleep.provenance import encode_json, fingerprint, hash_file
 from eegsleep.study.checks import run_checks
 from eegsleep.study.masking import registration
 from eegsleep.study.masking.changes import Change
-from eegsleep.study.masking.lock import LOCK_FILE, UNMASK_FILE, unmask, verify_lock, write_lock
+from eegsleep.study.masking.lock import LOCK_FILE, UNMASK_FILE, read_lock, unmask, verify_lock, write_lock
 from eegsleep.study.masking.timeline import judge_timeline, trace_timeline
 from eegsleep.tables import SCHEDULE, encode_table
 
@@ -38,7 +39,7 @@ def _recorded(study, exchanged=()):
     return found
 
 
-def _badge_of(folder, *, exchanged=(), before_lock=lambda: None, after_opening=lambda: None):
+def _badge_of(folder, *, exchanged=(), before_lock=lambda: None, after_lock=lambda: None, after_opening=lambda: None):
     """Register, lock, open and judge a study on disk; return the grade of its badge."""
     home = folder.folder
     study = folder.read()
@@ -46,13 +47,16 @@ def _badge_of(folder, *, exchanged=(), before_lock=lambda: None, after_opening=l
         registration.write_protocol(study, {"schedule_sha256": "", "key_sha256": ""})
     before_lock()
     study = folder.read()
-    lock = write_lock(study, _recorded(study, exchanged))
+    write_lock(study, _recorded(study, exchanged))
+    after_lock()
+    study = folder.read()
     unmask(study)
     after_opening()
     if not (home / LOCK_FILE).exists():
         study = folder.read()
-        lock = write_lock(study, _recorded(study, exchanged))
+        write_lock(study, _recorded(study, exchanged))
         unmask(study)
+    lock = read_lock(home / LOCK_FILE)
     study = folder.read()
     registered = registration.read_protocol_file(home)
     changes = [
@@ -60,6 +64,7 @@ def _badge_of(folder, *, exchanged=(), before_lock=lambda: None, after_opening=l
         *registration.find_earlier_openings(home, lock, registered),
         *verify_lock(study, lock, _recorded(study, exchanged)),
     ]
+    changes += registration.find_unlisted(study, registered, changes)
     everything = _recorded(study, exchanged)
     left_out = {night: everything[night] for night in study.nights.loc[study.nights["excluded"], "night"]}
     steps = trace_timeline(
@@ -142,7 +147,28 @@ def _do_nothing(folder):
     del folder
 
 
-def _play(*, prepare=_do_nothing, before_lock=_do_nothing, after_opening=_do_nothing, exchanged=()):
+def _edit_lock(folder, change):
+    """Change the lock and compute its hash anew, as whoever knows the format can."""
+    path = folder.folder / LOCK_FILE
+    lock = json.loads(path.read_text(encoding="utf-8"))
+    change(lock)
+    lock["sha256"] = fingerprint({name: value for name, value in lock.items() if name != "sha256"})
+    path.write_bytes(encode_json(lock))
+
+
+def _forget_changes(folder):
+    _edit_lock(folder, lambda lock: lock.update(since_registered=[]))
+
+
+def _exchange_primary_and_lock(folder):
+    _exchange_primary(folder)
+    primary = list(folder.read().primary)
+    _edit_lock(folder, lambda lock: lock["protocol"].update(primary=primary))
+
+
+def _play(
+    *, prepare=_do_nothing, before_lock=_do_nothing, after_lock=_do_nothing, after_opening=_do_nothing, exchanged=()
+):
     with tempfile.TemporaryDirectory() as home:
         folder = StudyFolder(Path(home))
         folder.toml = folder.toml.replace("seed = 7", 'seed = 7\nactive = "B"')
@@ -151,12 +177,13 @@ def _play(*, prepare=_do_nothing, before_lock=_do_nothing, after_opening=_do_not
             folder,
             exchanged=exchanged,
             before_lock=lambda: before_lock(folder),
+            after_lock=lambda: after_lock(folder),
             after_opening=lambda: after_opening(folder),
         )
 
 
 def play_tricks():
-    """Return how many of nine ways to choose a result keep the badge that vouches for it, and whether none keeps it.
+    """Return how many of eleven ways to choose a result keep the badge that vouches for it, and whether none keeps it.
 
     The label of the study is taken as masked.
     """
@@ -173,6 +200,8 @@ def play_tricks():
             _play(before_lock=lambda folder: _exclude(folder.rows)),
             _play(exchanged=("S01-003", "S01-010")),
             _play(prepare=_alternate),
+            _play(before_lock=_exchange_primary, after_lock=_forget_changes),
+            _play(after_lock=_exchange_primary_and_lock),
         ]
         return grades.count("good"), int(_play() == "good")
     finally:

@@ -15,6 +15,7 @@ import pytest
 from eegsleep.report.numbers import format_number
 from eegsleep.report.study_figures import SIGNS, WIDEST_SD
 from eegsleep.report.study_page import render_study
+from eegsleep.study.cent import count_flow
 from eegsleep.study.comparison.compare import Comparison, compare_nights
 from eegsleep.study.declared.protocol import Study
 from eegsleep.study.masking.lock import Change
@@ -477,3 +478,21 @@ def test_nights_are_listed_with_their_hypnograms_and_lead_to_their_reports(one, 
     assert page.count('<svg class="shares"') == 2
     assert "harm: headache" in page
     assert str(tmp_path) not in page
+
+
+def test_the_flow_of_the_nights_is_drawn_and_reasons_are_escaped(one):
+    study, comparison = one
+    nights = study.nights.copy()
+    first, second = nights.index[nights["condition"] != ""][:2]
+    nights.loc[first, ["excluded", "exclusion_reason"]] = [True, "<b>fell off</b>"]
+    nights.loc[second, "file"] = ""
+    study = dataclasses.replace(study, nights=nights)
+    flow = count_flow(study)
+    assert (flow.given, flow.recorded, sum(flow.entering.values())) == (12, 11, 10)
+    page = render_study(study, comparison, flow=flow).decode()
+    assert "<b>fell off</b>" not in page
+    assert "Excluded: 1 &lt;b&gt;fell off&lt;/b&gt;." in page
+    figure = page[page.index('<svg class="chart flow"') :].split("</svg>")[0]
+    shown = re.findall(r"<text[^>]*>([^<]*)</text>", figure)
+    assert shown[:5] == ["12 nights to compare", "1 not recorded", "11 recorded", "1 excluded", "10 compared"]
+    assert shown[5:] == [f"{flow.entering['A']} control (A)", f"{flow.entering['B']} compound (B)"]

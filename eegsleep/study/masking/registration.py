@@ -176,8 +176,28 @@ def compare_with_protocol(study: Study, registered: Mapping[str, Any] | None) ->
     return tuple(changes)
 
 
+def find_unlisted(study: Study, registered: Mapping[str, Any] | None, listed: Sequence[Change]) -> tuple[Change, ...]:
+    """Return what is not as it was registered and is not among the changes listed by the lock or since it.
+
+    The lock lists what had changed by then. A lock that was edited may list less.
+
+    Parameters
+    ----------
+    study : Study
+    registered : mapping or None
+        From `read_protocol_file`.
+    listed : sequence of Change
+
+    Returns
+    -------
+    tuple of Change
+    """
+    known = {change.what for change in listed}
+    return tuple(change for change in compare_with_protocol(study, registered) if change.what not in known)
+
+
 def find_earlier_openings(folder: Path, lock: Mapping[str, Any], registered: Mapping[str, Any] | None) -> list[Change]:
-    """Find signs that the codes were opened before this lock was made, or that such signs were removed.
+    """Find signs that the codes were opened before this lock was made, that it was edited, or that signs were removed.
 
     Parameters
     ----------
@@ -198,6 +218,9 @@ def find_earlier_openings(folder: Path, lock: Mapping[str, Any], registered: Map
         changes.append(Change(RECORD_FILE, "written when the study was registered", "absent"))
     elif entries and not whole:
         changes.append(Change(RECORD_FILE, "a chain of hashes", "edited"))
+    locks = [entry.get("lock_sha256", "") for entry in entries if entry["event"] == "locked"]
+    if locks and lock["sha256"] not in locks:  # its own hash can be computed anew by whoever edits it
+        changes.append(Change("lock.json", f"written with hash {locks[-1]}", f"hash {lock['sha256']}"))
     changes += [
         Change("codes", f"opened on {entry['at']} under another lock", "locked again since")
         for entry in entries

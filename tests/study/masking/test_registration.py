@@ -6,13 +6,15 @@ import json
 import pytest
 
 from eegsleep.errors import SettingsError
+from eegsleep.provenance import encode_json, fingerprint
 from eegsleep.study.masking import registration
 from eegsleep.study.masking.changes import Change, grade_change
 from eegsleep.study.masking.interim import check_look, record_look, spend_at_stage
-from eegsleep.study.masking.lock import read_lock, unmask, verify_lock, write_lock
+from eegsleep.study.masking.lock import LOCK_FILE, read_lock, unmask, verify_lock, write_lock
 from eegsleep.study.masking.registration import (
     compare_with_protocol,
     find_earlier_openings,
+    find_unlisted,
     read_protocol_file,
     read_record,
     write_protocol,
@@ -222,3 +224,28 @@ def test_a_look_that_was_not_registered_is_refused(with_look):
     none = dataclasses.replace(with_look, planned=dataclasses.replace(with_look.planned, looks=()))
     with pytest.raises(SettingsError, match="no interim look was declared"):
         check_look(none)
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize("exchanged", ["before the lock", "after the lock"])
+def test_an_edited_lock_with_a_hash_of_its_own_is_found(folder, open_study, exchanged):
+    new = folder.toml.replace('"tst_min||"', '"waso_min||"')
+    assert new != folder.toml
+    if exchanged == "before the lock":
+        folder.toml = new
+    write_lock(folder.read(), made_alike(open_study))
+    folder.toml = new
+    study = folder.read()
+    path = folder.folder / LOCK_FILE
+    lock = json.loads(path.read_text())
+    lock["since_registered"] = []
+    lock["protocol"]["primary"] = list(study.primary)
+    lock["sha256"] = fingerprint({name: value for name, value in lock.items() if name != "sha256"})
+    path.write_bytes(encode_json(lock))
+    edited, registered = read_lock(path), read_protocol_file(folder.folder)
+    assert verify_lock(study, edited, made_alike(study)) == ()
+    found = find_earlier_openings(folder.folder, edited, registered)
+    assert [change.what for change in found] == [LOCK_FILE]
+    unlisted = find_unlisted(study, registered, found)
+    assert [(change.what, change.grade) for change in unlisted] == [("protocol.primary", "serious")]
+    assert find_unlisted(study, registered, [*found, *unlisted]) == ()
