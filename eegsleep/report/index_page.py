@@ -138,7 +138,7 @@ def render_index(
         rows=rows,
         sleepers=any(row["subject"] for row in rows),
         conditions=bool(conditions),
-        arms={"compound": "▲", "control": "○"},
+        arms={"compound": "▲", "control": "○", "low dose": "■", "high dose": "▲"},
         notes=[*_describe_failures(rows), *notes],
         facts=_facts(records, rows),
         heads=[(_label(marker, stage), short) for marker, stage, short, _ in COLUMNS],

@@ -168,7 +168,7 @@ def _describe_design(study: Study) -> str:
 
 
 def _describe_intervention(study: Study) -> str:
-    doses = [f"{dose:g} mg" for dose in study.doses_mg] or sorted(set(study.nights["dose"]) - {""})
+    doses = [f"{dose:g} mg" for dose in study.doses_mg[1:]] or sorted(set(study.nights["dose"]) - {""})
     half_life = f", half-life {study.half_life_h:g} h" if study.half_life_h else ""
     dose = f", {', '.join(doses)}" if doses else "; the dose is to be written by the author"
     return f"{study.compound}{half_life}{dose}."

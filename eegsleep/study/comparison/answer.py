@@ -13,7 +13,7 @@ from eegsleep.study.comparison.ranks import RANKS
 from eegsleep.study.comparison.verdicts import direction_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Mapping, Sequence
 
     import pandas as pd
 
@@ -77,24 +77,37 @@ def describe_answer(study: Study, comparison: Comparison) -> Answer:
     rows = [row for name in study.primary for row in markers[endpoints == name].to_dict("records")]
     if not rows:
         return Answer("Not answered", f"{_ask(study)} No primary endpoint was measured.", "", "")
-    lead = next((row for row in rows if row["verdict"] in _FOUND), rows[0])
-    others = tuple(f"{_name(row)}: {_short(study, row)}." for row in rows if row is not lead)
-    word = _word(study, lead)
-    finding = _finding(study, lead)
+    with_trend = [row for row in rows if len(comparison.doses) and _has_trend(study, _doses_of(comparison, row))]
+    lead = next((row for row in rows if row["verdict"] in _FOUND), (with_trend or rows)[0])
+    others = tuple(
+        f"{_name(row)}: {_short(study, row)}{_and_trend(row, with_trend)}." for row in rows if row is not lead
+    )
+    word, finding, certainty = _word(study, lead), _finding(study, lead), _certainty(study, lead)
     if len(comparison.doses):
-        keys = ("marker", "stage", "channel")
-        own = comparison.doses[np.logical_and.reduce([comparison.doses[key] == lead[key] for key in keys])]
-        if word == "Not answered" and _has_trend(study, own):
+        if word == "Not answered" and any(lead is row for row in with_trend):
             word, finding = "In part", "it goes with the dose, but the high dose by itself is not shown to differ"
-        finding = f"{finding}. {describe_trend(study, own)}".removesuffix(".")
+        finding = f"{finding}. {describe_trend(study, _doses_of(comparison, lead))}".removesuffix(".")
+        certainty += " Nights are counted of control and the high dose." if "nights are needed:" in certainty else ""
     return Answer(
         word,
         f"{_ask(study, lead)} {word}: {finding}.",
         _size(study, lead, comparison.nights),
-        _certainty(study, lead),
+        certainty,
         str(lead["verdict"]),
         others,
     )
+
+
+def _and_trend(row: Row, with_trend: Sequence[Row]) -> str:
+    if not any(row is other for other in with_trend):
+        return ""
+    return ", and it goes with the dose" if row["verdict"] in _FOUND else ", but it goes with the dose"
+
+
+def _doses_of(comparison: Comparison, row: Row) -> pd.DataFrame:
+    """Return control, low dose, high dose and trend of one marker."""
+    same = [comparison.doses[key] == row[key] for key in ("marker", "stage", "channel")]
+    return comparison.doses[np.logical_and.reduce(same)]
 
 
 def _has_trend(study: Study, rows: pd.DataFrame) -> bool:

@@ -128,6 +128,20 @@ def test_a_dose_without_a_trend_is_no_finding():
     assert rows.loc["low dose", "p_adjusted"] == rows.loc["trend", "p_adjusted"]
 
 
+def test_an_endpoint_that_goes_with_the_dose_leads_the_answer():
+    study = study_of_doses()
+    study = dataclasses.replace(study, primary=(TST, "rem_min||"))
+    with_trend = tst(study, low=1.0, high=2.0, seed=1).assign(marker="rem_min")
+    shown, found = compare_doses(study, pd.concat([tst(study), with_trend]), n_draws=999)
+    trends = found.doses[found.doses["contrast"] == "trend"].set_index("marker")
+    assert trends.loc["rem_min", "p_adjusted"] < 0.05 < trends.loc["tst_min", "p_adjusted"]
+    doses = found.doses[found.doses["contrast"].isin(["low dose", "high dose"])]
+    assert (doses["p_adjusted"] >= trends["p_adjusted"].max()).all(), "doses wait for the trend in every endpoint"
+    answer = describe_answer(shown, found)
+    assert answer.word == "In part"
+    assert "With the dose it rises" in answer.finding
+
+
 def test_masked_doses_are_not_compared():
     study = dataclasses.replace(study_of_doses(), dose_of={}, active=None)
     with pytest.raises(SettingsError, match="codes are masked"):
