@@ -34,6 +34,7 @@ from eegsleep.report.study_rows import (
     true_minus,
     without_common_reason,
 )
+from eegsleep.report.study_spectra import draw_spectra
 from eegsleep.report.study_terms import OF_TESTS, TERMS
 from eegsleep.study.comparison.answer import describe_answer
 from eegsleep.study.comparison.verdicts import FALSE_DISCOVERY_RATE
@@ -145,6 +146,7 @@ def render_study(
     groups = marker_groups(markers, names)
     low_dose = name_low_dose(comparison)
     shares = _shares(nights, names, low_dose)
+    bands = band_rows(comparison.markers)
     return compose_page(
         "study.html",
         own=("find.js", "study/study.js"),
@@ -171,7 +173,8 @@ def render_study(
         signs=_signs(comparison.markers),
         groups=groups,
         n_markers=sum(len(group["rows"]) for group in groups),
-        bands=band_rows(comparison.markers),
+        bands=bands,
+        spectra=_spectra(comparison, bands, names, low_dose),
         shares=shares,
         share_hours=format_number(max((share["hours"] for share in shares), default=0.0), 1),
         stages=(("W", "wake"), ("R", "REM"), ("1", "N1"), ("2", "N2"), ("3", "N3")),
@@ -275,13 +278,28 @@ def _endpoint(study: Study, comparison: Comparison, row: Any, names: Names) -> d
     return {"row": words, "nights": draw_nights(*figures), "change": draw_change(*figures), "statistics": statistics}
 
 
+def _conditions(names: Names, low_dose: Middle | None) -> list[tuple[str, str]]:
+    """Return code and name of every condition, control first."""
+    every = list(zip(names.codes, names.shown, strict=True))
+    return every if low_dose is None else [every[0], (low_dose.code, low_dose.shown), every[1]]
+
+
+def _spectra(
+    comparison: Comparison, bands: Sequence[Mapping[str, Any]], names: Names, low_dose: Middle | None
+) -> dict[str, Any] | None:
+    """Return the spectrum of each condition with its key, on the channel of the bands."""
+    nights = comparison.nights if low_dose is None else comparison.dose_nights
+    conditions = _conditions(names, low_dose)
+    drawing = draw_spectra(nights, bands[0]["channel"], conditions) if bands else None
+    kinds = ("first", "second") if low_dose is None else ("first", "third", "second")
+    key = [(kind, shown) for kind, (_, shown) in zip(kinds, conditions, strict=True)]
+    return None if drawing is None else {"drawing": drawing, "key": key}
+
+
 def _shares(nights: Sequence[NightSeen], names: Names, low_dose: Middle | None) -> list[dict[str, Any]]:
     """Return the stages over the night of each condition, where nights of all have stages."""
     shares = []
-    every = list(zip(names.codes, names.shown, strict=True))
-    if low_dose is not None:
-        every.insert(1, (low_dose.code, low_dose.shown))
-    for code, shown in every:
+    for code, shown in _conditions(names, low_dose):
         own = [night for night in nights if night.enters and night.condition == code and night.stages]
         shares.append((shown, len(own), share_stages(own)))
     longest = max(len(share) for *_, share in shares)

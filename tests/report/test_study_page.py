@@ -15,6 +15,7 @@ import pytest
 from eegsleep.report.numbers import format_number
 from eegsleep.report.study_figures import SIGNS, WIDEST_SD
 from eegsleep.report.study_page import render_study
+from eegsleep.report.study_spectra import draw_spectra
 from eegsleep.study.cent import count_flow
 from eegsleep.study.comparison.compare import Comparison, compare_nights
 from eegsleep.study.declared.protocol import Study
@@ -496,3 +497,31 @@ def test_the_flow_of_the_nights_is_drawn_and_reasons_are_escaped(one):
     shown = re.findall(r"<text[^>]*>([^<]*)</text>", figure)
     assert shown[:5] == ["12 nights to compare", "1 not recorded", "11 recorded", "1 excluded", "10 compared"]
     assert shown[5:] == [f"{flow.entering['A']} control (A)", f"{flow.entering['B']} compound (B)"]
+
+
+def test_spectra_have_a_line_and_a_spread_for_each_condition_and_need_four_bands():
+    nights = pd.DataFrame(
+        [
+            (night, code, f"{band}_power_uv2", "NREM", "C3", power * (1 + 0.1 * night))
+            for code, factor in (("A", 1.0), ("B", 4.0))
+            for band, power in (("delta", 350.0 * factor), ("theta", 40.0), ("alpha", 20.0), ("beta_low", 2.0))
+            for night in range(5)
+        ],
+        columns=["night", "condition", "marker", "stage", "channel", "value"],
+    )
+    both = [("A", "control (A)"), ("B", "<compound>")]
+    drawn = draw_spectra(nights, "C3", both)
+    assert (
+        len(re.findall('class="spread first"', drawn.svg)) == len(re.findall('class="spread second"', drawn.svg)) == 4
+    )
+    first, second = (
+        float(re.search(f'class="course {kind}"[^>]*y1="([0-9.]+)"', drawn.svg).group(1))
+        for kind in ("first", "second")
+    )
+    assert second < first, "four times the power stands higher"
+    assert "<compound>" not in drawn.svg
+    assert "in 4 bands from 1 to 23 Hz" in drawn.caption
+    assert draw_spectra(nights[nights["marker"] != "theta_power_uv2"], "C3", both) is None
+    assert (
+        draw_spectra(nights[(nights["condition"] == "A") | (nights["marker"] != "theta_power_uv2")], "C3", both) is None
+    )
