@@ -17,6 +17,7 @@ from scipy import special, stats
 from eegsleep.errors import SettingsError
 from eegsleep.statistics import multiplicity
 from eegsleep.statistics.phase_means import weigh_phases
+from eegsleep.statistics.resampling import MIN_NIGHTS
 from eegsleep.study.schedules.mechanisms import (
     SUBJECT_KINDS,
     Mechanism,
@@ -365,6 +366,8 @@ def _simulate_one_dose(
     places = np.flatnonzero((followed != 3 - dose).ravel()).reshape(len(followed), -1)
     n = places.shape[1]
     y, effect = values.ravel()[places], own.ravel()[places]
+    if n < MIN_NIGHTS:  # the comparison finds nothing in so few nights
+        y, effect = np.zeros(y.shape), np.zeros(y.shape)
     taken = (followed.ravel()[places] == dose).astype(float) - 0.5
     if mechanism.kind == "blocks":
         signs = rng.choice([-0.5, 0.5], (n_draws, n // 2))

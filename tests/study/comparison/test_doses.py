@@ -158,6 +158,10 @@ def test_power_is_that_of_the_trend_and_grows_with_the_dose():
     assert simulated.power(0.0, 0.05) < 0.08
     low, high = simulated.power_of_doses(1.5, 0.05)
     assert low < high <= simulated.power(1.5, 0.05)
+    few = plan_nights(study.mechanism, 9, adaptation_nights=0)
+    simulated = simulate_doses(study.mechanism, few, study.doses_mg, None, 100, 199, seed=2)
+    assert simulated.power(6.0, 0.05) > 0.5
+    assert simulated.power_of_doses(6.0, 0.05) == (0.0, 0.0), "six nights of a dose and control give no finding"
 
 
 WORDS = "three small words"
