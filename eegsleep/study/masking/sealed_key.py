@@ -79,21 +79,37 @@ def seal_key(conditions: tuple[str, ...], path: str | Path, *, active: str = "",
     return hash_key(codes, salt)
 
 
+def check_active(conditions: tuple[str, ...], active: str) -> None:
+    """Check that a code given as that of the compound can be sealed; an empty one is drawn.
+
+    Parameters
+    ----------
+    conditions : tuple of str
+        The masked codes.
+    active : str
+
+    Raises
+    ------
+    SettingsError
+    """
+    if active and len(conditions) > len(ROLES):
+        raise SettingsError(
+            "one code does not say which dose the others have",
+            found=active,
+            remedy="leave it out: the roles of three codes are drawn, and the capsules coded by the key",
+        )
+    if active and active not in conditions:
+        raise SettingsError("active is not a code of the study", found=active, allowed=" or ".join(conditions))
+
+
 def _draw_roles(conditions: tuple[str, ...], active: str) -> dict[str, str]:
     """Return the role of each code, drawn by the operating system where `active` does not name the compound."""
+    check_active(conditions, active)
     if len(conditions) > len(ROLES):
-        if active:
-            raise SettingsError(
-                "one code does not say which dose the others have",
-                found=active,
-                remedy="leave it out: the roles of three codes are drawn, and the capsules coded by the key",
-            )
         roles = list(DOSE_ROLES)
         secrets.SystemRandom().shuffle(roles)
         return dict(zip(conditions, roles, strict=True))
     active = active or secrets.choice(conditions)
-    if active not in conditions:
-        raise SettingsError("active is not a code of the study", found=active, allowed=" or ".join(conditions))
     return {code: ROLES[code != active] for code in conditions}
 
 

@@ -13,7 +13,7 @@ from eegsleep.file_names import SCHEDULE_FILE
 from eegsleep.provenance import encode_json, hash_bytes, package_versions, write_file
 from eegsleep.study.declared.nights_file import FREE_PREFIXES, HARM, read_nights
 from eegsleep.study.masking.registration import read_protocol_file, write_protocol
-from eegsleep.study.masking.sealed_key import seal_key
+from eegsleep.study.masking.sealed_key import check_active, seal_key
 from eegsleep.study.planning.plan import with_strata
 from eegsleep.tables import SCHEDULE, STUDY_NIGHTS, check_table, encode_sidecar, encode_table
 
@@ -78,6 +78,7 @@ def write_plan(
         )
     earlier = _check_unplanned(study, replace=replace)
     folder = study.path.parent
+    check_active(study.conditions, active)  # before an earlier key is removed
     if replace:
         Path(key).unlink(missing_ok=True)
     key_sha256 = seal_key(study.conditions, key, active=active, passphrase=passphrase)

@@ -455,6 +455,10 @@ def test_a_plan_is_drawn_again_after_a_correction_but_not_after_a_night(template
     plan = draw_plan(corrected, n_studies=20)
     with pytest.raises(SettingsError, match="--replace"):
         write_plan(corrected, plan, key)
+    sealed = key.read_bytes()
+    with pytest.raises(SettingsError, match="active is not a code"):
+        write_plan(corrected, plan, key, replace=True, active="X")
+    assert key.read_bytes() == sealed, "a refusal loses no key"
     write_plan(corrected, plan, key, replace=True)
     ready = read_study(template)
     assert len(ready.nights) == 22
