@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
+import operator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from eegsleep.errors import RecordingError
 from eegsleep.recording.asked import apply_units, as_path, check_asked, check_units_used, match_inverted
@@ -95,7 +94,7 @@ def read_recording(
     inverted = match_inverted(invert, derivations)
     raw, found = read_derivations(source, derivations)
     for label in inverted:
-        raw.apply_function(np.negative, picks=[label], channel_wise=True)
+        raw.apply_function(operator.neg, picks=[label], channel_wise=True)
     with suppress(FileNotFoundError):  # a file that was removed after it was read does no harm
         check_unchanged(files)
     faults = [fault for fault in (*source.faults, *found) if _concerns(fault, derivations, preset)]
