@@ -155,11 +155,24 @@ def read_yasa_json(text: str) -> Scoring:
     labels = content["values"]
     if not all(isinstance(label, str) for label in labels) or len(labels) > MAX_PERIODS:
         raise TableError("the values of the YASA JSON are no stage names", allowed="WAKE, N1, N2, N3, REM, ART, UNS")
+    _check_proba(content.get("proba"), len(labels))
     epoch_s, start = _frequency(content["freq"]), _start(content.get("start"))
     rows = [(epoch_s * i, epoch_s, label) for i, label in enumerate(labels)]
     return build_scoring(
         "YASA JSON", rows, read_labels(labels), start=ScoringStart(start) if start else None, timed=start is not None
     )
+
+
+def _check_proba(proba: object, n_epochs: int) -> None:
+    """Raise if the probabilities that a file holds beside its stages have another number of epochs."""
+    columns = list(proba.values()) if isinstance(proba, dict) else []
+    lengths = [len(column) for column in columns if isinstance(column, list)]
+    if proba is not None and (not lengths or len(lengths) < len(columns) or set(lengths) != {n_epochs}):
+        raise TableError(
+            "the YASA JSON does not hold as many probabilities as stages",
+            found=f"{n_epochs} stages, and {', '.join(map(str, sorted(set(lengths)))) or 'no'} probabilities of each",
+            remedy="write the file again; it was damaged",
+        )
 
 
 def _frequency(written: object) -> float:

@@ -404,6 +404,16 @@ def test_yasa_json_as_yasa_writes_it(tmp_path):
         read_hypnogram(tmp_path / "y")
 
 
+@pytest.mark.parametrize("columns", [{"WAKE": [0.5]}, {"WAKE": [0.5, 1.0], "N1": [0.5]}, {}, [0.5, 1.0], {"WAKE": 1}])
+def test_yasa_json_with_fewer_probabilities_than_stages_was_damaged(tmp_path, columns):
+    whole = {"values": ["WAKE", "N1"], "freq": "30s", "proba": {"WAKE": [0.5, 1.0], "N1": [0.5, 0.0]}}
+    (tmp_path / "x").write_text(json.dumps(whole), encoding="utf-8")
+    assert read_hypnogram(tmp_path / "x").stages == ("W", "N1")
+    (tmp_path / "x").write_text(json.dumps(whole | {"proba": columns}), encoding="utf-8")
+    with pytest.raises(TableError, match="as many probabilities as stages"):
+        read_hypnogram(tmp_path / "x")
+
+
 # ---- EDF+ ----------------------------------------------------------------------------------------------------------
 
 

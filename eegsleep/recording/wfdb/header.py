@@ -38,6 +38,8 @@ _SIGNAL = re.compile(
     r"(?:\s+(?P<label>\S.*))?)?)?)?)?)?)?",
     re.ASCII,
 )
+# A label becomes the name of a channel; a path in its place shows that the header was changed.
+_PATH = re.compile(r"(?:^|[\\/])\.\.(?:[\\/]|$)|^[\\/~]|^[A-Za-z]:[\\/]")
 DOWNLOAD = "fetch the record again; its header and its files belong together"
 
 
@@ -160,6 +162,8 @@ def read_header(path: Path) -> WfdbHeader:
     labels = unique_labels(
         [decode_text((m["label"] or f"signal {i}").encode("latin-1")) for i, m in enumerate(written, start=1)]
     )
+    if path_like := [label for label in labels if _PATH.search(label)]:
+        raise header_error(path, "it gives a path in the place of the name of a signal", path_like[0])
     signals = tuple(_make_signal(match, label) for match, label in zip(written, labels, strict=True))
     start, faults = _read_start(record)
     for signal, match in zip(signals, written, strict=True):

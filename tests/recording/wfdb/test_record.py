@@ -220,6 +220,8 @@ def test_a_link_to_samples_elsewhere_is_refused(tmp_path):
         ("slp01a 4 250", "slp01a 4 0", "no sampling rate"),
         ("slp01a.dat 212 ", "slp01a.dat 212 nonsense ", "describes no signal"),
         ("slp01a.dat", "slp02a.dat", "is not there"),
+        ("EEG (C4-A1)", "../x", "a path in the place of the name"),
+        ("EEG (C4-A1)", "C4/../../x", "a path in the place of the name"),
     ],
 )
 def test_a_header_that_cannot_be_read_without_guessing_is_refused(tmp_path, old, new, said):
