@@ -54,8 +54,8 @@ def _troughs(signal: np.ndarray, peaks: np.ndarray) -> np.ndarray:
     reach = np.arange(-5, 6)
     around = np.clip(peaks[:, None] + reach, 0, signal.size - 1)
     # subtracting a mean over 0.15 s takes out the slow wave under the spindle
-    smooth = np.convolve(signal, np.full(15, 1 / 15), mode="same")
-    return peaks + reach[(signal - smooth)[around].argmin(axis=1)]
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(signal, 7), 15)[around]
+    return peaks + reach[(signal[around] - windows.mean(axis=2)).argmin(axis=1)]
 
 
 def _average(signal: np.ndarray, centres: np.ndarray, kind: str, label: str) -> pd.DataFrame:
