@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class EegSleepError(Exception):
@@ -72,3 +76,43 @@ class SettingsError(EegSleepError):
 
 class TableError(EegSleepError):
     """A table whose columns or values are not the declared ones."""
+
+
+def describe_error(error: BaseException) -> str:
+    """Return why an operation failed, in words: without the number and the path that the system's errors repeat.
+
+    Parameters
+    ----------
+    error : BaseException
+        As Python or a library raised it.
+
+    Returns
+    -------
+    str
+        Such as `no such file or folder`, or `permission denied`; the name of the error where it has no text.
+    """
+    reason = error.strerror if isinstance(error, OSError) else None
+    if reason:
+        return "no such file or folder" if isinstance(error, FileNotFoundError) else reason[:1].lower() + reason[1:]
+    return str(error) or type(error).__name__
+
+
+def suggest_name(given: str, known: Iterable[str]) -> str:
+    """Return a question after the name that was probably meant, as the remedy of an error.
+
+    Parameters
+    ----------
+    given : str
+        What the user wrote.
+    known : iterable of str
+        The names that exist.
+
+    Returns
+    -------
+    str
+        Such as `did you mean muse?`; empty if no name is alike. A name that contains the given one is alike.
+    """
+    wanted = given.strip().casefold()
+    names = {name.casefold(): name for name in known}
+    alike = get_close_matches(wanted, names, 1, cutoff=0.65) or [name for name in names if wanted and wanted in name]
+    return f"did you mean {names[alike[0]]}?" if alike else ""

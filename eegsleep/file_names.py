@@ -4,6 +4,7 @@ from __future__ import annotations
 
 NIGHTS_FOLDER = "eegsleep-nights"  # where night folders are made, unless another folder is given
 STUDY_FILE = "study.toml"
+SETTINGS_FILE = "eegsleep.toml"  # in the folder where a command is started: its settings
 NIGHTS_FILE = "nights.csv"  # beside study.toml: the nights of a study; in a folder of nights: their markers
 SCHEDULE_FILE = "schedule.csv"  # beside study.toml: the schedule that `eegsleep plan` drew
 PROVENANCE_FILE = "provenance.json"  # written last, so that a night folder with one is complete

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
-from eegsleep.errors import EegSleepError
+from eegsleep.errors import EegSleepError, describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -65,7 +65,7 @@ def read_json(
     try:
         found = parse_json(_read_bounded(path))
     except (OSError, ValueError) as cause:
-        raise error(f"{path.name} is not {what}", found=str(cause), remedy=remedy) from cause
+        raise error(f"{path.name} is not {what}", found=describe_error(cause), remedy=remedy) from cause
     problem = find_misfit(found, dict, "its content")
     if not problem:
         missing = sorted(set(kinds or {} if required is None else required) - set(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from eegsleep.errors import SettingsError
+from eegsleep.errors import SettingsError, describe_error, suggest_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,10 +47,19 @@ def read_toml(
     try:
         content = tomllib.loads(_read_bounded(path))
     except (OSError, ValueError, RecursionError) as error:
-        raise SettingsError(f"{path.name} cannot be read", found=str(error), remedy=remedy) from error
+        raise SettingsError(
+            f"{path.name} cannot be read",
+            found=describe_error(error),
+            remedy=remedy or "check the path, and that it is a TOML file",
+        ) from error
     for section, values in content.items():
         if section not in sections or not isinstance(values, dict):
-            raise SettingsError(f"{path.name} has an unknown section", found=section, allowed=", ".join(sections))
+            raise SettingsError(
+                f"{path.name} has an unknown section",
+                found=section,
+                allowed=", ".join(sections),
+                remedy=suggest_name(section, sections),
+            )
     read = {name: _read_section(path.name, name, values, sections[name]) for name, values in content.items()}
     for section, names in (required or {}).items():
         for name in names:
@@ -76,7 +85,12 @@ def _read_section(file: str, section: str, values: dict[str, Any], kinds: Kinds)
     for name, value in values.items():
         kind = kinds.get(name, kinds.get(ANY_KEY))
         if kind is None:
-            raise SettingsError(f"{file}, [{section}] has no such key", found=name, allowed=", ".join(kinds))
+            raise SettingsError(
+                f"{file}, [{section}] has no such key",
+                found=name,
+                allowed=", ".join(kinds),
+                remedy=suggest_name(name, kinds),
+            )
         try:
             read[name] = _convert(value, kind)
         except ValueError as error:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from eegsleep import tables
 from eegsleep.agreement.limits import limits_of_agreement, proportional_bias
-from eegsleep.errors import EegSleepError, TableError
+from eegsleep.errors import EegSleepError, TableError, describe_error
 from eegsleep.provenance import write_file
 from eegsleep.signals import epochs
 from eegsleep.staging.statistics import measure_sleep
@@ -162,7 +162,7 @@ def save_agreement(agreement: Agreement, folder: str | Path, pages: Mapping[str,
         for name, content in files.items():
             write_file(folder / name, content)
     except OSError as error:
-        raise EegSleepError(f"{folder} cannot be written", found=str(error)) from error
+        raise EegSleepError(f"{folder} cannot be written", found=describe_error(error)) from error
     return folder
 
 
@@ -220,7 +220,7 @@ def _read_pairs(pairs: Sequence) -> tuple[list[str], list[str], list[tuple[NDArr
         try:
             both = [tables.check_table(frame, tables.HYPNOGRAM) for frame in (reference, observed)]
         except TableError as error:
-            raise TableError(f"night {night} is not scored as a hypnogram", found=str(error)) from error
+            raise TableError(f"night {night} is not scored as a hypnogram", found=describe_error(error)) from error
         onsets = [frame["onset_s"].to_numpy() for frame in both]
         if onsets[0].shape != onsets[1].shape or not np.allclose(onsets[0], onsets[1], rtol=0, atol=0.5):
             raise TableError(

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eegsleep.errors import TableError
+from eegsleep.errors import TableError, describe_error
 from eegsleep.file_names import PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.hypnograms.read import read_hypnogram
 from eegsleep.hypnograms.scoring import align_scoring
@@ -104,7 +104,9 @@ def _holds_column(path: Path, name: str) -> bool:
         with path.open("rb") as file:
             head = file.read(65536)
     except OSError as error:
-        raise TableError(f"{path.name} cannot be read as a hypnogram", found=str(error)) from error
+        raise TableError(
+            f"{path.name} cannot be read as a hypnogram", found=describe_error(error), remedy="check the path"
+        ) from error
     return has_column(head.decode("utf-8", "replace"), name)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from eegsleep.batch.jobs_file import JOBS_FOLDER
-from eegsleep.errors import EegSleepError, SettingsError
+from eegsleep.errors import EegSleepError, SettingsError, describe_error
 from eegsleep.json_files import parse_json
 from eegsleep.provenance import package_versions
 
@@ -128,7 +128,7 @@ def _connect(resources: Resources) -> Iterator[Client]:
     except Exception as error:  # another program may answer with anything, and Dask fails on it in its own ways
         raise EegSleepError(
             f"the scheduler {scheduler} does not answer",
-            found=str(error) or type(error).__name__,
+            found=describe_error(error),
             remedy="check that it is a Dask scheduler, that it runs, and that it can be reached from here",
         ) from error
     try:
@@ -252,7 +252,7 @@ def check_workers(client: Client, output: Path) -> None:
     except OSError as error:
         raise EegSleepError(
             "the workers of the scheduler do not answer",
-            found=str(error) or type(error).__name__,
+            found=describe_error(error),
             remedy="start them again, then run the same command again",
         ) from error
     for worker, found in answers.items():

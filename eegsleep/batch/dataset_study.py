@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from eegsleep.errors import EegSleepError, SettingsError, TableError
+from eegsleep.errors import EegSleepError, SettingsError, TableError, describe_error
 from eegsleep.file_names import NIGHTS_FILE, STUDY_FILE
 from eegsleep.provenance import write_file
 
@@ -118,7 +118,7 @@ def write_dataset_study(dataset: str, nights: Sequence[DatasetNight], folder: st
             for line in left_out:
                 logger.warning("%s", line)
     except OSError as error:
-        raise EegSleepError(f"{folder} cannot be written", found=str(error)) from error
+        raise EegSleepError(f"{folder} cannot be written", found=describe_error(error)) from error
     return study
 
 

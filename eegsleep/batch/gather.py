@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eegsleep.errors import EegSleepError
+from eegsleep.errors import EegSleepError, describe_error
 from eegsleep.file_names import INDEX_FILE, NIGHTS_FILE, PROVENANCE_FILE, REPORT_FILE, USUAL_FILE
 from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.markers.rows import SPECTRUM_STAGES
@@ -163,7 +163,7 @@ def write_summary(output: str | Path) -> Path:
         for name, content in files.items():
             write_file(output / name, content)
     except OSError as error:
-        raise EegSleepError(f"{output} cannot be written", found=str(error)) from error
+        raise EegSleepError(f"{output} cannot be written", found=describe_error(error)) from error
     return output / INDEX_FILE
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eegsleep.errors import EegSleepError, TableError
+from eegsleep.errors import EegSleepError, TableError, describe_error
 from eegsleep.file_names import JOBS_FILE
 from eegsleep.night.exchange import restore_folder
 from eegsleep.provenance import hash_bytes, write_file
@@ -50,7 +50,7 @@ def lock_output(output: Path) -> Iterator[None]:
         ) from error
     except (OSError, NotImplementedError) as error:
         raise EegSleepError(
-            f"{output} cannot be written", found=str(error), remedy="give another folder with --output"
+            f"{output} cannot be written", found=describe_error(error), remedy="give another folder with --output"
         ) from error
     try:
         yield

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from eegsleep.batch.bids import find_bids_jobs, is_bids
 from eegsleep.datasets.registry import DATASETS
 from eegsleep.errors import SettingsError, TableError
-from eegsleep.file_names import NIGHTS_FOLDER, PROVENANCE_FILE, STUDY_FILE
+from eegsleep.file_names import NIGHTS_FILE, NIGHTS_FOLDER, PROVENANCE_FILE, STUDY_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,13 +59,24 @@ def find_jobs(sources: Sequence[str | Path], asked: Job | None = None, output: P
 
     asked = asked or Job(Path())
     if not sources:
-        raise SettingsError("nothing to work out", allowed="a study file, a folder, recordings, or a data set")
+        raise SettingsError(
+            "nothing to score was named",
+            allowed="a study file, a folder, recordings, or a data set",
+            remedy="name a folder of recordings: `eegsleep batch FOLDER`",
+        )
     paths = [Path(source) for source in sources]
     study = _find_study(paths[0])
     if study:
         if len(paths) > 1:
             raise SettingsError("a study stands alone", found=f"{len(paths)} sources", allowed=str(paths[0]))
-        return Found(jobs_of_study(study, asked), output or study.parent / NIGHTS_FOLDER)
+        jobs = jobs_of_study(study, asked)
+        if not jobs:
+            raise SettingsError(
+                f"no night of {study} has a recording yet",
+                found="an empty column file, or only excluded nights",
+                remedy=f"write the path of each recording into the column file of {study.parent / NIGHTS_FILE}",
+            )
+        return Found(jobs, output or study.parent / NIGHTS_FOLDER)
     if len(paths) == 1 and not paths[0].exists() and str(sources[0]) in DATASETS:
         return jobs_of_dataset(str(sources[0]), asked, output)
     output = output or Path(NIGHTS_FOLDER)
@@ -80,7 +91,10 @@ def find_jobs(sources: Sequence[str | Path], asked: Job | None = None, output: P
             found=f"none in {', '.join(map(str, sources))}",
             allowed="EDF, BDF, ZMax folders, text of headbands",
         )
-    return Found(_name_apart(jobs, paths, output), output)
+    named = _name_apart(jobs, paths, output)
+    n_again = len(jobs) - len(named)
+    notes = (f"Named more than once, and scored once: {n_again} recordings.",) if n_again else ()
+    return Found(named, output, notes)
 
 
 def _find_study(path: Path) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import wraps
 from typing import TYPE_CHECKING
 
@@ -32,38 +32,51 @@ def print_result(lines: Iterable[object]) -> None:
 
 
 class _StepHandler(logging.Handler):
-    """Hands every message of level INFO and above to a function."""
+    """Hands every message of level INFO to a function."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
         self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._show(record.getMessage())
+        if record.levelno == logging.INFO:  # warnings are printed with the result
+            self._show(record.getMessage())
 
 
 @contextmanager
-def show_steps() -> Iterator[Callable[[str], None]]:
-    """Show on a terminal which step is running, as the package logs it; without a terminal, show nothing."""
+def show_steps(*, in_lines: bool = False) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal which step is running, as the package logs it; elsewhere a line a step if `in_lines`."""
     from rich.console import Console
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda _: None
+        with _hear_steps(lambda step: print_note(_as_line(step))) if in_lines else nullcontext():
+            yield lambda _: None
         return
     with console.status("starting") as status:
 
         def show_step(step: str) -> None:
-            status.update(f"{step[0].upper()}{step[1:]} …")
+            status.update(_as_line(step))
 
-        handler = _StepHandler(show_step)
-        logger = logging.getLogger("eegsleep")
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        try:
+        with _hear_steps(show_step):
             yield show_step
-        finally:
-            logger.removeHandler(handler)
+
+
+def _as_line(step: str) -> str:
+    return f"{step[0].upper()}{step[1:]} …"
+
+
+@contextmanager
+def _hear_steps(show: Callable[[str], None]) -> Iterator[None]:
+    """Hand every step that the package logs to a function."""
+    handler = _StepHandler(show)
+    logger = logging.getLogger("eegsleep")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def with_steps(command: Callable[..., list[str] | tuple[list[str], int]]) -> Callable[..., int]:

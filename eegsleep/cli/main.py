@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 
 import cyclopts
-from cyclopts import App
+from cyclopts import App, Group
 
 from eegsleep.cli import batch, fetch, night, simulate, study
 from eegsleep.cli.console import print_note, with_steps
 from eegsleep.cli.interrupts import end_interrupted, signals_raise
-from eegsleep.errors import EegSleepError
+from eegsleep.cli.usage import describe_usage
+from eegsleep.errors import EegSleepError, describe_error
 
 app = App(
     name="eegsleep",
@@ -22,24 +23,30 @@ app = App(
     "Not a medical device.",
     suppress_keyboard_interrupt=False,  # `main` prints the message
 )
-app.command(night.score)
-app.command(night.calibrate)
-app.command(night.agree)
-app.command(night.inspect)
-app.command(night.convert_hypnogram)
-app.command(night.anonymize)
-app.command(night.settings)
-app.command(batch.batch)
-app.command(simulate.simulate)
-app.command(simulate.demo)
-app.command(with_steps(fetch.fetch))
-app.command(with_steps(study.plan))
-app.command(with_steps(study.lock))
-app.command(with_steps(study.compare))
-_study = App(name="study", help="A study of many nights, compound against control.")
+# The help shows the groups, and the commands of each, in the order of work.
+_try, _one, _many, _study_group, _files = (
+    Group.create_ordered(title) for title in ("Try it", "One night", "Many nights", "A study", "Files")
+)
+_study = App(name="study", help="Begin a study, add nights to it, look at it.", group=_study_group, sort_key=0)
 for _lines in (study.init, study.add_table, study.look, study.key):
     _study.command(with_steps(_lines))
+app.command(simulate.demo, group=_try, sort_key=0)
+app.command(simulate.simulate, group=_try, sort_key=1)
+app.command(night.inspect, group=_one, sort_key=0)
+app.command(night.score, group=_one, sort_key=1)
+app.command(night.init, group=_one, sort_key=2)
+app.command(night.settings, group=_one, sort_key=3)
+app.command(batch.batch, group=_many, sort_key=0)
+app.command(with_steps(fetch.fetch), group=_many, sort_key=1)
+app.command(night.calibrate, group=_many, sort_key=2)
+app.command(night.agree, group=_many, sort_key=3)
 app.command(_study)
+app.command(with_steps(study.plan), group=_study_group, sort_key=1)
+app.command(with_steps(study.lock), group=_study_group, sort_key=2)
+app.command(with_steps(study.compare), group=_study_group, sort_key=3)
+app.command(night.anonymize, group=_files, sort_key=0)
+app.command(night.convert_hypnogram, group=_files, sort_key=1)
+app.register_install_completion_command()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -55,14 +62,14 @@ def main(arguments: list[str] | None = None) -> None:
         print_note(f"eegsleep: {error}")
         sys.exit(2)
     except cyclopts.CycloptsError as error:
-        print_note(f"eegsleep: {error} See eegsleep --help.")
+        print_note(f"eegsleep: {describe_usage(error)}")
         sys.exit(2)
     except BrokenPipeError:  # the program that reads the output has closed the pipe, as `head` does
         sys.stdout = None  # or the interpreter would try to write the rest at its end
         sys.exit(0)
     except OSError as error:  # a full disk, a folder that cannot be written: no file is left half-written
         where = f"{error.filename}: " if error.filename else ""
-        print_note(f"eegsleep: {where}{error.strerror or error}; check the path and the room on the disk.")
+        print_note(f"eegsleep: {where}{describe_error(error)}; check the path and the room on the disk.")
         sys.exit(2)
     except ValueError as error:
         if "null" not in str(error):  # what Python says of a NUL in a path, which no system takes

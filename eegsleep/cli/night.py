@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from eegsleep.cli.console import print_note, print_result, printable, show_steps
 from eegsleep.cli.options import Labels, Names, ScoringOptions, parse_stager, parse_units
 from eegsleep.errors import SettingsError
-from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE
+from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE, SETTINGS_FILE
 from eegsleep.provenance import check_writable
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def score(
         Folder of a BIDS data set of derivatives, to which stages and events are written as well.
     """
     options = options or ScoringOptions()
-    with show_steps() as show_step:
+    with show_steps(in_lines=True) as show_step:
         show_step("loading libraries")
         from eegsleep.batch.jobs_file import lock_night
         from eegsleep.recording.recording import make_id
@@ -73,6 +73,10 @@ def score(
         with lock_night(output, make_id(file)):
             night, folder = score_file(job, options.settings(), output)
     print_note(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
+    if night.verdict.verdict == "reject":
+        print_note(
+            "The tables were written, but the night is not usable; do not compare its numbers with other nights."
+        )
     for warning in night.warnings:
         print_note(f"Note: {warning}")
     print_result([folder / REPORT_FILE])
@@ -252,6 +256,34 @@ def describe_inspection(inspection: Inspection) -> list[str]:
         value = f" [{fault.field + ': ' if fault.field else ''}{fault.value}]" if fault.value else ""
         lines.append(f"  {fault.severity}: {fault.as_note()}{value}")
     return lines if i.faults or i.device is None else [*lines, "  nothing wrong was found"]
+
+
+def init(folder: Path = Path()) -> None:
+    """Write a file of all settings for a folder; `score` and `batch` that are started in it use the file.
+
+    Every setting stands in the file as a comment with its default; remove the # of those you want to change. The
+    option --config comes before this file. The provenance of each night names the file that was used.
+
+    Parameters
+    ----------
+    folder
+        Where eegsleep.toml is written; by default here.
+    """
+    from eegsleep.config import list_settings
+    from eegsleep.provenance import write_file
+
+    path = folder / SETTINGS_FILE
+    if path.exists():
+        raise SettingsError(f"{path} is there already", remedy="edit it, or move it away and run `eegsleep init` again")
+    folder.mkdir(parents=True, exist_ok=True)
+    head = [
+        "# Settings of every night that `eegsleep score` or `eegsleep batch` scores from this folder.",
+        "# Remove the # before a setting to change it; --config FILE comes before this file.",
+        "",
+    ]
+    lines = [line if not line or line.startswith("[") else f"# {line}" for line in list_settings()]
+    write_file(path, "\n".join([*head, *lines]).encode())
+    print_result([path])
 
 
 def settings(*, config: Path | None = None) -> None:

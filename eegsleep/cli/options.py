@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from eegsleep.errors import SettingsError
+from eegsleep.file_names import SETTINGS_FILE
 
 if TYPE_CHECKING:
     from eegsleep.config import Settings
@@ -53,7 +54,8 @@ class ScoringOptions:
     calibration
         The person's own thresholds, as `eegsleep calibrate` writes them.
     config
-        TOML file of settings.
+        TOML file of settings; by default eegsleep.toml of the folder where the command is started, as `eegsleep init`
+        writes it.
     trace
         How fine the signal is in the report: light (1 µV, about 9 MB a night), full (0.5 µV) or none.
     """
@@ -89,13 +91,20 @@ class ScoringOptions:
             "column": self.column,
             "calibration": self.calibration.absolute() if self.calibration else None,
             "trace": self.trace,
+            "settings_file": str(self.settings_file() or ""),
         }
 
+    def settings_file(self) -> Path | None:
+        """Return the file of settings: --config, else eegsleep.toml of this folder, else None."""
+        own = Path(SETTINGS_FILE)
+        return self.config or (own if own.is_file() else None)
+
     def settings(self) -> Settings:
-        """Return the settings of the file, or the defaults."""
+        """Return the settings of `settings_file`, or the defaults."""
         from eegsleep.config import Settings, load_settings
 
-        return load_settings(self.config) if self.config else Settings()
+        file = self.settings_file()
+        return load_settings(file) if file else Settings()
 
 
 def parse_units(units: list[str] | None) -> dict[str, str]:

@@ -100,8 +100,11 @@ def calibrate_nights(folder: str | Path) -> Calibration:
     if len(by_input) < 2:
         raise TableError(
             f"{folder} holds too few nights to learn a person's thresholds from",
-            found=f"{len(by_input)} recordings in {len(provenances)} night folders",
-            allowed="two and more of one person",
+            found=f"{len(by_input)} recordings in {len(provenances)} night folders"
+            if folder.is_dir()
+            else "no such folder",
+            allowed="two and more nights of one person",
+            remedy="name the folder that `eegsleep batch` or `eegsleep score` wrote, such as eegsleep-nights",
         )
     nights = sorted(by_input.values())
     first = provenances[nights[0]]

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eegsleep.errors import TableError
+from eegsleep.errors import TableError, describe_error
 from eegsleep.hypnograms.codings import CODINGS, check_coding, is_marked, translate_labels
 from eegsleep.hypnograms.edited import is_edited, read_edited
 from eegsleep.hypnograms.reports import read_domino, read_luna, read_remlogic
@@ -81,7 +81,9 @@ def read_hypnogram(
             raise TableError(f"{path.name} is too large for a hypnogram", allowed=f"{MAX_BYTES // 10**6} MB")
         content = path.read_bytes()
     except OSError as error:
-        raise TableError(f"{path.name} cannot be read as a hypnogram", found=str(error)) from error
+        raise TableError(
+            f"{path.name} cannot be read as a hypnogram", found=describe_error(error), remedy="check the path"
+        ) from error
     try:
         is_wfdb = is_wfdb_annotations(content)
         scoring = read_wfdb(content, path, epoch_s) if is_wfdb else _read(content, path, coding, epoch_s, column)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from eegsleep.errors import TableError
+from eegsleep.errors import TableError, describe_error
 from eegsleep.hypnograms.codings import (
     CODING_EPOCHS_S,
     check_known,
@@ -222,7 +222,9 @@ def _split_rows(text: str) -> tuple[list[list[str]], list[str]]:
         try:
             rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]
         except csv.Error as error:
-            raise TableError("the rows of the hypnogram cannot be split into cells", found=str(error)) from error
+            raise TableError(
+                "the rows of the hypnogram cannot be split into cells", found=describe_error(error)
+            ) from error
     rows = [[_whole_number(re.sub(r"^'(?=[-+=@])", "", cell)) for cell in row] for row in rows]
     of_units = [all(cell == "" or re.fullmatch(r"\[.*\]", cell) for cell in row) for row in rows]
     unit_row = rows[1] if len(rows) > 1 and of_units[1] and any(rows[1]) else []

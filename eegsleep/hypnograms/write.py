@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eegsleep.errors import EegSleepError, TableError
+from eegsleep.errors import EegSleepError, TableError, describe_error
 from eegsleep.provenance import encode_json, write_file
 from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.tables import HYPNOGRAM, check_table, encode_table
@@ -80,7 +80,7 @@ def write_hypnogram(
             write_file(path.with_suffix(".json"), encode_json(_describe_bids()))
         write_file(path, content)
     except OSError as error:
-        raise EegSleepError(f"{path} cannot be written", found=str(error)) from error
+        raise EegSleepError(f"{path} cannot be written", found=describe_error(error)) from error
     return path
 
 

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from eegsleep.errors import TableError
+from eegsleep.errors import TableError, describe_error
 from eegsleep.hypnograms.codings import is_marked, name_stage, read_labels
 from eegsleep.hypnograms.scoring import (
     EPOCH_RANGE_S,
@@ -67,7 +67,7 @@ def _parse(text: str) -> Element:
     try:
         return ET.fromstring(text.lstrip("\ufeff \r\n\t"))  # noqa: S314 - entities were refused above
     except (ET.ParseError, ValueError) as error:
-        raise TableError("the file looks like XML and cannot be parsed", found=str(error)) from error
+        raise TableError("the file looks like XML and cannot be parsed", found=describe_error(error)) from error
 
 
 def _text(element: Element, name: str) -> str:
@@ -149,7 +149,7 @@ def read_yasa_json(text: str) -> Scoring:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise TableError("the file looks like JSON and cannot be parsed", found=str(error)) from error
+        raise TableError("the file looks like JSON and cannot be parsed", found=describe_error(error)) from error
     if not (isinstance(content, dict) and isinstance(content.get("values"), list) and "freq" in content):
         raise TableError("the JSON is no known hypnogram", allowed="what yasa.Hypnogram.to_json writes")
     labels = content["values"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from eegsleep.errors import EegSleepError
+from eegsleep.errors import EegSleepError, describe_error
 from eegsleep.events.slow_oscillations import main_slow_oscillations
 from eegsleep.provenance import encode_json, write_file
 from eegsleep.signals.epochs import EPOCH_S
@@ -94,7 +94,7 @@ def write_bids(night: Night, root: str | Path, *, subject: str = "", recording: 
             write_file(path.with_suffix(".json"), encode_json(_describe(what, rows, levels)))
             written += [path, path.with_suffix(".json")]
     except OSError as error:
-        raise EegSleepError(f"{root} cannot be written", found=str(error)) from error
+        raise EegSleepError(f"{root} cannot be written", found=describe_error(error)) from error
     return written
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from eegsleep.errors import EegSleepError
+from eegsleep.errors import EegSleepError, describe_error
 from eegsleep.events.detect import Events
 from eegsleep.events.edited import read_event_edits
 from eegsleep.events.slow_oscillations import main_slow_oscillations
@@ -81,7 +81,7 @@ def save_night(
     try:
         replace_folder(folder, files)
     except OSError as error:
-        raise EegSleepError(f"{folder} cannot be written", found=str(error)) from error
+        raise EegSleepError(f"{folder} cannot be written", found=describe_error(error)) from error
     return folder
 
 

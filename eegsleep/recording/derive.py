@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from eegsleep.errors import RecordingError
+from eegsleep.errors import RecordingError, describe_error
 from eegsleep.recording.channels.choose import names_of
 from eegsleep.recording.channels.labels import guess_role
 from eegsleep.recording.faults import Fault
@@ -57,7 +57,9 @@ def read_derivations(source: Source, derivations: Sequence[Derivation]) -> tuple
         with memory_refused(source.path.name):
             return _Reading(source, derivations, channels, scales).read()
     except (OSError, ValueError) as error:
-        raise RecordingError(f"the signals of {source.path.name} cannot be read", found=str(error)) from error
+        raise RecordingError(
+            f"the signals of {source.path.name} cannot be read", found=describe_error(error)
+        ) from error
 
 
 @dataclass

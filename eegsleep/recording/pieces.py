@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from eegsleep.errors import RecordingError
+from eegsleep.errors import RecordingError, describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def memory_refused(name: str) -> Iterator[None]:
     except MemoryError as error:
         raise RecordingError(
             f"{name} needs more memory than there is",
-            found=str(error) or "no memory left",
+            found=describe_error(error) or "no memory left",
             remedy="close other programs, or split the file",
         ) from error
 

@@ -95,7 +95,8 @@ def find_amplitude_faults(channel: SourceChannel, signal: np.ndarray, uv_per_uni
             f"neighbouring samples hardly correlate ({correlation:.2f}); this is noise, or the header describes the "
             "bytes wrongly"
         )
-        faults.append(Fault("noise", "needs the user", said, value=f"{correlation:.2f}", channel=label))
+        remedy = "look at the signal in the report; the stages and events of noise have no meaning"
+        faults.append(Fault("noise", "needs the user", said, value=f"{correlation:.2f}", remedy=remedy, channel=label))
     return faults
 
 

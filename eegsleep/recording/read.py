@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eegsleep.errors import RecordingError
+from eegsleep.errors import RecordingError, describe_error
 from eegsleep.recording.asked import apply_units, as_path, check_asked, check_units_used, match_inverted
 from eegsleep.recording.channels.choose import choose_derivations, find_choice_faults, find_left_out, names_of
 from eegsleep.recording.channels.labels import guess_role
@@ -132,7 +132,7 @@ def _stamp_files(source: Source) -> tuple[tuple[Path, int, int], ...]:
         return tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in map(Path, source.files))
     except OSError as error:
         raise RecordingError(
-            f"{source.path.name} was removed while it was read", found=str(error), remedy="read it again"
+            f"{source.path.name} was removed while it was read", found=describe_error(error), remedy="read it again"
         ) from error
 
 
@@ -188,7 +188,7 @@ def _open_any(path: Path) -> Source:
         refused.faults = error.faults
         raise refused from None
     except (OSError, ValueError) as error:
-        found = "no such file" if isinstance(error, FileNotFoundError) else str(error)
+        found = describe_error(error)
         raise RecordingError(f"{path} cannot be read", found=found, remedy="check the path") from error
 
 

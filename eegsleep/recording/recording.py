@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from eegsleep.errors import RecordingError
+from eegsleep.errors import RecordingError, describe_error
 from eegsleep.provenance import hash_files
 from eegsleep.recording.rates import at_rate
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_S
@@ -104,7 +104,9 @@ class Recording:
             return hash_files([path for path, _, _ in self.files])
         except OSError as error:
             raise RecordingError(
-                "the file was removed since it was read", found=str(error), remedy="put it back, or read it again"
+                "the file was removed since it was read",
+                found=describe_error(error),
+                remedy="put it back, or read it again",
             ) from error
 
     @cached_property

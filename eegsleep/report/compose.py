@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from eegsleep.errors import EegSleepError
+from eegsleep.errors import EegSleepError, describe_error
 from eegsleep.provenance import hash_bytes, hash_file, write_file
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def share_plotly(folder: str | Path) -> str:
     except OSError as error:
         # two computers of one cluster may have written it at the same moment, under the same process number
         if not _has_content(path, content):
-            raise EegSleepError(f"{path} cannot be written", found=str(error)) from error
+            raise EegSleepError(f"{path} cannot be written", found=describe_error(error)) from error
     return f"../{path.name}"
 
 

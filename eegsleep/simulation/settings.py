@@ -7,7 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
-from eegsleep.errors import SettingsError
+from eegsleep.errors import SettingsError, suggest_name
 from eegsleep.recording.limits import YEARS, is_plausible_start
 from eegsleep.signals.epochs import EPOCH_S
 
@@ -208,9 +208,10 @@ def _check_artefacts(settings: SimulationSettings) -> None:
     unknown = [kind for kind in settings.artefacts if kind not in ARTEFACT_KINDS]
     if unknown or not _is_tuple_of_text(settings.artefacts):
         raise SettingsError(
-            f"artefacts {settings.artefacts!r} cannot be planted",
-            found=repr(unknown),
+            "there is no such kind of artefact",
+            found=", ".join(map(str, unknown)) or repr(settings.artefacts),
             allowed=", ".join(ARTEFACT_KINDS),
+            remedy=suggest_name(str(unknown[0]), ARTEFACT_KINDS) if unknown else "give a tuple of names",
         )
     if "mains" in settings.artefacts and 0.45 * settings.rate_hz <= MAINS_HZ:
         raise SettingsError(

@@ -286,5 +286,14 @@ def read_clock_time(when: str) -> datetime | time:
     except ValueError as error:
         reason = error
     raise RecordingError(
-        "a clock time is not understood", found=repr(when), allowed="such as 23:15 or 2026-01-31T23:15"
+        "a clock time is not understood",
+        found=repr(when),
+        allowed="such as 23:15 or 2026-01-31T23:15",
+        remedy=_suggest_time(when),
     ) from reason
+
+
+def _suggest_time(when: str) -> str:
+    """Return the clock time that was probably meant, as the remedy of an error."""
+    parts = re.fullmatch(r"([01]?\d|2[0-3])\s*[.,h ]?\s*([0-5]\d)", when.strip())
+    return f"did you mean {parts[1]}:{parts[2]}?" if parts else "write hours and minutes with a colon between them"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from eegsleep.errors import SettingsError, TableError
+from eegsleep.errors import SettingsError, TableError, describe_error
 from eegsleep.hypnograms.table import PROBABILITY_COLUMNS
 from eegsleep.provenance import hash_bytes
 from eegsleep.signals.epochs import EPOCH_S, SCORED_STAGES
@@ -86,7 +86,11 @@ def read_hypnodensity(path: str | Path, name: str) -> Hypnodensity:
         content = path.read_bytes()
         frame = pd.read_csv(path, sep=None, engine="python", comment="#")
     except (OSError, ValueError) as error:
-        raise TableError(f"{path.name} cannot be read as a table of probabilities", found=str(error)) from error
+        raise TableError(
+            f"{path.name} cannot be read as a table of probabilities",
+            found=describe_error(error),
+            remedy="check the path",
+        ) from error
     return Hypnodensity(name, check_hypnodensity(frame, path.name), hash_bytes(content))
 
 
@@ -126,7 +130,7 @@ def check_hypnodensity(frame: pd.DataFrame, source: str) -> np.ndarray:
         epoch = frame[columns["epoch"]].to_numpy(dtype=float)
         values = frame[[columns[name] for name in PROBABILITY_COLUMNS]].to_numpy(dtype=float)
     except (TypeError, ValueError) as error:
-        raise TableError(f"{source} holds something that is not a number", found=str(error)) from error
+        raise TableError(f"{source} holds something that is not a number", found=describe_error(error)) from error
     if not epoch.size or (epoch != np.round(epoch)).any() or (epoch < 0).any() or len(set(epoch)) < epoch.size:
         raise TableError(f"{source} does not count epochs", allowed="whole numbers from 0, each once")
     given = np.isfinite(values).all(axis=1)

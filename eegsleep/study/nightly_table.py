@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from eegsleep.errors import SettingsError, TableError
+from eegsleep.errors import SettingsError, TableError, describe_error
 from eegsleep.file_names import NIGHTS_FOLDER, PROVENANCE_FILE
 from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.provenance import encode_json, hash_bytes, hash_file, package_versions, read_provenance, write_file
@@ -151,7 +151,7 @@ def _read_rows(table: Path, mapping: Mapping[str, str]) -> list[dict[str, str]]:
             reader = csv.DictReader(file)
             header, rows = list(reader.fieldnames or []), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TableError(f"{table.name} cannot be read", found=str(error)) from error
+        raise TableError(f"{table.name} cannot be read", found=describe_error(error)) from error
     missing = [column for column in mapping.values() if column not in header]
     if missing or not rows:
         raise TableError(

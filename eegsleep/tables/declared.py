@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from eegsleep.errors import TableError
+from eegsleep.errors import TableError, describe_error
 from eegsleep.provenance import encode_json
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def check_table(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
         except (TypeError, ValueError) as error:
             raise TableError(
                 f"column {column.name} of table {table.name} cannot be read as {column.kind}",
-                found=str(error),
+                found=describe_error(error),
             ) from error
         if column.levels:
             _check_levels(columns[column.name], column, table)
@@ -213,7 +213,7 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
             na_values={c.name: [""] for c in table.columns if c.kind != "str"},
         )
     except (OSError, ValueError) as error:
-        raise TableError(f"{path.name} cannot be read as table {table.name}", found=str(error)) from error
+        raise TableError(f"{path.name} cannot be read as table {table.name}", found=describe_error(error)) from error
     for name in text_columns:
         if name in frame:
             frame[name] = frame[name].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)

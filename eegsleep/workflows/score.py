@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from eegsleep.errors import SettingsError
+from eegsleep.errors import EegSleepError, RecordingError, SettingsError
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE, TRACE_FILE
 from eegsleep.night.request import FILES, hash_request
 from eegsleep.provenance import hash_file
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
     from eegsleep.config import Settings
     from eegsleep.night.analyze import Night
+    from eegsleep.recording.recording import Recording
 
 logger = logging.getLogger(__name__)
 
 # Fields of a job that do not affect any number of the night.
-_NAMES = ("file", "night", "subject", "trace", "replaces")
+_NAMES = ("file", "night", "subject", "trace", "replaces", "settings_file")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class Job:
         How fine the signal is in the report, as `render_night` takes it.
     replaces : bool
         Whether a night folder of the same name may be replaced although its recording had another content.
+    settings_file : str
+        Name of the file that the settings were read from, for the provenance.
     """
 
     file: Path
@@ -88,6 +91,7 @@ class Job:
     events: Path | None = None
     trace: str = "light"
     replaces: bool = False
+    settings_file: str = ""
 
 
 class ScoredNight(NamedTuple):
@@ -129,7 +133,6 @@ def score_file(
     from eegsleep.hypnograms.read import read_hypnogram
     from eegsleep.night.analyze import analyze_night
     from eegsleep.night.folder import save_night
-    from eegsleep.recording.read import read_recording
     from eegsleep.report.night_page import render_night, render_trace
     from eegsleep.report.trace import check_trace
     from eegsleep.staging.lights import find_lights
@@ -138,16 +141,7 @@ def score_file(
     output = output or Path(NIGHTS_FOLDER)
     check_trace(job.trace)
     logger.info("reading the recording")
-    recording = read_recording(
-        job.file,
-        eeg=job.eeg,
-        eog=job.eog,
-        emg=job.emg,
-        units=dict(job.units),
-        device=job.device,
-        start=job.start,
-        invert=job.invert,
-    )
+    recording = _read_asked(job)
     if job.night:
         recording = replace(recording, id=job.night)
     # before the long work, so that a wrong path is found at once
@@ -162,6 +156,8 @@ def score_file(
     night = analyze_night(
         recording, settings, hypnogram, lights, calibration, reference, event_edits=edits, stages_by=other
     )
+    if job.settings_file:
+        night = replace(night, provenance={**night.provenance, "settings_file": job.settings_file})
     if job.subject:
         night = replace(night, provenance={**night.provenance, "subject": job.subject})
     logger.info("writing the report")
@@ -169,6 +165,37 @@ def score_file(
     if share and job.trace != "none":
         pages[TRACE_FILE] = render_trace(recording, job.trace)
     return ScoredNight(night, save_night(night, output, pages, replaces=job.replaces))
+
+
+def _read_asked(job: Job) -> Recording:
+    """Read the recording of a job; a hypnogram that was given in its place is refused as one."""
+    from eegsleep.hypnograms.read import read_hypnogram
+    from eegsleep.recording.read import read_recording
+
+    try:
+        return read_recording(
+            job.file,
+            eeg=job.eeg,
+            eog=job.eog,
+            emg=job.emg,
+            units=dict(job.units),
+            device=job.device,
+            start=job.start,
+            invert=job.invert,
+        )
+    except RecordingError:
+        try:
+            read_hypnogram(job.file, coding=job.coding, epoch_s=job.epoch_s, column=job.column)
+        except EegSleepError:
+            pass
+        else:
+            raise RecordingError(
+                f"{job.file.name} is a hypnogram",
+                found="sleep stages, and no signal",
+                allowed="the recording that the stages belong to",
+                remedy=f"run `eegsleep score RECORDING --hypnogram {job.file.name}`",
+            ) from None
+        raise
 
 
 def check_job(job: Job) -> None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eegsleep.errors import RecordingError
+from eegsleep.errors import RecordingError, suggest_name
 from eegsleep.recording.channels.labels import (
     ABOUT,
     NUMBERED,
@@ -159,11 +159,12 @@ def _take(name: str, role: str, channels: Sequence[SourceChannel]) -> Derivation
     derivation = _resolve(name, role, channels)
     if isinstance(derivation, Derivation):
         return derivation
+    guess = suggest_name(name, [channel.label for channel in channels])
     raise RecordingError(
         f"channel {name!r} cannot be used",
         found=derivation,
         allowed=", ".join(c.label for c in channels if c.rate_hz > MIN_RATE_HZ) or "none: no channel is fast enough",
-        remedy=f"name a label of the file, or two as PLUS-MINUS, with --{role}",
+        remedy=f"{guess} Name a label of the file, or two as PLUS-MINUS, with --{role}".strip(),
     )
 
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from eegsleep.errors import SettingsError
+from eegsleep.errors import SettingsError, suggest_name
 from eegsleep.recording.channels.labels import bare_label, guess_role
 from eegsleep.recording.faults import Fault
 
@@ -113,7 +113,9 @@ def find_device(name: str) -> Device:
     try:
         return devices[name.strip().casefold().replace("_", "-")]
     except KeyError:
-        raise SettingsError("there is no such device", found=repr(name), allowed=", ".join(devices)) from None
+        raise SettingsError(
+            "there is no such device", found=repr(name), allowed=", ".join(devices), remedy=suggest_name(name, devices)
+        ) from None
 
 
 def detect_device(labels: Sequence[str], kind: str, identity: str) -> Device:

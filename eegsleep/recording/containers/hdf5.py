@@ -11,7 +11,7 @@ from datetime import UTC as UTC_ZONE
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from eegsleep.errors import RecordingError
+from eegsleep.errors import RecordingError, describe_error
 from eegsleep.recording.channels.labels import unique_labels
 from eegsleep.recording.faults import Fault, clean_text
 from eegsleep.recording.limits import MAX_DURATION_S
@@ -60,7 +60,7 @@ def open_hdf5(path: Path) -> Source:
             start, faults = _find_start(file)
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise RecordingError(
-            f"{path.name} cannot be read as HDF5", found=clean_text(str(error)), remedy="copy it again"
+            f"{path.name} cannot be read as HDF5", found=clean_text(describe_error(error)), remedy="copy it again"
         ) from error
     if not found:
         raise RecordingError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from eegsleep.errors import RecordingError
+from eegsleep.errors import RecordingError, describe_error
 from eegsleep.recording.channels.labels import unique_labels
 from eegsleep.recording.faults import clean_text
 from eegsleep.recording.text.open import make_source
@@ -50,7 +50,7 @@ def open_xdf(path: Path) -> Source:
     except Exception as error:  # pyxdf raises errors of every kind for broken files
         raise RecordingError(
             f"{path.name} cannot be read as XDF",
-            found=clean_text(str(error)) or type(error).__name__,
+            found=clean_text(describe_error(error)),
             remedy="copy it again; LabRecorder must have been stopped before",
         ) from error
     stream = _choose_stream(path, streams)

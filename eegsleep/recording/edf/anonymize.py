@@ -17,7 +17,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from eegsleep.errors import EegSleepError, RecordingError, SettingsError
+from eegsleep.errors import EegSleepError, RecordingError, SettingsError, describe_error
 from eegsleep.recording.edf.annotations import split_lists
 from eegsleep.recording.edf.header import (
     DECIMAL,
@@ -255,7 +255,7 @@ def anonymize_recording(
     except HeaderRefusedError as error:
         raise error.faults[-1].as_error(path.name) from None
     except OSError as error:
-        found = "no such file" if isinstance(error, FileNotFoundError) else str(error)
+        found = describe_error(error)
         raise EegSleepError(
             f"{path.name} cannot be copied to {output}", found=found, remedy="check both paths and the room on the disk"
         ) from error

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+_BATCH = "give one file, or score all recordings of the folder with `eegsleep batch FOLDER`"
 _ALLOWED = "a folder of EDF files with one signal each, as the ZMax converter writes it"
 # The converter writes about thirty; more are many nights.
 _MAX_FILES = 100
@@ -66,7 +67,7 @@ def open_folder(folder: Path) -> Source:
             f"{folder.name} is not a folder of one night",
             found=f"{len(paths)} EDF files",
             allowed=_ALLOWED,
-            remedy="give one file; many nights are scored one by one",
+            remedy=_BATCH,
         )
     opened, faults = {}, []
     for path, label in zip(paths, unique_labels([path.stem for path in paths]), strict=True):
@@ -81,7 +82,7 @@ def open_folder(folder: Path) -> Source:
                 f"{folder.name} is not a folder of one night",
                 found=f"{path.name} with {len(source.channels)} signals",
                 allowed=_ALLOWED,
-                remedy="give one file; many nights are scored one by one",
+                remedy=_BATCH,
             )
         opened[label] = source
     eeg = [label for label in opened if guess_role(label) == "eeg"]
@@ -96,7 +97,7 @@ def _without_eeg(folder: Path, labels: Sequence[str], faults: Sequence[Fault]) -
     within = next((path.name for path in others if path.is_dir()), "")
     packed = next((path.name for path in others if path.suffix.lower() in {".zip", ".7z", ".rar", ".gz"}), "")
     raw = next((path.name for path in others if path.suffix.lower() == ".hyp"), "")
-    remedy = "give the path of a recording"
+    remedy = _BATCH
     if faults:
         remedy = "copy or convert the EEG files again"
     elif packed:

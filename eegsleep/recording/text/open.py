@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eegsleep.errors import RecordingError
+from eegsleep.errors import RecordingError, describe_error
 from eegsleep.recording.faults import Fault, clean_text
 from eegsleep.recording.source import Source, SourceChannel
 from eegsleep.recording.text.formats import BRAINBIT, MIND_MONITOR_RATES_HZ, MUSE, READERS
@@ -140,7 +140,7 @@ def _open_as(path: Path, paths: Sequence[Path], kind: str) -> Source:
     except (ValueError, OSError, OverflowError, MemoryError, KeyError, IndexError) as error:  # pandas' are ValueErrors
         raise RecordingError(
             f"{path.name} cannot be read as {kind}",
-            found=clean_text(str(error)),
+            found=clean_text(describe_error(error)),
             remedy="open it in a text editor: every row must hold plain numbers, with a point for the decimals",
         ) from error
 

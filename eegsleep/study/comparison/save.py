@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eegsleep.errors import EegSleepError
+from eegsleep.errors import EegSleepError, describe_error
 from eegsleep.provenance import encode_json, hash_bytes, package_versions, write_file
 from eegsleep.tables import (
     CHECKS,
@@ -86,5 +86,5 @@ def save_comparison(
             write_file(folder / name, content)
         write_file(folder / "comparison_provenance.json", encode_json(trace))
     except OSError as error:
-        raise EegSleepError(f"{folder} cannot be written", found=str(error)) from error
+        raise EegSleepError(f"{folder} cannot be written", found=describe_error(error)) from error
     return folder

@@ -8,7 +8,7 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-from eegsleep.errors import TableError
+from eegsleep.errors import TableError, describe_error
 from eegsleep.tables import STUDY_NIGHTS, check_table
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     except (OSError, UnicodeDecodeError) as error:
         raise TableError(
             f"the nights of the study cannot be read from {path.name}",
-            found=str(error),
+            found=describe_error(error),
             remedy="give the file in study.toml, saved as CSV in UTF-8",
         ) from error
     numbered = [(i, line) for i, line in enumerate(text.splitlines(), start=1) if line.strip(" ,;\t")]
@@ -101,7 +101,7 @@ def _read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     try:
         rows = list(csv.reader(io.StringIO("\n".join(line for _, line in numbered)), delimiter=delimiter))
     except csv.Error as error:
-        raise TableError(f"{path.name} cannot be read as CSV", found=str(error)) from error
+        raise TableError(f"{path.name} cannot be read as CSV", found=describe_error(error)) from error
     width = max((i for i, name in enumerate(rows[0], start=1) if name.strip()), default=0)
     rows = [row if any(cell.strip() for cell in row[width:]) else row[:width] for row in rows]  # columns left over
     lines = [i for i, _ in numbered]

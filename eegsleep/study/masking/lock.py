@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eegsleep.errors import EegSleepError
+from eegsleep.errors import EegSleepError, describe_error
 from eegsleep.file_names import STUDY_FILE
 from eegsleep.json_files import read_json
 from eegsleep.provenance import encode_json, fingerprint, hash_file, package_versions, write_file
@@ -135,7 +135,7 @@ def write_lock(
             raise EegSleepError(
                 "the study is locked already",
                 found=path.name,
-                remedy="keep the lock, or lock again, which the new lock will tell",
+                remedy="keep the lock, or run `eegsleep lock --again`; the new lock remembers the earlier one",
             )
         old = read_lock(path)
         replaced = [*old["replaces"], {"sha256": old["sha256"], "locked_at": old["locked_at"]}]
@@ -197,7 +197,7 @@ def read_lock(path: str | Path) -> dict[str, Any]:
         lock = read_json(path, "a lock", _LOCK_KINDS)
         whole = fingerprint({key: value for key, value in lock.items() if key != "sha256"})
     except (ValueError, RecursionError) as error:
-        raise EegSleepError(f"{path.name} is no lock", found=str(error)) from error
+        raise EegSleepError(f"{path.name} is no lock", found=describe_error(error)) from error
     intact = lock["format"] == _FORMAT and lock["sha256"] == whole
     if not intact:
         raise EegSleepError(
@@ -347,7 +347,9 @@ def unmask(study: Study, key: str | Path | None = None, passphrase: str = "") ->
         raise EegSleepError(
             "the codes cannot be opened without the sealed key",
             found="no key file",
-            remedy="ask whoever keeps it" if sealed else "name the compound as study.active",
+            remedy="ask whoever prepared the capsules for it, and give it with --key FILE"
+            if sealed
+            else "name the compound as study.active",
         )
     record = path.with_name(UNMASK_FILE)
     doses = {code: study.doses_mg[DOSE_ROLES.index(role)] for code, role in codes.items()} if study.doses_mg else {}

@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from eegsleep.errors import SettingsError
+from eegsleep.errors import SettingsError, describe_error
 from eegsleep.json_files import find_misfit, parse_json, read_json
 from eegsleep.provenance import encode_json, write_file
 
@@ -128,7 +128,7 @@ def _decrypt(sealed: Mapping[str, str], passphrase: str, name: str) -> dict[str,
         raise SettingsError(
             f"{name} is encrypted",
             found="no passphrase",
-            remedy="ask whoever prepared the capsules for it",
+            remedy="ask whoever prepared the capsules for it, and give it with --passphrase",
         )
     hidden, salt = bytes.fromhex(sealed["encrypted"]), bytes.fromhex(sealed["salt"])
     pad = _stretch(passphrase, salt, len(hidden))
@@ -167,7 +167,7 @@ def read_key(path: str | Path, passphrase: str = "") -> tuple[dict[str, str], st
             content = _decrypt(content, passphrase, path.name)
         _check_kinds(content, _KEY_KINDS)
     except ValueError as error:
-        raise SettingsError(f"{path.name} is not a sealed key", found=str(error)) from error
+        raise SettingsError(f"{path.name} is not a sealed key", found=describe_error(error)) from error
     return content["codes"], content["salt"]
 
 
@@ -217,7 +217,10 @@ def open_roles(
     roles = ROLES if len(conditions) == len(ROLES) else DOSE_ROLES
     if set(codes) != set(conditions) or set(codes.values()) != set(roles):
         raise SettingsError(
-            f"{path.name} is not the key of this study", found=", ".join(codes), allowed=", ".join(conditions)
+            f"{path.name} is not the key of this study",
+            found=", ".join(codes),
+            allowed=", ".join(conditions),
+            remedy="give the key that was written when this study was planned with --key",
         )
     if hash_key(codes, salt) != expected_sha256:
         raise SettingsError(
