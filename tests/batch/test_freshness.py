@@ -145,6 +145,7 @@ def test_versions_are_part_of_the_question(scored):
     assert describe_request(job, inputs, settings, newer) != describe_request(job, inputs, settings, package_versions())
 
 
+@pytest.mark.nightly
 def test_a_recording_that_was_changed_replaces_its_night_and_that_of_another_place_does_not(nights, tmp_path):
     """The same file, mended, is the same night; a file of the same name from elsewhere is refused."""
     import json

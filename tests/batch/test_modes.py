@@ -70,6 +70,7 @@ def test_other_ways_to_work_give_the_same_bytes(way, nights, serial, request, tm
     assert contents(tmp_path / "out") == expected
 
 
+@pytest.mark.nightly
 def test_one_recording_is_worked_out_in_this_process_and_score_finds_the_same(nights, tmp_path, run_here):
     """A night that `score` made is fresh for `batch`; exit 0, and no worker was needed."""
     assert run_here("score", nights / "n2.edf", "--output", tmp_path).returncode == 0
@@ -119,6 +120,7 @@ def test_a_server_that_is_no_scheduler_is_not_waited_for(make_jobs, tmp_path, mo
             run_batch(make_jobs("a", "b"), tmp_path / "out", resources=Resources(scheduler=address))
 
 
+@pytest.mark.nightly
 def test_a_scheduler_that_goes_away_ends_the_run_and_loses_nothing(make_jobs, tmp_path, tmp_path_factory):
     jobs = make_jobs(*(f"slow-{i}" for i in range(30)))
     with run_scheduler(tmp_path_factory.mktemp("elsewhere")) as (file, process):

@@ -108,6 +108,7 @@ def test_no_room_for_the_account_stops_the_run(make_jobs, tmp_path, monkeypatch)
     assert list(again["status"]) == ["fresh", "done"]
 
 
+@pytest.mark.nightly
 def test_killed_at_random_moments_the_same_command_finishes(make_jobs, tmp_path):
     """After three `kill -9` the run ends as one that nobody disturbed, and leaves nothing half-written."""
     make_jobs(*(f"slow-{i}" for i in range(8)))
@@ -231,6 +232,7 @@ def test_workers_that_never_live_end_the_batch(make_jobs, tmp_path, monkeypatch)
         run_batch(make_jobs("a", "b"), tmp_path, resources=Resources(workers=2), work=stand_in.pretend)
 
 
+@pytest.mark.nightly
 def test_a_worker_that_stands_still_is_stopped(make_jobs, tmp_path, monkeypatch):
     """One that is suspended cannot keep its own time limit; the command keeps it."""
     from eegsleep.batch import processes

@@ -34,6 +34,7 @@ def find_listening(processes):
     return found
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_nobody_can_connect_to_a_batch_on_this_machine(make_jobs, tmp_path):
     """From the first process to the last night, nothing of the batch accepts a connection from anyone."""

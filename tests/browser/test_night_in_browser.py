@@ -32,6 +32,7 @@ def test_the_page_draws_everything_and_asks_for_nothing(shown, night_file):
     assert shown.page.evaluate("document.documentElement.scrollWidth") == 1440
 
 
+@pytest.mark.nightly
 def test_the_samples_shown_are_those_that_were_analysed(shown, sample_recording):
     """The browser decodes every channel of the whole night to within half a step."""
     for row, label in enumerate(sample_recording.channels):

@@ -125,7 +125,14 @@ def test_nights_go_on_where_nobody_listens(write_edf, tmp_path):
     assert (tmp_path / "out" / "index.html").is_file()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.nightly),
+        pytest.param(signal.SIGHUP, 143, marks=pytest.mark.nightly),
+    ],
+)
 def test_an_interrupt_ends_the_workers_too_and_leaves_nothing_half_written(number, code, nights, tmp_path):
     """To every process of the terminal, and more than once: one sentence, no traceback of any of them."""
     command = [sys.executable, "-m", "eegsleep", "batch", str(nights), "--output", str(tmp_path), "--workers", "2"]
@@ -144,9 +151,18 @@ def test_an_interrupt_ends_the_workers_too_and_leaves_nothing_half_written(numbe
     assert all((night / "provenance.json").is_file() for night in tmp_path.glob("n*")), "whole, or not there"
 
 
-@pytest.mark.parametrize("command", ["batch", "score"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("after_s", [0.15, 0.5, 1.0, 1.5, 2.0])
+MOMENTS = [
+    # Two of the thirty with every run, one of each command; the others nightly.
+    pytest.param(
+        command, number, after_s, marks=() if (number, after_s) == (signal.SIGINT, 1.0) else pytest.mark.nightly
+    )
+    for command in ("batch", "score")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for after_s in (0.15, 0.5, 1.0, 1.5, 2.0)
+]
+
+
+@pytest.mark.parametrize(("command", "number", "after_s"), MOMENTS)
 def test_an_interrupt_while_the_command_starts_is_one_sentence(command, number, after_s, nights, tmp_path):
     """Whatever is being imported or started; before Python reads its first line, the system ends the process."""
     options = [str(nights), "--workers", "2"] if command == "batch" else [str(nights / "n1.edf")]

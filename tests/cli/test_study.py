@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -148,16 +149,23 @@ def before_the_nights(monkeypatch):
 
 
 @pytest.fixture
-def planned(tmp_path, capsys):
-    """Return the study file of a planned study whose nights were slept and scored, and its sealed key."""
-    home = tmp_path / "trial"
-    home.mkdir()
-    (home / "study.toml").write_text(TOML)
-    code, out, _ = run(capsys, "plan", home / "study.toml", "--active", "B", "--key", tmp_path / "away" / "key.json")
-    assert code == 0
-    assert "12 nights in pairs" in out
-    make_nights(home / "eegsleep-nights", fill_nights(home / "nights.csv"), "B")
-    return home / "study.toml", tmp_path / "away" / "key.json"
+def planned(tmp_path, capsys, make_once):
+    """Return the study file of a planned study whose nights were slept and scored, and its sealed key.
+
+    It is planned once for all tests, each of which has a copy.
+    """
+
+    def plan(folder):
+        home = folder / "trial"
+        home.mkdir()
+        (home / "study.toml").write_text(TOML)
+        code, out, _ = run(capsys, "plan", home / "study.toml", "--active", "B", "--key", folder / "away" / "key.json")
+        assert code == 0
+        assert "12 nights in pairs" in out
+        make_nights(home / "eegsleep-nights", fill_nights(home / "nights.csv"), "B")
+
+    shutil.copytree(make_once("planned-study", plan), tmp_path, dirs_exist_ok=True)
+    return tmp_path / "trial" / "study.toml", tmp_path / "away" / "key.json"
 
 
 def test_a_study_goes_from_template_to_report(planned, capsys):
@@ -436,6 +444,7 @@ def test_a_key_beside_the_study_can_be_read_with_its_passphrase_only(tmp_path, c
     assert run(capsys, "compare", home / "study.toml", "--key", key, "--passphrase", words)[0] == 0
 
 
+@pytest.mark.nightly
 def test_a_declared_look_is_taken_masked_and_kept_in_the_record(tmp_path, capsys):
     home = tmp_path / "trial"
     home.mkdir()
@@ -458,6 +467,7 @@ def test_a_declared_look_is_taken_masked_and_kept_in_the_record(tmp_path, capsys
     assert "ended early" not in out
 
 
+@pytest.mark.nightly
 def test_earlier_nights_give_the_spread_without_their_conditions(tmp_path, capsys):
     (tmp_path / "study.toml").write_text(TOML)
     make_nights(tmp_path / "old", [{"night": f"old-{i:03d}", "condition": ""} for i in range(10)], "B")

@@ -99,6 +99,7 @@ def test_simulate_writes_a_recording_with_its_truth(tmp_path, run_here):
     assert (tmp_path / "sim-0005_stages.csv").is_file()
 
 
+@pytest.mark.nightly
 def test_agree_compares_two_scorings_and_whole_folders(tmp_path, run_here):
     """An expert's stages kept with `--reference` are what `agree FOLDER` compares with; two files do as well."""
     import pandas as pd
@@ -135,6 +136,7 @@ def test_inspect_and_anonymize_from_the_command_line(tmp_path, run_here):
     assert run_here("inspect", tmp_path / "text.edf").returncode == 2
 
 
+@pytest.mark.nightly
 def test_calibrate_learns_from_nights_and_score_uses_it(tmp_path, run_here, score_sample):
     """Two nights of one person give thresholds in microvolts, which are held, shown and kept with the night."""
     import json

@@ -1,6 +1,7 @@
 """Every option and command that a message names exists, so that its remedy can be followed."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def commands(of=app, before=()):
     return found
 
 
+@functools.cache  # for all modules
 def options():
     """Return the options of all commands."""
     return set().union(*commands().values())

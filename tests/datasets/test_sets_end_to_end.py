@@ -114,6 +114,7 @@ def copy_study(scored, folder):
     return folder / scored.name
 
 
+@pytest.mark.nightly
 def test_every_night_counts_from_lights_off_with_the_emg_and_movement_is_not_wake(scored):
     folder = scored.parent / NIGHTS_FOLDER / "ST7011J0"
     night = load_night(folder)
@@ -125,6 +126,7 @@ def test_every_night_counts_from_lights_off_with_the_emg_and_movement_is_not_wak
     assert set(reference) == {"W", "N1", "N2", "N3", "R", "UNS"}
 
 
+@pytest.mark.nightly
 def test_the_study_as_written_is_locked_and_compared_without_p_values(scored, tmp_path):
     study, nights = copy_study(scored, tmp_path / "study"), scored.parent / NIGHTS_FOLDER
     lock_study(study, nights=nights)
@@ -138,6 +140,7 @@ def test_the_study_as_written_is_locked_and_compared_without_p_values(scored, tm
     assert "No mechanism allocated the nights" in page
 
 
+@pytest.mark.nightly
 def test_a_stated_coin_for_each_sleeper_gives_a_finding_that_says_what_it_rests_on(scored, tmp_path):
     study, nights = copy_study(scored, tmp_path / "study"), scored.parent / NIGHTS_FOLDER
     text = study.read_text().replace('design = "observational"', 'design = "crossover"')

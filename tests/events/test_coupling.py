@@ -244,6 +244,7 @@ def couple_planted(coupling_strength):
     return check_table(summary, COUPLING_SUMMARY).set_index(["stage", "spindle_class"])
 
 
+@pytest.mark.nightly
 def test_planted_coupling_is_found_and_its_absence_as_well():
     """Without coupling a tenth of the spindles of NREM is coupled by chance; the excess knows that."""
     alone, coupled = couple_planted(0.0), couple_planted(0.6)

@@ -22,6 +22,7 @@ def broken_files(tmp_path_factory):
     return [case.write(folder / case.name) for case in cases]
 
 
+@pytest.mark.nightly
 def test_inspect_calls_readable_what_is_read(broken_files, capsys, caplog):
     """A file is called readable if and only if `read_recording` reads it, and a refusal names the fault."""
     caplog.set_level(logging.CRITICAL, logger="eegsleep")

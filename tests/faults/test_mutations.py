@@ -276,6 +276,7 @@ def classify(path, content: bytes, mutation: Mutation, base: Reading, *, has_mar
     return "legal" if legal_meaning(mutation, base, found, has_marks=has_marks) else "changed silently"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("make", "has_marks"), [(plain, False), (annotated, True), (gapped, True)], ids=["EDF", "EDF+C", "EDF+D"]
 )
@@ -316,6 +317,7 @@ def test_flipped_bits_in_the_header_give_no_untyped_error(make, tmp_path):
     assert untyped == []
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("make", [annotated, gapped], ids=["EDF+C", "EDF+D"])
 def test_damaged_annotations_never_move_the_eeg_without_a_word(make, tmp_path):
     """Up to four bytes changed among the times of records: the EEG stays where it was, or the user hears of it."""

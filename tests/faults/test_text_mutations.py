@@ -127,6 +127,7 @@ def text_of(name: str) -> bytes:
     return (head + "".join(f"{row(k)}\n" for k in range(N_ROWS))).encode()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("mutations", NUMBERS)
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_damaged_text_is_right_or_told_or_refused(tmp_path, name, mutations):

@@ -466,6 +466,7 @@ def test_codes_for_epochs_without_a_stage(save):
     assert stages_of(path, coding="boas") == expected
 
 
+@pytest.mark.nightly
 def test_the_ten_nights_of_boas_agree_as_was_worked_out_elsewhere(real_data, tmp_path):
     """Accuracy and kappa to four digits, for the laboratory's and the head band's automatic stages."""
     import csv

@@ -17,6 +17,7 @@ def at(markers, name, stage="", channel=""):
     return row["at_less_delta"], row["value"], row["at_more_delta"]
 
 
+@pytest.mark.nightly
 def test_n3_grows_with_slow_waves_and_total_sleep_hardly(markers):
     less, usual, more = at(markers, "n3_min")
     assert less < usual < more

@@ -182,6 +182,7 @@ def test_another_recording_of_the_same_name_is_not_written_over(sample_night, tm
     assert es.load_night(tmp_path / "sample-night").provenance["input"] == sample_night.provenance["input"]
 
 
+@pytest.mark.nightly
 def test_what_the_user_says_of_units_is_kept_and_changes_the_fingerprint(sample_recording, sample_night):
     named = dataclasses.replace(sample_recording, units={"C4-M1": "uV"})
     traces = [es.analyze_night(r, hypnogram=sample_night.stages).provenance for r in (sample_recording, named)]

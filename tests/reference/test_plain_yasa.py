@@ -10,6 +10,7 @@ import eegsleep as es
 from eegsleep.staging.score import StagingSettings, score_stages
 
 
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore:Trying to unpickle estimator LabelEncoder")
 def test_stages_as_recorded_are_those_of_plain_yasa():
     """As recorded, our probabilities are YASA's own where every epoch is usable.

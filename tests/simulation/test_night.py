@@ -444,6 +444,7 @@ def test_impossible_seeds_are_refused(seed: object) -> None:
         simulate_night(HOUR, seed=seed)
 
 
+@pytest.mark.nightly
 def test_yasa_scores_the_night_as_planted(tmp_path) -> None:
     """A classifier trained on real nights agrees with the planted stages: kappa of at least 0.75."""
     with warnings.catch_warnings():

@@ -93,6 +93,7 @@ def test_level_grows_with_gain_and_brings_features_to_those_of_the_louder_channe
     assert gain_to_reference(features, "eeg", np.zeros(len(features), bool)) == 1.0
 
 
+@pytest.mark.nightly
 def test_trained_level_is_that_of_the_installed_classifiers():
     """If YASA trains anew, the level changes with it, and this test says so."""
     import yasa

@@ -76,6 +76,7 @@ def test_an_installed_stager_is_found_by_its_entry_point(monkeypatch, sample_rec
         ask_stager("die", sample_recording, pd.DataFrame())
 
 
+@pytest.mark.nightly
 def test_ensemble_of_yasa_is_set_beside_and_kept(tmp_path, sample_recording):
     """Four classifiers see the same features: their mean agrees with ours in most epochs, and not in all."""
     settings = es.Settings(staging=StagingSettings(second="yasa-ensemble"))
@@ -90,6 +91,7 @@ def test_ensemble_of_yasa_is_set_beside_and_kept(tmp_path, sample_recording):
     assert again.provenance["other_stager"]["name"] == "yasa-ensemble"
 
 
+@pytest.mark.nightly
 def test_command_line_takes_the_table_of_another_stager(tmp_path):
     from tests_paths import SAMPLE
 

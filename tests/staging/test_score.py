@@ -64,6 +64,7 @@ def test_consensus_is_no_worse_than_either_derivation(simulated, clean):
     assert kappa(clean, truth) >= min(alone)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "fault",
     [
@@ -128,6 +129,7 @@ def test_unknown_unit_and_a_thousandfold_gain_do_not_reach_the_stager(write_edf)
     assert any("times too large" in note for note in es.read_recording(write_edf(["C4-M1"], unit="mV")).notes)
 
 
+@pytest.mark.nightly
 def test_a_day_in_the_file_is_cut_off_and_said(simulated):
     """In a recording of 16 h only the night is scored; what counts from lights off is missing, not made up."""
     import mne

@@ -227,6 +227,7 @@ QUICK = 600
 WIDE = 0.027
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("design", "n_nights", "noise"),
     [

@@ -50,6 +50,7 @@ def test_k_complexes_are_told_from_slow_oscillations(night, waves):
     assert not (waves.query("stage == 'N3'")["kind"] == "k_complex").any()
 
 
+@pytest.mark.nightly
 def test_a_fifth_fewer_slow_oscillations_are_reported_as_that():
     change = {"absolute": [], "relative": []}
     for seed in range(3):
@@ -70,6 +71,7 @@ def test_gain_moves_the_absolute_count_and_not_the_relative_one(waves, gain):
     assert abs(change) > 0.05
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("rate_hz", [128, 256, 512])
 def test_sampling_rate_does_not_matter(waves, rate_hz):
     other, _ = detect(0, rate_hz=rate_hz)

@@ -103,6 +103,7 @@ def test_a_quarter_more_sigma_is_seen_in_amplitude_once_calibrated(nights):
     assert abs(changes_percent(pairs, "sigma")) <= 3
 
 
+@pytest.mark.nightly
 def test_count_does_not_depend_on_the_sampling_rate():
     counts = [
         len(detect_spindles(*simulate(31, rate_hz, duration_h=2.0)[:3])) for rate_hz in (100, 128, 200, 250, 256, 512)
@@ -111,6 +112,7 @@ def test_count_does_not_depend_on_the_sampling_rate():
     assert min(counts) > 100
 
 
+@pytest.mark.nightly
 def test_real_segment_under_other_backgrounds(real_data):
     """Delta, slope about 13 Hz and alpha changed around real and planted spindles: all are found as before."""
     signal, stages, quality = read_segment(real_data / "segment")

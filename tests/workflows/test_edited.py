@@ -122,6 +122,7 @@ def test_a_night_asked_for_without_edits_has_the_request_it_always_had(short):
     assert replace(es.Job("x"), trace="full").trace == "full"
 
 
+@pytest.mark.nightly
 def test_in_a_folder_of_nights_the_signal_lies_beside_the_report(short, tmp_path):
     """Whole and vouched for like every file of the night, or left out where it was not asked for."""
     file, _ = short

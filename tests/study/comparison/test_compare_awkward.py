@@ -61,6 +61,7 @@ def _values(study, rng):
     return pd.concat(parts)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("design", DESIGNS)
 def test_whatever_the_values_the_numbers_fit_together(design):
     rng = np.random.default_rng(list(DESIGNS).index(design))

@@ -27,6 +27,7 @@ def home_nights(n_nights=40, seed=0, **columns):
     return study, marker_rows(study, "tst_min", tst, "min", "", "")
 
 
+@pytest.mark.nightly
 def test_a_compound_taken_at_weekends_does_not_get_their_longer_sleep():
     """Unadjusted, such nights gave a false + 35 minutes, with an interval without 0 in .36 of studies."""
     plain, adjusted, wrong = [], [], 0

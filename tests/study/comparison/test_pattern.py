@@ -74,6 +74,7 @@ def test_without_a_next_day_outcome_selectivity_cannot_be_claimed():
     assert "without next-day outcomes it cannot be claimed" in row["sentence"]
 
 
+@pytest.mark.nightly
 def test_nothing_is_seldom_a_pattern():
     assert sum(compared({}, seed).pattern.iloc[0]["pattern"] != "none" for seed in range(20)) <= 3
 

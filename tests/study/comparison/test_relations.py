@@ -94,6 +94,7 @@ def test_practice_beside_a_drift_of_the_marker_is_no_relation():
     assert abs(np.corrcoef(density, study.nights["day_pvt_speed"])[0, 1]) > 0.5
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("n_nights", "phi"), [(20, 0.3), (40, 0.3), (40, 0.6)])
 def test_nothing_is_found_where_there_is_nothing(n_nights, phi):
     """Autocorrelated noise, practice in the score, a drift in the marker, the condition in both: about 5 % of 300."""

@@ -197,6 +197,7 @@ def test_the_power_of_few_sleepers_is_that_of_the_test_over_sleepers():
     assert simulate_studies(mechanism, nights, Noise(), 1500, seed=4).power(1.0, 0.05) < 0.25
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("kind", "n", "subjects"), [("pairs", 16, 5), ("complete", 12, 8), ("crossover", 2, 12)])
 def test_a_plan_of_several_sleepers_rejects_as_often_as_the_comparison_does(kind, n, subjects):
     mechanism = Mechanism(kind)
@@ -281,6 +282,7 @@ def test_spreads_are_measured_of_the_primary_endpoints_with_enough_nights(study)
     assert (spreads["tst_min||"].unit, spreads["tst_min||"].n_nights) == ("min", 9)
 
 
+@pytest.mark.nightly
 def test_effects_in_minutes_are_judged_by_the_catalogue_or_by_own_nights(study):
     plan = draw_plan(planned(study, nights=28), n_studies=300)
     row = plan.power[plan.power["endpoint"] == "tst_min||"].iloc[0]

@@ -175,6 +175,7 @@ def test_nothing_but_nan_comes_from_a_condition_without_nights(kind):
     assert found.n_second.tolist() == [0, 1, 0]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", DESIGNS)
 def test_both_ends_of_the_interval_are_where_p_crosses_alpha(kind):
     """Found here by p at many shifts, each worked out from every schedule written out."""
