@@ -60,7 +60,7 @@ def find_jobs(sources: Sequence[str | Path], asked: Job | None = None, output: P
     asked = asked or Job(Path())
     if not sources:
         raise SettingsError(
-            "nothing to score was named",
+            "nothing to work out",
             allowed="a study file, a folder, recordings, or a data set",
             remedy="name a folder of recordings: `eegsleep batch FOLDER`",
         )

@@ -1,6 +1,7 @@
 """What would go wrong at the end is found at the start: an output that cannot be written, a folder in use."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_an_output_that_cannot_be_written_is_named_before_the_work(command, outp
     assert done.returncode == 2
     assert "--output" in done.stderr
     assert output in done.stderr
-    assert done.stderr.count("\n") == 1, done.stderr
+    assert len(re.findall(r"(?m)^eegsleep: ", done.stderr)) == 1, done.stderr
     assert sorted(path.name for path in place.iterdir()) == ["file", "one.edf"]
 
 
@@ -78,4 +79,4 @@ def test_arguments_that_no_file_or_night_can_be_are_one_sentence(arguments, word
     done = run_here(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert words in done.stderr
-    assert done.stderr.count("\n") == 1, done.stderr
+    assert len(re.findall(r"(?m)^eegsleep: ", done.stderr)) == 1, done.stderr
