@@ -161,7 +161,7 @@ def analyze_night(
 ) -> Night:
     """Analyse one night, from signals to markers.
 
-    All computation runs in one thread, so that every machine gives the same digits.
+    Each channel is computed in one thread, so that every machine gives the same digits.
 
     Parameters
     ----------

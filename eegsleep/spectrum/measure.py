@@ -21,6 +21,7 @@ from eegsleep.signals.epochs import (
     cut_epochs,
     epochs_to_samples,
 )
+from eegsleep.signals.two_channels import measure_each
 from eegsleep.spectrum.aperiodic import (
     Aperiodic,
     fit_exponent,
@@ -216,25 +217,29 @@ def measure_spectra(
     """Measure spectra as `measure_spectrum` does, and return the band powers of every epoch as well."""
     settings = settings or SpectrumSettings()
     logger.info("measuring spectra")
-    rows, spectrogram = [], None
-    by_channel = {}
     cycles = find_cycles(stages)
-    for label in recording.derivations:
+    signals = {label: recording.signal(label) for label in recording.derivations}
+
+    def measure(label: str) -> tuple[list[dict], dict[str, np.ndarray], Spectrogram | None]:
         usable = usable_epochs(quality, label)
-        epochs = np.nan_to_num(cut_epochs(recording.signal(label), usable.size))
+        epochs = np.nan_to_num(cut_epochs(signals[label], usable.size))
         frequency_hz, density = _multitaper(epochs, settings)
-        powers = by_channel[label] = _band_powers(frequency_hz, density)
-        rows += average_powers(label, stages, usable, powers)
+        powers = _band_powers(frequency_hz, density)
+        rows = average_powers(label, stages, usable, powers)
         rows += _cycle_rows(label, stages, usable, powers["swa"], cycles)
         rows += _course_rows(label, stages, usable, powers["swa"], settings)
         rows += _fine_rows(label, stages, usable, powers)
-        rows += _infraslow_rows(label, recording.signal(label), stages, usable)
+        rows += _infraslow_rows(label, signals[label], stages, usable)
         rows += _exponent_rows(label, stages, usable, epochs, settings)
         rows += _peak_rows(label, stages, usable, epochs, settings)
-        if spectrogram is None:
-            spectrogram = _make_spectrogram(label, usable, frequency_hz, density)
-    rows += _eye_rows(recording, stages, quality, settings)
-    return Spectra(check_table(pd.DataFrame(rows, columns=SPECTRUM.column_names), SPECTRUM), spectrogram, by_channel)
+        is_shown = label == recording.derivations[0]
+        return rows, powers, _make_spectrogram(label, usable, frequency_hz, density) if is_shown else None
+
+    measured = measure_each(measure, signals)
+    rows = [row for own, _, _ in measured for row in own] + _eye_rows(recording, stages, quality, settings)
+    powers = {label: own for label, (_, own, _) in zip(signals, measured, strict=True)}
+    table = check_table(pd.DataFrame(rows, columns=SPECTRUM.column_names), SPECTRUM)
+    return Spectra(table, measured[0][2] if measured else None, powers)
 
 
 def _multitaper(epochs: np.ndarray, settings: SpectrumSettings) -> tuple[np.ndarray, np.ndarray]:

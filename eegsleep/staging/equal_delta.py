@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.signals.epochs import EPOCH_S, SCORED_STAGES
+from eegsleep.signals.two_channels import measure_each
 from eegsleep.staging.features import MeasuredChannels, smooth_and_scale
 from eegsleep.staging.slow_wave_scaling import SlowWaveScaler
 from eegsleep.tables import STAGES_AT_DELTA, check_table
@@ -59,11 +60,15 @@ def scale_channels(measured: MeasuredChannels) -> dict[str, MeasuredChannels]:
     dict of str to MeasuredChannels
         By column of table `STAGES_AT_DELTA`. EOG and EMG are left as they are.
     """
-    features = {column: dict(measured.features) for column in FACTORS}
-    for label in measured.derivations:
+
+    def scale(label: str) -> dict[str, pd.DataFrame]:
         scaler = SlowWaveScaler(measured.filtered[label], measured.features[label])
-        for column, factor in FACTORS.items():
-            features[column][label] = smooth_and_scale(scaler.at(factor), measured.usable[label])
+        return {
+            column: smooth_and_scale(scaler.at(factor), measured.usable[label]) for column, factor in FACTORS.items()
+        }
+
+    scaled = dict(zip(measured.derivations, measure_each(scale, measured.derivations), strict=True))
+    features = {column: measured.features | {label: own[column] for label, own in scaled.items()} for column in FACTORS}
     return {column: measured._replace(features=own) for column, own in features.items()}
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 from eegsleep.errors import EegSleepError
 from eegsleep.recording.rates import bridge_gaps
 from eegsleep.signals.epochs import EPOCH_SAMPLES, SCORED_STAGES
+from eegsleep.signals.two_channels import measure_each
 from eegsleep.staging.yasa_features import filter_broad, measure_time_features, measure_yasa_features
 
 if TYPE_CHECKING:
@@ -73,13 +74,17 @@ def measure_channels(recording: Recording, usable: dict[str, np.ndarray], epochs
     """
     roles = {label: recording.roles[label] for label in usable}
     span = slice(epochs.start * EPOCH_SAMPLES, epochs.stop * EPOCH_SAMPLES)
-    features, filtered = {}, {}
-    for label, role in roles.items():
+    signals = {label: recording.signal(label)[span] for label in roles}
+
+    def measure(label: str) -> tuple[pd.DataFrame, np.ndarray | None]:
         # Gaps are filled: the filter spreads one missing sample so far that a third of the epochs would change.
-        signal_uv = filter_broad(bridge_gaps(recording.signal(label)[span]))
-        features[label] = smooth_and_scale(measure_yasa_features(signal_uv, role), usable[label])
-        if role == "eeg":
-            filtered[label] = signal_uv.astype(np.float32)
+        signal_uv = filter_broad(bridge_gaps(signals[label]))
+        own = smooth_and_scale(measure_yasa_features(signal_uv, roles[label]), usable[label])
+        return own, signal_uv.astype(np.float32) if roles[label] == "eeg" else None
+
+    measured = dict(zip(roles, measure_each(measure, roles), strict=True))
+    features = {label: own for label, (own, _) in measured.items()}
+    filtered = {label: signal_uv for label, (_, signal_uv) in measured.items() if signal_uv is not None}
     return MeasuredChannels(roles, features, measure_time_features(epochs.stop - epochs.start), usable, filtered)
 
 
