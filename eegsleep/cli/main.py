@@ -11,7 +11,7 @@ import sys
 import cyclopts
 from cyclopts import App
 
-from eegsleep.cli import batch, fetch, night, simulate, study
+from eegsleep.cli import batch, fetch, night, reference, simulate, study
 from eegsleep.cli.console import print_note, with_steps
 from eegsleep.cli.interrupts import end_interrupted, signals_raise
 from eegsleep.errors import EegSleepError
@@ -29,6 +29,8 @@ app.command(night.inspect)
 app.command(night.convert_hypnogram)
 app.command(night.anonymize)
 app.command(night.settings)
+for _catalogue in (reference.markers, reference.devices, reference.codings, reference.faults, reference.tables):
+    app.command(with_steps(_catalogue))
 app.command(batch.batch)
 app.command(simulate.simulate)
 app.command(simulate.demo)
