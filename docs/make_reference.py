@@ -232,7 +232,8 @@ def codings_page() -> Iterator[str]:
     yield from _begin(
         "Codings of hypnograms",
         "The same integer is deep sleep in one laboratory and REM in another. A file of integers is therefore read "
-        "only with a coding that you name: `--coding rk`. Names of stages need no coding. UNS is an epoch without a score.",
+        "only with a coding that you name: `--coding rk`. Names of stages need no coding. "
+        "UNS is an epoch without a score.",
     )
     rows = [
         (f"`{row['name']}`", row["integers"] + f"; epochs of {row['epoch_s']} s", row["meaning"])
