@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import textwrap
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -189,15 +190,45 @@ def list_settings(settings: Settings | None = None) -> Iterator[str]:
     settings = settings or Settings()
     for step in dataclasses.fields(settings):
         values = getattr(settings, step.name)
+        said = ""
         yield f"[{step.name}]"
+        meanings = find_meanings(type(values))
         for name, kind in get_type_hints(type(values)).items():
-            yield f"{name} = {_as_toml(getattr(values, name))}  # {describe_range(f'{step.name}.{name}', kind)}"
+            if meanings[name] != said:  # two settings may share one description
+                said = meanings[name]
+                yield from textwrap.wrap(said, 100, initial_indent="# ", subsequent_indent="# ")
+            yield f"{name} = {as_toml(getattr(values, name))}  # {describe_range(f'{step.name}.{name}', kind)}"
         yield ""
 
 
-def _as_toml(value: object) -> str:
+def find_meanings(settings: type) -> dict[str, str]:
+    """Return what each setting of a step means, as the docstring of its class has it.
+
+    Parameters
+    ----------
+    settings : type
+        The settings of one step, such as `SpindleSettings`.
+
+    Returns
+    -------
+    dict of str to str
+        By the name of the setting, on one line; empty where the docstring does not describe it.
+    """
+    from docstring_parser import DocstringStyle, parse
+
+    described = parse(settings.__doc__ or "", DocstringStyle.NUMPYDOC).params
+    meanings = {
+        name.strip(): " ".join((entry.description or "").split())
+        for entry in described
+        for name in entry.arg_name.split(",")
+    }
+    return {name: meanings.get(name, "") for name in get_type_hints(settings)}
+
+
+def as_toml(value: object) -> str:
+    """Return the value of a setting as TOML writes it."""
     if isinstance(value, tuple):
-        return f"[{', '.join(map(_as_toml, value))}]"
+        return f"[{', '.join(map(as_toml, value))}]"
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else repr(value)

@@ -11,7 +11,7 @@ import sys
 import cyclopts
 from cyclopts import App, Group
 
-from eegsleep.cli import batch, fetch, night, simulate, study
+from eegsleep.cli import batch, fetch, night, reference, simulate, study
 from eegsleep.cli.console import print_note, with_steps
 from eegsleep.cli.interrupts import end_interrupted, signals_raise
 from eegsleep.cli.usage import describe_usage
@@ -24,8 +24,8 @@ app = App(
     suppress_keyboard_interrupt=False,  # `main` prints the message
 )
 # The help shows the groups, and the commands of each, in the order of work.
-_try, _one, _many, _study_group, _files = (
-    Group.create_ordered(title) for title in ("Try it", "One night", "Many nights", "A study", "Files")
+_try, _one, _many, _study_group, _files, _lists = (
+    Group.create_ordered(title) for title in ("Try it", "One night", "Many nights", "A study", "Files", "Lists")
 )
 _study = App(name="study", help="Begin a study, add nights to it, look at it.", group=_study_group, sort_key=0)
 for _lines in (study.init, study.add_table, study.look, study.key):
@@ -46,6 +46,8 @@ app.command(with_steps(study.lock), group=_study_group, sort_key=2)
 app.command(with_steps(study.compare), group=_study_group, sort_key=3)
 app.command(night.anonymize, group=_files, sort_key=0)
 app.command(night.convert_hypnogram, group=_files, sort_key=1)
+for _list in (reference.markers, reference.devices, reference.codings, reference.faults, reference.tables):
+    app.command(with_steps(_list), group=_lists)
 app.register_install_completion_command()
 
 

@@ -22,27 +22,34 @@ _AASM = {0: "W", 1: "N1", 2: "N2", 3: "N3", 4: "R"}
 _RECHTSCHAFFEN_KALES = {0: "W", 1: "N1", 2: "N2", 3: "N3", 4: "N3", 5: "R", 6: "UNS", 7: "UNS", 9: "UNS"}
 
 CODINGS: dict[str, dict[int, str]] = {
-    # The five AASM stages counted up; common in machine-learning copies of public sets.
     "aasm": {**_AASM, **_NOT_SCORED},
-    # yasa.Hypnogram.from_integers: −1 artefact, −2 unscored.
     "yasa": {**_AASM, -1: "UNS", -2: "UNS"},
-    # Dreem Open Datasets (doi:10.1109/TNSRE.2020.3011181): −1 not scored.
     "dreem": {**_AASM, -1: "UNS"},
-    # Rechtschaffen and Kales 1968 as programs write it: 3 and 4 deep sleep, 5 REM, 6 movement time, 9 unknown.
     "rk": _RECHTSCHAFFEN_KALES,
-    # SHHS, MESA and the rest of sleepdata.org, also Compumedics Profusion: as above.
     "nsrr": _RECHTSCHAFFEN_KALES,
-    # ISRUC-Sleep (doi:10.1016/j.cmpb.2015.10.013): AASM stages, but REM is 5.
     "isruc": {0: "W", 1: "N1", 2: "N2", 3: "N3", 5: "R"},
-    # St. Vincent's / University College Dublin (doi:10.13026/C26C7D): 1 is REM, 6 artefact, 7 indeterminate;
-    # 8 occurs without being explained.
     "ucddb": {0: "W", 1: "R", 2: "N1", 3: "N2", 4: "N3", 5: "N3", 6: "UNS", 7: "UNS", 8: "UNS"},
-    # Advanced Brain Monitoring, column PrimaryAutoStage: 4 is light N2, not stage 4; 6 sleep of no named stage.
     "sleep-profiler": {0: "W", 1: "N1", 2: "N2", 3: "N3", 4: "N2", 5: "R", 6: "UNS", 9: "UNS"},
-    # Bitbrain's open set (BOAS, doi:10.18112/openneuro.ds005555.v1.1.0): 8 and −2 not scored, by its README.
     "boas": {**_AASM, 8: "UNS", -2: "UNS"},
-    # DREAMS (doi:10.5281/zenodo.2650142): counted down, one value every 5 s; −1 movement, −2 and −3 unknown.
     "dreams": {5: "W", 4: "R", 3: "N1", 2: "N2", 1: "N3", 0: "N3", -1: "UNS", -2: "UNS", -3: "UNS"},
+}
+# What writes each coding, and its source.
+CODING_MEANINGS: dict[str, str] = {
+    "aasm": "The five AASM stages counted up; common in machine-learning copies of public sets.",
+    "yasa": "yasa.Hypnogram.from_integers: -1 is artefact, -2 unscored.",
+    "dreem": "Dreem Open Datasets (doi:10.1109/TNSRE.2020.3011181): -1 is not scored.",
+    "rk": "Rechtschaffen and Kales 1968 as programs write it: 3 and 4 are deep sleep, 5 is REM, 6 movement time, 9 "
+    "unknown.",
+    "nsrr": "SHHS, MESA and the rest of sleepdata.org, also Compumedics Profusion: the same integers as rk.",
+    "isruc": "ISRUC-Sleep (doi:10.1016/j.cmpb.2015.10.013): AASM stages, but REM is 5.",
+    "ucddb": "St. Vincent's / University College Dublin (doi:10.13026/C26C7D): 1 is REM, 6 artefact, 7 indeterminate; "
+    "8 occurs without being explained.",
+    "sleep-profiler": "Advanced Brain Monitoring, column PrimaryAutoStage: 4 is light N2, not stage 4; 6 is sleep of "
+    "no named stage.",
+    "boas": "Bitbrain's open set (BOAS, doi:10.18112/openneuro.ds005555.v1.1.0): 8 and -2 are not scored, by its "
+    "README.",
+    "dreams": "DREAMS (doi:10.5281/zenodo.2650142): counted down, one value every 5 s; -1 is movement, -2 and "
+    "-3 unknown.",
 }
 # Length of the epochs in seconds, where files of a coding do not give it and it is not 30 s.
 CODING_EPOCHS_S = {"dreams": 5.0}
