@@ -335,7 +335,7 @@ def _chance_percent(
 
 def wilson_interval(n_found: int, n: int) -> tuple[float, float]:
     """Return the limits of the 95 % interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
-    z = 1.959963984540054  # 97.5 % of a normal distribution lie below; its import would take .2 s
+    z = 1.959963984540054  # 97.5 % of a normal distribution lie below
     share = n_found / n
     middle = (2 * n * share + z**2) / (2 * (n + z**2))
     half = z / (2 * (n + z**2)) * np.sqrt(4 * n * share * (1 - share) + z**2)
