@@ -36,7 +36,7 @@ def test_corrected_hypnogram_is_used(tmp_path, run_here):
     ("arguments", "words"),
     [
         (["score", "missing.edf"], "no such file"),
-        (["score", "text.edf"], "no recording that eegsleep knows"),
+        (["score", "text.edf"], "text.edf is a hypnogram"),
         (["score", "no-eeg.edf"], "no EEG derivation"),
         (["score", "short.edf"], "too short"),
         (["score", "unit.edf"], "--units"),
@@ -48,7 +48,7 @@ def test_corrected_hypnogram_is_used(tmp_path, run_here):
         (["simulate", "x", "--nights", "0"], "1 and more"),
         (["simulate", "x", "--hours", "-1"], "duration"),
         (["simulate", "text.edf", "--hours", "0.1", "--rate-hz", "100"], "text.edf: Not a directory"),
-        (["study", "init", "text.edf"], "text.edf: File exists"),
+        (["study", "init", "text.edf"], "text.edf: file exists"),
         (["demo", "--output", "text.edf"], "text.edf: Not a directory"),
         (["score", "good.edf", "--reference", "nowhere.csv"], "nowhere.csv"),
     ],

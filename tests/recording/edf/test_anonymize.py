@@ -437,7 +437,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, write_edf, monkeypatch, failing):
         )
     else:
         monkeypatch.setattr(os, "fsync", no_room)
-    with pytest.raises(EegSleepError, match="No space"):
+    with pytest.raises(EegSleepError, match="no space"):
         anonymize_recording(path, tmp_path / "copy.edf")
     assert list(tmp_path.iterdir()) == [path]
 
