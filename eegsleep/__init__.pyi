@@ -35,6 +35,9 @@ from .events.spindles import SpindleSettings as SpindleSettings
 from .events.spindles import detect_spindles as detect_spindles
 from .events.spindles import select_spindles as select_spindles
 from .hypnograms.codings import CODINGS as CODINGS
+from .hypnograms.objects import as_stages as as_stages
+from .hypnograms.objects import to_annotations as to_annotations
+from .hypnograms.objects import to_yasa_hypnogram as to_yasa_hypnogram
 from .hypnograms.read import read_hypnogram as read_hypnogram
 from .hypnograms.scoring import Scoring as Scoring
 from .hypnograms.scoring import align_scoring as align_scoring

@@ -16,6 +16,7 @@ import pandas as pd
 from eegsleep import tables
 from eegsleep.agreement.limits import limits_of_agreement, proportional_bias
 from eegsleep.errors import EegSleepError, TableError, describe_error
+from eegsleep.hypnograms.objects import as_stages
 from eegsleep.provenance import write_file
 from eegsleep.signals import epochs
 from eegsleep.staging.statistics import measure_sleep
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from eegsleep.hypnograms.objects import Hypnogram
 
 STAGES = tuple(stage for stage in epochs.STAGES if stage != "UNS")
 SCORES = ("accuracy", "kappa", "macro_f1", "f1_w", "f1_n1", "f1_n2", "f1_n3", "f1_r")
@@ -71,16 +74,20 @@ class _Units(NamedTuple):
     note: str
 
 
-def measure_agreement(pairs: Sequence[tuple[str, str, pd.DataFrame, pd.DataFrame]], *, seed: int = SEED) -> Agreement:
+def measure_agreement(
+    pairs: Sequence[tuple[str, str, Hypnogram, Hypnogram]], *, seed: int = SEED, coding: str | None = None
+) -> Agreement:
     """Compare an observed scoring with a reference over one or many nights.
 
     Parameters
     ----------
     pairs : sequence of (night, subject, reference, observed)
         Names of the night and its sleeper (the night's own name where the sleeper is unknown), and two
-        tables `HYPNOGRAM` with the same epochs.
+        hypnograms of any kind that `as_stages` takes, with the same epochs.
     seed : int
         Of the bootstrap, by default 31; `pooled` holds it.
+    coding : str, optional
+        What integers in them mean, a name in `CODINGS`.
 
     Returns
     -------
@@ -114,7 +121,14 @@ def measure_agreement(pairs: Sequence[tuple[str, str, pd.DataFrame, pd.DataFrame
     the approximate intervals of 1986 for others. The slope is against the mean of both scorings, not
     against the reference as in YASA: a reference with errors of its own makes that slope negative
     where there is no proportional bias (Bland & Altman 1995, doi:10.1016/S0140-6736(95)91748-9).
+
+    Examples
+    --------
+    >>> agreed = es.measure_agreement([("night-1", "me", ["W", "N2", "N2", "R"], ["W", "N2", "N3", "R"])])
+    >>> float(agreed.nights["accuracy"].iloc[0])
+    0.75
     """
+    pairs = [_take_pair(*pair, coding) for pair in pairs]
     nights, subjects, codes = _read_pairs(pairs)
     confusions = np.array([_confusion(reference, observed) for reference, observed in codes])
     units = _units(subjects)
@@ -200,6 +214,21 @@ def _divide(above: NDArray, below: NDArray) -> NDArray[np.float64]:
 
 def _table(part: str) -> tables.Table:
     return next(table for table in tables.AGREEMENT_TABLES if table.name == f"agreement_{part}")
+
+
+def _take_pair(
+    night: str, subject: str, reference: Hypnogram, observed: Hypnogram, coding: str | None
+) -> tuple[str, str, pd.DataFrame, pd.DataFrame]:
+    """Return a pair with both hypnograms as tables `HYPNOGRAM`."""
+    try:
+        return night, subject, as_stages(reference, coding), as_stages(observed, coding)
+    except TableError as error:
+        raise TableError(
+            f"night {night} is not scored as a hypnogram: {error.problem}",
+            found=error.found,
+            allowed=error.allowed,
+            remedy=error.remedy,
+        ) from error
 
 
 def _read_pairs(pairs: Sequence) -> tuple[list[str], list[str], list[tuple[NDArray, NDArray]]]:

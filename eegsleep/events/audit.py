@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from eegsleep.hypnograms.objects import as_stages
 from eegsleep.quality import usable_epochs
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_S, NREM, values_at
 from eegsleep.tables import AUDIT, check_table, empty_table
@@ -20,6 +21,7 @@ from eegsleep.tables import AUDIT, check_table, empty_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from eegsleep.hypnograms.objects import Hypnogram
     from eegsleep.recording.recording import Recording
 
 logger = logging.getLogger(__name__)
@@ -113,7 +115,7 @@ class _Kind(NamedTuple):
 
 def audit_events(
     recording: Recording,
-    stages: pd.DataFrame,
+    stages: Hypnogram,
     quality: pd.DataFrame,
     views: Sequence[AuditedView],
     settings: AuditSettings | None = None,
@@ -123,8 +125,10 @@ def audit_events(
     Parameters
     ----------
     recording : Recording
-    stages, quality : pandas.DataFrame
-        Tables `HYPNOGRAM` and `QUALITY` of that recording.
+    stages : DataFrame or another hypnogram that `as_stages` takes
+        Table `HYPNOGRAM` of that recording.
+    quality : pandas.DataFrame
+        Table `QUALITY` of that recording.
     views : sequence of AuditedView
         Nothing is planted near an event of the same kind that the same view found.
     settings : AuditSettings, optional
@@ -142,6 +146,7 @@ def audit_events(
     one more run of a detector for each view of it. `chance_percent` is how often a random moment of the stage would
     count as found with nothing planted there, because a native event lies near it.
     """
+    stages = as_stages(stages)
     settings = settings or AuditSettings()
     logger.info("auditing the detectors with planted events")
     rows: list[dict] = []

@@ -27,6 +27,7 @@ from eegsleep.events.spindles import (
     is_relative,
     select_spindles,
 )
+from eegsleep.hypnograms.objects import as_stages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from eegsleep.events.calibration import Calibration
     from eegsleep.events.edited import EventEdits
     from eegsleep.events.polarity import Polarity
+    from eegsleep.hypnograms.objects import Hypnogram
     from eegsleep.recording.recording import Recording
 
 
@@ -98,7 +100,7 @@ class EventSettings(Protocol):
 
 def detect_events(
     recording: Recording,
-    stages: pd.DataFrame,
+    stages: Hypnogram,
     quality: pd.DataFrame,
     settings: EventSettings | None = None,
     calibration: Calibration | None = None,
@@ -109,8 +111,10 @@ def detect_events(
     Parameters
     ----------
     recording : Recording
-    stages, quality : pandas.DataFrame
-        Tables `HYPNOGRAM` and `QUALITY` of that recording.
+    stages : DataFrame or another hypnogram that `as_stages` takes
+        Table `HYPNOGRAM` of that recording.
+    quality : pandas.DataFrame
+        Table `QUALITY` of that recording.
     settings : EventSettings, optional
         `eegsleep.config.Settings`, or anything with its four parts on events; by default the defaults of each.
     calibration : Calibration, optional
@@ -122,6 +126,7 @@ def detect_events(
     -------
     Events
     """
+    stages = as_stages(stages)
     night = (recording, stages, quality)
     s = settings.spindles if settings else SpindleSettings()
     w = settings.slow_oscillations if settings else SlowOscillationSettings()

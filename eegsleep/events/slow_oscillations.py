@@ -11,6 +11,7 @@ import pandas as pd
 
 from eegsleep.errors import SettingsError
 from eegsleep.events.yasa_detectors import detect_yasa_slow_waves
+from eegsleep.hypnograms.objects import as_stages
 from eegsleep.quality import usable_epochs
 from eegsleep.signals.band_filter import filter_band, thin
 from eegsleep.signals.epochs import EPOCH_MIN, NREM, silence_unusable, stage_at, values_at
@@ -18,6 +19,7 @@ from eegsleep.tables import SLOW_OSCILLATION_CANDIDATES, SLOW_OSCILLATIONS, chec
 
 if TYPE_CHECKING:
     from eegsleep.events.calibration import Calibration
+    from eegsleep.hypnograms.objects import Hypnogram
     from eegsleep.recording.recording import Recording
 
 logger = logging.getLogger(__name__)
@@ -88,7 +90,7 @@ class SlowOscillationSettings:
 
 def detect_slow_oscillations(
     recording: Recording,
-    stages: pd.DataFrame,
+    stages: Hypnogram,
     quality: pd.DataFrame,
     settings: SlowOscillationSettings | None = None,
     calibration: Calibration | None = None,
@@ -98,8 +100,10 @@ def detect_slow_oscillations(
     Parameters
     ----------
     recording : Recording
-    stages, quality : pandas.DataFrame
-        Tables `HYPNOGRAM` and `QUALITY` of that recording.
+    stages : DataFrame or another hypnogram that `as_stages` takes
+        Table `HYPNOGRAM` of that recording.
+    quality : pandas.DataFrame
+        Table `QUALITY` of that recording.
     settings : SlowOscillationSettings, optional
     calibration : Calibration, optional
         The person's own thresholds, from `calibrate_nights`.
@@ -115,6 +119,7 @@ def detect_slow_oscillations(
     Massimini et al. 2004, doi:10.1523/JNEUROSCI.1318-04.2004; Carrier et al. 2011,
     doi:10.1111/j.1460-9568.2010.07543.x.
     """
+    stages = as_stages(stages)
     settings = settings or SlowOscillationSettings()
     logger.info("detecting slow oscillations")
     if settings.method == "yasa":

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from eegsleep.hypnograms.objects import as_stages
 from eegsleep.quality import usable_epochs
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, NREM, epochs_to_samples, silence_unusable, stage_at
 from eegsleep.tables import SPINDLE_CANDIDATES, check_table, empty_table
 
 if TYPE_CHECKING:
+    from eegsleep.hypnograms.objects import Hypnogram
     from eegsleep.recording.recording import Recording
 
 logger = logging.getLogger(__name__)
@@ -54,7 +56,7 @@ class _Bands(NamedTuple):
 
 def find_spindle_candidates(
     recording: Recording,
-    stages: pd.DataFrame,
+    stages: Hypnogram,
     quality: pd.DataFrame,
     band_hz: tuple[float, float] = SIGMA_HZ,
     channels: list[str] | None = None,
@@ -68,8 +70,10 @@ def find_spindle_candidates(
     Parameters
     ----------
     recording : Recording
-    stages, quality : pandas.DataFrame
-        Tables `HYPNOGRAM` and `QUALITY` of that recording.
+    stages : DataFrame or another hypnogram that `as_stages` takes
+        Table `HYPNOGRAM` of that recording.
+    quality : pandas.DataFrame
+        Table `QUALITY` of that recording.
     band_hz : tuple of float
         Another band than sigma for exploration, such as (9, 11) on frontal channels. A band 2 Hz wide does not
         show durations.
@@ -86,6 +90,7 @@ def find_spindle_candidates(
     -----
     Nothing below 5.5 Hz enters a measure that decides. `sigma_ratio` and `sigma_share` do not change with gain.
     """
+    stages = as_stages(stages)
     found = [
         _search_channel(recording.signal(label), label, stages, usable_epochs(quality, label), band_hz)
         for label in (recording.derivations if channels is None else channels)

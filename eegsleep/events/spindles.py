@@ -12,11 +12,13 @@ import pandas as pd
 from eegsleep.errors import SettingsError
 from eegsleep.events.spindle_candidates import SIGMA_HZ, find_spindle_candidates, keep_largest
 from eegsleep.events.yasa_detectors import detect_yasa_spindles
+from eegsleep.hypnograms.objects import as_stages
 from eegsleep.recording.channels.labels import is_frontal
 from eegsleep.tables import SPINDLE_CANDIDATES, SPINDLES, check_table, empty_table
 
 if TYPE_CHECKING:
     from eegsleep.events.calibration import Calibration
+    from eegsleep.hypnograms.objects import Hypnogram
     from eegsleep.recording.recording import Recording
 
 logger = logging.getLogger(__name__)
@@ -117,7 +119,7 @@ def describe_method(settings: SpindleSettings) -> str:
 
 def detect_spindles(
     recording: Recording,
-    stages: pd.DataFrame,
+    stages: Hypnogram,
     quality: pd.DataFrame,
     settings: SpindleSettings | None = None,
     calibration: Calibration | None = None,
@@ -128,8 +130,10 @@ def detect_spindles(
     Parameters
     ----------
     recording : Recording
-    stages, quality : pandas.DataFrame
-        Tables `HYPNOGRAM` and `QUALITY` of that recording.
+    stages : DataFrame or another hypnogram that `as_stages` takes
+        Table `HYPNOGRAM` of that recording.
+    quality : pandas.DataFrame
+        Table `QUALITY` of that recording.
     settings : SpindleSettings, optional
     calibration : Calibration, optional
         The person's own thresholds and frequencies, from `calibrate`.
@@ -146,6 +150,7 @@ def detect_spindles(
     --------
     find_spindle_candidates, select_spindles : The two steps this does, for trying other limits at no cost.
     """
+    stages = as_stages(stages)
     settings = settings or SpindleSettings()
     logger.info("detecting spindles")
     if settings.method == "yasa":

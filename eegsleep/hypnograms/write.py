@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import EegSleepError, TableError, describe_error
+from eegsleep.hypnograms.objects import as_stages, to_yasa_hypnogram
 from eegsleep.provenance import encode_json, write_file
 from eegsleep.signals.epochs import EPOCH_S
-from eegsleep.tables import HYPNOGRAM, check_table, encode_table
+from eegsleep.tables import HYPNOGRAM, encode_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     import pandas as pd
+
+    from eegsleep.hypnograms.objects import Hypnogram
 
 _SUFFIXES = {".csv": "csv", ".edf": "edf", ".tsv": "bids", ".json": "yasa", ".xml": "edfbrowser", ".txt": "edfbrowser"}
 _MEANINGS = {
@@ -30,14 +33,19 @@ _MEANINGS = {
 
 
 def write_hypnogram(
-    stages: pd.DataFrame, path: Path | str, *, start: datetime | None = None, kind: str | None = None
+    stages: Hypnogram,
+    path: Path | str,
+    *,
+    start: datetime | None = None,
+    kind: str | None = None,
+    coding: str | None = None,
 ) -> Path:
     """Write a hypnogram for another program; the file is complete, or not written.
 
     Parameters
     ----------
-    stages : pandas.DataFrame
-        Table `HYPNOGRAM`.
+    stages : DataFrame, Series, sequence, array, yasa.Hypnogram or Scoring
+        A hypnogram of any kind that `as_stages` takes.
     path : path
     start : datetime, optional
         Naive local time of the first sample. `edf` and `yasa` keep it, to the second; EDFbrowser's XML needs
@@ -53,6 +61,8 @@ def write_hypnogram(
         - `edfbrowser` (.txt): Onset,Duration,Annotation in seconds, as EDFbrowser exports it and, with data from
           line 2, onset, duration and description in columns 1, 2 and 3, imports it as ASCII. With suffix .xml
           the annotation list EDFbrowser imports as XML, which knows only dates and times.
+    coding : str, optional
+        What integers in `stages` mean, a name in `CODINGS`.
 
     Returns
     -------
@@ -65,16 +75,21 @@ def write_hypnogram(
         If the table is not a hypnogram, the kind is not known, or a start is missing.
     EegSleepError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> es.write_hypnogram(["W", "N1", "N2"], "hypnogram.tsv").read_text().split()[3:6]
+    ['0', '30', 'W']
     """
     path = Path(path)
     kind = check_format(path, kind)
-    stages = check_table(stages, HYPNOGRAM)
-    if not len(stages):
+    table = as_stages(stages, coding)
+    if not len(table):
         raise TableError("the table is no hypnogram", found="no epoch")
     if kind == "edfbrowser" and path.suffix.lower() == ".xml":
-        content = _encode_edfbrowser_xml(stages, start)
+        content = _encode_edfbrowser_xml(table, start)
     else:
-        content = _WRITERS[kind](stages, start.replace(microsecond=0, tzinfo=None) if start else None)
+        content = _WRITERS[kind](table, start.replace(microsecond=0, tzinfo=None) if start else None)
     try:
         if kind == "bids":
             write_file(path.with_suffix(".json"), encode_json(_describe_bids()))
@@ -153,10 +168,7 @@ def _describe_bids() -> dict[str, dict[str, object]]:
 
 def _encode_yasa(stages: pd.DataFrame, start: datetime | None) -> bytes:
     """Return what `yasa.Hypnogram.to_json` would write, made by YASA itself, so that it fits the installed version."""
-    import yasa
-
-    freq = f"{EPOCH_S:g}s"
-    return encode_json(yasa.Hypnogram(stages["stage"].to_list(), freq=freq, start=start, scorer="eegsleep").to_dict())
+    return encode_json(to_yasa_hypnogram(stages, start=start).to_dict())
 
 
 def _encode_edfbrowser(stages: pd.DataFrame, _start: datetime | None) -> bytes:

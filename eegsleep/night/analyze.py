@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eegsleep.config import Settings
-from eegsleep.errors import TableError
+from eegsleep.errors import RecordingError, TableError
 from eegsleep.events.averages import average_events
 from eegsleep.events.calibration import check_setup
 from eegsleep.events.detect import Events, detect_events
 from eegsleep.events.edited import count_not_found
 from eegsleep.events.slow_oscillations import main_slow_oscillations
 from eegsleep.hypnograms.edited import check_belongs
+from eegsleep.hypnograms.objects import as_scoring, as_stages, is_yasa
 from eegsleep.hypnograms.scoring import Scoring, align_scoring, place_lights
 from eegsleep.hypnograms.table import PROBABILITY_COLUMNS, make_stages
 from eegsleep.markers import measure_markers
@@ -30,6 +31,7 @@ from eegsleep.night.words import (
 )
 from eegsleep.provenance import hash_bytes, package_versions
 from eegsleep.quality import Verdict, judge_night, measure_quality
+from eegsleep.recording.recording import Recording
 from eegsleep.spectrum.measure import measure_spectra
 from eegsleep.staging.lights import Lights, complete_lights, find_lights, keep_night, lights_from_hypnogram
 from eegsleep.staging.other import ENSEMBLE, Hypnodensity, ask_stager, describe_other, set_beside
@@ -37,15 +39,15 @@ from eegsleep.staging.score import Staged, score_night
 from eegsleep.tables import HYPNOGRAM, NIGHT_TABLES, STAGES_AT_DELTA, check_table, empty_table, encode_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     import pandas as pd
 
     from eegsleep.events.calibration import Calibration
     from eegsleep.events.edited import EventEdits
+    from eegsleep.hypnograms.objects import Hypnogram
     from eegsleep.hypnograms.scoring import HandEdit
-    from eegsleep.recording.recording import Recording
     from eegsleep.spectrum import Spectrogram
 
 
@@ -149,15 +151,21 @@ class Night:
         return {t.name: own[t.name] if t.name in own else getattr(self.events, t.name) for t in NIGHT_TABLES}
 
 
+# The names that `progress` is called with, in order.
+STEPS = ("signal quality", "stages", "spindles and slow oscillations", "spectra", "markers")
+
+
 def analyze_night(
     recording: Recording,
     settings: Settings | None = None,
-    hypnogram: pd.DataFrame | Scoring | None = None,
+    hypnogram: Hypnogram | None = None,
     lights: Lights | None = None,
     calibration: Calibration | None = None,
-    reference: Scoring | None = None,
+    reference: Hypnogram | None = None,
     event_edits: EventEdits | None = None,
     stages_by: Hypnodensity | None = None,
+    coding: str | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Night:
     """Analyse one night, from signals to markers.
 
@@ -167,20 +175,25 @@ def analyze_night(
     ----------
     recording : Recording
     settings : Settings, optional
-    hypnogram : pandas.DataFrame or Scoring, optional
-        Stages to use in place of automatic ones: table `HYPNOGRAM` of this recording, or what `read_hypnogram` read.
+    hypnogram : DataFrame, Series, sequence, array, yasa.Hypnogram or Scoring, optional
+        Stages to use in place of automatic ones: what `read_hypnogram` read, or a hypnogram of any kind that
+        `as_stages` takes. What has no times of its own must have as many epochs as the recording.
     lights : Lights, optional
         When the night began and ended (`find_lights`). By default they are taken from annotations in the file, else
         from the hypnogram, else they are the whole recording; in one of more than 14 h they are found from its stages.
     calibration : Calibration, optional
         The person's own thresholds, learned from all their nights (`calibrate`).
-    reference : Scoring, optional
-        An expert's scoring to keep beside the night's own stages, as `read_hypnogram` read it.
+    reference : DataFrame, Series, sequence, array, yasa.Hypnogram or Scoring, optional
+        An expert's scoring to keep beside the night's own stages, of the same kinds.
     stages_by : Hypnodensity, optional
         The probabilities of another stager to set beside ours, as `read_hypnodensity` read them; by default those of
         the stager that the settings name.
     event_edits : EventEdits, optional
         Events that were rejected by hand, as `read_event_edits` read them.
+    coding : str, optional
+        What integers in `hypnogram` and `reference` mean, a name in `CODINGS`.
+    progress : callable, optional
+        Called with the name of each step before it begins; `STEPS` holds them in order.
 
     Returns
     -------
@@ -189,10 +202,22 @@ def analyze_night(
     Raises
     ------
     EegSleepError
-        If the night cannot be staged, or a hypnogram given is not that of this recording.
+        If the night cannot be staged, a hypnogram given is not that of this recording, or `recording` is none.
+
+    Examples
+    --------
+    >>> steps = []
+    >>> night = es.analyze_night(recording, hypnogram=["N2"] * recording.n_epochs, progress=steps.append)
+    >>> steps
+    ['signal quality', 'stages', 'spindles and slow oscillations', 'spectra', 'markers']
+    >>> night.stages["stage"].unique().tolist()
+    ['N2']
     """
     from threadpoolctl import threadpool_limits
 
+    _check_recording(recording)
+    announce = progress or _announce_nothing
+    hypnogram, reference = (_take_hypnogram(given, coding) for given in (hypnogram, reference))
     settings = settings or Settings()
     asked = {"lights": lights, "hypnogram": hypnogram, "reference": reference, "calibration": calibration}
     asked |= {"events": event_edits, "stages_by": stages_by}
@@ -203,17 +228,22 @@ def analyze_night(
         check_setup(calibration, recording)
     if event_edits:
         check_belongs(event_edits.input_sha256, recording.sha256, "edited events")
-    expert, notes = _align(reference, recording) if reference is not None else (None, [])
+    expert, notes = _align(reference, recording)
     given, lights, more = _place_hypnogram(hypnogram, recording, lights or find_lights(recording))
     with threadpool_limits(limits=1):
+        announce(STEPS[0])
         quality = measure_quality(recording, settings.quality)
+        announce(STEPS[1])
         staged = (
             score_night(recording, quality, settings.staging, lights)
             if given is None
             else _use_given_stages(given, recording, quality, lights)
         )
+        announce(STEPS[2])
         events = detect_events(recording, staged.stages, quality, settings, calibration, event_edits)
+        announce(STEPS[3])
         spectrum, spectrogram, powers = measure_spectra(recording, staged.stages, quality, settings.spectrum)
+        announce(STEPS[4])
         markers = measure_markers(
             staged.stages,
             quality,
@@ -266,6 +296,32 @@ def analyze_night(
     )
 
 
+def _check_recording(recording: object) -> None:
+    """Raise if this is no `Recording`; a `Raw` of mne is told how it becomes one."""
+    if isinstance(recording, Recording):
+        return
+    is_raw = any(kind.__name__ == "BaseRaw" for kind in type(recording).__mro__)
+    raise RecordingError(
+        "analyze_night needs a Recording",
+        found=f"an object of type {type(recording).__name__}",
+        allowed="what read_recording, Recording.from_raw and Recording.from_array return",
+        remedy="make one by Recording.from_raw(raw), which checks units, rates and filters"
+        if is_raw
+        else "read a file with read_recording",
+    )
+
+
+def _announce_nothing(_step: str) -> None:
+    """Take the place of a progress callback that was not given."""
+
+
+def _take_hypnogram(hypnogram: Hypnogram | None, coding: str | None) -> pd.DataFrame | Scoring | None:
+    """Return a hypnogram as table or scoring; a scoring has times of its own, by which it is aligned."""
+    if hypnogram is None or isinstance(hypnogram, Scoring):
+        return hypnogram
+    return as_scoring(hypnogram) if is_yasa(hypnogram) else as_stages(hypnogram, coding)
+
+
 def _ask_second(recording: Recording, quality: pd.DataFrame, settings: Settings, staged: Staged) -> Hypnodensity | None:
     """Return the probabilities of the second stager that the settings name."""
     name = settings.staging.second
@@ -298,11 +354,16 @@ def _place_hypnogram(
     return stages, found if found and is_open else lights, notes
 
 
-def _align(scoring: Scoring, recording: Recording) -> tuple[pd.DataFrame, list[str]]:
+def _align(scoring: pd.DataFrame | Scoring | None, recording: Recording) -> tuple[pd.DataFrame | None, list[str]]:
     """Return a scoring as stages of the recording, and sentences about what did not fit.
 
     The name of its file is not among them: it may be that of a person, and the sentences are kept with the night.
     """
+    if scoring is None:
+        return None, []
+    if not isinstance(scoring, Scoring):
+        _check_length(scoring, recording)
+        return scoring, []
     stages, notes = align_scoring(scoring, recording.start, recording.n_epochs)
     return stages, [f"The hypnogram that was given: {note}." for note in notes]
 
@@ -327,16 +388,22 @@ def describe_not_found(events: Events, edits: EventEdits) -> list[str]:
     return [f"{n} of {len(edits.rejected)} events rejected by hand are not found in this run, so nothing was rejected."]
 
 
-def _use_given_stages(
-    stages: pd.DataFrame, recording: Recording, quality: pd.DataFrame, lights: Lights | None = None
-) -> Staged:
-    """Return stages that were given, after checking their number, with the usable epochs of the signals."""
+def _check_length(stages: pd.DataFrame, recording: Recording) -> None:
+    """Raise if stages without times of their own are not as many as the epochs of the recording."""
     if len(stages) != recording.n_epochs:
         raise TableError(
             "the hypnogram is not that of this recording",
             found=f"{len(stages)} epochs",
             allowed=f"{recording.n_epochs} epochs of 30 s",
+            remedy="give UNS for the epochs that were not scored, or a hypnogram that holds its start",
         )
+
+
+def _use_given_stages(
+    stages: pd.DataFrame, recording: Recording, quality: pd.DataFrame, lights: Lights | None = None
+) -> Staged:
+    """Return stages that were given, after checking their number, with the usable epochs of the signals."""
+    _check_length(stages, recording)
     usable = quality[quality["role"] == "eeg"].groupby("epoch")["usable"].any()
     lights = complete_lights(lights, stages)
     stages = check_table(keep_night(stages.assign(usable=usable.to_numpy()), lights), HYPNOGRAM)

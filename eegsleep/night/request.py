@@ -103,7 +103,7 @@ def request_of_night(
     *,
     lights: Lights | None,
     hypnogram: pd.DataFrame | Scoring | None,
-    reference: Scoring | None,
+    reference: pd.DataFrame | Scoring | None,
     calibration: Calibration | None,
     stages_by: Hypnodensity | None = None,
     events: EventEdits | None = None,
@@ -120,16 +120,15 @@ def request_of_night(
         "events": events,
         "stages_by": stages_by,
     }
-    digests = {name: "" if part is None else getattr(part, "sha256", None) for name, part in given.items()}
+    # what was made in memory has no hash, and no command could ask for it
+    digests = {name: "" if part is None else getattr(part, "sha256", "") or None for name, part in given.items()}
     files = {name: digest for name, digest in digests.items() if digest is not None}
     asked_of = {
         (part.coding or None, part.asked_epoch_s, part.asked_column or None)
         for part in (hypnogram, reference)
         if part is not None and hasattr(part, "coding")
     }
-    if len(files) < len(given) or len(asked_of) > 1 or (calibration is not None and not calibration.sha256):
-        return ""
-    if stages_by is not None and not stages_by.sha256:
+    if len(files) < len(given) or len(asked_of) > 1:
         return ""
     off_and_on = lights.asked if lights else (None, None)
     if recording.asked is None or not recording.sha256 or off_and_on is None:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from eegsleep.hypnograms.objects import as_stages
 from eegsleep.hypnograms.table import PROBABILITY_COLUMNS
 from eegsleep.signals.epochs import EPOCH_MIN, SCORED_STAGES, SLEEP_STAGES
 from eegsleep.staging.statistics import measure_codes
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from eegsleep.hypnograms.objects import Hypnogram
 
 # YASA's confidence is below its accuracy: 86 % against 92 % of the epochs of 40 simulated nights, 80 % against
 # 86 % of the real segment. The best temperature was 0.66 on the former and 0.78 on the latter (temperature
@@ -74,13 +75,13 @@ def calibrate_probabilities(probabilities: np.ndarray) -> np.ndarray:
     return sharpened / sharpened.sum(axis=1, keepdims=True)
 
 
-def measure_uncertainty(stages: pd.DataFrame) -> dict[str, Uncertainty]:
+def measure_uncertainty(stages: Hypnogram) -> dict[str, Uncertainty]:
     """Return expected value and 95 % interval of the statistics of `measure_sleep`, as far as stages are unsure.
 
     Parameters
     ----------
-    stages : pandas.DataFrame
-        Table `HYPNOGRAM`, of the epochs between lights off and on only.
+    stages : DataFrame or another hypnogram that `as_stages` takes
+        Table `HYPNOGRAM`, of the epochs between lights off and on only. Only a table holds probabilities.
 
     Returns
     -------
@@ -100,6 +101,7 @@ def measure_uncertainty(stages: pd.DataFrame) -> dict[str, Uncertainty]:
     ----------
     Split conformal prediction with scaled residuals: Lei et al. 2018, doi:10.1080/01621459.2017.1307116.
     """
+    stages = as_stages(stages)
     probabilities = stages[PROBABILITY_COLUMNS].to_numpy()
     scored = (stages["stage"] != "UNS").to_numpy() & np.isfinite(probabilities).all(axis=1)
     if not scored.any():

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from eegsleep.errors import TableError
-from eegsleep.signals.epochs import EPOCH_MIN, EPOCH_S, NREM, SLEEP_STAGES, STAGES, find_runs
-from eegsleep.tables import HYPNOGRAM, check_table
+from eegsleep.hypnograms.objects import as_stages
+from eegsleep.signals.epochs import EPOCH_MIN, EPOCH_S, NREM, SLEEP_STAGES, find_runs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from eegsleep.hypnograms.objects import Hypnogram
 
 # Length of unbroken sleep that "latency to persistent sleep" waits for, as in clinical trials (e.g. Lankford et
 # al. 2008, PMC2572741, where it is a primary endpoint).
@@ -45,7 +46,7 @@ class Measure(NamedTuple):
     at_least: float = float("nan")
 
 
-def measure_sleep(stages: pd.DataFrame) -> dict[str, Measure]:
+def measure_sleep(stages: Hypnogram, coding: str | None = None) -> dict[str, Measure]:
     """Measure the sleep statistics of a night: durations, latencies and continuity.
 
     Definitions are those of the AASM manual (parameters to be reported), with lights off at the first
@@ -53,8 +54,10 @@ def measure_sleep(stages: pd.DataFrame) -> dict[str, Measure]:
 
     Parameters
     ----------
-    stages : pandas.DataFrame
-        Table `HYPNOGRAM`, one row a 30 s epoch, without gaps.
+    stages : DataFrame, Series, sequence, array, yasa.Hypnogram or Scoring
+        A hypnogram of any kind that `as_stages` takes: one stage a 30 s epoch, without gaps.
+    coding : str, optional
+        What integers mean, a name in `CODINGS`.
 
     Returns
     -------
@@ -98,8 +101,16 @@ def measure_sleep(stages: pd.DataFrame) -> dict[str, Measure]:
     ------
     TableError
         If a stage is unknown or an epoch is missing from the sequence.
+
+    Examples
+    --------
+    >>> sleep = es.measure_sleep(["W"] * 20 + ["N1"] * 4 + ["N2"] * 60 + ["N3"] * 40)
+    >>> sleep["tst_min"].value, sleep["sol_min"].value
+    (52.0, 10.0)
+    >>> sleep["rem_latency_min"].reason
+    'no REM'
     """
-    return measure_codes(_stage_codes(stages))
+    return measure_codes(as_stages(stages, coding)["stage"].to_numpy(dtype="U3"))
 
 
 def measure_codes(codes: NDArray[np.str_]) -> dict[str, Measure]:
@@ -157,7 +168,7 @@ def find_cycles(stages: pd.DataFrame) -> pd.DataFrame:
     REM period was cut off by waking or by the end of the recording counts as complete: the two cannot be
     told apart.
     """
-    codes = _stage_codes(stages)
+    codes = as_stages(stages)["stage"].to_numpy(dtype="U3")
     start_s = float(stages["onset_s"].iloc[0]) if len(stages) else 0.0
     cycles = _cycle_epochs(codes)
     return pd.DataFrame(
@@ -168,19 +179,6 @@ def find_cycles(stages: pd.DataFrame) -> pd.DataFrame:
             "complete": np.array([complete for _, _, complete in cycles], dtype="bool"),
         }
     )
-
-
-def _stage_codes(stages: pd.DataFrame) -> NDArray[np.str_]:
-    stages = check_table(stages, HYPNOGRAM)
-    unknown = sorted(set(stages["stage"]) - set(STAGES))
-    if unknown:
-        raise TableError("the hypnogram holds unknown stages", found=str(unknown), allowed=", ".join(STAGES))
-    if (np.diff(stages["epoch"].to_numpy()) != 1).any():
-        raise TableError(
-            "the hypnogram's epochs do not follow one another",
-            remedy="give every 30 s epoch a row in order, UNS where it was not scored",
-        )
-    return stages["stage"].to_numpy(dtype="U3")
 
 
 def _durations(codes: NDArray[np.str_], asleep: NDArray[np.bool_]) -> dict[str, Measure]:
