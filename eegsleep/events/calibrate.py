@@ -43,7 +43,8 @@ def calibrate(nights: Sequence[pd.DataFrame], settings: SpindleSettings | None =
     Returns
     -------
     Calibration
-        Its spindle part; thresholds of slow oscillations are empty.
+        Its spindle part; thresholds of slow oscillations are empty. A channel whose sigma is not positive, as of a
+        flat signal, has no threshold.
 
     Notes
     -----
@@ -61,9 +62,10 @@ def calibrate(nights: Sequence[pd.DataFrame], settings: SpindleSettings | None =
     )
     relative = replace(s, view="relative")
     pooled = np.concatenate([select_spindles(night, relative)["frequency_hz"] for night in nights])
+    measured = [str(label) for label in baseline.index if 0 < baseline[label] < np.inf and 0 < level[label] < np.inf]
     return Calibration(
-        sigma_amplitude_uv={str(label): float(s.min_sigma_ratio * value) for label, value in baseline.items()},
-        background_level={str(label): float(value) for label, value in level.items()},
+        sigma_amplitude_uv={label: float(s.min_sigma_ratio * baseline[label]) for label in measured},
+        background_level={label: float(level[label]) for label in measured},
         slow_spindle_hz=_peak_frequency(pooled, s.band_hz[0], s.class_border_hz),
         fast_spindle_hz=_peak_frequency(pooled, s.class_border_hz, s.band_hz[1]),
         n_nights=len(nights),
@@ -115,12 +117,23 @@ def calibrate_nights(folder: str | Path) -> Calibration:
         for table in (SPINDLE_CANDIDATES, SLOW_OSCILLATION_CANDIDATES)
     }
     learned = calibrate(tables[SPINDLE_CANDIDATES], spindles)
+    channels = {label for label, role in first["roles"].items() if role == "eeg"}
+    for night, table in [(n, t) for parts in tables.values() for n, t in zip(nights, parts, strict=True)]:
+        if unknown := sorted(set(table["channel"]) - channels):
+            raise TableError(
+                f"{night.name} holds events of channels that are no EEG of it",
+                found=", ".join(repr(str(label)[:40]) for label in unknown[:5]),
+                allowed=", ".join(sorted(channels)),
+                remedy="score the night again",
+            )
     heights = pd.DataFrame(
         [night.groupby("channel")["reference_uv"].median() for night in tables[SLOW_OSCILLATION_CANDIDATES]]
     ).median()
     return replace(
         learned,
-        so_amplitude_uv={str(c): float(slow_oscillations.relative_ptp * v) for c, v in heights.dropna().items()},
+        so_amplitude_uv={
+            str(c): float(slow_oscillations.relative_ptp * v) for c, v in heights.items() if 0 < v < np.inf
+        },
         device=first["device"],
         units=first["units"],
     )

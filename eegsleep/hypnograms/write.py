@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from eegsleep.errors import EegSleepError, TableError, describe_error
 from eegsleep.hypnograms.objects import as_stages, to_yasa_hypnogram
 from eegsleep.provenance import encode_json, write_file
+from eegsleep.recording.limits import YEARS, is_plausible_start
 from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.tables import HYPNOGRAM, encode_table
 
@@ -72,7 +73,7 @@ def write_hypnogram(
     Raises
     ------
     TableError
-        If the table is not a hypnogram, the kind is not known, or a start is missing.
+        If the table is not a hypnogram, the kind is not known, or a start is missing or no time of a recording.
     EegSleepError
         If the file cannot be written.
 
@@ -86,6 +87,10 @@ def write_hypnogram(
     table = as_stages(stages, coding)
     if not len(table):
         raise TableError("the table is no hypnogram", found="no epoch")
+    if start is not None and not is_plausible_start(start):
+        raise TableError(
+            "start is no time of a recording", found=start.isoformat(), allowed=f"years {YEARS[0]} to {YEARS[-1]}"
+        )
     if kind == "edfbrowser" and path.suffix.lower() == ".xml":
         content = _encode_edfbrowser_xml(table, start)
     else:

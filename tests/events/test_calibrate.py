@@ -141,3 +141,25 @@ def test_a_calibration_is_for_its_device_and_units():
         check_setup(Calibration(device="muse"), recording)
     with pytest.raises(SettingsError, match="another unit"):
         check_setup(Calibration(device="generic", units={"C4": "mV"}), recording)
+
+
+def test_a_flat_channel_has_no_threshold(nights):
+    for name in "abc":
+        flat = candidates(SPINDLE_CANDIDATES, channel="C3", baseline_uv=0.0, background_level=0.0)
+        sound = candidates(SPINDLE_CANDIDATES, baseline_uv=2.0, background_level=1.0)
+        write(
+            nights / name,
+            pd.concat([sound, flat]),
+            candidates(SLOW_OSCILLATION_CANDIDATES, reference_uv=20.0),
+            roles={"C4": "eeg", "C3": "eeg"},
+        )
+    learned = calibrate_nights(nights)
+    assert set(learned.sigma_amplitude_uv) == set(learned.background_level) == {"C4"}
+
+
+@pytest.mark.parametrize("label", ["EOG", "not there"])
+def test_a_channel_that_is_no_eeg_of_the_night_is_refused(nights, label):
+    events = candidates(SPINDLE_CANDIDATES, channel=label, baseline_uv=2.0, background_level=1.0)
+    write(nights / "a", events, candidates(SLOW_OSCILLATION_CANDIDATES, reference_uv=20.0))
+    with pytest.raises(TableError, match="no EEG"):
+        calibrate_nights(nights)

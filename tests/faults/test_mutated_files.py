@@ -2,7 +2,7 @@
 
 A damaged file is refused by an error of ours, or it is read: it never ends in another exception, never takes long,
 and never asks for much memory. Where a hash or a checksum covers a file, damage is also never read as something else.
-The kinds of damage and the files are listed in docs/faults.md. `pytest -m nightly tests/faults` draws more of each.
+The kinds of damage and the files are listed in docs/faults.md. `pytest -m large tests/faults` draws more of each.
 """
 
 from __future__ import annotations

@@ -112,3 +112,11 @@ def test_what_cannot_be_written_is_refused_and_leaves_nothing(tmp_path):
     with pytest.raises(EegSleepError, match="cannot be written"):
         write_hypnogram(stages, tmp_path / "nowhere" / "a.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("year", [1, 9999])
+def test_a_start_in_no_year_of_a_recording_is_refused(tmp_path, name, year):
+    with pytest.raises(TableError, match="no time of a recording"):
+        write_hypnogram(hypnogram(["W", "N2"]), tmp_path / name, start=datetime(year, 12, 31, 23, 59, 59))
+    assert not list(tmp_path.iterdir())

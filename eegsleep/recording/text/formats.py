@@ -13,7 +13,7 @@ from eegsleep.recording.text.table import TextLayout, fold, read_table, repaired
 from eegsleep.recording.text.time_stamps import DATE_UNKNOWN, UTC, TimeColumn, as_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -27,6 +27,8 @@ MIND_MONITOR_RATES_HZ = (256.0, 220.0, 500.0)
 # BrainBit's converter ends at 0.4 V; larger numbers are not volts.
 _BRAINBIT_MAX_V = 0.5
 _BAD_CONTACT = 4
+# Whether the headband is worn is 0 or 1; contacts are 1 (good), 2 or 4 (bad).
+_STATES = (0, 1, 2, 3, 4)
 
 
 def _read_muselsl(path: Path, layout: TextLayout) -> Rows:
@@ -60,6 +62,7 @@ def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
     times = TimeColumn(stamp)
     # the app writes no cell for Elements in rows of samples, and may end a row earlier still
     table, faults = read_table(path, layout, wanted, times, short_rows=True)
+    _check_states(layout, table, [*contacts.values(), *[worn] * (worn >= 0)])
     filled = ~np.logical_and.reduce([np.isnan(table[i]) for i in picks])
     if not filled.any():
         raise RecordingError(
@@ -90,6 +93,21 @@ def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
         faults=faults,
         rate_remedy="set Mind Monitor's recording interval to constant and record again: this is not raw data",
     )
+
+
+def _check_states(layout: TextLayout, table: Mapping[int, np.ndarray], columns: Sequence[int]) -> None:
+    """Raise if a column of the state of the headband holds other numbers: then a cell before it is missing."""
+    import numpy as np
+
+    for column in columns:
+        known = table[column][~np.isnan(table[column])]
+        if odd := known[~np.isin(known, _STATES)][:1].tolist():
+            raise RecordingError(
+                "the cells of a row do not stand below their names",
+                found=f"{odd[0]:g} in column {clean_text(layout.names[column], 40)}",
+                allowed="0 to 4, the state of the headband or of a contact",
+                remedy="give the file as Mind Monitor wrote it, with all its columns",
+            )
 
 
 def _find_bad_contact(label: str, quality: np.ndarray) -> list[Fault]:

@@ -18,6 +18,7 @@ from eegsleep.recording.limits import MAX_SIGNALS, is_plausible_start
 from eegsleep.recording.text.time_stamps import DATE_UNKNOWN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _MAX_HEADER_BYTES = 1_000_000
@@ -30,6 +31,9 @@ _RECORD = re.compile(
     r"(?:\s+(?P<time>\d{1,2}:\d\d:\d\d)(?:\.\d{1,6})?(?:\s+(?P<date>\d{1,2}/\d{1,2}/\d{4}))?)?)?)?",
     re.ASCII,
 )
+# Baselines are 32-bit numbers, and checksums 16-bit ones, signed or not (header(5) of the WFDB Applications Guide).
+_MAX_BASELINE = 1 << 31
+_CHECKSUMS = 1 << 16
 _NUMBER = r"-?\d{1,15}(?:\.\d*)?(?:[eE][-+]?\d{1,2})?"
 _SIGNAL = re.compile(
     r"(?P<file>\S+)\s+(?P<format>\d+)(?:x(?P<per_frame>\d{1,5}))?(?::(?P<skew>\d{1,9}))?(?:\+(?P<offset>\d{1,9}))?"
@@ -154,7 +158,7 @@ def read_header(path: Path) -> WfdbHeader:
             remedy="give the header of a segment, or export the night as EDF",
         )
     n_signals, rate_hz = int(record["signals"]), float(record["rate"] or 0)
-    if not 1 <= n_signals <= MAX_SIGNALS or len(lines) < 1 + n_signals:
+    if not 1 <= n_signals <= MAX_SIGNALS or len(lines) != 1 + n_signals:
         raise header_error(path, "it does not describe the signals it counts", f"{n_signals} signals")
     if not 0 < rate_hz <= 1e6:
         raise header_error(path, "it gives no sampling rate", lines[0])
@@ -165,6 +169,7 @@ def read_header(path: Path) -> WfdbHeader:
     if path_like := [label for label in labels if _PATH.search(label)]:
         raise header_error(path, "it gives a path in the place of the name of a signal", path_like[0])
     signals = tuple(_make_signal(match, label) for match, label in zip(written, labels, strict=True))
+    _check_signals(path, signals)
     start, faults = _read_start(record)
     for signal, match in zip(signals, written, strict=True):
         faults += _find_scale_faults(signal, match)
@@ -204,6 +209,25 @@ def _make_signal(match: re.Match, label: str) -> WfdbSignal:
         first=int(match["first"]) if match["first"] else None,
         checksum=int(match["checksum"]) if match["checksum"] else None,
     )
+
+
+def _check_signals(path: Path, signals: Sequence[WfdbSignal]) -> None:
+    """Raise if the fields of a signal contradict its format: numbers that its samples or their sum cannot have."""
+    for signal in signals:
+        half = -signal.missing
+        if (
+            abs(signal.baseline) >= _MAX_BASELINE
+            or not -_MAX_BASELINE < signal.span[0] <= signal.span[1] < _MAX_BASELINE
+        ):
+            raise header_error(
+                path, f"the baseline it gives for {signal.label} does not fit into 32 bits", f"{signal.baseline:g}"
+            )
+        # 80 and 160 are offset binary, and are decoded to the same signed range
+        if signal.first is not None and not -half <= signal.first < half:
+            problem = f"the first sample it gives for {signal.label} does not fit into format {signal.format}"
+            raise header_error(path, problem, str(signal.first))
+        if signal.checksum is not None and not -_CHECKSUMS <= signal.checksum < _CHECKSUMS:
+            raise header_error(path, f"the checksum it gives for {signal.label} is none", str(signal.checksum))
 
 
 def _find_scale_faults(signal: WfdbSignal, match: re.Match) -> list[Fault]:

@@ -523,3 +523,10 @@ def test_a_time_of_day_that_is_none_is_refused_and_not_read_as_another(opened, c
     rows[700] = rows[700].rpartition(",")[0] + f", {cell}"
     with pytest.raises(RecordingError, match="is no time of day"):
         opened(OPENBCI + "\n".join(rows) + "\n")
+
+
+def test_mind_monitor_without_a_cell_of_the_rows_is_refused(opened):
+    head, *rows = mind_monitor(np.arange(2_000)).splitlines()
+    without = [",".join(cell for i, cell in enumerate(row.split(",")) if i != 2) for row in rows]
+    with pytest.raises(RecordingError, match="below their names"):
+        opened("\n".join([head, *without]) + "\n")

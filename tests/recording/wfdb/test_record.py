@@ -299,3 +299,26 @@ def test_samples_that_were_changed_are_told_by_their_sum(tmp_path):
         source = open_source(header)
         with pytest.raises(RecordingError, match=r"are not those that slp01a\.hea describes"):
             source.load([channel.label for channel in source.channels])
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(5, "70000"), (6, "99999"), (2, "6430(999999999999)/mV"), (2, "0/mV")],
+    ids=["first sample", "checksum", "baseline", "gain"],
+)
+def test_fields_that_no_signal_can_have_are_refused(tmp_path, place, value):
+    path = write_slpdb(tmp_path, minutes=1)
+    lines = path.read_text().splitlines()
+    eeg = lines[3].split(" ")
+    eeg[place] = value
+    lines[3] = " ".join(eeg)
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(RecordingError):
+        read_recording(path, eeg=["EEG (C4-A1)"])
+
+
+def test_a_header_with_more_signals_than_it_counts_is_refused(tmp_path):
+    path = write_slpdb(tmp_path, minutes=1)
+    path.write_text(path.read_text().replace("slp01a 4 ", "slp01a 3 ", 1))
+    with pytest.raises(RecordingError, match="signals it counts"):
+        open_source(path)
