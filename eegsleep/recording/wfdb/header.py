@@ -215,13 +215,9 @@ def _check_signals(path: Path, signals: Sequence[WfdbSignal]) -> None:
     """Raise if the fields of a signal contradict its format: numbers that its samples or their sum cannot have."""
     for signal in signals:
         half = -signal.missing
-        if (
-            abs(signal.baseline) >= _MAX_BASELINE
-            or not -_MAX_BASELINE < signal.span[0] <= signal.span[1] < _MAX_BASELINE
-        ):
-            raise header_error(
-                path, f"the baseline it gives for {signal.label} does not fit into 32 bits", f"{signal.baseline:g}"
-            )
+        if abs(signal.baseline) > _MAX_BASELINE:
+            problem = f"the baseline it gives for {signal.label} does not fit into 32 bits"
+            raise header_error(path, problem, f"{signal.baseline:g}")
         # 80 and 160 are offset binary, and are decoded to the same signed range
         if signal.first is not None and not -half <= signal.first < half:
             problem = f"the first sample it gives for {signal.label} does not fit into format {signal.format}"
