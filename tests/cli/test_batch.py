@@ -152,9 +152,16 @@ def test_an_interrupt_ends_the_workers_too_and_leaves_nothing_half_written(numbe
 
 
 MOMENTS = [
-    # Two of the thirty with every run, one of each command; the others nightly.
+    # Two of the thirty with every run, one of each command; ten more nightly, and all of them by hand.
     pytest.param(
-        command, number, after_s, marks=() if (number, after_s) == (signal.SIGINT, 1.0) else pytest.mark.nightly
+        command,
+        number,
+        after_s,
+        marks=()
+        if (number, after_s) == (signal.SIGINT, 1.0)
+        else pytest.mark.nightly
+        if after_s in {0.15, 1.0}
+        else pytest.mark.large,
     )
     for command in ("batch", "score")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
