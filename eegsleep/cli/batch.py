@@ -88,7 +88,7 @@ def batch(
     check_job(asked)
     settings = options.settings()
     jobs, folder, notes = find_jobs(sources, asked, output)
-    for note in notes:
+    for note in (*options.describe_settings(), *notes):
         print_note(note)
     resources = Resources(workers, memory_limit, scheduler, tls_ca, tls_cert, tls_key)
     if warning := describe_scheduler(resources):

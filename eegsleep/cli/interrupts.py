@@ -6,11 +6,14 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+# An exception that a signal raises can be lost: Python ignores those of `__del__` and weak references, and a library
+# may catch every exception. Until the command ends, it is therefore raised again after this time.
+_AGAIN_S = 0.25
 # Exit codes, as shells give them. A closed terminal (SIGHUP) asks for the same as SIGTERM.
 _CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 143}
 _SENTENCE = (
@@ -34,28 +37,85 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def signals_raise() -> Iterator[None]:
-    """Let the first of the signals raise `Interrupted`, and ignore further ones while the command ends.
+    """Let a signal raise `Interrupted`, again if it is lost; while the command ends, further ones are ignored.
 
     A signal that is ignored already, as under `nohup`, stays ignored.
+
+    Raises
+    ------
+    Interrupted
+        In place of whatever else ends the block after a signal.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    known = {getattr(signal, name): code for name, code in _CODES.items() if hasattr(signal, name)}
-    codes = {number: code for number, code in known.items() if signal.getsignal(number) not in {signal.SIG_IGN, None}}
+    codes = _find_codes()
+    received: list[int] = []
 
-    def interrupt(number: int, _: object) -> NoReturn:
-        for each in codes:
-            signal.signal(each, signal.SIG_IGN)
-        raise Interrupted(codes[signal.Signals(number)])
+    def interrupt(number: int, _: object) -> None:
+        received.append(number)
+        if _is_ending():
+            return
+        if hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, interrupt)
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_S, _AGAIN_S)
+        raise Interrupted(codes[received[0]])
 
     before = {number: signal.signal(number, interrupt) for number in codes}
+    report, sys.unraisablehook = sys.unraisablehook, _report_but_interrupts(sys.unraisablehook)
     try:
         yield
+    except BaseException as error:
+        if not received or isinstance(error, Interrupted):
+            raise
+        raise Interrupted(codes[received[0]]) from error
     finally:
-        for number, handler in before.items():
-            if signal.getsignal(number) is interrupt:  # after an interrupt, the process only has to end
-                signal.signal(number, handler)
+        sys.unraisablehook = report
+        if received:
+            _ignore_signals(codes)
+        _restore_handlers(before, interrupt)
+    if received:
+        raise Interrupted(codes[received[0]])
+
+
+def _find_codes() -> dict[int, int]:
+    """Return the exit code of each signal of this system that is not ignored."""
+    known = {getattr(signal, name): code for name, code in _CODES.items() if hasattr(signal, name)}
+    return {number: code for number, code in known.items() if signal.getsignal(number) not in {signal.SIG_IGN, None}}
+
+
+def _restore_handlers(before: dict[int, Any], ours: object) -> None:
+    """Give back the handlers of signals that are ours still."""
+    for number, handler in before.items():
+        if signal.getsignal(number) is ours:
+            signal.signal(number, handler)
+
+
+def _ignore_signals(numbers: Iterable[int]) -> None:
+    """Ignore signals from now on: after an interrupt, the process only has to end."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _is_ending() -> bool:
+    """Return whether code that cleans up after an `Interrupted` is running."""
+    error = sys.exception()
+    while error is not None and not isinstance(error, Interrupted):
+        error = error.__context__
+    return error is not None
+
+
+def _report_but_interrupts(report: Callable[[sys.UnraisableHookArgs], object]) -> Callable[..., None]:
+    """Return a hook that reports exceptions which Python ignores, but no `Interrupted`, which is raised again."""
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if not isinstance(unraisable.exc_value, Interrupted):
+            report(unraisable)
+
+    return hook
 
 
 def end_interrupted(error: KeyboardInterrupt) -> NoReturn:

@@ -77,8 +77,8 @@ def score(
         print_note(
             "The tables were written, but the night is not usable; do not compare its numbers with other nights."
         )
-    for warning in night.warnings:
-        print_note(f"Note: {warning}")
+    for note in (*options.describe_settings(), *(f"Note: {warning}" for warning in night.warnings)):
+        print_note(note)
     print_result([folder / REPORT_FILE])
     if bids:
         from eegsleep.night.bids import write_bids

@@ -91,13 +91,18 @@ class ScoringOptions:
             "column": self.column,
             "calibration": self.calibration.absolute() if self.calibration else None,
             "trace": self.trace,
-            "settings_file": str(self.settings_file() or ""),
+            "settings_file": file.name if (file := self.settings_file()) else "",  # its folder may name a person
         }
 
     def settings_file(self) -> Path | None:
         """Return the file of settings: --config, else eegsleep.toml of this folder, else None."""
         own = Path(SETTINGS_FILE)
         return self.config or (own if own.is_file() else None)
+
+    def describe_settings(self) -> list[str]:
+        """Return a note where a file of settings is used that the command does not name."""
+        file = None if self.config else self.settings_file()
+        return [f"Note: the settings of {file} in this folder are used."] if file else []
 
     def settings(self) -> Settings:
         """Return the settings of `settings_file`, or the defaults."""

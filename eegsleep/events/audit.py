@@ -340,11 +340,10 @@ def _chance_percent(
 
 def wilson_interval(n_found: int, n: int) -> tuple[float, float]:
     """Return the limits of the 95 % interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
-    z = 1.959963984540054  # 97.5 % of a normal distribution lie below
-    share = n_found / n
-    middle = (2 * n * share + z**2) / (2 * (n + z**2))
-    half = z / (2 * (n + z**2)) * np.sqrt(4 * n * share * (1 - share) + z**2)
-    return float(middle - half) if n_found else 0.0, float(middle + half) if n_found < n else 1.0
+    from scipy.stats import binomtest
+
+    found = binomtest(n_found, n).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)
 
 
 def correct_for_recall(amplitudes_uv: np.ndarray, audit: pd.DataFrame) -> float:

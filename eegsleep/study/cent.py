@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from eegsleep.study.masking.timeline import Step
 
 _NO_HARM = {"", "none", "no", "nothing", "-"}
-_BLOCKS = {"pairs": "pairs", "blocks": "blocks"}
 _OPEN = "To be written by the author"
 
 
@@ -161,7 +160,8 @@ def _describe_design(study: Study) -> str:
     blocks = given.loc[given["block"] > 0, ["subject", "block"]].drop_duplicates()
     n_before = int(study.nights["adaptation"].sum())
     words = f"{study.design}: {len(given)} nights with a condition"
-    words += f" in {len(blocks)} {_BLOCKS.get(study.mechanism.kind, 'periods')}" if len(blocks) else ""
+    kind = study.mechanism.kind
+    words += f" in {len(blocks)} {kind if kind in {'pairs', 'blocks'} else 'periods'}" if len(blocks) else ""
     words += f"; {n_before} nights before to get used to the recording" if n_before else ""
     wash_out = study.mechanism.wash_out_nights
     return f"{words}; {wash_out} nights of wash-out a phase." if wash_out else f"{words}; no wash-out nights."

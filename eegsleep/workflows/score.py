@@ -169,7 +169,6 @@ def score_file(
 
 def _read_asked(job: Job) -> Recording:
     """Read the recording of a job; a hypnogram that was given in its place is refused as one."""
-    from eegsleep.hypnograms.read import read_hypnogram
     from eegsleep.recording.read import read_recording
 
     try:
@@ -183,19 +182,34 @@ def _read_asked(job: Job) -> Recording:
             start=job.start,
             invert=job.invert,
         )
-    except RecordingError:
-        try:
-            read_hypnogram(job.file, coding=job.coding, epoch_s=job.epoch_s, column=job.column)
-        except EegSleepError:
-            pass
-        else:
-            raise RecordingError(
-                f"{job.file.name} is a hypnogram",
-                found="sleep stages, and no signal",
-                allowed="the recording that the stages belong to",
-                remedy=f"run `eegsleep score RECORDING --hypnogram {job.file.name}`",
-            ) from None
-        raise
+    except RecordingError as error:
+        if not _holds_only_stages(job):
+            raise
+        raise RecordingError(
+            f"{job.file.name} is a hypnogram",
+            found="sleep stages, and no signal",
+            allowed="the recording that the stages belong to",
+            remedy=f"run `eegsleep score RECORDING --hypnogram {job.file.name}`",
+        ) from error
+
+
+def _holds_only_stages(job: Job) -> bool:
+    """Return whether the file is a hypnogram, and not a recording that was refused and holds stages, too."""
+    from eegsleep.hypnograms.read import read_hypnogram
+    from eegsleep.recording.read import open_source
+
+    try:
+        open_source(job.file)
+    except RecordingError as error:
+        if error.faults and error.faults[-1].code != "annotations-only":
+            return False
+    else:
+        return False
+    try:
+        read_hypnogram(job.file, coding=job.coding, epoch_s=job.epoch_s, column=job.column)
+    except EegSleepError:
+        return False
+    return True
 
 
 def check_job(job: Job) -> None:

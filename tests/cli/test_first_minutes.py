@@ -3,6 +3,8 @@
 import json
 import re
 
+import edfio
+import numpy as np
 import pytest
 
 
@@ -59,6 +61,18 @@ def test_a_mistake_is_answered_with_a_way_out(line, words, home, run_here):
     assert len(re.findall(r"(?m)^eegsleep: ", done.stderr)) == 1
 
 
+def test_a_recording_that_holds_stages_is_refused_for_its_own_fault(tmp_path, run_here):
+    """It is no hypnogram, which would hide that the unit of its channel is missing."""
+    signal = edfio.EdfSignal(
+        np.random.default_rng(0).normal(0, 20, 360 * 128), 128, label="C4-M1", physical_range=(-200, 200)
+    )
+    stages = [edfio.EdfAnnotation(30 * i, 30, "Sleep stage N2") for i in range(12)]
+    edfio.Edf([signal], annotations=stages).write(tmp_path / "both.edf")
+    said = run_here("score", "both.edf", cwd=tmp_path).stderr
+    assert "unit" in said
+    assert "is a hypnogram" not in said
+
+
 def test_a_setting_that_is_misspelled_is_answered_with_the_one_that_was_meant(home, run_here):
     (home / "c.toml").write_text("[spindle]\n")
     assert "Did you mean spindles?" in run_here("settings", "--config", "c.toml", cwd=home).stderr
@@ -95,10 +109,12 @@ def test_a_file_of_settings_is_written_used_and_named(home, run_here):
     assert run_here("settings", "--config", "eegsleep.toml", cwd=home).stdout == run_here("settings", cwd=home).stdout
     (home / "other.toml").write_text(text.replace("# seed = 0", "seed = 9"))
     file.write_text(text.replace("# seed = 0", "seed = 8"))
-    for option, seed, name in (((), 8, "eegsleep.toml"), (("--config", "other.toml"), 9, "other.toml")):
+    # named by its file alone: the folder may tell who the user is
+    for option, seed, name in (((), 8, "eegsleep.toml"), (("--config", str(home / "other.toml")), 9, "other.toml")):
         done = run_here("score", "one.edf", "--trace", "none", "--output", name[0], *option, cwd=home)
         assert done.returncode == 0, done.stderr
         assert "Reading the recording" in done.stderr
         made = json.loads((home / name[0] / "one" / "provenance.json").read_text())
         assert made["settings_file"] == name
+        assert ("the settings of eegsleep.toml in this folder are used" in done.stderr) == (not option)
         assert seed in {step.get("seed") for step in made["settings"].values()}

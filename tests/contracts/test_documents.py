@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -81,3 +82,14 @@ def test_every_room_is_described():
 def test_the_documents_name_no_path_of_a_machine():
     for document in (DESIGN, CONTRIBUTING):
         assert not re.search(r"(?<![\w.])/(home|tmp|work|Users)/", document.read_text(encoding="utf-8"))
+
+
+def test_the_conda_recipe_asks_for_what_the_package_asks_for():
+    names = {"soxr": "soxr-python", "docstring-parser": "docstring_parser"}
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    recipe = (ROOT / "meta" / "recipe.yaml").read_text(encoding="utf-8")
+    run = re.findall(r"^    - (\S+) (\S+)$", recipe.partition("  run:")[2].partition("tests:")[0], re.MULTILINE)
+    wanted = [re.fullmatch(r"([\w-]+)(.*)", entry).groups() for entry in asked]
+    assert sorted((names.get(name, name), bound) for name, bound in wanted) == sorted(
+        (name, bound) for name, bound in run if name != "python"
+    )
