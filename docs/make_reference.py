@@ -340,5 +340,6 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
 
 def _text(text: str) -> str:
     """Return plain text as Markdown: nothing but code between backticks has a meaning."""
+    text = f"\\{text}" if text.startswith("%") else text  # a line that begins with % is a comment to MyST
     parts = re.split(r"(`[^`]+`)", text.replace("|", "\\|") if "`" in text else text)
     return "".join(part if part.startswith("`") else re.sub(r"([*_<>\[\]|~$])", r"\\\1", part) for part in parts)

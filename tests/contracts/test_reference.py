@@ -1,6 +1,7 @@
 """Every command, option, setting, column, marker, preset, coding and fault code is documented, with words for each."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def test_every_entry_is_described_and_on_its_page(pages, what):
     rows = getattr(reference, f"describe_{what}")()
     page = "\n".join(getattr(pages, f"{what}_page")())
     assert len({row["name"] for row in rows}) == len(rows)
+    assert not re.search(r"(?m)^:[^:]+: +%", page), "MyST takes such a text for a comment and shows nothing"
     for row in rows:
         assert [field for field, text in row.items() if not text.strip() and field not in MAY_BE_EMPTY] == [], row
         name = row["name"].rpartition(".")[2] if what in {"settings", "tables"} else row["name"]
