@@ -60,6 +60,10 @@ from .recording.read import read_recording as read_recording
 from .report.agreement_page import render_agreement as render_agreement
 from .report.night_page import render_night as render_night
 from .report.night_page import render_trace as render_trace
+from .report.notebook import plot_hypnogram as plot_hypnogram
+from .report.notebook import plot_slow_oscillations as plot_slow_oscillations
+from .report.notebook import plot_spectrogram as plot_spectrogram
+from .report.notebook import plot_spindles as plot_spindles
 from .report.study_page import render_study as render_study
 from .simulation.artefacts import ARTEFACT_KINDS as ARTEFACT_KINDS
 from .simulation.night import simulate_night as simulate_night

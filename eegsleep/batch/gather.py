@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from eegsleep.errors import EegSleepError, describe_error
 from eegsleep.file_names import INDEX_FILE, NIGHTS_FILE, PROVENANCE_FILE, REPORT_FILE, USUAL_FILE
 from eegsleep.markers.catalogue import CATALOGUE
-from eegsleep.markers.rows import SPECTRUM_STAGES
+from eegsleep.markers.wide import name_columns, order_columns
 from eegsleep.provenance import hash_file, read_provenance, write_file
 from eegsleep.report.compose import share_plotly
 from eegsleep.report.hypnogram_strip import LETTERS
@@ -45,7 +45,6 @@ _VERDICTS = {
     "reject": "not to be used",
     "": "the night has no values",
 }
-_STAGE_ORDER = ("", *SPECTRUM_STAGES)
 _FIXED = (
     Column("night", "str", "Name of the night folder."),
     Column("subject", "str", "Name of the sleeper; empty if not known."),
@@ -218,7 +217,7 @@ def _read_folder(folder: Path, subject: str) -> _Kept:
             name = f"{table.name}.csv"
             if not (folder / name).is_file() or hash_file(folder / name) != provenance["outputs"].get(name):
                 return _unreadable(folder, subject, f"{name} is not the file that was written; score the night again.")
-        markers = _name_columns(read_table(folder / f"{MARKERS.name}.csv", MARKERS))
+        markers = name_columns(read_table(folder / f"{MARKERS.name}.csv", MARKERS))
         with (folder / f"{HYPNOGRAM.name}.csv").open(newline="", encoding="utf-8") as file:
             stages = [row["stage"] for row in csv.DictReader(file)]  # as it was written; a table takes long to make
         channel = main_channel(provenance["roles"]) or ""
@@ -261,16 +260,6 @@ def _fixed_values(name: str, subject: str, provenance: Mapping[str, Any]) -> dic
     }
 
 
-def _name_columns(markers: pd.DataFrame) -> pd.DataFrame:
-    """Return the markers with their columns' names; a value in another unit than the catalogue's is left out."""
-    units = {name: marker.unit for name, marker in CATALOGUE.items()}
-    other = markers["unit"] != markers["marker"].map(units).fillna(markers["unit"])
-    markers = markers.assign(column=markers["marker"] + "|" + markers["stage"] + "|" + markers["channel"])
-    markers.loc[other, "reason"] = "measured in another unit, " + markers.loc[other, "unit"]
-    markers.loc[other, "value"] = math.nan
-    return markers
-
-
 def _widen(kept: Sequence[_Kept]) -> pd.DataFrame:
     import pandas as pd
 
@@ -280,22 +269,9 @@ def _widen(kept: Sequence[_Kept]) -> pd.DataFrame:
         )
         for column in _FIXED
     }
-    for name in sorted({column for night in kept for column in night.measured}, key=_place):
+    for name in order_columns({column for night in kept for column in night.measured}):
         frame[name] = pd.Series([night.measured.get(name, math.nan) for night in kept], dtype="float64")
     return pd.DataFrame(frame)
-
-
-def _place(column: str) -> tuple:
-    """Return the place of a column: in the order of the catalogue, then of the stages, then by channel."""
-    marker, stage, channel = column.split("|", 2)
-    order, stages = list(CATALOGUE), _STAGE_ORDER
-    return (
-        order.index(marker) if marker in order else len(order),
-        marker,
-        stages.index(stage) if stage in stages else len(stages),
-        stage,
-        channel,
-    )
 
 
 def _describe_column(name: str) -> Column:

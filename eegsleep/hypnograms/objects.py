@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import mne
     import yasa
 
+    YasaHypnogram: TypeAlias = yasa.Hypnogram
     # what `as_stages` takes
     Hypnogram: TypeAlias = (
         pd.DataFrame | pd.Series | Scoring | Sequence[str] | Sequence[int] | np.ndarray | yasa.Hypnogram

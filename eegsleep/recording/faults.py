@@ -334,6 +334,19 @@ FAULTS: dict[str, FaultKind] = {
         "The file was joined from segments; times after the first joint are too early.",
         "Export each segment as a file, or the whole as EDF+ with its gaps.",
     ),
+    # -- signals in memory
+    "in-memory": FaultKind(
+        "The signals were given in memory, not as a file; what a file says of itself could not be checked.", ""
+    ),
+    "low-pass": FaultKind(
+        "A low-pass was applied before, and cuts off what a measure or a check needs.", "Give the signal unfiltered."
+    ),
+    "high-pass": FaultKind(
+        "A high-pass was applied before, and cuts off what a measure needs.", "Give the signal unfiltered."
+    ),
+    "marked-bad": FaultKind(
+        "Channels or times were marked bad in mne; they are not used.", "Name a channel with eeg= to use it."
+    ),
     # -- any
     "refused": FaultKind("The file cannot be read, for the reason given.", ""),
 }

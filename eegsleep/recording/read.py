@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import logging
-import operator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError, describe_error
-from eegsleep.recording.asked import apply_units, as_path, check_asked, check_units_used, match_inverted
-from eegsleep.recording.channels.choose import choose_derivations, find_choice_faults, find_left_out, names_of
-from eegsleep.recording.channels.labels import guess_role
-from eegsleep.recording.channels.presets import detect_device, find_clock_faults, find_device, find_device_faults
+from eegsleep.recording.asked import as_path, check_asked
+from eegsleep.recording.assemble import assemble_source
 from eegsleep.recording.containers import hdf5, xdf
-from eegsleep.recording.derive import read_derivations
 from eegsleep.recording.edf.header import HeaderRefusedError, is_edf
 from eegsleep.recording.edf.open import open_edf
 from eegsleep.recording.edf.zmax_folder import open_folder
@@ -30,9 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from eegsleep.recording.channels.choose import Derivation
-    from eegsleep.recording.channels.presets import Device
-    from eegsleep.recording.faults import Fault
     from eegsleep.recording.source import Source
 
 logger = logging.getLogger(__name__)
@@ -87,34 +80,15 @@ def read_recording(
     check_asked(eeg=eeg, eog=eog, emg=emg, units=units, device=device, start=start, invert=invert)
     source = open_source(path)
     files = _stamp_files(source)
-    source, applies = apply_units(source, units)
-    preset = find_device(device) if device else detect_device(source.labels, source.kind, source.identity)
-    derivations = choose_derivations(source.channels, preset, eeg=eeg, eog=eog, emg=emg)
-    check_units_used(applies, derivations)
-    inverted = match_inverted(invert, derivations)
-    raw, found = read_derivations(source, derivations)
-    for label in inverted:
-        raw.apply_function(operator.neg, picks=[label], channel_wise=True)
+    assembled = assemble_source(
+        source, eeg=eeg, eog=eog, emg=emg, units=units, device=device, start=start, invert=invert
+    )
     with suppress(FileNotFoundError):  # a file that was removed after it was read does no harm
         check_unchanged(files)
-    faults = [fault for fault in (*source.faults, *found) if _concerns(fault, derivations, preset)]
-    faults += find_clock_faults(preset, source.start) if start is None else []
-    faults += [] if eeg else find_choice_faults(source.channels, derivations)
-    faults += find_left_out(source.channels, derivations)
-    faults += find_device_faults(preset, source.labels, source.kind, source.identity) if device else []
-    for fault in faults:
-        logger.warning("%s: %s", source.path.name, fault.as_note())
     return Recording(
         id=make_id(source.path),
-        raw=raw,
-        roles={derivation.label: derivation.role for derivation in derivations},
-        start=start or source.start,
-        device=preset.name,
-        notes=tuple(dict.fromkeys(fault.as_note() for fault in faults)),
-        faults=tuple(faults),
         files=files,
-        units=dict(units or {}),
-        inverted=inverted,
+        **assembled._asdict(),
         asked={
             "device": device,
             "eeg": tuple(eeg) if eeg else None,
@@ -134,15 +108,6 @@ def _stamp_files(source: Source) -> tuple[tuple[Path, int, int], ...]:
         raise RecordingError(
             f"{source.path.name} was removed while it was read", found=describe_error(error), remedy="read it again"
         ) from error
-
-
-def _concerns(fault: Fault, derivations: Sequence[Derivation], preset: Device) -> bool:
-    """Return whether a fault is of the file, of a channel in use, or of an EEG that it makes unusable."""
-    if fault.channel in {"", *names_of(derivations)}:
-        return True
-    listed = {spelling.casefold() for spellings in preset.eeg for spelling in spellings}
-    is_eeg = guess_role(fault.channel) == "eeg" or fault.channel.casefold() in listed
-    return fault.severity == "refused" and is_eeg
 
 
 def open_source(path: str | Path) -> Source:

@@ -5,24 +5,31 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eegsleep.errors import RecordingError, describe_error
+from eegsleep.errors import RecordingError, SettingsError, describe_error
 from eegsleep.provenance import hash_files
+from eegsleep.recording import in_memory
+from eegsleep.recording.asked import check_asked
+from eegsleep.recording.assemble import assemble_source
+from eegsleep.recording.channels.labels import unique_labels
 from eegsleep.recording.rates import at_rate
+from eegsleep.shown import show_facts
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Sequence
     from datetime import datetime
-    from pathlib import Path
 
     import mne
     import numpy as np
 
     from eegsleep.recording.faults import Fault
+    from eegsleep.recording.source import Source
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,20 @@ class Recording:
         The files that were read; empty for a recording that was not read from a file.
     asked : mapping of str to object, optional
         The arguments of `read_recording`; None for a recording that was made in another way.
+    origin : str
+        What the signals were made from, such as `array`, where that was no file.
+
+    Notes
+    -----
+    Two properties hold the signals. `raw` has the rate of the file (that of its first EEG) and volts, as mne has it.
+    `microvolts` has `ANALYSIS_RATE_HZ` (100 Hz) and µV; stages, events and spectra are measured on it.
+
+    Examples
+    --------
+    >>> recording
+    <Recording sample-night: 1.50 h from 23:00, device simulated
+     C4-M1 (eeg), F3-M2 (eeg), E1-M2 (eog), EMG chin (emg)
+     .raw at 128 Hz in volts; .microvolts at 100 Hz in µV>
     """
 
     id: str
@@ -67,6 +88,163 @@ class Recording:
     units: dict[str, str] = field(default_factory=dict)
     inverted: tuple[str, ...] = field(default=())
     asked: Mapping[str, Any] | None = None
+    origin: str = ""
+
+    @classmethod
+    def from_raw(
+        cls,
+        raw: mne.io.BaseRaw,
+        *,
+        name: str = "",
+        eeg: Sequence[str] | None = None,
+        eog: str | None = None,
+        emg: str | None = None,
+        units: Mapping[str, str] | None = None,
+        device: str | None = None,
+        start: datetime | None = None,
+        invert: Sequence[str] | None = None,
+    ) -> Recording:
+        """Make a recording of an mne Raw, by the rules that hold for files.
+
+        Channels are chosen by their labels, and by the types `eog` and `emg` that mne gives. A channel in
+        `raw.info["bads"]` is left out, and what annotations that begin with BAD mark counts as not recorded. A filter
+        of `raw.info` that cuts off what a measure needs is reported in `notes`. `raw` is copied, not changed.
+
+        Parameters
+        ----------
+        raw : mne.io.BaseRaw
+            In volts, as mne keeps it, at more than 80 Hz.
+        name : str, optional
+            Names the night folder; by default the name of the file of `raw`, else `night`.
+        eeg, eog, emg, units, device, start, invert
+            As for `read_recording`; `start` by default is the measurement date of `raw`, without its time zone.
+
+        Returns
+        -------
+        Recording
+            Without files. Its `sha256` is that of the chosen signals, and a batch never takes its night for one of
+            its own.
+
+        Raises
+        ------
+        RecordingError
+            If it is no Raw, no EEG is recognised, or the amplitude is not that of an EEG in volts.
+        SettingsError
+            If there is no such device, channel or unit.
+
+        Examples
+        --------
+        >>> from_mne = es.Recording.from_raw(recording.raw, name="from-mne")
+        >>> from_mne.id, from_mne.derivations == recording.derivations
+        ('from-mne', True)
+        """
+        asked: dict[str, Any] = {"eeg": eeg, "eog": eog, "emg": emg, "units": units, "device": device}
+        asked |= {"start": start, "invert": invert}
+        check_asked(**asked)
+        wanted = [*([eeg] if isinstance(eeg, str) else eeg or ()), *filter(None, (eog, emg))]
+        source = in_memory.open_raw(raw, name or "night", wanted)
+        files = [Path(file).name for file in raw.filenames or () if file]
+        asked |= {role: asked[role] or label for role, label in in_memory.typed_channels(raw).items()}
+        return cls._from_memory(source, name or (files[0] if files else "night"), asked)
+
+    @classmethod
+    def from_array(
+        cls,
+        data_uv: np.ndarray,
+        rate_hz: float,
+        channels: Sequence[str] | Mapping[str, str],
+        *,
+        start: datetime | None = None,
+        name: str = "",
+        lowpass_hz: float | None = None,
+        highpass_hz: float | None = None,
+        units: Mapping[str, str] | None = None,
+        device: str | None = None,
+    ) -> Recording:
+        """Make a recording of an array of signals.
+
+        Parameters
+        ----------
+        data_uv : array, shape (n_channels, n_samples)
+            In µV; NaN where nothing was recorded.
+        rate_hz : float
+            Samples a second, more than 80.
+        channels : sequence of str, or mapping of str to str
+            A label for each row; roles are then known by the labels, as in files. Or label to role (`eeg`, `eog`,
+            `emg`) in the order of the rows; every other role is left out.
+        start : datetime, optional
+            Naive local time of the first sample.
+        name : str, optional
+            Names the night folder; by default `night`.
+        lowpass_hz, highpass_hz : float, optional
+            Filters that were applied before. One that cuts off what a measure needs is reported in `notes`.
+        units, device
+            As for `read_recording`.
+
+        Returns
+        -------
+        Recording
+            Without files; see `from_raw`.
+
+        Raises
+        ------
+        RecordingError
+            If the shape does not fit the labels, the rate is too low, no EEG is recognised, or the amplitude is not
+            that of an EEG in microvolts.
+        SettingsError
+            If a role is not known, or there is no such device or unit.
+
+        Examples
+        --------
+        >>> data_uv = recording.microvolts[:1]
+        >>> es.Recording.from_array(data_uv, 100, ["C4-M1"]).duration_s == data_uv.shape[1] / 100
+        True
+        """
+        check_asked(units=units, device=device, start=start)
+        if not isinstance(channels, Iterable):
+            raise SettingsError("channels must be named", found=repr(channels), allowed="a label for each row")
+        roles = _read_roles(channels) if isinstance(channels, Mapping) else {}
+        asked: dict[str, Any] = {**roles, "units": units, "device": device, "start": start}
+        night = name or "night"
+        source = in_memory.open_array(
+            data_uv, rate_hz, list(channels), night, lowpass_hz=lowpass_hz, highpass_hz=highpass_hz
+        )
+        return cls._from_memory(source, night, asked)
+
+    @classmethod
+    def _from_memory(cls, source: Source, name: str, asked: Mapping[str, Any]) -> Recording:
+        """Return the recording of signals in memory, after a check of their scale."""
+        try:
+            assembled = assemble_source(source, **asked)
+            in_memory.check_scale(assembled, asked["units"])
+        except RecordingError as error:
+            raise in_memory.in_python(error) from error
+        return cls(id=make_id(Path(name)), origin=source.kind, **assembled._asdict())
+
+    def __repr__(self) -> str:
+        """Return three lines: length and start, channels, and the rates of both forms of the signal."""
+        start = f" from {self.start:%H:%M}" if self.start else ""
+        labels = [f"{label} ({role})" for label, role in self.roles.items()]
+        shown = ", ".join(labels[:6]) + (f", and {len(labels) - 6} more" if len(labels) > 6 else "")
+        return (
+            f"<Recording {self.id}: {self.duration_s / 3600:.2f} h{start}, device {self.device}\n {shown}\n "
+            f".raw at {self.raw.info['sfreq']:g} Hz in volts; .microvolts at {ANALYSIS_RATE_HZ:g} Hz in µV>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks."""
+        return show_facts(
+            f"Recording {self.id}",
+            {
+                "length": f"{self.duration_s / 3600:.2f} h",
+                "start": f"{self.start:%Y-%m-%d %H:%M:%S}" if self.start else "not known",
+                "device": self.device,
+                "channels": ", ".join(f"{label} ({role})" for label, role in self.roles.items()),
+                ".raw": f"{self.raw.info['sfreq']:g} Hz, volts",
+                ".microvolts": f"{ANALYSIS_RATE_HZ:g} Hz, µV",
+                "notes": " ".join(self.notes[:3]) + (" …" if len(self.notes) > 3 else ""),
+            },
+        )
 
     @property
     def channels(self) -> list[str]:
@@ -90,7 +268,9 @@ class Recording:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the file or files (`hash_files`); empty if there is none.
+        """Hash of the file or files (`hash_files`); without a file, that of the signals, their labels and rate.
+
+        Empty for a copy with other signals (`with_microvolts`).
 
         Computed on first use, because hashing a large file takes longer than reading two of its channels.
 
@@ -99,6 +279,12 @@ class Recording:
         RecordingError
             If a file was changed or removed since it was read.
         """
+        if self.origin:
+            head = f"{self.roles} {self.raw.info['sfreq']:.17g} {self.raw.n_times}".encode()
+            digest = hashlib.sha256(head)
+            for label in self.channels:
+                digest.update(self.raw.get_data(picks=[label]).tobytes())
+            return digest.hexdigest()
         try:
             check_unchanged(self.files)
             return hash_files([path for path, _, _ in self.files])
@@ -137,13 +323,26 @@ class Recording:
         Recording
             Without files, whose hash would not be that of its signals.
         """
-        copy = replace(self, files=())
+        copy = replace(self, files=(), origin="")
         vars(copy)["microvolts"] = microvolts  # where `cached_property` keeps it
         return copy
 
     def signal(self, label: str) -> np.ndarray:
         """Return one channel at `ANALYSIS_RATE_HZ` in µV, shape (n_samples,)."""
         return self.microvolts[self.channels.index(label)]
+
+
+def _read_roles(channels: Mapping[str, str]) -> dict[str, Any]:
+    """Return the arguments eeg, eog and emg of `read_recording` from label to role."""
+    named = list(zip(unique_labels(list(channels)), channels.values(), strict=True))
+    roles = {role: [label for label, its in named if its == role] for role in ("eeg", "eog", "emg")}
+    if not roles["eeg"] or any(len(roles[role]) > 1 for role in ("eog", "emg")):
+        raise SettingsError(
+            "the roles of the channels do not fit",
+            found=", ".join(f"{label!r} {role!r}" for label, role in channels.items()),
+            allowed="one eeg or more, and at most one eog and one emg",
+        )
+    return {"eeg": roles["eeg"], **{role: next(iter(roles[role]), None) for role in ("eog", "emg")}}
 
 
 def check_unchanged(files: Iterable[tuple[Path, int, int]]) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from eegsleep.errors import SettingsError
+from eegsleep.shown import show_facts
 from eegsleep.signals.epochs import NREM
 from eegsleep.statistics import circular, effects, multiplicity, resampling
 from eegsleep.statistics.resampling import MIN_NIGHTS
@@ -91,6 +92,26 @@ class Comparison:
     seed: int
     sleepers: pd.DataFrame = field(default_factory=lambda: empty_table(COMPARISON_SLEEPERS))
     pattern: pd.DataFrame = field(default_factory=lambda: empty_table(PATTERN))
+
+    def __repr__(self) -> str:
+        """Return two lines: how much was compared and how, and where the results are."""
+        facts = ", ".join(f"{name} {text}" for name, text in self._facts().items())
+        return f"<Comparison: {facts}\n tables: .markers .families .nuisance .relations .nights .models .checks>"
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks."""
+        return show_facts("Comparison", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        verdicts = self.markers["verdict"].value_counts() if "verdict" in self.markers else {}
+        schedules = f"{self.n_schedules}{'' if self.complete else ' drawn'}" if self.n_schedules else "none declared"
+        return {
+            "nights": str(self.nights["night"].nunique() if "night" in self.nights else len(self.nights)),
+            "markers": str(len(self.markers)),
+            "verdicts": ", ".join(f"{count} {verdict}" for verdict, count in list(verdicts.items())[:5]),
+            "schedules": schedules,
+        }
+
     doses: pd.DataFrame = field(default_factory=lambda: empty_table(DOSES))
     dose_nights: pd.DataFrame = field(default_factory=lambda: empty_table(COMPARISON_NIGHTS))
 
