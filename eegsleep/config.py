@@ -94,7 +94,7 @@ class Settings:
 
 
 def load_settings(path: Path) -> Settings:
-    """Read settings from a TOML file; a setting that the file does not name keeps its default.
+    r"""Read settings from a TOML file; a setting that the file does not name keeps its default.
 
     Parameters
     ----------
@@ -110,6 +110,13 @@ def load_settings(path: Path) -> Settings:
     SettingsError
         If the file is not TOML, or names a step or setting that does not exist, or a value has the wrong kind or is
         out of range.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("own.toml").write_text("[spindles]\nclass_border_hz = 13")
+    >>> es.load_settings(Path("own.toml")).spindles.class_border_hz
+    13.0
     """
     steps = get_type_hints(Settings)
     kinds = {step: get_type_hints(kind) for step, kind in steps.items()}

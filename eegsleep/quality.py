@@ -151,6 +151,12 @@ def measure_quality(recording: Recording, settings: QualitySettings | None = Non
     ------
     RecordingError
         If the recording is shorter than one epoch.
+
+    Examples
+    --------
+    >>> quality = es.measure_quality(recording)
+    >>> quality["channel"].unique().tolist()
+    ['C4-M1', 'F3-M2', 'E1-M2', 'EMG chin']
     """
     settings = settings or QualitySettings()
     if not recording.n_epochs:
@@ -227,6 +233,11 @@ def judge_night(quality: pd.DataFrame, settings: QualitySettings | None = None) 
         less than `min_usable_h` of a recording of `min_night_h` or more. Caution for an excerpt, much set
         aside, gaps, mains, implausible amplitude, disagreement in gain, and a lost EOG or EMG. The reason
         of a usable night names its best derivation and how much of it is usable.
+
+    Examples
+    --------
+    >>> es.judge_night(night.quality).verdict  # it lasts 1.5 h only
+    'caution'
     """
     s = settings or QualitySettings()
     channels = dict(tuple(quality.groupby("channel", sort=False)))

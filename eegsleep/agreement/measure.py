@@ -163,6 +163,12 @@ def save_agreement(agreement: Agreement, folder: str | Path, pages: Mapping[str,
     ------
     EegSleepError
         If it cannot be written.
+
+    Examples
+    --------
+    >>> agreed = es.measure_agreement([("night-1", "me", ["W", "N2", "N2"], ["W", "N2", "N3"])])
+    >>> es.save_agreement(agreed, "saved").name
+    'saved'
     """
     files: dict[str, bytes] = {}
     for part in fields(agreement):

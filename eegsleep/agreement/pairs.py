@@ -57,6 +57,12 @@ def pair_scorings(
     ------
     TableError
         If one of them cannot be read, or they are not of the same night.
+
+    Examples
+    --------
+    >>> name, subject, expert, ours = es.pair_scorings("sample-night_stages.csv", "nights/sample-night")
+    >>> name, len(expert) == len(ours)
+    ('sample-night', True)
     """
     return pair_with_notes(reference, observed, coding=coding, epoch_s=epoch_s, columns=columns)[0]
 

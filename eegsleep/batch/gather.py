@@ -93,6 +93,11 @@ def gather_nights(output: str | Path) -> pd.DataFrame:
         `reason`, then the markers, each named `marker|stage|channel` as an endpoint of a study is; `stage` and
         `channel` are empty where a marker has none (`tst_min||`). Sorted by sleeper, start and name. A marker that
         a night lacks is NaN; a night whose files were changed has no marker, and `reason` says why.
+
+    Examples
+    --------
+    >>> es.gather_nights("nights")[["night", "verdict"]].values.tolist()
+    [['sample-night', 'caution']]
     """
     return _widen(_find_nights(Path(output), _read_jobs(Path(output))))
 
@@ -134,6 +139,11 @@ def write_summary(output: str | Path) -> Path:
     ------
     EegSleepError
         If a file of one of these names was not written by eegsleep, or they cannot be written.
+
+    Examples
+    --------
+    >>> es.write_summary("nights").name
+    'index.html'
     """
     output = Path(output)
     check_output(output)

@@ -107,6 +107,12 @@ def run_batch(
     ------
     EegSleepError
         If another run is at work in the folder, or the scheduler cannot be used.
+
+    Examples
+    --------
+    >>> jobs, folder, _ = es.find_jobs(["sample-night.edf"], output="nights")
+    >>> es.run_batch(jobs, folder)["status"].tolist()  # it was finished before
+    ['fresh']
     """
     from eegsleep.config import Settings
 

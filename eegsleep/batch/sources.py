@@ -33,7 +33,7 @@ class Found(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def find_jobs(sources: Sequence[str | Path], asked: Job | None = None, output: Path | None = None) -> Found:
+def find_jobs(sources: Sequence[str | Path], asked: Job | None = None, output: str | Path | None = None) -> Found:
     """Find the nights of a batch, and the folder they go to.
 
     Parameters
@@ -54,10 +54,16 @@ def find_jobs(sources: Sequence[str | Path], asked: Job | None = None, output: P
     ------
     EegSleepError
         If there is no night, or two would have one name.
+
+    Examples
+    --------
+    >>> found = es.find_jobs(["sample-night.edf"])
+    >>> [job.file.name for job in found.jobs], found.output.name
+    (['sample-night.edf'], 'eegsleep-nights')
     """
     from eegsleep.workflows.score import Job
 
-    asked = asked or Job(Path())
+    asked, output = asked or Job(Path()), Path(output) if output else None
     if not sources:
         raise SettingsError(
             "nothing to work out",

@@ -49,6 +49,14 @@ def find_expert(recording: Path) -> tuple[Path, str | None] | None:
     ------
     RecordingError
         If two files could be the scoring.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> Path("SN001.edf").touch()
+    >>> Path("SN001_sleepscoring.edf").touch()
+    >>> es.find_expert(Path("SN001.edf"))[0].name
+    'SN001_sleepscoring.edf'
     """
     for own, other, coding in _RULES:
         match = re.fullmatch(own, recording.name, re.IGNORECASE)

@@ -81,6 +81,11 @@ def list_nights(
     list of DatasetNight
         In the order of the set. A night whose recording is missing or has a wrong checksum is left out; where only
         the scoring is, it is None.
+
+    Examples
+    --------
+    >>> es.list_nights("sleep-edf-st")
+    []
     """
     spec = find_dataset(dataset)
     folder = Path(folder) if folder else data_folder(dataset)

@@ -145,6 +145,12 @@ def audit_events(
     Both kinds are planted in one copy of the signals for each view, each at its own places, so that the audit takes
     one more run of a detector for each view of it. `chance_percent` is how often a random moment of the stage would
     count as found with nothing planted there, because a native event lies near it.
+
+    Examples
+    --------
+    >>> audit = es.audit_events(recording, night.stages, night.quality, views=[])
+    >>> audit.columns[:4].tolist()
+    ['channel', 'kind', 'view', 'stage']
     """
     stages = as_stages(stages)
     settings = settings or AuditSettings()

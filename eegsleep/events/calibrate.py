@@ -51,6 +51,12 @@ def calibrate(nights: Sequence[pd.DataFrame], settings: SpindleSettings | None =
     The threshold rests on the median night, so that one with a poor electrode does not move it. The frequencies
     of the spindles of all nights and channels (relative view) are pooled and smoothed; the slow and the fast
     frequency are where this distribution peaks. An edge of the band is not a peak.
+
+    Examples
+    --------
+    >>> nights = [night.events.spindle_candidates.assign(channel="C4-M1") for _ in range(3)]
+    >>> es.calibrate(nights).n_nights
+    3
     """
     s = settings or SpindleSettings()
     nights = [night for night in nights if len(night)]
@@ -92,6 +98,14 @@ def calibrate_nights(folder: str | Path) -> Calibration:
     TableError
         If there are fewer than two nights, a file is not the one that was written, or the nights differ in what must be
         the same: sleeper, device, channels, stated units, settings, versions, and whether stages were given.
+
+    Examples
+    --------
+    >>> try:
+    ...     es.calibrate_nights("nights")
+    ... except es.EegSleepError as error:
+    ...     print(error.found)
+    1 recordings in 1 night folders
     """
     folder = Path(folder)
     provenances = {

@@ -104,6 +104,13 @@ def read_calibration(path: Path) -> Calibration:
     ------
     SettingsError
         If the file cannot be read or is not a calibration.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> es.save_calibration(es.Calibration({"C4-M1": 14.0}), Path("own.json"))
+    >>> es.read_calibration(Path("own.json")).sigma_amplitude_uv
+    {'C4-M1': 14.0}
     """
     values = read_json(path, "a calibration", error=SettingsError, remedy="make it again with `eegsleep calibrate`")
     checksum = values.pop(_CHECKSUM, None)
@@ -140,6 +147,13 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
     calibration : Calibration
     path : pathlib.Path
         Replaced whole where it exists.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> es.save_calibration(es.Calibration({"C4-M1": 14.0}), Path("calibration.json"))
+    >>> Path("calibration.json").exists()
+    True
     """
     values = calibration.as_dict()
     write_file(path, encode_json({**values, _CHECKSUM: fingerprint(values)}))

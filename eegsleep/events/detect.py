@@ -125,6 +125,12 @@ def detect_events(
     Returns
     -------
     Events
+
+    Examples
+    --------
+    >>> events = es.detect_events(short, ["N2"] * short.n_epochs, es.measure_quality(short))
+    >>> events.spindles["stage"].unique().tolist()
+    ['N2']
     """
     stages = as_stages(stages)
     night = (recording, stages, quality)

@@ -60,6 +60,12 @@ def read_event_edits(path: str | Path) -> EventEdits:
     ------
     TableError
         If the file is not such a table, or not of one recording.
+
+    Examples
+    --------
+    >>> edits = es.read_event_edits("events-edited.csv")
+    >>> len(edits.rejected), len(edits.arousals)
+    (1, 0)
     """
     path = Path(path)
     table = read_table(path, EVENTS_EDITED)

@@ -118,6 +118,12 @@ def detect_slow_oscillations(
     ----------
     Massimini et al. 2004, doi:10.1523/JNEUROSCI.1318-04.2004; Carrier et al. 2011,
     doi:10.1111/j.1460-9568.2010.07543.x.
+
+    Examples
+    --------
+    >>> waves = es.detect_slow_oscillations(recording, night.stages, night.quality)
+    >>> waves["stage"].isin(["N2", "N3"]).all()
+    np.True_
     """
     stages = as_stages(stages)
     settings = settings or SlowOscillationSettings()
@@ -211,6 +217,12 @@ def select_slow_oscillations(
     -------
     pandas.DataFrame
         Table `SLOW_OSCILLATIONS`.
+
+    Examples
+    --------
+    >>> waves = es.select_slow_oscillations(night.events.slow_oscillation_candidates)
+    >>> len(waves) == len(night.slow_oscillations)
+    True
     """
     settings = settings or SlowOscillationSettings()
     lowest_uv = settings.ptp_uv[0]

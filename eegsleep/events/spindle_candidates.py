@@ -89,6 +89,12 @@ def find_spindle_candidates(
     Notes
     -----
     Nothing below 5.5 Hz enters a measure that decides. `sigma_ratio` and `sigma_share` do not change with gain.
+
+    Examples
+    --------
+    >>> candidates = es.find_spindle_candidates(recording, night.stages, night.quality)
+    >>> len(candidates) > len(night.spindles)
+    True
     """
     stages = as_stages(stages)
     found = [

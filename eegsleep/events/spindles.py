@@ -149,6 +149,12 @@ def detect_spindles(
     See Also
     --------
     find_spindle_candidates, select_spindles : The two steps this does, for trying other limits at no cost.
+
+    Examples
+    --------
+    >>> spindles = es.detect_spindles(recording, night.stages, night.quality)
+    >>> spindles["frequency_hz"].between(11, 16).all()
+    np.True_
     """
     stages = as_stages(stages)
     settings = settings or SpindleSettings()
@@ -183,6 +189,12 @@ def select_spindles(
     The share of sigma follows what a night does to 6-10 Hz: on one real night that band's amplitude times 1.25
     took 16 % of the spindles. So, for a calibrated channel, it is the share that sigma would have with the
     person's own `background_level`, and the count changes by less than 1 %.
+
+    Examples
+    --------
+    >>> spindles = es.select_spindles(night.events.spindle_candidates)
+    >>> len(spindles) == len(night.spindles)
+    True
     """
     s = settings or SpindleSettings()
     frame = check_table(candidates, SPINDLE_CANDIDATES)

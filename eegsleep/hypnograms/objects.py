@@ -178,8 +178,8 @@ def to_annotations(hypnogram: Hypnogram, *, coding: str | None = None) -> mne.An
 
     Examples
     --------
-    >>> list(es.to_annotations(["W", "N1"]).description)
-    [np.str_('Sleep stage W'), np.str_('Sleep stage N1')]
+    >>> es.to_annotations(["W", "N1"]).description.tolist()
+    ['Sleep stage W', 'Sleep stage N1']
     """
     import mne
 

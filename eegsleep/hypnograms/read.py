@@ -70,6 +70,12 @@ def read_hypnogram(
     TableError
         If the file is none of these, its integers have no coding, a word in it is not known, or `column` is not in
         it.
+
+    Examples
+    --------
+    >>> scoring = es.read_hypnogram("sample-night_stages.csv")
+    >>> scoring.kind, len(scoring.stages)
+    ('CSV', 180)
     """
     path = Path(path)
     check_coding(coding)

@@ -335,6 +335,13 @@ def align_scoring(
     ------
     TableError
         If the scoring overlaps less than half of the shorter of the two, or cannot be placed without guessing.
+
+    Examples
+    --------
+    >>> scoring = es.read_hypnogram("sample-night_stages.csv")
+    >>> stages, notes = es.align_scoring(scoring, recording.start, recording.n_epochs)
+    >>> len(stages), notes
+    (180, ())
     """
     shift_s, notes = _find_shift(scoring, recording_start, n_epochs)
     onsets_s = scoring.onsets_s + shift_s

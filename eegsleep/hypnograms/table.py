@@ -37,6 +37,13 @@ def make_stages(
     ------
     TableError
         If a stage is not known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> stages = es.make_stages(np.array(["W", "N2"]), None, np.array([True, True]))
+    >>> stages["onset_s"].tolist()
+    [0.0, 30.0]
     """
     n_epochs = len(stages)
     frame = pd.DataFrame({"epoch": np.arange(n_epochs), "onset_s": EPOCH_S * np.arange(n_epochs)})

@@ -283,10 +283,10 @@ def analyze_night(
     Examples
     --------
     >>> steps = []
-    >>> night = es.analyze_night(recording, hypnogram=["N2"] * recording.n_epochs, progress=steps.append)
+    >>> of_short = es.analyze_night(short, hypnogram=["N2"] * short.n_epochs, progress=steps.append)
     >>> steps
     ['signal quality', 'stages', 'spindles and slow oscillations', 'spectra', 'markers']
-    >>> night.stages["stage"].unique().tolist()
+    >>> of_short.stages["stage"].unique().tolist()
     ['N2']
     """
     from threadpoolctl import threadpool_limits

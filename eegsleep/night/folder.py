@@ -52,6 +52,12 @@ def save_night(
     EegSleepError
         If it cannot be written, or the folder holds the night of another recording of the same name, or files of
         our names that eegsleep did not write.
+
+    Examples
+    --------
+    >>> folder = es.save_night(night, "other-nights")
+    >>> (folder / "markers.csv").is_file()
+    True
     """
     folder = Path(output) / night.id
     if not replaces:
@@ -113,6 +119,13 @@ def load_night(folder: str | Path) -> Night:
     ------
     EegSleepError
         If the folder is unfinished, was written by an earlier version, or a table was changed since.
+
+    Examples
+    --------
+    >>> es.load_night("nights/sample-night")
+    <Night sample-night: 1.50 h from 23:00, 80.5 min asleep
+     signals: caution; 0 warnings
+     tables: .stages .markers .spindles .slow_oscillations .coupling .spectrum .quality>
     """
     from datetime import datetime
 

@@ -104,6 +104,11 @@ def inspect_recording(
     ------
     SettingsError
         If there is no such device, channel or unit.
+
+    Examples
+    --------
+    >>> es.inspect_recording("sample-night.edf").device.name
+    'simulated'
     """
     path = as_path(path)
     check_asked(units=units, device=device)

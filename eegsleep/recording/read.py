@@ -76,6 +76,12 @@ def read_recording(
         If the file cannot be read without guessing; the message names the field and the remedy.
     SettingsError
         If there is no such device, channel or unit.
+
+    Examples
+    --------
+    >>> recording = es.read_recording("sample-night.edf", eeg=["C4-M1"])
+    >>> recording.derivations, recording.start.isoformat()
+    (['C4-M1'], '2024-01-01T23:00:00')
     """
     check_asked(eeg=eeg, eog=eog, emg=emg, units=units, device=device, start=start, invert=invert)
     source = open_source(path)

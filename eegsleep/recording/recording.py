@@ -134,8 +134,8 @@ class Recording:
 
         Examples
         --------
-        >>> from_mne = es.Recording.from_raw(recording.raw, name="from-mne")
-        >>> from_mne.id, from_mne.derivations == recording.derivations
+        >>> from_mne = es.Recording.from_raw(short.raw, name="from-mne")
+        >>> from_mne.id, from_mne.derivations == short.derivations
         ('from-mne', True)
         """
         asked: dict[str, Any] = {"eeg": eeg, "eog": eog, "emg": emg, "units": units, "device": device}

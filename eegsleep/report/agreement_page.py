@@ -93,6 +93,12 @@ def render_agreement(
     -------
     bytes
         The page, in UTF-8. Equal tables give equal bytes.
+
+    Examples
+    --------
+    >>> agreed = es.measure_agreement([("night-1", "me", ["W", "N2", "N2"], ["W", "N2", "N3"])])
+    >>> es.render_agreement(agreed)[:15]
+    b'<!DOCTYPE html>'
     """
     nights, pooled = agreement.nights, agreement.pooled
     panels = [with_json(_draw_limits(agreement, name, label)) for name, label, is_panel, _ in STATISTICS if is_panel]

@@ -109,6 +109,12 @@ def render_night(
     ------
     SettingsError
         If the choice of trace is not known.
+
+    Examples
+    --------
+    >>> page = es.render_night(night, recording, trace="none")
+    >>> page[:15]
+    b'<!DOCTYPE html>'
     """
     check_trace(trace)
     channel = main_channel(night.roles)
@@ -168,6 +174,11 @@ def render_trace(recording: Recording, trace: str = "light") -> bytes:
     ------
     SettingsError
         If the choice of trace is not known, or there is to be none.
+
+    Examples
+    --------
+    >>> len(es.render_trace(recording)) > 100_000
+    True
     """
     encoded = encode_trace(recording, trace)
     text = encode_figure(encoded.as_dict()) if encoded else "null"

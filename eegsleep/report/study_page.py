@@ -130,6 +130,12 @@ def render_study(
     -------
     bytes
         The page, in UTF-8. Equal tables give equal bytes.
+
+    Examples
+    --------
+    >>> comparison = es.compare_nights(study, values, n_draws=99)
+    >>> es.render_study(study, comparison)[:15]
+    b'<!DOCTYPE html>'
     """
     names = name_conditions(study)
     tested = study.mechanism.kind != "observational"

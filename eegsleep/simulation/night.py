@@ -107,6 +107,12 @@ def simulate_night(settings: SimulationSettings | None = None, seed: int = 0) ->
     ------
     SettingsError
         If the seed is not a whole number from 0 up.
+
+    Examples
+    --------
+    >>> settings = es.SimulationSettings(duration_h=0.1, rate_hz=128, eeg=("C4-M1",))
+    >>> len(es.simulate_night(settings, seed=1).stages)
+    12
     """
     settings = settings or SimulationSettings()
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
@@ -158,6 +164,12 @@ def write_simulated_night(night: SimulatedNight, folder: str | Path, name: str =
     ------
     SettingsError
         If a file cannot have that name.
+
+    Examples
+    --------
+    >>> settings = es.SimulationSettings(duration_h=0.1, rate_hz=128, eeg=("C4-M1",))
+    >>> es.write_simulated_night(es.simulate_night(settings), "simulated", "sim-1").name
+    'sim-1.edf'
     """
     folder = Path(folder)
     if not name or set(name) & set('/\\:*?"<>|\0') or name.startswith("."):

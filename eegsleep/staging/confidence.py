@@ -100,6 +100,14 @@ def measure_uncertainty(stages: Hypnogram) -> dict[str, Uncertainty]:
     References
     ----------
     Split conformal prediction with scaled residuals: Lei et al. 2018, doi:10.1080/01621459.2017.1307116.
+
+    Examples
+    --------
+    >>> uncertain = es.measure_uncertainty(night.stages)["n2_min"]
+    >>> uncertain.low <= uncertain.high
+    True
+    >>> es.measure_uncertainty(["W", "N2"])  # stages that were given have no probabilities
+    {}
     """
     stages = as_stages(stages)
     probabilities = stages[PROBABILITY_COLUMNS].to_numpy()

@@ -96,6 +96,12 @@ def find_lights(
     ------
     RecordingError
         If a time given cannot be understood, or does not lie in the recording.
+
+    Examples
+    --------
+    >>> lights = es.find_lights(recording, off="23:10", on="00:20")
+    >>> lights.off_s, lights.on_s
+    (600.0, 4800.0)
     """
     found = _find_lights(recording, off, on)
     asked = (None if off is None else str(off), None if on is None else str(on))

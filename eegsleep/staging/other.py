@@ -62,7 +62,7 @@ class Hypnodensity:
 
 
 def read_hypnodensity(path: str | Path, name: str) -> Hypnodensity:
-    """Read a table of probabilities: a column `epoch`, and one for each of the five stages.
+    r"""Read a table of probabilities: a column `epoch`, and one for each of the five stages.
 
     Parameters
     ----------
@@ -80,6 +80,13 @@ def read_hypnodensity(path: str | Path, name: str) -> Hypnodensity:
     ------
     TableError
         If the file cannot be read, or is not such a table.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("other.csv").write_text("epoch,W,N1,N2,N3,R\n0,0.7,0.1,0.1,0.05,0.05\n")
+    >>> es.read_hypnodensity("other.csv", "another stager").name
+    'another stager'
     """
     path = Path(path)
     try:

@@ -212,6 +212,12 @@ def score_stages(recording: Recording, quality: pd.DataFrame, settings: StagingS
     References
     ----------
     Vallat & Walker 2021, doi:10.7554/eLife.70092; several EEG, a vote outside YASA: yasa#40.
+
+    Examples
+    --------
+    >>> stages = es.score_stages(short, es.measure_quality(short))
+    >>> len(stages) == short.n_epochs
+    True
     """
     check_duration(recording)
     settings = settings or StagingSettings()

@@ -108,7 +108,7 @@ def measure_sleep(stages: Hypnogram, coding: str | None = None) -> dict[str, Mea
     >>> sleep["tst_min"].value, sleep["sol_min"].value
     (52.0, 10.0)
     >>> sleep["rem_latency_min"].reason
-    'no REM'
+    'no REM in this night'
     """
     return measure_codes(as_stages(stages, coding)["stage"].to_numpy(dtype="U3"))
 

@@ -72,6 +72,12 @@ def run_checks(
     -------
     pandas.DataFrame
         Table `CHECKS`.
+
+    Examples
+    --------
+    >>> checks = es.run_checks(study, values)
+    >>> checks.columns[0]
+    'code'
     """
     values = check_markers(values)
     with_setups = dataclasses.replace(

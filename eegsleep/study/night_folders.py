@@ -189,6 +189,15 @@ def collect_markers(folder: str | Path, provenances: Mapping[str, Mapping[str, A
     ------
     EegSleepError
         If the markers of a night are missing, or not those whose hash its provenance holds.
+
+    Examples
+    --------
+    >>> import json
+    >>> from pathlib import Path
+    >>> provenance = json.loads(Path("nights/sample-night/provenance.json").read_text())
+    >>> markers = es.collect_markers("nights", {"sample-night": provenance})
+    >>> markers["night"].unique().tolist()
+    ['sample-night']
     """
     parts = [_read_own(Path(folder) / night, MARKERS, provenance) for night, provenance in provenances.items()]
     if not parts:

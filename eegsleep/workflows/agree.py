@@ -75,6 +75,12 @@ def agree_scorings(
     ------
     EegSleepError
         If a scoring cannot be read, the two do not lie in the same night, or nothing can be compared.
+
+    Examples
+    --------
+    >>> agreed = es.agree_scorings("sample-night_stages.csv", "sample-night_stages.csv", output="agreement")
+    >>> agreed.page.name, float(agreed.agreement.nights["accuracy"].iloc[0])
+    ('agreement.html', 1.0)
     """
     from eegsleep.agreement.measure import measure_agreement, save_agreement
     from eegsleep.agreement.pairs import collect_pairs, find_unpaired, pair_with_notes

@@ -13,7 +13,7 @@ from eegsleep.night.request import FILES, hash_request
 from eegsleep.provenance import hash_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from eegsleep.config import Settings
@@ -102,7 +102,12 @@ class ScoredNight(NamedTuple):
 
 
 def score_file(
-    job: Job, settings: Settings | None = None, output: Path | None = None, *, share: bool = False
+    job: Job,
+    settings: Settings | None = None,
+    output: Path | None = None,
+    *,
+    share: bool = False,
+    progress: Callable[[str], None] | None = None,
 ) -> ScoredNight:
     """Read, analyze, render and save one night, as `eegsleep score` does.
 
@@ -117,6 +122,8 @@ def score_file(
         Where the night folder is made; by default eegsleep-nights, here.
     share : bool
         Whether `output` is a folder of many nights: the signal of each then lies in a file beside its report.
+    progress : callable, optional
+        Called with the name of each step before it begins: `reading`, the steps of `analyze_night`, `report`.
 
     Returns
     -------
@@ -127,6 +134,15 @@ def score_file(
     ------
     EegSleepError
         If the night cannot be scored or saved.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> job = es.Job(Path("short.edf"), hypnogram=Path("short_stages.csv"), trace="none")
+    >>> steps = []
+    >>> scored = es.score_file(job, output=Path("scored"), progress=steps.append)
+    >>> (scored.folder / "report.html").is_file(), steps[0], steps[-1]
+    (True, 'reading', 'report')
     """
     from eegsleep.events.calibration import read_calibration
     from eegsleep.events.edited import read_event_edits
@@ -141,6 +157,8 @@ def score_file(
     output = output or Path(NIGHTS_FOLDER)
     check_trace(job.trace)
     logger.info("reading the recording")
+    if progress:
+        progress("reading")
     recording = _read_asked(job)
     if job.night:
         recording = replace(recording, id=job.night)
@@ -154,13 +172,23 @@ def score_file(
     edits = read_event_edits(job.events) if job.events else None
     lights = find_lights(recording, job.lights_off, job.lights_on)
     night = analyze_night(
-        recording, settings, hypnogram, lights, calibration, reference, event_edits=edits, stages_by=other
+        recording,
+        settings,
+        hypnogram,
+        lights,
+        calibration,
+        reference,
+        event_edits=edits,
+        stages_by=other,
+        progress=progress,
     )
     if job.settings_file:
         night = replace(night, provenance={**night.provenance, "settings_file": job.settings_file})
     if job.subject:
         night = replace(night, provenance={**night.provenance, "subject": job.subject})
     logger.info("writing the report")
+    if progress:
+        progress("report")
     pages = {REPORT_FILE: render_night(night, recording, trace=job.trace, sidecar=share)}
     if share and job.trace != "none":
         pages[TRACE_FILE] = render_trace(recording, job.trace)

@@ -166,6 +166,12 @@ def plan_study(
     ------
     EegSleepError
         If the study cannot be planned, or was planned before.
+
+    Examples
+    --------
+    >>> planned = es.plan_study("planned/study.toml", dry_run=True)
+    >>> len(planned.plan.schedule)  # two of them for adaptation
+    14
     """
     from eegsleep.study.declared.manifest import read_protocol
     from eegsleep.study.masking.sealed_key import is_near, make_passphrase
@@ -211,6 +217,12 @@ def lock_study(file: str | Path, *, nights: str | Path | None = None, again: boo
     ------
     EegSleepError
         If a night was not scored, the nights were not made alike, or the study is locked already.
+
+    Examples
+    --------
+    >>> locked = es.lock_study("trial/study.toml")
+    >>> locked.file.name
+    'lock.json'
     """
     from eegsleep.study.checks import run_checks
     from eegsleep.study.comparison.doses import check_two_by_two
@@ -282,6 +294,12 @@ def compare_study(
     EegSleepError
         If the study was not locked (one whose nights were not drawn need not be), a night is not the one that was
         locked, or the key does not open it.
+
+    Examples
+    --------
+    >>> compared = es.compare_study("locked/study.toml", key="key.json", passphrase=passphrase)
+    >>> compared.comparison.n_schedules
+    64
     """
     from eegsleep.report.study_page import render_study
     from eegsleep.study.cent import count_flow, fill_checklist
@@ -423,6 +441,14 @@ def look_at_study(file: str | Path, *, nights: str | Path | None = None) -> Look
     ------
     EegSleepError
         If no look was registered for so many nights, or it was taken already.
+
+    Examples
+    --------
+    >>> try:
+    ...     es.look_at_study("trial/study.toml")
+    ... except es.EegSleepError as error:
+    ...     print(error.problem)
+    no interim look was declared for this many nights
     """
     from eegsleep.study.comparison.compare import compare_nights
     from eegsleep.study.declared.manifest import read_study

@@ -231,6 +231,11 @@ def anonymize_recording(
         If the recording cannot be read.
     EegSleepError
         If the output exists or cannot be written; then no part of it is left.
+
+    Examples
+    --------
+    >>> es.anonymize_recording("sample-night.edf", "shared.edf")[-1][:29]
+    'What stays: the time of day; '
     """
     path, output = Path(path), Path(output)
     _check_output(path, output)

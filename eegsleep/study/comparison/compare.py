@@ -155,6 +155,12 @@ def compare_nights(
         If a night has more than one value of a marker, or is not in the study.
     SettingsError
         If the schedule is not one that the mechanism could have drawn.
+
+    Examples
+    --------
+    >>> comparison = es.compare_nights(study, values, n_draws=99)
+    >>> comparison.markers["marker"].tolist()
+    ['fast_spindle_density_per_min']
     """
     arranged = arrangement.arrange_nights(study, values)
     # Products of small matrices: several threads only wait for each other (90 s in place of 15 s).

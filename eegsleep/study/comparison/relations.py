@@ -75,6 +75,11 @@ def relate_next_day(study: Study, values: pd.DataFrame) -> pd.DataFrame:
 
     Practice is taken as linear in the logarithm of the days since the sleeper's first test: what is learnt comes
     early (Newell and Rosenbloom 1981), and over some weeks the logarithm takes most of a straight drift, too.
+
+    Examples
+    --------
+    >>> len(es.relate_next_day(study, values))  # no score of the next day is among these nights
+    0
     """
     return relate_arranged(study, arrangement.arrange_nights(study, values))
 

@@ -51,6 +51,12 @@ def save_comparison(
     ------
     EegSleepError
         If it cannot be written.
+
+    Examples
+    --------
+    >>> comparison = es.compare_nights(study, values, n_draws=99)
+    >>> es.save_comparison(comparison, "comparison").name
+    'comparison'
     """
     tables = {
         COMPARISON: comparison.markers,

@@ -40,6 +40,11 @@ def read_study(path: str | Path, *, check_files: bool = True) -> Study:
     TableError
         If nights.csv does, naming row and column: a night listed twice, a missing recording, one condition only, a
         name that reveals the condition, or a schedule that the declared mechanism could not have drawn.
+
+    Examples
+    --------
+    >>> es.read_study("trial/study.toml").mechanism.kind
+    'pairs'
     """
     study = read_protocol(path)
     file = study.path.parent / study.nights_file
@@ -243,6 +248,11 @@ def write_template(folder: str | Path, *, aim: str = "", recorded: bool = False)
     ------
     SettingsError
         If one of them is there already.
+
+    Examples
+    --------
+    >>> [path.name for path in es.write_template("my-study", aim="deep-sleep")]
+    ['study.toml', 'nights.csv']
     """
     from importlib.resources import files
 

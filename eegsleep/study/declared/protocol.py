@@ -245,6 +245,11 @@ def read_protocol(path: str | Path) -> Study:
     ------
     SettingsError
         If it is not TOML, or a key is missing, unknown, or has a value that is not allowed.
+
+    Examples
+    --------
+    >>> es.read_protocol("trial/study.toml").compound
+    'glycine'
     """
     path = Path(path)
     content = read_toml(path, _SECTIONS, _REQUIRED, remedy="`eegsleep study init` writes a template")

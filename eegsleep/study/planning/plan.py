@@ -102,6 +102,12 @@ def draw_plan(study: Study, spreads: Mapping[str, Spread] | None = None, n_studi
     Returns
     -------
     Plan
+
+    Examples
+    --------
+    >>> plan = es.draw_plan(study, n_studies=10)
+    >>> plan.n_schedules, plan.can_answer
+    (16384, True)
     """
     spreads = dict(spreads or {})
     unknown = sorted(set(spreads) - set(study.primary))
@@ -201,6 +207,11 @@ def measure_spreads(study: Study, values: pd.DataFrame) -> dict[str, Spread]:
     -------
     dict of str to Spread
         Without the endpoints that have too few nights.
+
+    Examples
+    --------
+    >>> es.measure_spreads(study, values)
+    {}
     """
     values = check_markers(values)
     spreads = {}

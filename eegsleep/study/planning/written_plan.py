@@ -63,6 +63,13 @@ def write_plan(
     SettingsError
         If the study is observational, cannot answer, was planned before, is a copy of one that was, or has recorded
         nights already.
+
+    Examples
+    --------
+    >>> unplanned = es.read_protocol("planned/study.toml")
+    >>> plan = es.draw_plan(unplanned, n_studies=10)
+    >>> sorted(es.write_plan(unplanned, plan, "sealed.json", active="A"))
+    ['key_sha256', 'protocol_sha256', 'schedule_sha256']
     """
     if study.mechanism.kind == "observational":
         raise SettingsError(
