@@ -10,7 +10,7 @@ import pytest
 from faults.edf_bytes import LIMITS_16, Channel, as_counts, base, base_channels, build, edited, eeg_counts, plus
 
 import eegsleep as es
-from eegsleep.recording import derive, read
+from eegsleep.recording import assemble, derive, read
 from eegsleep.recording.edf import annotations, samples
 from eegsleep.recording.edf.open import open_edf
 from eegsleep.recording.faults import Fault
@@ -60,28 +60,28 @@ def test_file_cut_after_it_was_opened_is_refused(n_channels, tmp_path, monkeypat
 
 def test_file_taken_away_after_it_was_read(tmp_path, monkeypatch):
     """What was read is kept; only its hash cannot be given any more."""
-    path, load = write(tmp_path, base()), read.read_derivations
+    path, load = write(tmp_path, base()), assemble.read_derivations
 
     def and_delete(*arguments):
         found = load(*arguments)
         path.unlink()
         return found
 
-    monkeypatch.setattr(read, "read_derivations", and_delete)
+    monkeypatch.setattr(assemble, "read_derivations", and_delete)
     recording = es.read_recording(path)
     with pytest.raises(es.RecordingError, match="removed"):
         _ = recording.sha256
 
 
 def test_file_changed_while_it_was_read_is_refused(tmp_path, monkeypatch):
-    path, load = write(tmp_path, base()), read.read_derivations
+    path, load = write(tmp_path, base()), assemble.read_derivations
 
     def and_change(*arguments):
         found = load(*arguments)
         path.write_bytes(base() + b"x")
         return found
 
-    monkeypatch.setattr(read, "read_derivations", and_change)
+    monkeypatch.setattr(assemble, "read_derivations", and_change)
     with pytest.raises(es.RecordingError, match="was changed"):
         es.read_recording(path)
 
@@ -495,10 +495,10 @@ def test_electrode_that_stands_still_is_said(tmp_path):
 def test_offset_that_the_file_told_is_not_told_twice(tmp_path, monkeypatch):
     path = write(tmp_path, build([Channel(b"C4-M1", as_counts(microvolts(1) + 300))], 600))
     source = open_edf(path)
-    (derivation,) = read.choose_derivations(source.channels, read.find_device("generic"))
+    (derivation,) = assemble.choose_derivations(source.channels, assemble.find_device("generic"))
     told = replace(source, faults=(Fault("dc-offset", "repaired", "off", channel="C4-M1"),))
-    assert [fault.code for fault in read.read_derivations(source, [derivation])[1]] == ["offset"]
-    assert read.read_derivations(told, [derivation])[1] == []
+    assert [fault.code for fault in assemble.read_derivations(source, [derivation])[1]] == ["offset"]
+    assert assemble.read_derivations(told, [derivation])[1] == []
 
 
 # -- rates -----------------------------------------------------------------------------------------------
