@@ -45,10 +45,10 @@ from .hypnograms.table import make_stages as make_stages
 from .hypnograms.write import write_hypnogram as write_hypnogram
 from .markers.catalogue import CATALOGUE as CATALOGUE
 from .markers.catalogue import FAMILIES as FAMILIES
-from .night.analyze import Night as Night
 from .night.analyze import analyze_night as analyze_night
 from .night.folder import load_night as load_night
 from .night.folder import save_night as save_night
+from .night.night import Night as Night
 from .quality import Verdict as Verdict
 from .quality import judge_night as judge_night
 from .quality import measure_quality as measure_quality

@@ -18,7 +18,7 @@ from eegsleep.provenance import encode_json, write_file
 from eegsleep.signals.epochs import EPOCH_S
 
 if TYPE_CHECKING:
-    from eegsleep.night.analyze import Night
+    from eegsleep.night.night import Night
 
 BIDS_VERSION = "1.10.0"
 ROOT_FILE = "dataset_description.json"

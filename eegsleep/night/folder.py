@@ -10,8 +10,8 @@ from eegsleep.events.detect import Events
 from eegsleep.events.edited import read_event_edits
 from eegsleep.events.slow_oscillations import main_slow_oscillations
 from eegsleep.file_names import BEFORE_FILE, EVENTS_FILE, OTHER_STAGER_FILE, PROVENANCE_FILE, REFERENCE_FILE
-from eegsleep.night.analyze import Night
 from eegsleep.night.exchange import replace_folder
+from eegsleep.night.night import Night
 from eegsleep.provenance import check_provenance, encode_json, hash_bytes, hash_file, read_provenance
 from eegsleep.quality import Verdict
 from eegsleep.recording.limits import is_plausible_start

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from eegsleep.night.analyze import Night
+    from eegsleep.night.night import Night
     from eegsleep.recording.recording import Recording
 
 WINDOW_S = 300.0

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from eegsleep.night.analyze import Night
+    from eegsleep.night.night import Night
     from eegsleep.recording.recording import Recording
 
 # The scripts of the page in the order they run; each adds to the name `eegsleep`.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from eegsleep.night.analyze import Night
+    from eegsleep.night.night import Night
     from eegsleep.recording.recording import Recording
 
 # A note on a hypnogram that was given begins with the name of its file.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from plotly.graph_objects import Figure
 
-    from eegsleep.night.analyze import Night
+    from eegsleep.night.night import Night
 
 # From above to below, as hypnograms are drawn.
 _LEVELS = {"UNS": 0, "W": 1, "R": 2, "N1": 3, "N2": 4, "N3": 5}

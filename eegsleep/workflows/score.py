@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from eegsleep.config import Settings
-    from eegsleep.night.analyze import Night
+    from eegsleep.night.night import Night
     from eegsleep.recording.recording import Recording
 
 logger = logging.getLogger(__name__)

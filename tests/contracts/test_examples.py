@@ -16,7 +16,7 @@ import pytest
 from made_studies import make_study, make_values
 
 import eegsleep as es
-from eegsleep.night.analyze import Night
+from eegsleep.night.night import Night
 from eegsleep.recording.recording import Recording
 from eegsleep.study.masking import registration
 from eegsleep.study.planning import plan

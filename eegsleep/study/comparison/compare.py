@@ -92,6 +92,8 @@ class Comparison:
     seed: int
     sleepers: pd.DataFrame = field(default_factory=lambda: empty_table(COMPARISON_SLEEPERS))
     pattern: pd.DataFrame = field(default_factory=lambda: empty_table(PATTERN))
+    doses: pd.DataFrame = field(default_factory=lambda: empty_table(DOSES))
+    dose_nights: pd.DataFrame = field(default_factory=lambda: empty_table(COMPARISON_NIGHTS))
 
     def __repr__(self) -> str:
         """Return two lines: how much was compared and how, and where the results are."""
@@ -111,9 +113,6 @@ class Comparison:
             "verdicts": ", ".join(f"{count} {verdict}" for verdict, count in list(verdicts.items())[:5]),
             "schedules": schedules,
         }
-
-    doses: pd.DataFrame = field(default_factory=lambda: empty_table(DOSES))
-    dose_nights: pd.DataFrame = field(default_factory=lambda: empty_table(COMPARISON_NIGHTS))
 
 
 def compare_nights(

@@ -27,6 +27,17 @@ def test_a_large_effect_is_found_and_named():
     assert row["role"] == "primary"
 
 
+def test_a_comparison_shows_itself_in_two_lines_and_tells_no_direction_while_masked():
+    values = make_values(make_study(), effect=3.0)
+    opened, masked = (compare_nights(make_study(**given), values) for given in ({}, {"active": None}))
+    assert repr(opened).splitlines()[0] == "<Comparison: nights 20, markers 1, verdicts 1 better, schedules 1024"
+    assert "<td" in opened._repr_html_()
+    for shown in (repr(masked), masked._repr_html_()):
+        assert "masked" in shown
+        assert "better" not in shown
+        assert "worse" not in shown
+
+
 def test_the_other_code_turns_the_sign():
     study = make_study()
     found = only_row(compare_nights(study, make_values(study, effect=3.0)))
