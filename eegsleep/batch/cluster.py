@@ -131,6 +131,8 @@ def _connect(resources: Resources) -> Iterator[Client]:
             found=describe_error(error),
             remedy="check that it is a Dask scheduler, that it runs, and that it can be reached from here",
         ) from error
+    with suppress(KeyError):  # one started with --no-dashboard may give an address, too
+        logger.info("the dashboard of the scheduler, unless it was started without, is %s", client.dashboard_link)
     try:
         yield client
     finally:

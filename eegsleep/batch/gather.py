@@ -32,7 +32,7 @@ from eegsleep.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -118,7 +118,7 @@ def describe_nights(nights: pd.DataFrame) -> Table:
     return Table("nights", "one night", (*_FIXED, *(_describe_column(name) for name in markers)))
 
 
-def write_summary(output: str | Path) -> Path:
+def write_summary(output: str | Path, on_note: Callable[[str], object] | None = None) -> Path:
     """Write `nights.csv` with its sidecar and `index.html`, a page over all nights, and return the page.
 
     `usual.js` beside them gives each report the range of the same person's other nights.
@@ -129,6 +129,9 @@ def write_summary(output: str | Path) -> Path:
     ----------
     output : path
         The folder that holds the night folders; its `jobs.csv`, if there is one, lists the nights that failed.
+    on_note : callable, optional
+        Called with each sentence that a reader of the nights must know: nights that are not usable, one recording that
+        lies in several folders, nights that were made in different ways.
 
     Returns
     -------
@@ -153,6 +156,7 @@ def write_summary(output: str | Path) -> Path:
     nights = _widen(kept)
     table = describe_nights(nights)
     unlike = _describe_differences(kept)
+    notes = [*_describe_copies(kept), *unlike]
     glances = {night.name: night.glance for night in kept}
     files = {
         NIGHTS_FILE: encode_table(nights, table),
@@ -161,7 +165,7 @@ def write_summary(output: str | Path) -> Path:
             nights,
             jobs,
             glances=glances,
-            notes=unlike,
+            notes=notes,
             plotly=plotly,
             conditions=find_opened_conditions(output.resolve().parent),
         ),
@@ -173,6 +177,9 @@ def write_summary(output: str | Path) -> Path:
             write_file(output / name, content)
     except OSError as error:
         raise EegSleepError(f"{output} cannot be written", found=describe_error(error)) from error
+    if on_note:
+        for note in (*_describe_rejected(kept), *notes):
+            on_note(note)
     return output / INDEX_FILE
 
 
@@ -290,6 +297,30 @@ def _describe_column(name: str) -> Column:
     where = ", ".join(part for part in (stage, channel) if part)
     label = (known.label if known else marker) + (f" ({where})" if where else "")
     return Column(name, "float", f"{label}: {known.meaning}" if known else label, known.unit if known else "")
+
+
+def _describe_rejected(kept: Sequence[_Kept]) -> list[str]:
+    rejected = [night.name for night in kept if night.fixed["verdict"] == "reject"]
+    if not rejected:
+        return []
+    return [f"Not usable, of {len(kept)} nights: {_list_some(rejected)}. Do not compare their numbers with others."]
+
+
+def _describe_copies(kept: Sequence[_Kept]) -> list[str]:
+    """Return a sentence for each recording that lies in several folders: it would count as several nights."""
+    folders: dict[str, list[str]] = {}
+    for night in kept:
+        if night.provenance:
+            folders.setdefault(str(night.provenance["input"].get("sha256") or night.name), []).append(night.name)
+    return [
+        f"{_list_some(names)} are the same recording; keep one of these folders, or it counts {len(names)} times."
+        for names in folders.values()
+        if len(names) > 1
+    ]
+
+
+def _list_some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _describe_differences(kept: Sequence[_Kept]) -> list[str]:

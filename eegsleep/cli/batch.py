@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eegsleep.cli.console import print_note, print_result, printable
+from eegsleep.cli.console import hear_steps, print_note, print_result, printable
 from eegsleep.cli.options import ScoringOptions
 from eegsleep.file_names import JOBS_FILE
 from eegsleep.provenance import check_writable
@@ -131,7 +131,7 @@ def score_jobs(
 
     check_writable(folder)
     check_output(folder)
-    with show_progress() as show_standing:
+    with show_progress() as show_standing, hear_steps(_print_step, of="eegsleep.batch"):
         table = run_batch(
             jobs,
             folder,
@@ -142,6 +142,10 @@ def score_jobs(
             on_progress=show_standing,
         )
     return _sum_up(table, folder)
+
+
+def _print_step(step: str) -> None:
+    print_note(f"{step[0].upper()}{step[1:]}.")
 
 
 def _sum_up(table: pd.DataFrame, folder: Path) -> int:
@@ -158,7 +162,7 @@ def _sum_up(table: pd.DataFrame, folder: Path) -> int:
     if (failed["error"] == FULL).any():
         print_note("The disk is full. Make room and run the same command again; what is finished is kept.")
         return 1
-    page = write_summary(folder)
+    page = write_summary(folder, print_note)
     if sys.stdout:
         print_result([page])
     return 1 if len(failed) else 0

@@ -50,7 +50,7 @@ def show_steps(*, in_lines: bool = False) -> Iterator[Callable[[str], None]]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        with _hear_steps(lambda step: print_note(_as_line(step))) if in_lines else nullcontext():
+        with hear_steps(lambda step: print_note(_as_line(step))) if in_lines else nullcontext():
             yield lambda _: None
         return
     with console.status("starting") as status:
@@ -58,7 +58,7 @@ def show_steps(*, in_lines: bool = False) -> Iterator[Callable[[str], None]]:
         def show_step(step: str) -> None:
             status.update(_as_line(step))
 
-        with _hear_steps(show_step):
+        with hear_steps(show_step):
             yield show_step
 
 
@@ -67,10 +67,10 @@ def _as_line(step: str) -> str:
 
 
 @contextmanager
-def _hear_steps(show: Callable[[str], None]) -> Iterator[None]:
-    """Hand every step that the package logs to a function."""
+def hear_steps(show: Callable[[str], None], of: str = "eegsleep") -> Iterator[None]:
+    """Hand every step that the package, or a part `of` it, logs to a function."""
     handler = _StepHandler(show)
-    logger = logging.getLogger("eegsleep")
+    logger = logging.getLogger(of)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:

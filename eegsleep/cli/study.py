@@ -12,13 +12,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from eegsleep.cli.console import print_note
-from eegsleep.file_names import STUDY_FILE
 from eegsleep.provenance import check_writable
-
-
-def _study_file(study: Path) -> Path:
-    """Return the study file of a folder, or the file itself."""
-    return study / STUDY_FILE if study.is_dir() else study
 
 
 def init(folder: Path, *, aim: str = "", recorded: bool = False) -> list[str]:
@@ -88,7 +82,7 @@ def plan(
     from eegsleep.workflows.study import plan_study
 
     planned = plan_study(
-        _study_file(study),
+        study,
         nights=nights,
         key=key,
         active=active,
@@ -134,7 +128,7 @@ def lock(study: Path, *, nights: Path | None = None, again: bool = False) -> lis
     """
     from eegsleep.workflows.study import lock_study
 
-    locked = lock_study(_study_file(study), nights=nights, again=again)
+    locked = lock_study(study, nights=nights, again=again)
     return [*locked.sentences, str(locked.file)]
 
 
@@ -167,8 +161,8 @@ def compare(
 
     if output:
         check_writable(output)
-    compared = compare_study(_study_file(study), key=key, passphrase=passphrase, nights=nights, output=output)
-    scored = nights or _study_file(study).parent / NIGHTS_FOLDER
+    compared = compare_study(study, key=key, passphrase=passphrase, nights=nights, output=output)
+    scored = nights or compared.study.path.parent / NIGHTS_FOLDER
     if (scored / INDEX_FILE).is_file():  # its page shows the condition of each night from now on
         write_summary(scored)
     return [*compared.sentences, str(compared.report)]
@@ -205,7 +199,7 @@ def add_table(
     pairs = [entry.partition("=") for entry in map_]
     if not all(name and column for name, _, column in pairs):
         raise SettingsError("a mapping is a name, =, and a column", found=" ".join(map_), allowed="date=Date")
-    added = add(_study_file(study), table, {name: column for name, _, column in pairs}, by=by, subject=subject)
+    added = add(study, table, {name: column for name, _, column in pairs}, by=by, subject=subject)
     return [*added.sentences, str(study)]
 
 
@@ -221,7 +215,7 @@ def look(study: Path, *, nights: Path | None = None) -> list[str]:
     """
     from eegsleep.workflows.study import look_at_study
 
-    return [look_at_study(_study_file(study), nights=nights).sentence]
+    return [look_at_study(study, nights=nights).sentence]
 
 
 def key(file: Path, *, passphrase: str = "") -> list[str]:

@@ -105,7 +105,7 @@ def calibrate_nights(folder: str | Path) -> Calibration:
     ...     es.calibrate_nights("nights")
     ... except es.EegSleepError as error:
     ...     print(error.found)
-    1 recordings in 1 night folders
+    1 recording in 1 night folders
     """
     folder = Path(folder)
     provenances = {
@@ -116,7 +116,7 @@ def calibrate_nights(folder: str | Path) -> Calibration:
     if len(by_input) < 2:
         raise TableError(
             f"{folder} holds too few nights to learn a person's thresholds from",
-            found=f"{len(by_input)} recordings in {len(provenances)} night folders"
+            found=f"{len(by_input)} recording{'s' * (len(by_input) != 1)} in {len(provenances)} night folders"
             if folder.is_dir()
             else "no such folder",
             allowed="two and more nights of one person",

@@ -61,7 +61,7 @@ def save_night(
     """
     folder = Path(output) / night.id
     if not replaces:
-        _check_same_recording(folder, night)
+        check_same_recording(folder, night.provenance.get("input", {}).get("sha256", ""))
     files: dict[str, bytes] = {}
     for table in NIGHT_TABLES:
         files[f"{table.name}.csv"] = encode_table(night.tables()[table.name], table)
@@ -91,11 +91,23 @@ def save_night(
     return folder
 
 
-def _check_same_recording(folder: Path, night: Night) -> None:
-    """Raise if a folder holds the night of another recording, whose file has the same name in another place."""
+def check_same_recording(folder: Path, sha256: str) -> None:
+    """Raise if a folder holds the night of another recording, whose file has the same name in another place.
+
+    Parameters
+    ----------
+    folder : Path
+        The night folder; it need not exist.
+    sha256 : str
+        Hash of the recording that is to be kept there.
+
+    Raises
+    ------
+    EegSleepError
+        If it does.
+    """
     kept = read_provenance(folder).get("input", {}).get("sha256", "")
-    mine = night.provenance.get("input", {}).get("sha256", "")
-    if kept and mine and kept != mine:
+    if kept and sha256 and kept != sha256:
         raise EegSleepError(
             f"{folder} holds the night of another recording of the same name",
             remedy="give another folder with --output, or rename the recording",

@@ -148,7 +148,7 @@ def score_file(
     from eegsleep.events.edited import read_event_edits
     from eegsleep.hypnograms.read import read_hypnogram
     from eegsleep.night.analyze import analyze_night
-    from eegsleep.night.folder import save_night
+    from eegsleep.night.folder import check_same_recording, save_night
     from eegsleep.report.night_page import render_night, render_trace
     from eegsleep.report.trace import check_trace
     from eegsleep.staging.lights import find_lights
@@ -163,6 +163,8 @@ def score_file(
     if job.night:
         recording = replace(recording, id=job.night)
     # before the long work, so that a wrong path is found at once
+    if not job.replaces and (output / recording.id).is_dir():
+        check_same_recording(output / recording.id, recording.sha256)
     hypnogram, reference = (
         read_hypnogram(path, coding=job.coding, epoch_s=job.epoch_s, column=job.column) if path else None
         for path in (job.hypnogram, job.reference)

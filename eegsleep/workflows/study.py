@@ -140,7 +140,7 @@ def plan_study(
     Parameters
     ----------
     file : path
-        study.toml.
+        study.toml, or its folder.
     nights : path, optional
         A folder of nights scored earlier, from whose spread the power is computed; by default from the catalogue's.
     key : path, optional
@@ -169,7 +169,7 @@ def plan_study(
 
     Examples
     --------
-    >>> planned = es.plan_study("planned/study.toml", dry_run=True)
+    >>> planned = es.plan_study("planned", dry_run=True)
     >>> len(planned.plan.schedule)  # two of them for adaptation
     14
     """
@@ -179,8 +179,8 @@ def plan_study(
     from eegsleep.study.planning.plan import draw_plan, measure_spreads
     from eegsleep.study.planning.written_plan import write_plan
 
-    file = Path(file)
     study = read_protocol(file)
+    file = study.path  # where a folder was given
     spreads = {}
     if nights:
         logger.info("reading nights")
@@ -203,7 +203,7 @@ def lock_study(file: str | Path, *, nights: str | Path | None = None, again: boo
     Parameters
     ----------
     file : path
-        study.toml.
+        study.toml, or its folder.
     nights : path, optional
         The folder of the scored nights; by default eegsleep-nights beside the study file.
     again : bool
@@ -239,8 +239,8 @@ def lock_study(file: str | Path, *, nights: str | Path | None = None, again: boo
     from eegsleep.study.night_values import check_endpoints
     from eegsleep.study.schedules.mechanisms import N_DRAWS
 
-    file = Path(file)
     study = read_study(file)
+    file = study.path
     folder = Path(nights) if nights else file.parent / NIGHTS_FOLDER
     logger.info("reading nights")
     provenances = read_provenances(study, folder)
@@ -271,7 +271,7 @@ def compare_study(
     Parameters
     ----------
     file : path
-        study.toml.
+        study.toml, or its folder.
     key : path, optional
         The sealed key; not needed in an open study that names the compound.
     passphrase : str
@@ -316,8 +316,8 @@ def compare_study(
     from eegsleep.study.nightly_table import FROM_TABLE, is_from_table
     from eegsleep.study.schedules.mechanisms import N_DRAWS
 
-    file = Path(file)
     study = read_study(file)
+    file = study.path
     folder, home = Path(nights) if nights else file.parent / NIGHTS_FOLDER, Path(output) if output else file.parent
     logger.info("reading nights")
     provenances, left_out = read_provenances(study, folder), read_left_out(study, folder)
@@ -428,7 +428,7 @@ def look_at_study(file: str | Path, *, nights: str | Path | None = None) -> Look
     Parameters
     ----------
     file : path
-        study.toml, with `looks` in [plan].
+        study.toml, or its folder, with `looks` in [plan].
     nights : path, optional
         The folder of the scored nights; by default eegsleep-nights beside the study file.
 
@@ -456,8 +456,8 @@ def look_at_study(file: str | Path, *, nights: str | Path | None = None) -> Look
     from eegsleep.study.night_folders import collect_markers, read_provenances
     from eegsleep.study.schedules.mechanisms import N_DRAWS
 
-    file = Path(file)
     study = read_study(file)
+    file = study.path
     check_look(study)
     folder = Path(nights) if nights else file.parent / NIGHTS_FOLDER
     values = collect_markers(folder, read_provenances(study, folder))

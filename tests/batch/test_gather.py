@@ -221,3 +221,18 @@ def test_hostile_names_come_through_unharmed_and_harmless(nights_folder, night):
     assert all(not line.startswith(("=", '"=')) for line in text.splitlines())
     assert any(name.endswith(f"|{evil}") for name in written.columns)
     assert "<script>alert" not in (nights_folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_copied_recording_and_a_night_that_is_not_usable_are_named(tmp_path, night):
+    """A copy under another name would count as one more night."""
+    for name, sha256 in (("a", "1"), ("a-copy", "1"), ("b", "2")):
+        own = {"input": {**night.provenance["input"], "sha256": sha256}}
+        made = _vary(night, name, **own)
+        save_night(replace(made, verdict=replace(made.verdict, verdict="reject")) if name == "b" else made, tmp_path)
+    notes: list[str] = []
+    page = write_summary(tmp_path, notes.append).read_text(encoding="utf-8")
+    assert notes == [
+        "Not usable, of 3 nights: b. Do not compare their numbers with others.",
+        "a, a-copy are the same recording; keep one of these folders, or it counts 2 times.",
+    ]
+    assert notes[1] in page

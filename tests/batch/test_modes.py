@@ -1,6 +1,7 @@
 """Serial, on this machine's workers, on a cluster that was there before: the same nights, byte by byte."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import stand_in
 from running_scheduler import run_scheduler
 
 from eegsleep.batch import cluster
+from eegsleep.batch.cluster import open_client
 from eegsleep.batch.jobs_file import read_rows
 from eegsleep.batch.resources import Resources
 from eegsleep.batch.run import run_batch
@@ -68,6 +70,16 @@ def test_other_ways_to_work_give_the_same_bytes(way, nights, serial, request, tm
     expected = contents(serial)
     assert {"n1/markers.csv", "n2/report.html", "nights.csv"} <= set(expected)
     assert contents(tmp_path / "out") == expected
+
+
+@pytest.mark.nightly
+def test_the_address_of_a_schedulers_dashboard_is_told(tmp_path, caplog):
+    with (
+        caplog.at_level("INFO", logger="eegsleep"),
+        run_scheduler(tmp_path, "--dashboard", "--dashboard-address", "127.0.0.1:0") as (file, _),
+        open_client(Resources(scheduler=file)),
+    ):
+        assert re.search(r"dashboard .* http://127\.0\.0\.1:\d+/status", caplog.text)
 
 
 @pytest.mark.nightly

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from eegsleep.batch.jobs_file import lock_output
+from eegsleep.errors import EegSleepError
 
 PLACES = ("/proc/nowhere", "/dev/full", "file/below")
 
@@ -51,6 +52,21 @@ def test_a_full_disk_is_found_before_the_work(place, run_here, monkeypatch):
     done = run_here("score", "none.edf", "--output", "out", cwd=place)
     assert done.returncode == 2
     assert "--output cannot be written. Found: out: No space left on device" in done.stderr
+
+
+def test_a_folder_with_the_night_of_another_recording_is_refused_before_the_work(tmp_path, write_edf, monkeypatch):
+    from eegsleep.night import analyze
+    from eegsleep.workflows.score import Job, score_file
+
+    def must_not_run(*_, **__):
+        raise AssertionError("the night was analyzed")
+
+    monkeypatch.setattr(analyze, "analyze_night", must_not_run)
+    file = write_edf(["C4-M1"], name="one.edf")
+    (tmp_path / "nights" / "one").mkdir(parents=True)
+    (tmp_path / "nights" / "one" / "provenance.json").write_text('{"input": {"sha256": "of another file"}}')
+    with pytest.raises(EegSleepError, match="another recording of the same name"):
+        score_file(Job(file), output=tmp_path / "nights")
 
 
 def test_a_score_into_a_folder_where_a_batch_is_at_work_is_refused(nights, tmp_path, run_here):

@@ -25,7 +25,7 @@ def read_study(path: str | Path, *, check_files: bool = True) -> Study:
     Parameters
     ----------
     path : path
-        The study file; nights.csv and the recordings are found from its folder.
+        The study file, or its folder; nights.csv and the recordings are found from its folder.
     check_files : bool
         Whether every recording must be there.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from eegsleep.errors import SettingsError
-from eegsleep.file_names import NIGHTS_FILE
+from eegsleep.file_names import NIGHTS_FILE, STUDY_FILE
 from eegsleep.markers import CATALOGUE, FAMILIES, SPECTRUM_STAGES
 from eegsleep.study.declared.expectations import expectations
 from eegsleep.study.declared.leaks import reveals_compound
@@ -234,7 +234,7 @@ def read_protocol(path: str | Path) -> Study:
     Parameters
     ----------
     path : path
-        study.toml.
+        study.toml, or its folder.
 
     Returns
     -------
@@ -252,6 +252,7 @@ def read_protocol(path: str | Path) -> Study:
     'glycine'
     """
     path = Path(path)
+    path = path / STUDY_FILE if path.is_dir() else path
     content = read_toml(path, _SECTIONS, _REQUIRED, remedy="`eegsleep study init` writes a template")
     declared: dict[str, Any] = {"conditions": ("A", "B"), "alpha": 0.05, "nights": NIGHTS_FILE} | content["study"]
     allocation = content["allocation"]
