@@ -64,7 +64,9 @@ def test_a_folder_with_the_night_of_another_recording_is_refused_before_the_work
     monkeypatch.setattr(analyze, "analyze_night", must_not_run)
     file = write_edf(["C4-M1"], name="one.edf")
     (tmp_path / "nights" / "one").mkdir(parents=True)
-    (tmp_path / "nights" / "one" / "provenance.json").write_text('{"input": {"sha256": "of another file"}}')
+    (tmp_path / "nights" / "one" / "provenance.json").write_text(
+        '{"input": {"sha256": "of another file", "duration_s": 60.0}}'
+    )
     with pytest.raises(EegSleepError, match="another recording of the same name"):
         score_file(Job(file), output=tmp_path / "nights")
 
