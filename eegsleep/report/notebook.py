@@ -8,6 +8,7 @@ import numpy as np
 
 from eegsleep.errors import SettingsError
 from eegsleep.events.slow_oscillations import main_slow_oscillations
+from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.report.hypnogram_strip import LETTERS, draw_strip
 from eegsleep.report.looks import GREY, STAGE_COLOURS, STAGE_NAMES, draw_axis, draw_layout, main_channel, plain_label
 from eegsleep.shown import show_facts
@@ -128,7 +129,14 @@ def plot_spindles(night: Night, channel: str | None = None) -> Figure:
     >>> es.plot_spindles(night).layout.yaxis.title.text
     'frequency in Hz'
     """
-    return _plot_events(night, night.spindles, "Spindles", channel, ("frequency_hz", "frequency in Hz"), "amplitude_uv")
+    return _plot_events(
+        night,
+        night.spindles,
+        "Spindles",
+        channel,
+        ("frequency_hz", "frequency in Hz"),
+        ("amplitude_uv", "amplitude, µV"),
+    )
 
 
 def plot_slow_oscillations(night: Night, channel: str | None = None) -> Figure:
@@ -156,7 +164,9 @@ def plot_slow_oscillations(night: Night, channel: str | None = None) -> Figure:
     'peak to peak in µV'
     """
     waves = main_slow_oscillations(night.slow_oscillations)
-    return _plot_events(night, waves, "Slow oscillations", channel, ("ptp_uv", "peak to peak in µV"), "duration_s")
+    return _plot_events(
+        night, waves, "Slow oscillations", channel, ("ptp_uv", "peak to peak in µV"), ("duration_s", "duration, s")
+    )
 
 
 def show_night(night: Night) -> str:
@@ -178,21 +188,29 @@ def show_night(night: Night) -> str:
     whole = night.markers[night.markers["marker"].isin(_KEY_MARKERS)].set_index("marker")
     facts = {
         "start": f"{night.start:%Y-%m-%d %H:%M}" if night.start else "not known",
-        "signals": " ".join((night.verdict.verdict, *night.verdict.reasons)),
+        "signals": ": ".join(filter(None, (night.verdict.verdict, " ".join(night.verdict.reasons)))),
     }
     for name in _KEY_MARKERS:
         if name in whole.index:
-            row = whole.loc[name]
-            facts[name] = f"{row['value']:.1f}" if np.isfinite(row["value"]) else f"missing: {row['reason']}"
-    facts["spindles, slow oscillations"] = (
-        f"{len(night.spindles)}, {len(main_slow_oscillations(night.slow_oscillations))}"
-    )
+            row, marker = whole.loc[name], CATALOGUE[name]
+            measured = f"{row['value']:.1f} {marker.unit}"
+            facts[marker.label] = measured if np.isfinite(row["value"]) else f"missing: {row['reason']}"
+    channel = main_channel(night.roles)
+    if channel:
+        waves = main_slow_oscillations(night.slow_oscillations)
+        counts = [int((events["channel"] == channel).sum()) for events in (night.spindles, waves)]
+        facts[f"in {plain_label(channel)}"] = f"{counts[0]} spindles, {counts[1]} slow oscillations"
     facts["warnings"] = f"{len(night.warnings)}, in .warnings" if night.warnings else ""
     return show_facts(f"Night {night.id}", facts, picture)
 
 
 def _plot_events(
-    night: Night, events: pd.DataFrame, title: str, channel: str | None, height: tuple[str, str], colour: str
+    night: Night,
+    events: pd.DataFrame,
+    title: str,
+    channel: str | None,
+    height: tuple[str, str],
+    colour: tuple[str, str],
 ) -> Figure:
     label = channel or main_channel(night.roles)
     if label is None or night.roles.get(label) != "eeg":
@@ -209,10 +227,10 @@ def _plot_events(
         "y": mine[height[0]].to_numpy(),
         "marker": {
             "size": 5,
-            "color": mine[colour].to_numpy(),
+            "color": mine[colour[0]].to_numpy(),
             "colorscale": "Viridis",
             "showscale": True,
-            "colorbar": {"title": {"text": colour}},
+            "colorbar": {"title": {"text": colour[1]}},
         },
         "text": mine["stage"].to_list(),
         "hovertemplate": "%{x:.2f} h, %{text}: %{y:.1f}<extra></extra>",
