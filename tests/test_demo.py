@@ -1,29 +1,16 @@
 """The demonstration: a whole study without a file or a network, and honest when it is too small."""
 
-from functools import partial
-
 import pandas as pd
 import pytest
 
 import eegsleep as es
-from eegsleep import demo
-from eegsleep.batch import run
 from eegsleep.batch.freshness import find_fresh
-from eegsleep.batch.resources import Resources
 from eegsleep.batch.sources import find_jobs
 from eegsleep.demo import run_demo
 from eegsleep.workflows.score import Job
 
 
-@pytest.fixture(params=["short", pytest.param("as it is", marks=pytest.mark.nightly)])
-def _length(request, monkeypatch):
-    """Make the nights short and work in this process, which is quick; every night, the demonstration as it is."""
-    if request.param == "short":
-        monkeypatch.setattr(demo, "HOURS", 0.75)
-        monkeypatch.setattr(run, "run_batch", partial(run.run_batch, resources=Resources(workers=0)))
-
-
-@pytest.mark.usefixtures("_length")
+@pytest.mark.nightly
 def test_demo_is_a_whole_study_and_four_nights_find_nothing(tmp_path):
     """Planned, simulated, scored, locked, compared, reported; and no verdict from four nights."""
     planned, compared = run_demo(tmp_path / "study", n_nights=4)

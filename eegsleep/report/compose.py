@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from eegsleep.provenance import hash_bytes, hash_file, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from jinja2 import Environment
 
     from eegsleep.report.looks import Figure
 
@@ -55,15 +58,10 @@ def compose_page(
     -------
     bytes
     """
-    import jinja2
-
     plotly_js = "" if plotly or own else _plotly_js()
     names = own or [name for name in ("draw.js", script) if name]
     first, scripts = ([read_template(name) for name in group] for group in (early, names))
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    filled = environment.get_template(template)
+    filled = _environment().get_template(template)
     parts |= {
         "css": Markup(read_template("night.css")),  # noqa: S704 - our own file
         "plotly": plotly or "",
@@ -83,6 +81,14 @@ def compose_page(
 def read_template(name: str) -> str:
     """Return the text of one of our templates, scripts or style sheets."""
     return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+@cache  # a template is compiled once for all pages of a process
+def _environment() -> Environment:
+    import jinja2
+
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
 
 
 def share_plotly(folder: str | Path) -> str:

@@ -62,7 +62,7 @@ def serial(nights, make_once):
     return make_once("serial-batch", lambda folder: check_command(nights, folder, "--workers", "0"))
 
 
-@pytest.mark.parametrize("way", ["local", pytest.param("remote", marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("way", ["local", "remote"])
 def test_other_ways_to_work_give_the_same_bytes(way, nights, serial, request, tmp_path):
     """And each way, a broken file costs itself."""
     options = ["--workers", "2"] if way == "local" else ["--scheduler", request.getfixturevalue("scheduler")]
@@ -97,6 +97,7 @@ def test_one_recording_is_worked_out_in_this_process_and_score_finds_the_same(ni
     assert "toaster" in done.stderr
 
 
+@pytest.mark.nightly
 def test_a_cluster_tells_a_crash_from_a_night_that_is_too_slow(make_jobs, scheduler, tmp_path):
     """Workers that were there before go down with their nights too, and the others are done all the same."""
     table = run_batch(
@@ -110,12 +111,14 @@ def test_a_cluster_tells_a_crash_from_a_night_that_is_too_slow(make_jobs, schedu
     assert dict(table["error"].loc[["crash", "hang"]]) == {"crash": "NativeCrashError", "hang": "TimeLimitError"}
 
 
+@pytest.mark.nightly
 def test_workers_that_would_count_in_another_way_are_refused(make_jobs, scheduler, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "package_versions", lambda: {"yasa": "9.9"})
     with pytest.raises(EegSleepError, match=r"other versions than this command\. Found: yasa 0.*Allowed: yasa 9\.9"):
         run_batch(make_jobs("a", "b"), tmp_path / "out", resources=Resources(scheduler=scheduler))
 
 
+@pytest.mark.nightly
 def test_workers_that_do_not_see_the_folder_are_refused(make_jobs, scheduler, tmp_path, monkeypatch):
     """A path that means another folder in another process stands for a disk that is not shared."""
     monkeypatch.chdir(tmp_path)

@@ -20,6 +20,7 @@ from eegsleep.errors import EegSleepError
 HERE = Resources(workers=0)
 
 
+@pytest.mark.nightly
 def test_each_way_to_fail_costs_one_night_and_is_told_apart(make_jobs, tmp_path):
     """A crash, a hang that holds the interpreter, too much memory, a kill, a broken file and a bug: six reasons."""
     jobs = make_jobs("a", "b", "c", "crash", "hang", "eater", "killed", "once", "broken", "bug")
@@ -132,6 +133,7 @@ def test_killed_at_random_moments_the_same_command_finishes(make_jobs, tmp_path)
     assert not [path for path in output.rglob(".*") if path.name != ".jobs"]
 
 
+@pytest.mark.nightly
 def test_a_killed_worker_costs_nothing(make_jobs, tmp_path):
     """The worker of the command, killed from outside while it works, is replaced; its night is done again."""
     import psutil

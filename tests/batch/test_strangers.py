@@ -80,6 +80,7 @@ def protected(certificates, tmp_path_factory):
         yield file
 
 
+@pytest.mark.nightly
 def test_a_protected_scheduler_takes_those_with_a_certificate(make_jobs, protected, certificates, tmp_path):
     cert, key = certificates
     resources = Resources(scheduler=protected, tls_ca=cert, tls_cert=cert, tls_key=key)
@@ -88,6 +89,7 @@ def test_a_protected_scheduler_takes_those_with_a_certificate(make_jobs, protect
     assert list(table["status"]) == ["done", "done"]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("with_files", ["none", "others"])
 def test_a_stranger_is_turned_away(with_files, make_jobs, protected, tmp_path, monkeypatch):
     """Neither a client without certificate nor one with another authority's gets a function run."""

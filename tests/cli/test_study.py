@@ -1,6 +1,7 @@
 """A study from the command line: declared, planned, locked, compared; and what is refused on the way."""
 
 import csv
+import functools
 import json
 import re
 import shutil
@@ -18,6 +19,7 @@ from eegsleep.provenance import encode_json, hash_bytes
 from eegsleep.study import night_folders as folders
 from eegsleep.study.declared.manifest import read_protocol
 from eegsleep.study.masking import registration
+from eegsleep.study.planning import plan
 from eegsleep.tables import (
     AUDIT,
     CHECKS,
@@ -67,6 +69,13 @@ TRUTH = (
     ("tib_min", "", "", 480.0, 6.0, 0.0),
     ("slow_oscillation_density_per_min", "NREM", "C3", 9.0, 0.8, 0.5),
 )
+
+
+@pytest.fixture(autouse=True)
+def _fewer_simulated_studies(monkeypatch):
+    """Plan with few simulated studies: these tests do not read the power."""
+    monkeypatch.setattr(plan, "draw_plan", functools.partial(plan.draw_plan, n_studies=100))
+    monkeypatch.setattr(plan, "_N_STUDIES_SEARCHED", 50)
 
 
 def make_night(folder, name, values, *, versions=None):

@@ -19,6 +19,7 @@ def test_score_writes_a_night_folder_and_prints_the_report(score_sample):
     assert "\x1b" not in done.stdout + done.stderr, "a pipe is not a terminal"
 
 
+@pytest.mark.nightly
 def test_corrected_hypnogram_is_used(tmp_path, run_here):
     """A hypnogram given back is the one that is counted, and no probability is claimed for it."""
     import pandas as pd

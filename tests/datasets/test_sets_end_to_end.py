@@ -164,6 +164,7 @@ def test_a_stated_coin_for_each_sleeper_gives_a_finding_that_says_what_it_rests_
     assert "The label was open" in page
 
 
+@pytest.mark.nightly
 def test_the_folder_of_the_batch_agrees_with_the_experts(scored, tmp_path, capsys):
     agree(scored.parent / NIGHTS_FOLDER, output=tmp_path)
     assert "12 nights: kappa" in capsys.readouterr().err

@@ -424,6 +424,7 @@ def read_signals(path):
     return Signals([signal.tobytes() for signal in source.load(usable)], {fault.code for fault in source.faults})
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("n", [pytest.param(42, id="few"), pytest.param(1000, id="many", marks=pytest.mark.large)])
 @pytest.mark.parametrize("kind", ["muse.csv", "mind.csv", "openbci.txt", "slp01a.hea", "slp01a.dat", "gapped.edf"])
 def test_recordings(kind, n, tmp_path):

@@ -298,6 +298,7 @@ def test_mutated_header_never_changes_a_number_without_a_word(make, has_marks, t
     assert counts["exact"] > MUTATIONS / 20, f"too little is read to say that it is read right: {dict(counts)}"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("make", [plain, annotated], ids=["EDF", "EDF+C"])
 def test_flipped_bits_in_the_header_give_no_untyped_error(make, tmp_path):
     """Damage that knows nothing of fields, up to eight bits anywhere in the header, is met with a typed error."""

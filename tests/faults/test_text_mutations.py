@@ -237,6 +237,7 @@ def lay(scoring):
     return laid
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("mutations", NUMBERS)
 @pytest.mark.parametrize("name", HYPNOGRAMS)
 def test_a_damaged_hypnogram_is_right_or_told_or_refused(tmp_path, name, mutations):

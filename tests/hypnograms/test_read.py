@@ -631,6 +631,7 @@ def test_missing_file_is_refused(tmp_path):
         read_hypnogram(tmp_path / "nothing.csv")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(6))
 def test_damaged_files_give_stages_or_a_table_error(save, seed):
     """No other exception comes out, whatever bytes are cut, doubled or changed."""

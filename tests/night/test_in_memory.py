@@ -10,6 +10,7 @@ from eegsleep.errors import EegSleepError, RecordingError, TableError
 from eegsleep.night.analyze import STEPS
 
 
+@pytest.mark.nightly
 def test_a_given_hypnogram_may_be_of_any_kind(sample_recording):
     n_epochs = sample_recording.n_epochs
     names = (["W", "N2", "N3", "R"] * n_epochs)[:n_epochs]

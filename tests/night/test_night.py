@@ -90,6 +90,7 @@ def test_changed_table_is_not_loaded(sample_night, tmp_path):
         es.load_night(folder)
 
 
+@pytest.mark.nightly
 def test_same_input_gives_same_bytes(sample_recording, sample_night, tmp_path):
     """Two runs on one file give equal tables to the byte; a difference is never the computer's."""
     first = es.save_night(sample_night, tmp_path / "a")
@@ -132,6 +133,7 @@ def test_unusable_epochs_hold_no_stage_no_event_and_no_minutes(sample_recording,
     assert not any("flat" in warning for warning in night.warnings)
 
 
+@pytest.mark.nightly
 def test_one_missing_sample_does_not_change_other_epochs(sample_recording, sample_night):
     """One NaN on every EEG costs its own epoch; plain YASA changes a third of the night over it."""
 

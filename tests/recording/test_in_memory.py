@@ -138,6 +138,7 @@ def test_the_hash_is_that_of_the_signals():
     assert not one.with_microvolts(one.microvolts).sha256
 
 
+@pytest.mark.nightly
 def test_a_night_from_memory_is_analysed_saved_and_loaded(sample_recording, tmp_path):
     recording = Recording.from_raw(sample_recording.raw, name="sample", start=sample_recording.start)
     night = es.analyze_night(recording)

@@ -37,6 +37,7 @@ def test_stages_as_recorded_are_those_of_plain_yasa():
     assert np.median(np.abs(ours[columns].to_numpy() - wanted)) < 1e-4
 
 
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore:Trying to unpickle estimator LabelEncoder")
 def test_stages_of_one_derivation_are_those_of_plain_yasa():
     """On a clean file our stages are YASA's own on the same channels, read in the plainest way."""

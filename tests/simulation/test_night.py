@@ -220,6 +220,7 @@ def test_stage_minutes_are_kept_to_the_epoch(seed: int) -> None:
     assert dict(epochs) == {"W": 16, "N1": 6, "N3": 32, "R": 18, "N2": 48}
 
 
+@pytest.mark.nightly
 def test_sleep_is_ordered_as_in_an_adult() -> None:
     """In 8 h N3 lies mostly in the first half, REM in the second, and REM never precedes N2."""
     for seed in range(3):

@@ -190,6 +190,7 @@ def compare_with_yasa(recording, stages, usable, label):
     return np.array(pairs)
 
 
+@pytest.mark.nightly
 def test_sigma_above_the_background_is_that_of_yasa_on_a_simulated_night():
     recording, stages, _, _ = simulate(0, eeg=("C4-M1",))
     ours, theirs = compare_with_yasa(recording, stages, np.ones(len(stages), dtype=bool), "C4-M1").T
@@ -204,6 +205,7 @@ def test_sigma_above_the_background_is_that_of_yasa_on_a_real_recording(real_dat
     assert ours == pytest.approx(theirs, rel=0.05)
 
 
+@pytest.mark.nightly
 def test_eye_movements_are_counted_in_rem_and_on_the_eog():
     recording, stages, quality, _ = simulate(0, eeg=("C4-M1",), eog=("E1-M2", "E2-M1"))
     spectrum, _ = measure_spectrum(recording, stages, quality)

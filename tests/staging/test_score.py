@@ -47,6 +47,7 @@ def score(recording):
     return score_stages(recording, es.measure_quality(recording))
 
 
+@pytest.mark.nightly
 def test_confidence_is_as_often_right_as_it_says(simulated, clean):
     """YASA is right in 97 % of these epochs and 88 % sure of them; calibrated, it is 94 % sure."""
     _, truth = simulated
@@ -55,6 +56,7 @@ def test_confidence_is_as_often_right_as_it_says(simulated, clean):
     assert stages["confidence"].mean() == pytest.approx(right, abs=0.045)
 
 
+@pytest.mark.nightly
 def test_consensus_is_no_worse_than_either_derivation(simulated, clean):
     recording, truth = simulated
     alone = []

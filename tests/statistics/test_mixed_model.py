@@ -115,6 +115,7 @@ def test_the_criterion_is_the_restricted_likelihood():
     np.testing.assert_allclose(model.se, np.sqrt(np.diag(np.linalg.inv(xvx))))
 
 
+@pytest.mark.nightly
 def test_crossover_type_one_error_with_effects_that_differ():
     """Six subjects, three nights a condition: random intercepts and z would reject in about one of ten."""
     found = simulations.simulate_groups("crossover", 6, 3, 0.5, 120, np.random.default_rng(5))

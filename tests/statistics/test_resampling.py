@@ -260,6 +260,7 @@ def test_coverage_with_an_effect():
     assert abs(found["bias"]) < 0.06
 
 
+@pytest.mark.nightly
 def test_family_wise_error_and_the_power_that_shared_draws_gain():
     rng = np.random.default_rng(13)
     null = simulations.simulate_family_wise_error("complete", 20, QUICK, rng, n_draws=299)
@@ -269,6 +270,7 @@ def test_family_wise_error_and_the_power_that_shared_draws_gain():
     assert one["min-P"]["power"] > one["Holm"]["power"]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("estimated", [False, True])
 def test_false_equivalence_at_the_bound(estimated):
     rng = np.random.default_rng(14)
@@ -277,6 +279,7 @@ def test_false_equivalence_at_the_bound(estimated):
     assert found["at no effect"] > 0.3
 
 
+@pytest.mark.nightly
 def test_phase_type_one_error():
     found = simulations.simulate_phase(20, 300, np.random.default_rng(15), n_draws=299)
     assert found["rejected"] <= 0.05 + 0.038

@@ -55,6 +55,7 @@ def changes_percent(nights, name, settings=None, column=None, calibrated=False):
     return np.median(changes)
 
 
+@pytest.mark.nightly
 def test_simulated_truth_is_found_and_little_else(nights):
     rows = []
     for night in nights:

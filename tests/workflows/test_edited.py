@@ -43,6 +43,7 @@ def rescored(short, tmp_path_factory):
     return by_hand, direct
 
 
+@pytest.mark.nightly
 def test_edited_stages_give_what_a_direct_run_gives(rescored):
     """Every table is the same, byte for byte; only the provenance, the page and the stages before differ."""
     by_hand, direct = ({p.name: p.read_bytes() for p in run.folder.iterdir()} for run in rescored)

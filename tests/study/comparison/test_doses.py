@@ -206,6 +206,7 @@ def test_what_is_not_supported_is_said(tmp_path, change, message):
         read_protocol(tmp_path / "study.toml")
 
 
+@pytest.mark.nightly
 def test_a_study_of_two_doses_goes_from_plan_to_page(tmp_path):
     home = tmp_path / "study"
     home.mkdir()

@@ -89,6 +89,7 @@ def test_a_plan_promises_nothing_that_the_comparison_refuses(study):
     assert (plan.power["power"].dropna() == 0).all()
 
 
+@pytest.mark.nightly
 def test_sleepers_are_drawn_within_their_strata_and_nights_csv_says_which(study, tmp_path):
     names = tuple(f"S{i:02d}" for i in range(1, 9))
     made = planned(study, "parallel", 2, names, strata="cov_site")
@@ -322,6 +323,7 @@ def test_more_nights_are_named_and_suffice(study):
     assert simulated.power(1.0, 0.05) == pytest.approx(0.8, abs=0.06)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("kind", "nights", "subjects"),
     [
@@ -341,6 +343,7 @@ def test_every_design_is_planned(study, kind, nights, subjects):
     assert plan.can_answer == (plan.smallest_p <= 0.05)
 
 
+@pytest.mark.nightly
 def test_a_design_that_does_not_suit_the_compound_is_told(study):
     slow = dataclasses.replace(planned(study), half_life_h=40.0)
     words = " ".join(draw_plan(slow, n_studies=50).sentences)

@@ -62,6 +62,7 @@ def with_codes(nights, draw):
     return nights.assign(condition=pd.Series(codes, dtype="str"))
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", SMALL)
 def test_enumeration_is_what_trying_every_assignment_finds(name):
     mechanism, n, subjects = SMALL[name]
