@@ -131,7 +131,7 @@ def score_jobs(
 
     check_writable(folder)
     check_output(folder)
-    with show_progress() as show_standing, hear_steps(_print_step, of="eegsleep.batch"):
+    with show_progress() as show_standing, hear_steps(_print_step, of="eegsleep.batch.cluster"):
         table = run_batch(
             jobs,
             folder,

@@ -62,6 +62,7 @@ def serial(nights, make_once):
     return make_once("serial-batch", lambda folder: check_command(nights, folder, "--workers", "0"))
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("way", ["local", "remote"])
 def test_other_ways_to_work_give_the_same_bytes(way, nights, serial, request, tmp_path):
     """And each way, a broken file costs itself."""

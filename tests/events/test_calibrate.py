@@ -96,7 +96,7 @@ def test_a_copy_of_a_night_counts_once(nights):
     assert calibrate_nights(nights).n_nights == 3
     for name in "ab":
         shutil.rmtree(nights / name)
-    with pytest.raises(TableError, match="1 recordings in 2 night folders"):
+    with pytest.raises(TableError, match="1 recording in 2 night folders"):
         calibrate_nights(nights)
 
 

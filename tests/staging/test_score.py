@@ -87,6 +87,7 @@ def hour(signal):
     return (at >= 3600) & (at < 7200)
 
 
+@pytest.mark.nightly
 def test_a_lost_eye_channel_is_done_without(simulated, clean):
     """Where the EOG is flat, the classifier without it is asked, and only there."""
     recording, truth = simulated

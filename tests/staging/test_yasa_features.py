@@ -50,6 +50,7 @@ def simulated(tmp_path_factory):
     return es.read_recording(path)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("roles", [("eeg",), ("eeg", "eog"), ("eeg", "emg"), ("eeg", "eog", "emg")])
 def test_features_of_a_simulated_night_are_those_of_yasa(simulated, roles):
     channels = channels_of(simulated, roles)

@@ -72,6 +72,7 @@ def test_simulated_truth_is_found_and_little_else(nights):
     assert table.loc["F3-M2", "slow"] >= 0.7
 
 
+@pytest.mark.nightly
 def test_a_fifth_more_spindles_is_reported_as_that(nights):
     assert 17 <= changes_percent(nights, "denser") <= 23
     assert 17 <= changes_percent(nights, "denser", calibrated=True) <= 23
@@ -90,6 +91,7 @@ def test_gain_alone_is_no_effect_in_the_relative_view_and_seen_in_the_absolute(n
         assert louder[channel] / value == pytest.approx(1.25, abs=0.02)
 
 
+@pytest.mark.nightly
 def test_a_quarter_more_sigma_is_seen_in_amplitude_once_calibrated(nights):
     """All of 9-16 Hz times 1.25: the relative count cannot move, the calibrated amplitude must."""
     pairs = []

@@ -52,6 +52,7 @@ def test_edited_stages_give_what_a_direct_run_gives(rescored):
     assert unlike == {"provenance.json", "report.html"}
 
 
+@pytest.mark.nightly
 def test_both_scorings_are_kept_and_the_edit_is_told(short, rescored):
     _, night = short
     folder = rescored[0].folder
