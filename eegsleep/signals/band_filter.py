@@ -6,6 +6,7 @@ import numpy as np
 
 from eegsleep.errors import SettingsError
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
+from eegsleep.signals.fir import convolve, count_taps, design_band_pass
 
 
 def thin(signal_uv: np.ndarray, factor: int) -> tuple[np.ndarray, float, float]:
@@ -54,18 +55,14 @@ def filter_band(
     Returns
     -------
     numpy.ndarray, shape (n_samples,)
-        In µV.
+        In µV, in the precision of the signal.
 
     Notes
     -----
     A finite impulse response with a Hamming window, `3.3 / transition_hz` seconds long, of no phase shift:
     MNE's default design, which YASA's detectors use.
     """
-    from scipy.signal import oaconvolve
-
-    quiet = np.nan_to_num(signal_uv, posinf=0.0, neginf=0.0)
-    taps = _design(band_hz, transition_hz, rate_hz)
-    return oaconvolve(quiet, taps)[taps.size // 2 :][: quiet.size]
+    return convolve(_without_missing(signal_uv), _design(band_hz, transition_hz, rate_hz).real)
 
 
 def analytic_band(
@@ -82,21 +79,16 @@ def analytic_band(
     -------
     numpy.ndarray of complex, shape (n_samples,)
         The real part is the filtered signal and the modulus its envelope, both in µV. The angle is the phase in
-        radians: 0 at a positive peak, ±π at a negative one.
+        radians: 0 at a positive peak, ±π at a negative one. Single precision gives single precision.
     """
-    from scipy.fft import next_fast_len
-    from scipy.signal import hilbert
+    return convolve(_without_missing(signal_uv), _design(band_hz, transition_hz, rate_hz))
 
-    filtered = filter_band(signal_uv, band_hz, transition_hz, rate_hz)
-    # Zeros as long as the filter keep the end of the night from reaching round to its beginning.
-    n_fast = next_fast_len(filtered.size + int(3.3 / transition_hz * rate_hz))
-    return hilbert(filtered, n_fast)[: filtered.size]
+
+def _without_missing(signal_uv: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(signal_uv, posinf=0.0, neginf=0.0)
 
 
 def _design(band_hz: tuple[float, float], transition_hz: float, rate_hz: float) -> np.ndarray:
-    from scipy.signal import firwin
-
-    half = int(np.ceil(3.3 / transition_hz * rate_hz / 2))
     edges = [band_hz[0] - transition_hz / 2, band_hz[1] + transition_hz / 2]
     if not 0 < edges[0] < edges[1] < rate_hz / 2:
         raise SettingsError(
@@ -104,4 +96,4 @@ def _design(band_hz: tuple[float, float], transition_hz: float, rate_hz: float) 
             found=f"{band_hz[0]:g} to {band_hz[1]:g} Hz with slopes of {transition_hz:g} Hz, at {rate_hz:g} Hz",
             allowed=f"bands whose slopes lie between 0 and {rate_hz / 2:g} Hz",
         )
-    return firwin(2 * half + 1, edges, pass_zero=False, fs=rate_hz, window="hamming")
+    return design_band_pass(*edges, count_taps(transition_hz, rate_hz), rate_hz)

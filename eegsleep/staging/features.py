@@ -1,4 +1,4 @@
-"""YASA's features of each channel, computed once, and YASA's classifiers.
+"""YASA's features of each channel, computed once, and the stages that its classifiers predict from them.
 
 `yasa.SleepStaging` takes one EEG and computes the features of all its channels anew in every call. Here each
 channel's features are computed once, whatever the number of derivations. Features of an epoch that is not usable are
@@ -8,23 +8,19 @@ change the stages of the other seven.
 
 from __future__ import annotations
 
-import warnings
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from eegsleep.errors import EegSleepError
 from eegsleep.recording.rates import bridge_gaps
 from eegsleep.signals.epochs import EPOCH_SAMPLES, SCORED_STAGES
 from eegsleep.signals.two_channels import measure_each
+from eegsleep.staging.classifier import CLASSES, load_classifier
 from eegsleep.staging.yasa_features import filter_broad, measure_time_features, measure_yasa_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from lightgbm import LGBMClassifier
 
     from eegsleep.recording.recording import Recording
 
@@ -102,17 +98,42 @@ def smooth_and_scale(own: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:
     pandas.DataFrame
         In single precision, as YASA's classifiers were trained.
     """
-    own = own.astype(float)
-    own.loc[~usable] = np.nan
-    centred = own.rolling(window=15, center=True, min_periods=1, win_type="triang").mean()
-    past = own.rolling(window=4, min_periods=1).mean()
-    parts = [own, _scale(centred).add_suffix("_c7min_norm"), _scale(past).add_suffix("_p2min_norm")]
-    return pd.concat(parts, axis=1).astype(np.float32)
+    values = own.to_numpy(dtype=float, copy=True)
+    values[~usable] = np.nan
+    # A triangle over 15 epochs about each, and the mean of the last four; pandas would import scipy.signal for it.
+    triangle = 1 - np.abs(np.arange(-7, 8)) / 8
+    copies = [_scale(_smooth(values, triangle, 7)), _scale(_smooth(values, np.ones(4), 0))]
+    names = [f"{name}{copy}" for copy in ("", "_c7min_norm", "_p2min_norm") for name in own]
+    return pd.DataFrame(np.hstack([values, *copies]).astype(np.float32), columns=names)
 
 
-def _scale(frame: pd.DataFrame) -> pd.DataFrame:
-    spread = frame.quantile(0.95) - frame.quantile(0.05)
-    return (frame - frame.median()) / spread.where(spread > 0, 1.0)
+def _smooth(values: np.ndarray, weights: np.ndarray, n_after: int) -> np.ndarray:
+    """Return weighted means over each row and its neighbours, up to `n_after` rows after it; NaN are left out."""
+    n_before = weights.size - 1 - n_after
+    padded = np.pad(values, ((n_before, n_after), (0, 0)), constant_values=np.nan)
+    known = np.isfinite(padded)
+    padded = np.where(known, padded, 0.0)
+    total, weight = np.zeros(values.shape), np.zeros(values.shape)
+    for first, share in enumerate(weights):
+        total += share * padded[first : first + len(values)]
+        weight += share * known[first : first + len(values)]
+    return np.divide(total, weight, out=np.full(values.shape, np.nan), where=weight > 0)
+
+
+def _scale(values: np.ndarray) -> np.ndarray:
+    """Return each column less its median, over its range from the 5th to the 95th percentile; NaN are left out."""
+    ordered = np.sort(values, axis=0)  # NaN come last
+    last = np.maximum(np.isfinite(values).sum(axis=0) - 1, 0)
+    column = np.arange(values.shape[1])
+
+    def quantile(share: float) -> np.ndarray:
+        place = share * last
+        below = place.astype(int)
+        low, high = ordered[below, column], ordered[np.minimum(below + 1, last), column]
+        return low + (high - low) * (place - below)
+
+    spread = quantile(0.95) - quantile(0.05)
+    return (values - quantile(0.5)) / np.where(spread > 0, spread, 1.0)
 
 
 def predict_stages(features: Sequence[pd.DataFrame], roles: Sequence[str]) -> np.ndarray:
@@ -130,28 +151,7 @@ def predict_stages(features: Sequence[pd.DataFrame], roles: Sequence[str]) -> np
     numpy.ndarray, shape (n_epochs, 5)
         Each row sums to 1.
     """
-    classifier = _load_classifier("+".join(role for role in ("eeg", "eog", "emg") if role in roles))
+    classifier = load_classifier("+".join(role for role in ("eeg", "eog", "emg") if role in roles))
     table = pd.concat([frame.reset_index(drop=True) for frame in features], axis=1)
-    order = [list(classifier.classes_).index(stage) for stage in SCORED_STAGES]
-    return np.asarray(classifier.predict_proba(table[classifier.feature_name_]))[:, order]
-
-
-@cache
-def _load_classifier(name: str) -> LGBMClassifier:
-    """Load a classifier from YASA's own package, and only from there, because loading a pickle runs code."""
-    from importlib.metadata import version
-    from importlib.util import find_spec
-    from pathlib import Path
-
-    import joblib
-
-    # found without importing YASA, which brings matplotlib and takes longer than to stage the night
-    package = find_spec("yasa")
-    folders = [Path(folder) / "classifiers" for folder in package.submodule_search_locations or ()] if package else []
-    paths = sorted(path for folder in folders for path in folder.glob(f"clf_{name}_lgb_*.joblib"))
-    if not paths:
-        raise EegSleepError(f"this YASA has no classifier for {name}", found=version("yasa"), allowed="YASA 0.8")
-    with warnings.catch_warnings():
-        # YASA's models carry a scikit-learn LabelEncoder, whose five class names have not changed (yasa#157).
-        warnings.filterwarnings("ignore", message="Trying to unpickle estimator LabelEncoder")
-        return joblib.load(paths[-1])
+    order = [CLASSES.index(stage) for stage in SCORED_STAGES]
+    return classifier.predict(table[list(classifier.features)].to_numpy(dtype=np.float32))[:, order]

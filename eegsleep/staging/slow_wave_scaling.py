@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, cut_epochs
+from eegsleep.signals.fir import convolve, count_taps, design_low_pass
 from eegsleep.staging.yasa_features import (
     count_sign_changes,
     higuchi,
@@ -45,10 +46,8 @@ class SlowWaveScaler:
     """
 
     def __init__(self, filtered_uv: np.ndarray, base: pd.DataFrame) -> None:
-        from scipy.signal import oaconvolve
-
         kept = filtered_uv.astype(np.float32, copy=False)
-        slow = oaconvolve(kept, _slow_filter().astype(np.float32), mode="same")
+        slow = convolve(kept, _slow_filter())
         n_epochs = len(base)
         self._kept, self._slow = cut_epochs(kept, n_epochs), cut_epochs(slow, n_epochs)
         self._base_range = base["eeg_iqr"].to_numpy(dtype=float)
@@ -128,10 +127,7 @@ def _pairs(a: np.ndarray, b: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray],
 
 
 def _slow_filter() -> np.ndarray:
-    from mne.filter import create_filter
-
-    edge_hz = SLOW_HZ - _TRANSITION_HZ / 2
-    return create_filter(None, ANALYSIS_RATE_HZ, None, edge_hz, h_trans_bandwidth=_TRANSITION_HZ, verbose=False)
+    return design_low_pass(SLOW_HZ, count_taps(_TRANSITION_HZ, ANALYSIS_RATE_HZ), ANALYSIS_RATE_HZ)
 
 
 def _quartile_range(epochs: np.ndarray) -> np.ndarray:
