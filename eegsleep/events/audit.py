@@ -7,6 +7,7 @@ background, a worse electrode or a noisy hour may hide events. The audit measure
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -346,10 +347,10 @@ def _chance_percent(
 
 def wilson_interval(n_found: int, n: int) -> tuple[float, float]:
     """Return the limits of the 95 % interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
-    from scipy.stats import binomtest
-
-    found = binomtest(n_found, n).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)
+    share, z_squared = n_found / n, 1.959963984540054**2
+    middle = (share + z_squared / (2 * n)) / (1 + z_squared / n)
+    half = math.sqrt(z_squared * (share * (1 - share) / n + z_squared / (4 * n * n))) / (1 + z_squared / n)
+    return (0.0 if n_found == 0 else middle - half), (1.0 if n_found == n else middle + half)
 
 
 def correct_for_recall(amplitudes_uv: np.ndarray, audit: pd.DataFrame) -> float:

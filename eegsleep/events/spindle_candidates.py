@@ -13,6 +13,7 @@ import pandas as pd
 from eegsleep.hypnograms.objects import as_stages
 from eegsleep.quality import usable_epochs
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, NREM, epochs_to_samples, silence_unusable, stage_at
+from eegsleep.signals.low_rate import FLANK_HZ, LOW_RATE_HZ, STEP, NightTransform
 from eegsleep.tables import SPINDLE_CANDIDATES, check_table, empty_table
 
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ logger = logging.getLogger(__name__)
 SIGMA_HZ = (11.0, 16.0)
 # What a spindle is compared with at its own moment: slow waves end below this band, muscle and mains lie above.
 SHARE_HZ = (6.0, 30.0)
-# Width of the flank between two bands; their powers add up to one at every frequency.
-FLANK_HZ = 1.0
-ENVELOPE_HZ = 20.0
+ENVELOPE_HZ = LOW_RATE_HZ
 # Size and share are means under a Hann window as long as a spindle, 1 s.
 SIZE_WINDOW_S = 1.0
 # Onset and end are read with a shorter window. A burst of 0.2 s then reads 0.40 s at 40 % of its peak, one of
@@ -36,7 +35,6 @@ EDGE_WINDOW_S = 0.3
 EDGE_LEVEL = 0.4
 # Loose limits: every event that a later selection could choose must be among the candidates.
 LEAST_RATIO, LEAST_SHARE = 1.75, 0.3
-_STEP = int(ANALYSIS_RATE_HZ / ENVELOPE_HZ)
 _REACH = 32  # samples of the envelope to either side of a peak, 1.6 s
 _HALF_SIZE = int(SIZE_WINDOW_S * ENVELOPE_HZ / 2)
 _OWN_HZ = 2.0
@@ -143,21 +141,17 @@ def _search_channel(
 
 def _separate_bands(signal: np.ndarray, clean: np.ndarray, band_hz: tuple[float, float]) -> _Bands:
     """Filter once by Fourier transform; each band is narrower than 20 Hz, so that a fifth of the rate holds it."""
-    from scipy.fft import next_fast_len, rfft
-
-    n_times = -(-signal.size // _STEP)
-    n_out = next_fast_len(n_times)
-    spectrum = rfft(signal.astype(np.float32), n_out * _STEP) * np.float32(2 / _STEP)
-    first, wave = _analytic(spectrum, band_hz, n_out, n_times)
+    night = NightTransform(signal)
+    first_hz, wave = night.analytic(band_hz)[:2]
     sigma = wave.real**2 + wave.imag**2
-    beside = np.zeros(n_times, dtype=np.float32)
+    beside = np.zeros(sigma.size, dtype=np.float32)
     for section in (*_sections(SHARE_HZ[0], band_hz[0]), *_sections(band_hz[1], SHARE_HZ[1])):
-        _, other = _analytic(spectrum, section, n_out, n_times)
+        other = night.analytic(section).values
         beside += other.real**2 + other.imag**2
     turn = np.angle(wave[1:] * np.conj(wave[:-1])) * (ENVELOPE_HZ / (2 * np.pi))
-    turn_hz = first + np.mod(turn, ENVELOPE_HZ)
+    turn_hz = first_hz + np.mod(turn, ENVELOPE_HZ)
     size, beside = _smooth(sigma, SIZE_WINDOW_S), _smooth(beside, SIZE_WINDOW_S)
-    inside = clean[::_STEP]
+    inside = clean[::STEP]
     usual = float(np.median(size[inside]))
     return _Bands(
         edge_uv=2 * np.sqrt(_smooth(sigma, EDGE_WINDOW_S)),
@@ -167,21 +161,6 @@ def _separate_bands(signal: np.ndarray, clean: np.ndarray, band_hz: tuple[float,
         baseline_uv=2 * float(np.sqrt(usual)),
         background_level=float(np.median(beside[inside])) / usual if usual > 0 else float("nan"),
     )
-
-
-def _analytic(spectrum: np.ndarray, band_hz: tuple[float, float], n_out: int, n_times: int) -> tuple[float, np.ndarray]:
-    """Return the analytic signal of a band at `ENVELOPE_HZ`, moved down to 0 Hz by the frequency returned first."""
-    from scipy.fft import ifft
-
-    bins_per_hz = n_out / ENVELOPE_HZ
-    first = int((band_hz[0] - FLANK_HZ) * bins_per_hz)
-    bins = np.arange(first, int((band_hz[1] + FLANK_HZ) * bins_per_hz) + 1)
-    # Sine flanks: the squares of two bands that meet add up to one.
-    rise = np.clip((bins / bins_per_hz - band_hz[0]) / FLANK_HZ + 0.5, 0, 1)
-    fall = np.clip((band_hz[1] - bins / bins_per_hz) / FLANK_HZ + 0.5, 0, 1)
-    band = np.zeros(n_out, dtype=np.complex64)
-    band[: bins.size] = spectrum[bins] * (np.sin(np.pi / 2 * rise) * np.sin(np.pi / 2 * fall)).astype(np.float32)
-    return first / bins_per_hz, ifft(band)[:n_times]
 
 
 def _sections(low_hz: float, high_hz: float) -> list[tuple[float, float]]:
@@ -197,12 +176,11 @@ def _smooth(power: np.ndarray, window_s: float) -> np.ndarray:
 
 
 def _find_peaks(bands: _Bands, clean: np.ndarray) -> np.ndarray:
-    from scipy.signal import argrelmax
-
-    inside = clean[::_STEP].copy()
+    inside = clean[::STEP].copy()
     margin = _REACH + _HALF_SIZE + 1
     inside[:margin] = inside[-margin:] = False
-    peaks = argrelmax(bands.size_uv)[0]
+    size = bands.size_uv
+    peaks = np.flatnonzero((size[1:-1] > size[:-2]) & (size[1:-1] > size[2:])) + 1
     likely = (bands.size_uv[peaks] >= LEAST_RATIO * bands.baseline_uv) & (bands.share[peaks] >= LEAST_SHARE)
     return peaks[likely & inside[peaks]]
 
@@ -265,7 +243,7 @@ def _measure_signal(
     offsets = np.arange(-8, 8)  # 0.4 s to either side, about as long as the shortest spindle
     weight = bands.edge_uv[summits[:, None] + offsets] ** 2
     own_hz = (weight * bands.turn_hz[summits[:, None] + offsets]).sum(axis=1) / weight.sum(axis=1)
-    centre = summits * _STEP
+    centre = summits * STEP
     offsets = np.arange(-_HALF_SNIPPET, _HALF_SNIPPET)
     snippet = signal[np.clip(centre[:, None] + offsets, 0, signal.size - 1)]
     own, broad = _filter_snippets(snippet, own_hz)
@@ -290,14 +268,19 @@ def _measure_signal(
 def _filter_snippets(snippet: np.ndarray, centre_hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the analytic signal within 2 Hz of each row's own frequency, and the signal of 1-30 Hz."""
     from scipy.fft import ifft, irfft, rfft
-    from scipy.signal.windows import tukey
 
     size = snippet.shape[1]
-    spectrum = rfft((snippet - snippet.mean(axis=1, keepdims=True)) * tukey(size, 0.3), axis=1)
+    spectrum = rfft((snippet - snippet.mean(axis=1, keepdims=True)) * _tapered_cosine(size), axis=1)
     frequency = np.fft.rfftfreq(size, 1 / ANALYSIS_RATE_HZ)
     weight = np.clip(_OWN_HZ + 0.5 - np.abs(frequency - centre_hz[:, None]), 0, 1)
     passed = (frequency >= 1) & (frequency <= 30)
     return ifft(2 * spectrum * weight, n=size, axis=1), irfft(spectrum * passed, n=size, axis=1)
+
+
+def _tapered_cosine(size: int) -> np.ndarray:
+    """Return Tukey's window, of which 15 % at each end are the flank of a cosine."""
+    from_end = np.minimum(np.arange(size), np.arange(size)[::-1])
+    return 0.5 - 0.5 * np.cos(np.pi * np.minimum(from_end / (0.15 * (size - 1)), 1))
 
 
 def _track_frequency(own: np.ndarray, amplitude: np.ndarray, time_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

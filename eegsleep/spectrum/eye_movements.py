@@ -39,14 +39,26 @@ def find_eye_movements(signal_uv: np.ndarray, usable: np.ndarray, min_slope_uv_p
     array of shape (n_movements,)
         Their times in s from the first sample.
     """
-    from scipy.signal import find_peaks
-
     eyes, rate_hz, start_s = thin(signal_uv, 4)
     quiet = silence_unusable(eyes, usable, rate_hz)
     slope = np.gradient(filter_band(quiet, BAND_HZ, TRANSITION_HZ, rate_hz)) * rate_hz
-    peaks, _ = find_peaks(np.abs(slope), height=min_slope_uv_per_s, distance=round(MIN_DISTANCE_S * rate_hz))
+    peaks = _find_steepest(np.abs(slope), min_slope_uv_per_s, round(MIN_DISTANCE_S * rate_hz))
     times_s = start_s + peaks / rate_hz
     return times_s[values_at(usable, times_s)]
+
+
+def _find_steepest(steepness: np.ndarray, least: float, distance: int) -> np.ndarray:
+    """Return the maxima of at least this height; of those closer than `distance` samples the highest are kept."""
+    inner = steepness[1:-1]
+    peaks = np.flatnonzero((inner > steepness[:-2]) & (inner >= steepness[2:]) & (inner >= least)) + 1
+    height = steepness[peaks]
+    kept = np.ones(peaks.size, dtype=bool)
+    for at in np.argsort(height, kind="stable")[::-1]:
+        if kept[at]:
+            first, stop = np.searchsorted(peaks, [peaks[at] - distance + 1, peaks[at] + distance])
+            kept[first:stop] = False
+            kept[at] = True
+    return peaks[kept]
 
 
 class EyeMovements(NamedTuple):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, find_runs
+from eegsleep.signals.low_rate import LOW_RATE_HZ, analytic_at_low_rate
 
 SIGMA_HZ = (11.0, 16.0)
 # Sigma stands out where its amplitude over 1 s is twice its median.
@@ -70,8 +71,6 @@ def measure_infraslow(signal_uv: np.ndarray, inside: np.ndarray) -> Infraslow:
     it is 2.4 dB larger, which one night shows; a change of less than 1 dB needs a mean over six nights or more.
     Exploratory, without a direction.
     """
-    from scipy.signal import oaconvolve
-
     nan = float("nan")
     inside = inside & np.isfinite(signal_uv)
     least = LEAST_BOUT_S * ANALYSIS_RATE_HZ
@@ -79,10 +78,12 @@ def measure_infraslow(signal_uv: np.ndarray, inside: np.ndarray) -> Infraslow:
     seconds = sum(stop - first for first, stop in bouts) / ANALYSIS_RATE_HZ
     if seconds < LEAST_S:
         return Infraslow(nan, nan, seconds / 60)
-    window = np.hanning(int(ANALYSIS_RATE_HZ) + 2)[1:-1]
-    power = oaconvolve(_sigma_power(np.where(inside, signal_uv, 0.0)), window / window.sum(), "same")
-    stands_out = power > STANDS_OUT**2 * np.median(power[inside])
-    chosen = [stands_out[first:stop] for first, stop in bouts if stands_out[first:stop].any()]
+    band = analytic_at_low_rate(np.where(inside, signal_uv, 0.0), SIGMA_HZ)
+    window = np.hanning(int(band.rate_hz) + 3)[1:-1]
+    power = np.convolve(np.abs(band.values) ** 2, window / window.sum(), "same")
+    stands_out = power > STANDS_OUT**2 * np.median(power[inside[:: band.step]])
+    chosen = [stands_out[-(-first // band.step) : -(-stop // band.step)] for first, stop in bouts]
+    chosen = [bout for bout in chosen if bout.any()]
     if not chosen:
         return Infraslow(nan, nan, seconds / 60)
     density = np.average([_density(bout) for bout in chosen], axis=0, weights=[bout.size for bout in chosen])
@@ -93,29 +94,20 @@ def measure_infraslow(signal_uv: np.ndarray, inside: np.ndarray) -> Infraslow:
     return Infraslow(strength_db, _vertex(at, density) if is_peak else nan, seconds / 60)
 
 
-def _sigma_power(signal_uv: np.ndarray) -> np.ndarray:
-    """Return the momentary power of sigma, µV²."""
-    from scipy.fft import ifft, next_fast_len, rfft
-
-    n = next_fast_len(signal_uv.size)
-    spectrum = rfft(signal_uv.astype(np.float32), n)
-    frequency = np.arange(spectrum.size) * ANALYSIS_RATE_HZ / n
-    weight = np.clip(frequency - SIGMA_HZ[0] + 0.5, 0, 1) * np.clip(SIGMA_HZ[1] - frequency + 0.5, 0, 1)
-    analytic = np.zeros(n, dtype=np.complex64)
-    analytic[: spectrum.size] = 2 * spectrum * weight
-    return np.abs(ifft(analytic)[: signal_uv.size]) ** 2 / 2
-
-
 def _density(stands_out: np.ndarray) -> np.ndarray:
     """Return the one-sided density of one bout's share of time over its mean, at `_GRID_HZ`."""
-    from scipy.signal import detrend
-
-    n = int(STEP_S * ANALYSIS_RATE_HZ)
+    n = int(STEP_S * LOW_RATE_HZ)
     values = stands_out[: stands_out.size // n * n].reshape(-1, n).mean(axis=1)
     window = np.hanning(values.size + 2)[1:-1]
-    values = detrend(values / stands_out.mean()) * window
+    values = _without_trend(values / stands_out.mean()) * window
     turns = np.exp(-2j * np.pi * np.outer(_GRID_HZ, np.arange(values.size) * STEP_S))
     return 2 * STEP_S * np.abs(turns @ values) ** 2 / (window**2).sum()
+
+
+def _without_trend(values: np.ndarray) -> np.ndarray:
+    """Return values less the straight line through them."""
+    time = np.arange(values.size) - (values.size - 1) / 2
+    return values - values.mean() - time * ((time @ values) / (time @ time))
 
 
 def _vertex(at: int, density: np.ndarray) -> float:
