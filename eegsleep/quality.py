@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import RecordingError
+from eegsleep.recording.signals import signals_of
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_MIN, EPOCH_S, cut_epochs
 from eegsleep.tables import QUALITY, check_table
 
@@ -386,8 +387,8 @@ def _at_recorded_rate(recording: Recording, label: str, s: QualitySettings) -> d
 
     Resampling rounds plateaus off and leaves a trace of mains everywhere, so that no signal would look dead.
     """
-    samples = recording.raw.get_data(picks=[label])[0]
-    rate_hz, n_epochs = float(recording.raw.info["sfreq"]), recording.n_epochs
+    signals = signals_of(recording)
+    samples, rate_hz, n_epochs = signals.channel(label), float(signals.rate_hz), recording.n_epochs
     # A recorder's clock may tick 256.03 times a second, so epochs need not begin evenly.
     edges = np.minimum(np.round(np.arange(n_epochs + 1) * EPOCH_S * rate_hz).astype(int), samples.size)
     counts = np.concatenate([[0], np.cumsum(_held(samples, s.railed_uv * 1e-6), dtype=np.int64)])

@@ -146,7 +146,7 @@ def _separate_bands(signal: np.ndarray, clean: np.ndarray, band_hz: tuple[float,
     sigma = wave.real**2 + wave.imag**2
     beside = np.zeros(sigma.size, dtype=np.float32)
     for section in (*_sections(SHARE_HZ[0], band_hz[0]), *_sections(band_hz[1], SHARE_HZ[1])):
-        other = night.analytic(section).values
+        other = night.analytic(section).wave
         beside += other.real**2 + other.imag**2
     turn = np.angle(wave[1:] * np.conj(wave[:-1])) * (ENVELOPE_HZ / (2 * np.pi))
     turn_hz = first_hz + np.mod(turn, ENVELOPE_HZ)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import operator
 from typing import TYPE_CHECKING, NamedTuple
 
 from eegsleep.recording.asked import apply_units, check_units_used, match_inverted
@@ -16,11 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    import mne
-
     from eegsleep.recording.channels.choose import Derivation
     from eegsleep.recording.channels.presets import Device
     from eegsleep.recording.faults import Fault
+    from eegsleep.recording.signals import Signals
     from eegsleep.recording.source import Source
 
 logger = logging.getLogger(__name__)
@@ -29,7 +27,7 @@ logger = logging.getLogger(__name__)
 class Assembled(NamedTuple):
     """Attributes of a `Recording`; see there."""
 
-    raw: mne.io.BaseRaw
+    raw: Signals
     roles: dict[str, str]
     start: datetime | None
     device: str
@@ -75,9 +73,10 @@ def assemble_source(
     derivations = choose_derivations(source.channels, preset, eeg=eeg, eog=eog, emg=emg)
     check_units_used(applies, derivations)
     inverted = match_inverted(invert, derivations)
-    raw, found = read_derivations(source, derivations)
+    signals, found = read_derivations(source, derivations)
     for label in inverted:
-        raw.apply_function(operator.neg, picks=[label], channel_wise=True)
+        row = signals.channel(label)
+        row *= -1
     faults = [fault for fault in (*source.faults, *found) if _concerns(fault, derivations, preset)]
     faults += find_clock_faults(preset, source.start) if start is None else []
     faults += [] if eeg else find_choice_faults(source.channels, derivations)
@@ -86,7 +85,7 @@ def assemble_source(
     for fault in faults:
         logger.warning("%s: %s", source.path.name, fault.as_note())
     return Assembled(
-        raw=raw,
+        raw=signals,
         roles={derivation.label: derivation.role for derivation in derivations},
         start=start or source.start,
         device=preset.name,

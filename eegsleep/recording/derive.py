@@ -11,12 +11,12 @@ from eegsleep.recording.channels.labels import guess_role
 from eegsleep.recording.faults import Fault
 from eegsleep.recording.pieces import memory_refused
 from eegsleep.recording.rates import at_rate, carry_over, find_held
+from eegsleep.recording.signals import Signals
 from eegsleep.recording.units import parse_unit, volts_per_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import mne
     import numpy as np
 
     from eegsleep.recording.channels.choose import Derivation
@@ -29,7 +29,7 @@ _GROUP_BYTES = 256_000_000
 _BEFORE_S = 12 * 3600.0
 
 
-def read_derivations(source: Source, derivations: Sequence[Derivation]) -> tuple[mne.io.BaseRaw, list[Fault]]:
+def read_derivations(source: Source, derivations: Sequence[Derivation]) -> tuple[Signals, list[Fault]]:
     """Read derivations of a source in volts, and return what is implausible about them.
 
     Parameters
@@ -40,7 +40,7 @@ def read_derivations(source: Source, derivations: Sequence[Derivation]) -> tuple
 
     Returns
     -------
-    raw : mne.io.RawArray
+    signals : Signals
         One channel a derivation, at the rate of the first; slower and faster ones are resampled. NaN where nothing was
         recorded.
     faults : list of Fault
@@ -74,19 +74,19 @@ class _Reading:
     faults: list[Fault] = field(default_factory=list)
     reached: dict[str, tuple[bool, bool]] = field(default_factory=dict)
 
-    def read(self) -> tuple[mne.io.BaseRaw, list[Fault]]:
-        import mne
+    def read(self) -> tuple[Signals, list[Fault]]:
         import numpy as np
 
         from eegsleep.recording import plausibility
 
-        rate_hz, data, number = self.channels[self.derivations[0].plus].rate_hz, None, 0
+        rate_hz, number = self.channels[self.derivations[0].plus].rate_hz, 0
+        data = np.empty((0, 0))
         for group in self.groups():
             names = [name for name in names_of(group) if name not in self.signals]
             self.signals.update(zip(names, self.source.load(names), strict=True))
             for name in names:
                 self.check(name)
-            if data is None:
+            if not data.size:  # only now, so that the memory of the first group is given back before
                 data = np.empty((len(self.derivations), round(self.source.duration_s * rate_hz)))
             for derivation in group:
                 self.convert(derivation, rate_hz, data[number])
@@ -95,10 +95,8 @@ class _Reading:
                     del self.signals[name]
         eeg = [self.channels[name] for name in self.eeg]
         scale = plausibility.find_scale_faults(eeg, _alike(eeg, self.source.channels), self.reached, self.faults)
-        info = mne.create_info([d.label for d in self.derivations], rate_hz, [d.role for d in self.derivations])
-        raw = mne.io.RawArray(data, info, verbose="ERROR")
-        raw.set_annotations(_annotations(self.source), emit_warning=False, verbose="ERROR")
-        return raw, [*scale, *self.faults]
+        roles = {derivation.label: derivation.role for derivation in self.derivations}
+        return Signals(data, rate_hz, roles, _annotations(self.source)), [*scale, *self.faults]
 
     @property
     def eeg(self) -> list[str]:
@@ -165,9 +163,8 @@ def _alike(eeg: Sequence[SourceChannel], channels: Sequence[SourceChannel]) -> l
     return [c for c in channels if c in eeg or (guess_role(c.label) == "eeg" and parse_unit(c.unit) is not None)]
 
 
-def _annotations(source: Source) -> mne.Annotations:
-    import mne
-
+def _annotations(source: Source) -> tuple[tuple[float, float, str], ...]:
+    """Return the annotations within the recording, in order of time, and its gaps among them."""
     # lights may go off before the first sample: such an annotation is moved to the start
     inside = [
         (max(onset_s, 0.0), max(duration_s + min(onset_s, 0.0), 0.0), text)
@@ -175,5 +172,5 @@ def _annotations(source: Source) -> mne.Annotations:
         if -_BEFORE_S <= onset_s < source.duration_s
     ]
     inside += [(onset_s, duration_s, "BAD_GAP") for onset_s, duration_s in source.gaps]
-    columns = zip(*inside, strict=True) if inside else ((), (), ())
-    return mne.Annotations(*map(list, columns))
+    end_s = source.duration_s
+    return tuple(sorted((onset_s, min(duration_s, end_s - onset_s), text) for onset_s, duration_s, text in inside))

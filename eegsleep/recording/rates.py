@@ -61,7 +61,6 @@ def at_rate(signal: np.ndarray, from_hz: float, to_hz: float, size: int) -> np.n
     Fourier transform of the whole night. A slower channel beside a faster one is brought up by that transform, which
     keeps all of its frequencies.
     """
-    import mne
     import numpy as np
 
     if from_hz == to_hz:
@@ -70,6 +69,8 @@ def at_rate(signal: np.ndarray, from_hz: float, to_hz: float, size: int) -> np.n
     has_gaps = bool(missing.any())
     bridged = bridge_gaps(signal) if has_gaps else signal
     if to_hz > from_hz:
+        import mne
+
         resampled = mne.filter.resample(bridged, to_hz, from_hz, npad="auto", verbose="ERROR")[:size]
     else:
         resampled = _reduce(bridged, from_hz, to_hz)[:size]

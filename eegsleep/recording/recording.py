@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from eegsleep.recording.asked import check_asked
 from eegsleep.recording.assemble import assemble_source
 from eegsleep.recording.channels.labels import unique_labels
 from eegsleep.recording.rates import at_rate
+from eegsleep.recording.signals import RawOrSignals, signals_of
 from eegsleep.shown import show_facts
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_S
 
@@ -228,7 +229,7 @@ class Recording:
         shown = ", ".join(labels[:6]) + (f", and {len(labels) - 6} more" if len(labels) > 6 else "")
         return (
             f"<Recording {self.id}: {self.duration_s / 3600:.2f} h{start}, device {self.device}\n {shown}\n "
-            f".raw at {self.raw.info['sfreq']:g} Hz in volts; .microvolts at {ANALYSIS_RATE_HZ:g} Hz in µV>"
+            f".raw at {signals_of(self).rate_hz:g} Hz in volts; .microvolts at {ANALYSIS_RATE_HZ:g} Hz in µV>"
         )
 
     def _repr_html_(self) -> str:
@@ -240,7 +241,7 @@ class Recording:
                 "start": f"{self.start:%Y-%m-%d %H:%M:%S}" if self.start else "not known",
                 "device": self.device,
                 "channels": ", ".join(f"{label} ({role})" for label, role in self.roles.items()),
-                ".raw": f"{self.raw.info['sfreq']:g} Hz, volts",
+                ".raw": f"{signals_of(self).rate_hz:g} Hz, volts",
                 ".microvolts": f"{ANALYSIS_RATE_HZ:g} Hz, µV",
                 "notes": " ".join(self.notes[:3]) + (" …" if len(self.notes) > 3 else ""),
             },
@@ -259,7 +260,8 @@ class Recording:
     @property
     def duration_s(self) -> float:
         """Length of the recording in seconds."""
-        return float(self.raw.n_times / self.raw.info["sfreq"])
+        signals = signals_of(self)
+        return float(signals.n_samples / signals.rate_hz)
 
     @property
     def n_epochs(self) -> int:
@@ -280,10 +282,11 @@ class Recording:
             If a file was changed or removed since it was read.
         """
         if self.origin:
-            head = f"{self.roles} {self.raw.info['sfreq']:.17g} {self.raw.n_times}".encode()
+            signals = signals_of(self)
+            head = f"{self.roles} {signals.rate_hz:.17g} {signals.n_samples}".encode()
             digest = hashlib.sha256(head)
             for label in self.channels:
-                digest.update(self.raw.get_data(picks=[label]).tobytes())
+                digest.update(signals.channel(label).tobytes())
             return digest.hexdigest()
         try:
             check_unchanged(self.files)
@@ -303,11 +306,11 @@ class Recording:
         """
         import numpy as np
 
-        rate_hz = self.raw.info["sfreq"]
-        data = np.empty((len(self.channels), round(self.raw.n_times * ANALYSIS_RATE_HZ / rate_hz)))
+        signals = signals_of(self)
+        rate_hz = signals.rate_hz
+        data = np.empty((len(self.channels), round(signals.n_samples * ANALYSIS_RATE_HZ / rate_hz)))
         for row, label in zip(data, self.channels, strict=True):
-            signal = self.raw.get_data(picks=[label])[0]
-            np.multiply(at_rate(signal, rate_hz, ANALYSIS_RATE_HZ, row.size), 1e6, out=row)
+            np.multiply(at_rate(signals.channel(label), rate_hz, ANALYSIS_RATE_HZ, row.size), 1e6, out=row)
         return data
 
     def with_microvolts(self, microvolts: np.ndarray) -> Recording:
@@ -323,13 +326,25 @@ class Recording:
         Recording
             Without files, whose hash would not be that of its signals.
         """
-        copy = replace(self, files=(), origin="")
-        vars(copy)["microvolts"] = microvolts  # where `cached_property` keeps it
+        copy = self.renamed(self.id)
+        # where a frozen dataclass and `cached_property` keep them
+        vars(copy).update(files=(), origin="", microvolts=microvolts)
+        vars(copy).pop("sha256", None)
+        return copy
+
+    def renamed(self, name: str) -> Recording:
+        """Return the same recording with another id; `dataclasses.replace` would make an mne Raw of its signals."""
+        copy = object.__new__(type(self))
+        vars(copy).update(vars(self), id=name)
         return copy
 
     def signal(self, label: str) -> np.ndarray:
         """Return one channel at `ANALYSIS_RATE_HZ` in µV, shape (n_samples,)."""
         return self.microvolts[self.channels.index(label)]
+
+
+# Set afterwards: as a default in the class it would make every field after it optional.
+setattr(Recording, RawOrSignals.name, RawOrSignals())
 
 
 def _read_roles(channels: Mapping[str, str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from eegsleep.events.slow_oscillations import main_slow_oscillations
 from eegsleep.quality import reason_kind
+from eegsleep.recording.signals import signals_of
 from eegsleep.report.looks import main_channel
 from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.staging.statistics import find_cycles
@@ -166,9 +167,9 @@ def _annotations(recording: Recording | None) -> list[list[Any]]:
     if recording is None:
         return []
     found = [
-        [round(float(one["onset"]), 3), round(float(one["duration"]), 3), str(one["description"])[:200]]
-        for one in recording.raw.annotations
-        if one["description"] != "BAD_GAP"
+        [round(float(onset_s), 3), round(float(duration_s), 3), str(text)[:200]]
+        for onset_s, duration_s, text in signals_of(recording).annotations
+        if text != "BAD_GAP"
     ]
     return sorted(found)[:MAX_ANNOTATIONS]
 

@@ -89,11 +89,11 @@ def _without_missing(signal_uv: np.ndarray) -> np.ndarray:
 
 
 def _design(band_hz: tuple[float, float], transition_hz: float, rate_hz: float) -> np.ndarray:
-    edges = [band_hz[0] - transition_hz / 2, band_hz[1] + transition_hz / 2]
-    if not 0 < edges[0] < edges[1] < rate_hz / 2:
+    low_hz, high_hz = band_hz[0] - transition_hz / 2, band_hz[1] + transition_hz / 2
+    if not 0 < low_hz < high_hz < rate_hz / 2:
         raise SettingsError(
             "there is no filter for this band",
             found=f"{band_hz[0]:g} to {band_hz[1]:g} Hz with slopes of {transition_hz:g} Hz, at {rate_hz:g} Hz",
             allowed=f"bands whose slopes lie between 0 and {rate_hz / 2:g} Hz",
         )
-    return design_band_pass(*edges, count_taps(transition_hz, rate_hz), rate_hz)
+    return design_band_pass(low_hz, high_hz, count_taps(transition_hz, rate_hz), rate_hz)

@@ -22,11 +22,11 @@ class Band(NamedTuple):
     ----------
     first_hz : float
         How far the band was moved down, so that it fits into the low rate; its modulus does not change.
-    values : numpy.ndarray of complex64, shape (n_times,)
+    wave : numpy.ndarray of complex64, shape (n_times,)
     """
 
     first_hz: float
-    values: np.ndarray
+    wave: np.ndarray
     rate_hz: float = LOW_RATE_HZ
     step: int = STEP
 

@@ -89,8 +89,8 @@ def resample_spectra(
     Returns
     -------
     list of array, each of shape (n_frequencies, n_epochs)
-        Densities in µV²/Hz, means over the windows of each epoch, for `separate_aperiodic`: first of the signal itself, then of the signal sped up and slowed
-        down by each factor.
+        Densities in µV²/Hz, means over the windows of each epoch, for `separate_aperiodic`: first of the signal
+        itself, then of the signal sped up and slowed down by each factor.
 
     Notes
     -----

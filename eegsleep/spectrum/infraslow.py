@@ -80,7 +80,7 @@ def measure_infraslow(signal_uv: np.ndarray, inside: np.ndarray) -> Infraslow:
         return Infraslow(nan, nan, seconds / 60)
     band = analytic_at_low_rate(np.where(inside, signal_uv, 0.0), SIGMA_HZ)
     window = np.hanning(int(band.rate_hz) + 3)[1:-1]
-    power = np.convolve(np.abs(band.values) ** 2, window / window.sum(), "same")
+    power = np.convolve(np.abs(band.wave) ** 2, window / window.sum(), "same")
     stands_out = power > STANDS_OUT**2 * np.median(power[inside[:: band.step]])
     chosen = [stands_out[-(-first // band.step) : -(-stop // band.step)] for first, stop in bouts]
     chosen = [bout for bout in chosen if bout.any()]

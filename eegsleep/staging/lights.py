@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegsleep.errors import RecordingError
+from eegsleep.recording.signals import signals_of
 from eegsleep.signals.epochs import EPOCH_S, SLEEP_STAGES
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _find_lights(recording: Recording, off: str | datetime | None, on: str | dat
             return Lights(max(0.0, off_s), float("nan"), OFF_ALONE)
         on_s = whole if on is None else _seconds_of(recording, on)
         return _make_lights(off_s, on_s, "user", whole)
-    noted = [(a["onset"], a["description"]) for a in recording.raw.annotations]
+    noted = [(onset_s, text) for onset_s, _, text in signals_of(recording).annotations]
     offs = [onset for onset, text in noted if _OFF.search(text)]
     ons = [onset for onset, text in noted if _ON.search(text)]
     if offs or ons:

@@ -161,7 +161,7 @@ def score_file(
         progress("reading")
     recording = _read_asked(job)
     if job.night:
-        recording = replace(recording, id=job.night)
+        recording = recording.renamed(job.night)
     # before the long work, so that a wrong path is found at once
     if not job.replaces and (output / recording.id).is_dir():
         check_same_recording(output / recording.id, recording.sha256)

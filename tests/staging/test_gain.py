@@ -87,8 +87,10 @@ def test_level_grows_with_gain_and_brings_features_to_those_of_the_louder_channe
         1.3 * gain_to_reference(louder, "eeg", every), rel=1e-3
     )
     brought = bring_to_reference(features, "eeg", 1.3)
-    for name in ("eeg_std", "eeg_iqr", "eeg_abspow", "eeg_sigma", "eeg_perm"):
-        assert brought[name][every].to_numpy() == pytest.approx(louder[name][every].to_numpy(), rel=1e-3), name
+    # in the flat part of an epoch the order of samples is that of rounding errors
+    within = {"eeg_std": 1e-3, "eeg_iqr": 1e-3, "eeg_abspow": 1e-3, "eeg_sigma": 1e-3, "eeg_perm": 3e-3}
+    for name, rel in within.items():
+        assert brought[name][every].to_numpy() == pytest.approx(louder[name][every].to_numpy(), rel=rel), name
     assert bring_to_reference(features, "eeg", 1.0) is features
     assert gain_to_reference(features, "eeg", np.zeros(len(features), bool)) == 1.0
 
@@ -96,9 +98,10 @@ def test_level_grows_with_gain_and_brings_features_to_those_of_the_louder_channe
 @pytest.mark.nightly
 def test_trained_level_is_that_of_the_installed_classifiers():
     """If YASA trains anew, the level changes with it, and this test says so."""
+    import lightgbm
     import yasa
 
-    from eegsleep.staging.features import _load_classifier
+    from eegsleep.staging.classifier import read_trees
 
     assert Path(yasa.__file__).parent.joinpath("classifiers").is_dir()
 
@@ -107,7 +110,7 @@ def test_trained_level_is_that_of_the_installed_classifiers():
 
     bands = ("theta", "alpha", "sigma", "beta")
     for role, name in (("eeg", "eeg"), ("eog", "eeg+eog")):
-        trees = _load_classifier(name).booster_.trees_to_dataframe()
+        trees = lightgbm.Booster(model_str=read_trees(name)).trees_to_dataframe()
         power = median_threshold(trees, f"{role}_abspow")
         share = sum(median_threshold(trees, f"{role}_{band}") for band in bands)
         assert np.sqrt(power * share) == pytest.approx(TRAINED_LEVEL_UV[role], rel=0.02), role
