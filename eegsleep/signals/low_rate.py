@@ -47,7 +47,7 @@ class NightTransform:
         self.n_fast = next_fast_len(self.n_times)
         self._spectrum = rfft(signal_uv.astype(np.float32), self.n_fast * STEP) * np.float32(2 / STEP)
 
-    def analytic(self, band_hz: tuple[float, float]) -> Band:
+    def analytic(self, band_hz: tuple[float, float], *, straight: bool = False) -> Band:
         """Return the analytic signal of a band, which with its flanks is narrower than `LOW_RATE_HZ`.
 
         Parameters
@@ -55,6 +55,8 @@ class NightTransform:
         band_hz : (float, float)
             Half of the power is left at its edges. The flanks are sines, so that the powers of two bands that meet add
             up to that of both.
+        straight : bool
+            Whether the flanks are straight lines, so that half of the amplitude is left at the edges.
 
         Returns
         -------
@@ -69,11 +71,6 @@ class NightTransform:
         rise = np.clip((frequency_hz - band_hz[0]) / FLANK_HZ + 0.5, 0, 1)
         fall = np.clip((band_hz[1] - frequency_hz) / FLANK_HZ + 0.5, 0, 1)
         band = np.zeros(self.n_fast, dtype=np.complex64)
-        flanks = (np.sin(np.pi / 2 * rise) * np.sin(np.pi / 2 * fall)).astype(np.float32)
-        np.multiply(self._spectrum[first:stop], flanks, out=band[: stop - first])
+        flanks = rise * fall if straight else np.sin(np.pi / 2 * rise) * np.sin(np.pi / 2 * fall)
+        np.multiply(self._spectrum[first:stop], flanks.astype(np.float32), out=band[: stop - first])
         return Band(first / bins_per_hz, ifft(band, overwrite_x=True)[: self.n_times])
-
-
-def analytic_at_low_rate(signal_uv: np.ndarray, band_hz: tuple[float, float]) -> Band:
-    """Return the analytic signal of one band of a night, as `NightTransform.analytic` does."""
-    return NightTransform(signal_uv).analytic(band_hz)

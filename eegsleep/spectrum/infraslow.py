@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, find_runs
-from eegsleep.signals.low_rate import LOW_RATE_HZ, analytic_at_low_rate
+from eegsleep.signals.low_rate import LOW_RATE_HZ, NightTransform
 
 SIGMA_HZ = (11.0, 16.0)
 # Sigma stands out where its amplitude over 1 s is twice its median.
@@ -78,8 +78,8 @@ def measure_infraslow(signal_uv: np.ndarray, inside: np.ndarray) -> Infraslow:
     seconds = sum(stop - first for first, stop in bouts) / ANALYSIS_RATE_HZ
     if seconds < LEAST_S:
         return Infraslow(nan, nan, seconds / 60)
-    band = analytic_at_low_rate(np.where(inside, signal_uv, 0.0), SIGMA_HZ)
-    window = np.hanning(int(band.rate_hz) + 3)[1:-1]
+    band = NightTransform(np.where(inside, signal_uv, 0.0)).analytic(SIGMA_HZ, straight=True)
+    window = np.hanning(int(band.rate_hz) + 1)[1:-1]
     power = np.convolve(np.abs(band.wave) ** 2, window / window.sum(), "same")
     stands_out = power > STANDS_OUT**2 * np.median(power[inside[:: band.step]])
     chosen = [stands_out[-(-first // band.step) : -(-stop // band.step)] for first, stop in bouts]
