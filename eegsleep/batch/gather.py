@@ -2,79 +2,31 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from eegsleep.batch.kept_night import FIXED, KeptNight, NightReader
 from eegsleep.errors import EegSleepError, describe_error
-from eegsleep.file_names import INDEX_FILE, NIGHTS_FILE, PROVENANCE_FILE, REPORT_FILE, USUAL_FILE
+from eegsleep.file_names import INDEX_FILE, NIGHTS_FILE, PROVENANCE_FILE, USUAL_FILE
 from eegsleep.markers.catalogue import CATALOGUE
-from eegsleep.markers.wide import name_columns, order_columns
-from eegsleep.provenance import hash_file, read_provenance, write_file
+from eegsleep.markers.wide import order_columns
+from eegsleep.provenance import write_file
 from eegsleep.report.compose import share_plotly
-from eegsleep.report.hypnogram_strip import LETTERS
-from eegsleep.report.index_page import Glance, render_index
-from eegsleep.report.looks import main_channel
+from eegsleep.report.index_page import render_index
 from eegsleep.report.usual import render_usual
 from eegsleep.study.masking.lock import find_opened_conditions
 from eegsleep.study.night_folders import check_made_alike
-from eegsleep.tables import (
-    HYPNOGRAM,
-    JOBS,
-    MARKERS,
-    Column,
-    Table,
-    encode_sidecar,
-    encode_table,
-    read_table,
-)
+from eegsleep.tables import JOBS, Column, Table, encode_sidecar, encode_table, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
 NIGHTS_SIDECAR = "nights.json"
 _OWN_HEADER = b"night,subject,start,duration_s,"
 _OWN_PAGE = b'<meta name="generator" content="eegsleep">'
-_VERDICTS = {
-    "usable": "no reservations",
-    "caution": "usable with reservations",
-    "reject": "not to be used",
-    "": "the night has no values",
-}
-_FIXED = (
-    Column("night", "str", "Name of the night folder."),
-    Column("subject", "str", "Name of the sleeper; empty if not known."),
-    Column("start", "str", "Local time of the first sample, as the header says; empty if not known."),
-    Column("duration_s", "float", "Length of the recording.", "s"),
-    Column("device", "str", "Device preset; empty if not recognised."),
-    Column(
-        "lights",
-        "str",
-        "Where lights off and on come from: user, annotations, hypnogram, whole recording, sleep, or off given, on "
-        "from sleep.",
-    ),
-    Column("verdict", "str", "Whether the signals of the night can be relied on.", levels=_VERDICTS),
-    Column("verdict_reasons", "str", "What the verdict rests on."),
-    Column("reason", "str", "Why the night has no values, or empty; why one value is missing stands in its folder."),
-)
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """A night folder as found; `measured`, by column, is empty if the folder cannot be read or its files changed."""
-
-    fixed: Mapping[str, Any]
-    measured: Mapping[str, float]
-    glance: Glance
-    provenance: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        return self.fixed["night"]
 
 
 def gather_nights(output: str | Path) -> pd.DataFrame:
@@ -115,7 +67,7 @@ def describe_nights(nights: pd.DataFrame) -> Table:
     Table
     """
     markers = [name for name in nights.columns if "|" in name]
-    return Table("nights", "one night", (*_FIXED, *(_describe_column(name) for name in markers)))
+    return Table("nights", "one night", (*FIXED, *(_describe_column(name) for name in markers)))
 
 
 def write_summary(output: str | Path, on_note: Callable[[str], object] | None = None) -> Path:
@@ -213,82 +165,33 @@ def _read_jobs(output: Path) -> pd.DataFrame | None:
     return read_table(path, JOBS) if path.is_file() else None
 
 
-def _find_nights(output: Path, jobs: pd.DataFrame | None) -> list[_Kept]:
+def _find_nights(output: Path, jobs: pd.DataFrame | None) -> list[KeptNight]:
     if not output.is_dir():
         return []
     subjects = {} if jobs is None else dict(zip(jobs["night"], jobs["subject"], strict=True))
     # a hidden folder is being written, or was when the computer stopped
     folders = [path for path in output.iterdir() if not path.name.startswith(".")]
-    kept = [_read_folder(path, subjects.get(path.name, "")) for path in folders if (path / PROVENANCE_FILE).is_file()]
+    reader = NightReader()
+    kept = [reader.read(path, subjects.get(path.name, "")) for path in folders if (path / PROVENANCE_FILE).is_file()]
     return sorted(kept, key=lambda night: (night.fixed["subject"], night.fixed["start"] or "~", night.name))
 
 
-def _read_folder(folder: Path, subject: str) -> _Kept:
-    """Return what the table and the page need of a night; a damaged folder affects only its own row."""
-    provenance = read_provenance(folder)
-    if not provenance:
-        return _unreadable(folder, subject, f"The folder cannot be read as a night: {PROVENANCE_FILE} is damaged.")
-    try:
-        fixed = _fixed_values(folder.name, subject, provenance)
-        for table in (MARKERS, HYPNOGRAM):
-            name = f"{table.name}.csv"
-            if not (folder / name).is_file() or hash_file(folder / name) != provenance["outputs"].get(name):
-                return _unreadable(folder, subject, f"{name} is not the file that was written; score the night again.")
-        markers = name_columns(read_table(folder / f"{MARKERS.name}.csv", MARKERS))
-        with (folder / f"{HYPNOGRAM.name}.csv").open(newline="", encoding="utf-8") as file:
-            stages = [row["stage"] for row in csv.DictReader(file)]  # as it was written; a table takes long to make
-        channel = main_channel(provenance["roles"]) or ""
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EegSleepError) as error:
-        return _unreadable(folder, subject, f"The folder cannot be read as a night of this version: {error}")
-    missing = markers[markers["value"].isna()]
-    glance = Glance(
-        channel=channel,
-        stages="".join(LETTERS.get(stage, "U") for stage in stages),
-        reasons=dict(zip(missing["column"], missing["reason"], strict=True)),
-        has_report=(folder / REPORT_FILE).is_file(),
-    )
-    return _Kept(fixed, dict(zip(markers["column"], markers["value"], strict=True)), glance, provenance)
-
-
-def _unreadable(folder: Path, subject: str, reason: str) -> _Kept:
-    fixed = {column.name: math.nan if column.kind == "float" else "" for column in _FIXED}
-    return _Kept({**fixed, "night": folder.name, "subject": subject, "reason": reason}, {}, Glance(), {})
-
-
-def _fixed_values(name: str, subject: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    from datetime import datetime
-
-    # A value that is not valid is found here, where it affects one row only.
-    start, verdict = str(provenance["start"] or ""), str(provenance["quality"]["verdict"])
-    if start:
-        datetime.fromisoformat(start)
-    if verdict not in _VERDICTS:
-        raise ValueError(f"verdict {verdict!r}")
-    return {
-        "night": name,
-        "subject": subject or str(provenance.get("subject") or ""),
-        "start": start,
-        "duration_s": float(provenance["input"]["duration_s"]),
-        "device": str(provenance["device"] or ""),
-        "lights": str(provenance["lights"]["source"]),
-        "verdict": verdict,
-        "verdict_reasons": " ".join(map(str, provenance["quality"]["reasons"])),
-        "reason": "",
-    }
-
-
-def _widen(kept: Sequence[_Kept]) -> pd.DataFrame:
+def _widen(kept: Sequence[KeptNight]) -> pd.DataFrame:
+    import numpy as np
     import pandas as pd
 
-    frame = {
+    fixed = {
         column.name: pd.Series(
             [night.fixed[column.name] for night in kept], dtype="float64" if column.kind == "float" else "str"
         )
-        for column in _FIXED
+        for column in FIXED
     }
-    for name in order_columns({column for night in kept for column in night.measured}):
-        frame[name] = pd.Series([night.measured.get(name, math.nan) for night in kept], dtype="float64")
-    return pd.DataFrame(frame)
+    names = order_columns({column for columns in {night.columns for night in kept} for column in columns})
+    place = {name: number for number, name in enumerate(names)}
+    values = np.full((len(kept), len(names)), math.nan)
+    for row, night in zip(values, kept, strict=True):
+        row[[place[column] for column in night.columns]] = night.measured
+    return pd.concat([pd.DataFrame(fixed), pd.DataFrame(values, columns=names)], axis=1)
 
 
 def _describe_column(name: str) -> Column:
@@ -299,14 +202,14 @@ def _describe_column(name: str) -> Column:
     return Column(name, "float", f"{label}: {known.meaning}" if known else label, known.unit if known else "")
 
 
-def _describe_rejected(kept: Sequence[_Kept]) -> list[str]:
+def _describe_rejected(kept: Sequence[KeptNight]) -> list[str]:
     rejected = [night.name for night in kept if night.fixed["verdict"] == "reject"]
     if not rejected:
         return []
     return [f"Not usable, of {len(kept)} nights: {_list_some(rejected)}. Do not compare their numbers with others."]
 
 
-def _describe_copies(kept: Sequence[_Kept]) -> list[str]:
+def _describe_copies(kept: Sequence[KeptNight]) -> list[str]:
     """Return a sentence for each recording that lies in several folders: it would count as several nights."""
     folders: dict[str, list[str]] = {}
     for night in kept:
@@ -323,7 +226,7 @@ def _list_some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _describe_differences(kept: Sequence[_Kept]) -> list[str]:
+def _describe_differences(kept: Sequence[KeptNight]) -> list[str]:
     """Return a sentence if the nights were made in different ways: they may then differ although the sleep did not."""
     made = [night for night in kept if night.provenance]
     subjects = {night.name: night.fixed["subject"] for night in made if night.fixed["subject"]}

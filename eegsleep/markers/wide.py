@@ -11,7 +11,8 @@ from eegsleep.markers.rows import SPECTRUM_STAGES
 if TYPE_CHECKING:
     import pandas as pd
 
-_STAGE_ORDER = ("", *SPECTRUM_STAGES)
+_MARKER_PLACE = {name: place for place, name in enumerate(CATALOGUE)}
+_STAGE_PLACE = {name: place for place, name in enumerate(("", *SPECTRUM_STAGES))}
 
 
 def name_columns(markers: pd.DataFrame) -> pd.DataFrame:
@@ -27,12 +28,36 @@ def name_columns(markers: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The same with a column `column`: `marker|stage|channel`.
     """
-    units = {name: marker.unit for name, marker in CATALOGUE.items()}
-    other = markers["unit"] != markers["marker"].map(units).fillna(markers["unit"])
-    markers = markers.assign(column=markers["marker"] + "|" + markers["stage"] + "|" + markers["channel"])
-    markers.loc[other, "reason"] = "measured in another unit, " + markers.loc[other, "unit"]
+    import numpy as np
+
+    rows = zip(*(markers[name] for name in ("marker", "stage", "channel", "unit")), strict=True)
+    named = [name_column(*row) for row in rows]
+    refusals = np.array([refusal for _, refusal in named], dtype=object)
+    other = refusals != ""
+    markers = markers.assign(column=[column for column, _ in named])
+    markers.loc[other, "reason"] = refusals[other]
     markers.loc[other, "value"] = math.nan
     return markers
+
+
+def name_column(marker: str, stage: str, channel: str, unit: str) -> tuple[str, str]:
+    """Return the name of the column of one marker, and why its value is left out.
+
+    Parameters
+    ----------
+    marker, stage, channel, unit : str
+        A row of table `MARKERS`.
+
+    Returns
+    -------
+    column : str
+        `marker|stage|channel`.
+    refusal : str
+        Empty where the unit is that of the catalogue.
+    """
+    known = CATALOGUE.get(marker)
+    refusal = f"measured in another unit, {unit}" if known and known.unit != unit else ""
+    return f"{marker}|{stage}|{channel}", refusal
 
 
 def order_columns(columns: set[str]) -> list[str]:
@@ -74,11 +99,10 @@ def widen_markers(markers: pd.DataFrame, night: str) -> pd.DataFrame:
 
 def _place(column: str) -> tuple:
     marker, stage, channel = column.split("|", 2)
-    order, stages = list(CATALOGUE), _STAGE_ORDER
     return (
-        order.index(marker) if marker in order else len(order),
+        _MARKER_PLACE.get(marker, len(_MARKER_PLACE)),
         marker,
-        stages.index(stage) if stage in stages else len(stages),
+        _STAGE_PLACE.get(stage, len(_STAGE_PLACE)),
         stage,
         channel,
     )

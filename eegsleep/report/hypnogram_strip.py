@@ -76,7 +76,7 @@ def draw_strip(stages: str, longest: int) -> Markup:
 
 
 def _most_frequent(piece: str) -> str:
-    return Counter(piece).most_common(1)[0][0] if piece else "U"
+    return max(dict.fromkeys(piece), key=piece.count, default="U")
 
 
 def _describe_stages(stages: str) -> str:

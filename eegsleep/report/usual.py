@@ -36,16 +36,28 @@ def find_usual(nights: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
     known = nights[(nights["subject"] != "") & (nights["reason"] == "") & (nights["verdict"] != "reject")]
     found: dict[str, dict[str, list[float]]] = {}
     for _, own in known.groupby(["subject", "device"], sort=False):
-        for night in own["night"]:
-            others = own.loc[own["night"] != night, columns].to_numpy(dtype=float)
-            ranges = {
-                name: [float(values.min()), float(values.max()), values.size]
-                for name, column in zip(columns, others.T, strict=True)
-                if (values := column[np.isfinite(column)]).size >= MIN_NIGHTS
-            }
+        values = own[columns].to_numpy(dtype=float)
+        is_known = np.isfinite(values)
+        n_others = is_known.sum(axis=0) - is_known
+        lows = _lowest_of_others(np.where(is_known, values, np.inf))
+        highs = -_lowest_of_others(np.where(is_known, -values, np.inf))
+        for night, low, high, n in zip(own["night"], lows.tolist(), highs.tolist(), n_others.tolist(), strict=True):
+            parts = zip(columns, low, high, n, strict=True)
+            ranges = {name: [lowest, highest, size] for name, lowest, highest, size in parts if size >= MIN_NIGHTS}
             if ranges:
                 found[night] = ranges
     return found
+
+
+def _lowest_of_others(values: np.ndarray) -> np.ndarray:
+    """Return for each row and column the lowest value of the other rows, without comparing every pair of rows."""
+    if len(values) < 2:
+        return np.full(values.shape, np.inf)
+    first, second = np.partition(values, 1, axis=0)[:2]
+    lowest = np.broadcast_to(first, values.shape).copy()
+    at = values.argmin(axis=0), np.arange(values.shape[1])
+    lowest[at] = second
+    return lowest
 
 
 def render_usual(nights: pd.DataFrame) -> bytes:

@@ -88,17 +88,14 @@ def check_made_alike(
     """
     if not provenances:
         raise EegSleepError("the study has no night to compare", remedy="score its nights with `eegsleep score`")
-    flat = {
-        night: {**flatten("settings", p["settings"]), **flatten("versions", p["versions"]), **_describe_manner(p)}
-        for night, p in provenances.items()
-    }
-    for name in sorted({name for values in flat.values() for name in values}):
-        _check_alike(name, {night: values.get(name) for night, values in flat.items()})
-    sleepers = subjects or {}
-    for subject in sorted(set(sleepers.values())):
-        own = {night: p.get("calibration") for night, p in provenances.items() if sleepers.get(night) == subject}
-        _check_alike(f"the calibration of {subject}", own)
-        for alike in _of_one_setup({night: provenances[night] for night in own}):
+    _check_settings(provenances)
+    of_sleeper: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for night, made in provenances.items():
+        if subjects and night in subjects:
+            of_sleeper.setdefault(subjects[night], {})[night] = made
+    for subject, own in sorted(of_sleeper.items()):
+        _check_alike(f"the calibration of {subject}", {night: p.get("calibration") for night, p in own.items()})
+        for alike in _of_one_setup(own):
             stated = {night: p.get("units") or {} for night, p in alike.items()}
             for label in sorted({label for units in stated.values() for label in units}):
                 _check_alike(
@@ -107,6 +104,20 @@ def check_made_alike(
                 )
     first = next(iter(provenances.values()))
     return {"settings": first["settings"], "versions": first["versions"]}
+
+
+def _check_settings(provenances: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise if versions, settings or manner of nights differ; values are compared one by one only if any does."""
+    parts = {night: (p["settings"], p["versions"], _describe_manner(p)) for night, p in provenances.items()}
+    made = {night: json.dumps(part, sort_keys=True) for night, part in parts.items()}
+    if len(set(made.values())) == 1:
+        return
+    flat = {
+        text: {**flatten("settings", settings), **flatten("versions", versions), **manner}
+        for text, (settings, versions, manner) in zip(made.values(), parts.values(), strict=True)
+    }
+    for name in sorted({name for values in flat.values() for name in values}):
+        _check_alike(name, {night: flat[text].get(name) for night, text in made.items()})
 
 
 def _of_one_setup(provenances: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Mapping[str, Any]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +13,7 @@ from eegsleep.errors import TableError, describe_error
 from eegsleep.provenance import encode_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -21,6 +22,8 @@ Kind = Literal["int", "float", "str", "bool"]
 _DTYPES = {"int": "int64", "float": "float64", "str": "str", "bool": "bool"}
 # Spreadsheets run a cell that starts with one of these as a formula (OWASP, "CSV injection").
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# what `encode_table` puts before such a cell
+_GUARD = re.compile(r"^'(?=[=+\-@\t\r])")
 
 
 @dataclass(frozen=True)
@@ -235,5 +238,56 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
         raise TableError(f"{path.name} cannot be read as table {table.name}", found=describe_error(error)) from error
     for name in text_columns:
         if name in frame and any(str(text).startswith("'") for text in frame[name].tolist()):
-            frame[name] = frame[name].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
+            frame[name] = frame[name].str.replace(_GUARD, "", regex=True)
     return check_table(frame, table)
+
+
+def decode_columns(content: bytes, table: Table, names: Sequence[str]) -> dict[str, list[str]]:
+    """Return columns of a CSV written from `table` as text, in a tenth of the time of `read_table`.
+
+    The values are not checked: the content should be known to be what was written, by its hash.
+
+    Parameters
+    ----------
+    content : bytes
+    table : Table
+    names : sequence of str
+        The columns wanted.
+
+    Returns
+    -------
+    dict of str to list of str
+        By name of the column; an empty text where a number is missing.
+
+    Raises
+    ------
+    TableError
+        If the columns are not those declared, or a row has more or fewer cells.
+    """
+    places = {name: place for place, name in enumerate(table.column_names) if name in names}
+    try:
+        text = content.decode("utf-8")
+        rows = _split_rows(text, max(places.values()) + 1, len(table.columns))
+        columns = {name: [row[place] for row in rows[1:]] for name, place in places.items()}
+    except (ValueError, IndexError, csv.Error) as error:
+        raise TableError(f"{table.name}.csv cannot be read", found=describe_error(error)) from error
+    if text.partition("\n")[0] != ",".join(table.column_names):
+        raise TableError(f"{table.name}.csv has other columns", found=text.partition("\n")[0][:200])
+    texts = {column.name for column in table.columns if column.kind == "str"}
+    for name in texts & set(columns):
+        columns[name] = [cell if cell[:1] != "'" else _GUARD.sub("", cell) for cell in columns[name]]
+    return columns
+
+
+def _split_rows(text: str, n_wanted: int, n_columns: int) -> list[list[str]]:
+    """Return the first cells of each row; ValueError if a row has more or fewer cells than there are columns."""
+    if '"' in text:
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+        n_cells = sum(map(len, rows))
+    else:
+        lines = text.removesuffix("\n").split("\n")
+        rows = [line.split(",", n_wanted) for line in lines]
+        n_cells = len(lines) + text.count(",")
+    if n_cells != n_columns * len(rows):
+        raise ValueError(f"{n_cells} cells in {len(rows)} rows of {n_columns} columns")
+    return rows

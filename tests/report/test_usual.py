@@ -48,3 +48,18 @@ def test_the_script_is_data_alone():
     text = render_usual(_nights(6, cells={(0, "night"): "</script><b>"})).decode()
     assert text.startswith("(window.eegsleep = window.eegsleep || {}).usual = {")
     assert "<" not in text
+
+
+def test_the_range_of_the_others_is_that_of_comparing_every_pair():
+    draw = np.random.default_rng(1)
+    values = draw.integers(0, 9, 40).astype(float)  # with ties at both ends
+    values[draw.choice(40, 5, replace=False)] = np.nan
+    nights = pd.DataFrame(
+        {"night": [f"n{i}" for i in range(40)], "subject": "s", "device": "d", "reason": "", "verdict": "usable"}
+        | {"tst_min||": values}
+    )
+    found = find_usual(nights)
+    for i in range(40):
+        others = np.delete(values, i)
+        others = others[np.isfinite(others)]
+        assert found[f"n{i}"]["tst_min||"] == [others.min(), others.max(), others.size]

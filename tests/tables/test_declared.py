@@ -13,7 +13,20 @@ from eegsleep.provenance import encode_json
 from eegsleep.report.numbers import VERDICTS
 from eegsleep.report.study_figures import SIGNS
 from eegsleep.signals.epochs import STAGES
-from eegsleep.tables import CHECKS, COMPARISON, HYPNOGRAM, JOBS, MARKERS, check_table, encode_sidecar, read_table
+from eegsleep.tables import (
+    CHECKS,
+    COMPARISON,
+    HYPNOGRAM,
+    JOBS,
+    MARKERS,
+    Column,
+    Table,
+    check_table,
+    decode_columns,
+    encode_sidecar,
+    encode_table,
+    read_table,
+)
 
 
 def levels(table, name):
@@ -71,3 +84,21 @@ def test_a_verdict_that_does_not_exist_affects_one_row_of_the_summary(tmp_path):
     assert "splendid" in gather_nights(tmp_path)["reason"].item()
     assert "splendid" not in VERDICTS
     assert write_summary(tmp_path).is_file()
+
+
+_WORDS = Table("words", "one word", (Column("n", "int", ""), Column("x", "float", ""), Column("word", "str", "")))
+
+
+@pytest.mark.parametrize("words", [["a", "b"], ['a, "b"', "=1+1"], ["'", "'=x"], ["", "é\u2028"]])
+def test_columns_as_text_are_those_of_the_table(words, tmp_path):
+    frame = pd.DataFrame({"n": [1, 2], "x": [0.5, float("nan")], "word": words})
+    content = encode_table(frame, _WORDS)
+    (tmp_path / "words.csv").write_bytes(content)
+    read = read_table(tmp_path / "words.csv", _WORDS)
+    assert decode_columns(content, _WORDS, ["word", "x"]) == {"word": read["word"].tolist(), "x": ["0.5", ""]}
+
+
+@pytest.mark.parametrize("content", [b"", b"n,x\n1,2\n", b"n,x,word\n1,2\n", b"n,x,word\n\n1,2,a,b,c\n", b"\xff\n"])
+def test_columns_of_another_table_are_refused(content):
+    with pytest.raises(TableError):
+        decode_columns(content, _WORDS, ["word"])

@@ -1,5 +1,6 @@
 // Sorts and filters the table of nights, and puts another marker into the figure.
 // Without it the page is a plain table in the order it was written.
+// Of a long table only the first rows are drawn, and more as one scrolls: a browser takes seconds for thousands.
 (function () {
   "use strict";
   var table = document.querySelector("table.nights");
@@ -13,12 +14,38 @@
     return numeric ? Number(text) : text;
   }
 
+  var STEP = 100;
+  var all = table ? Array.prototype.slice.call(table.tBodies[0].rows) : [];
+  var chosen = all;
+  var scroller = table && table.parentNode;
+  var end = document.createElement("div");
+
+  function drawMore(n) {
+    var body = table.tBodies[0];
+    var next = chosen.slice(body.rows.length, body.rows.length + n);
+    body.append.apply(body, next);
+  }
+
+  function redraw() {
+    table.tBodies[0].replaceChildren();
+    scroller.scrollTop = 0;
+    drawMore(STEP);
+  }
+
+  function drawAsScrolled() {
+    scroller.classList.add("tall");
+    scroller.appendChild(end);
+    new IntersectionObserver(function (entries) {
+      if (entries.some(function (entry) { return entry.isIntersecting; })) drawMore(STEP);
+    }, { root: scroller, rootMargin: "1500px" }).observe(end);
+    window.addEventListener("beforeprint", function () { drawMore(chosen.length); });
+  }
+
   function sortBy(head) {
     var downwards = head.getAttribute("aria-sort") === "ascending";
     var numeric = head.classList.contains("number");
     var sign = downwards ? -1 : 1;
-    var body = table.tBodies[0];
-    var rows = Array.prototype.map.call(body.rows, function (row, place) {
+    var rows = all.map(function (row, place) {
       return { row: row, place: place, value: read(row, head.cellIndex, numeric) };
     });
     rows.sort(function (a, b) {
@@ -31,22 +58,21 @@
     });
     Array.prototype.forEach.call(table.tHead.rows[0].cells, function (cell) { cell.removeAttribute("aria-sort"); });
     head.setAttribute("aria-sort", downwards ? "descending" : "ascending");
-    rows.forEach(function (item) { body.appendChild(item.row); });
+    all = rows.map(function (item) { return item.row; });
+    filter();
   }
 
   function filter() {
     var find = document.getElementById("find").value.trim().toLowerCase();
     var status = document.getElementById("status").value;
     var verdict = document.getElementById("verdict").value;
-    var rows = Array.prototype.slice.call(table.tBodies[0].rows);
-    var shown = 0;
-    rows.forEach(function (row) {
-      var fits = (!status || row.dataset.status === status) && (!verdict || row.dataset.verdict === verdict) &&
+    chosen = all.filter(function (row) {
+      return (!status || row.dataset.status === status) && (!verdict || row.dataset.verdict === verdict) &&
         (!find || row.textContent.toLowerCase().indexOf(find) >= 0);
-      row.hidden = !fits;
-      if (fits) shown += 1;
     });
-    document.getElementById("shown").textContent = shown === rows.length ? "" : shown + " of " + rows.length + " shown";
+    document.getElementById("shown").textContent =
+      chosen.length === all.length ? "" : chosen.length + " of " + all.length + " shown";
+    redraw();
   }
 
   if (table) {
@@ -62,6 +88,8 @@
     controls.hidden = false;
     controls.addEventListener("input", filter);
     controls.addEventListener("submit", function (event) { event.preventDefault(); });
+    if (all.length > STEP && "IntersectionObserver" in window) drawAsScrolled();
+    else STEP = all.length;
     filter(); // a browser keeps what was typed when a page is opened again
   }
 
