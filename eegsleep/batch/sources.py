@@ -286,6 +286,7 @@ def _is_twin(name: str, names: set[str]) -> bool:
 def _is_recording(path: Path) -> bool:
     """Return whether a file is a recording: one with annotations only is not, a broken one is."""
     from eegsleep.recording.edf.header import is_edf
+    from eegsleep.recording.parts import read_part
     from eegsleep.recording.text.open import sniff_text
 
     name = path.name.lower()
@@ -297,24 +298,11 @@ def _is_recording(path: Path) -> bool:
     except OSError:
         return name.endswith(_RECORDINGS)
     if is_edf(head):
-        return not _only_annotations(path)
+        return read_part(path) is not None  # annotations alone are no recording
     kind = sniff_text(head)
     if kind == "BrainFlow CSV":  # the stream behind a file of the OpenBCI GUI is no recording beside it
         return not any(path.parent.glob("OpenBCI-RAW-*.txt"))
     return name.endswith(_RECORDINGS) or bool(kind)
-
-
-def _only_annotations(path: Path) -> bool:
-    from eegsleep.recording.edf.header import HeaderRefusedError, inspect_header
-
-    try:
-        with path.open("rb") as file:
-            inspect_header(file, path.stat().st_size)
-    except HeaderRefusedError as error:
-        return error.faults[-1].code == "annotations-only"
-    except OSError:
-        pass
-    return False
 
 
 def _is_one_night(folder: Path) -> bool:

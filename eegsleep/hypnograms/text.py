@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 # A note outside the scored time that comes more often than this may be a stage of an unknown name.
 _MAX_NOTES_OUTSIDE = 2
+# A table of probabilities has a few columns a stage; a note is a few hundred words.
+_MAX_CELLS = 10_000
 
 
 class Asked(NamedTuple):
@@ -78,6 +80,7 @@ def read_table_text(text: str, asked: Asked) -> Scoring:
     TableError
         If its columns or stages are not understood, or its integers have no coding.
     """
+    _check_width(text)
     text, asked, offset_s = _read_usleep_head(text, asked)
     every_row, unit_row = _split_rows(text)
     columns, rows = find_columns(every_row, unit_row, asked.column, asked.levels)
@@ -118,6 +121,14 @@ def read_table_text(text: str, asked: Asked) -> Scoring:
     )
     check_notes(scoring, events, unknown)
     return begin_at_first_stage(scoring) if start else scoring
+
+
+def _check_width(text: str) -> None:
+    """Raise if a row has thousands of cells: no scorer writes such a table, and its names would take minutes."""
+    for line in text.splitlines():
+        n_cells = 1 + max(line.count(mark) for mark in ",;\t ")
+        if n_cells > _MAX_CELLS:
+            raise TableError("a row is too long for a hypnogram", found=f"{n_cells:,} cells", allowed=SHAPES)
 
 
 def _read_meanings(

@@ -104,8 +104,10 @@ def clean_text(text: str, limit: int = MAX_TEXT) -> str:
     -------
     str
     """
-    kept = (" " if unicodedata.category(c)[0] in "CZ" else c for c in text[: 4 * limit])
-    return " ".join("".join(kept).split()).translate(_BRACKETS)[:limit]
+    text = text[: 4 * limit]
+    if not text.isprintable():  # no character of the categories C and Z but spaces: most texts by far
+        text = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text)
+    return " ".join(text.split()).translate(_BRACKETS)[:limit]
 
 
 _BRACKETS = str.maketrans({"<": "‹", ">": "›"})

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from eegsleep.recording.pieces import ByteFile
     from eegsleep.recording.source import Source
 
 # A recorder that is interrupted is started again within minutes; another night, or another sleeper, comes later.
@@ -81,7 +80,7 @@ def list_parts(paths: Iterable[Path]) -> list[Part]:
     list of Part
         BrainFlow's stream files and annotations without signals are none.
     """
-    parts = [part for path in sorted(paths) if (part := _look_at(path)) is not None]
+    parts = [part for path in sorted(paths) if (part := read_part(path)) is not None]
     return sorted(parts, key=lambda part: (part.first_s, part.path.name))
 
 
@@ -194,8 +193,20 @@ def _follows(before: Part, after: Part, overlap_s: float = _TOLERANCE_S) -> bool
     return same and -overlap_s <= after.first_s - before.last_s <= pause_s
 
 
-def _look_at(path: Path) -> Part | None:
-    """Return what a file is as a piece; None if it is no recording that may be one."""
+def read_part(path: Path) -> Part | None:
+    """Return what a file is as a piece; None if it is no recording that may be one.
+
+    The header of an EDF is read once, however often this is asked; a file that was changed is read again.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Part or None
+        None, too, for a file of annotations alone.
+    """
     suffix = path.suffix.lower()
     if suffix not in _EDF_SUFFIXES + _TEXT_SUFFIXES or not path.is_file():
         return None
@@ -203,7 +214,8 @@ def _look_at(path: Path) -> Part | None:
         with path.open("rb") as file:
             head = file.read(8192)
             if is_edf(head):
-                return _look_at_edf(path, file)
+                stat = path.stat()
+                return _read_edf_part(path, stat.st_size, stat.st_mtime_ns)
     except OSError:
         return None
     kind = sniff_text(head)
@@ -214,9 +226,11 @@ def _look_at(path: Path) -> Part | None:
     return Part(path, family, *((span.first_s, span.last_s) if span else (float("nan"), float("nan"))))
 
 
-def _look_at_edf(path: Path, file: ByteFile) -> Part | None:
+@lru_cache(maxsize=10_000)
+def _read_edf_part(path: Path, size_bytes: int, _changed_ns: int) -> Part | None:
     try:
-        header = inspect_header(file, path.stat().st_size)
+        with path.open("rb") as file:
+            header = inspect_header(file, size_bytes)
     except HeaderRefusedError as error:
         if error.faults[-1].code == "annotations-only":
             return None
@@ -230,8 +244,14 @@ def _look_at_edf(path: Path, file: ByteFile) -> Part | None:
     first_s = _seconds(header.start)
     # files of one signal are channels of one night (ZMax), unless their names differ in numbers alone
     name = _common_name(path)[0] if len(signals) == 1 else ""
-    family = ("EDF", header.kind, signals, header.record_s, identity, name)
+    family = _share(("EDF", header.kind, signals, header.record_s, identity, name))
     return Part(path, family, first_s, first_s + header.n_records * header.record_s)
+
+
+@lru_cache(maxsize=1_000)
+def _share(family: tuple[object, ...]) -> tuple[object, ...]:
+    """Return one object for equal families: thousands of files have one."""
+    return family
 
 
 def _seconds(moment: datetime) -> float:

@@ -163,3 +163,18 @@ def test_no_night_is_a_sentence(sources, words, tmp_path, monkeypatch):
     monkeypatch.delenv("EEGSLEEP_DATA", raising=False)
     with pytest.raises(EegSleepError, match=words):
         find_jobs(sources, ASKED)
+
+
+def test_the_header_of_each_recording_is_read_once(nights, tmp_path, monkeypatch):
+    """Three readings of thousands of headers took most of the time that a batch needs to begin."""
+    from eegsleep.recording import parts
+
+    folder = tmp_path / "many"
+    folder.mkdir()
+    source = next(path for path in nights.rglob("*.edf"))
+    for number in range(5):
+        shutil.copy(source, folder / f"{'abcde'[number]}.edf")
+    read, names = parts.inspect_header, []
+    monkeypatch.setattr(parts, "inspect_header", lambda file, size: names.append(file.name) or read(file, size))
+    assert len(find_jobs([folder]).jobs) == 5
+    assert sorted(map(str, names)) == sorted(str(path) for path in folder.iterdir())

@@ -656,3 +656,13 @@ def test_damaged_files_give_stages_or_a_table_error(save, seed):
             except TableError:
                 continue
             assert len(scoring.stages) == len(scoring.onsets_s) == len(scoring.durations_s) > 0
+
+
+def test_a_row_of_very_many_cells_is_refused_before_it_is_understood(tmp_path, monkeypatch):
+    """Millions of commas in a header took minutes: each cell was read as the name of a column."""
+    from eegsleep.hypnograms import text
+
+    monkeypatch.setattr(text, "find_columns", None)
+    (tmp_path / "wide.csv").write_text("epoch,stage" + 20_000 * "," + "\n0,W\n", encoding="utf-8")
+    with pytest.raises(TableError, match="too long for a hypnogram"):
+        read_hypnogram(tmp_path / "wide.csv")
