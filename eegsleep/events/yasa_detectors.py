@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from eegsleep.hypnograms.objects import load_yasa
 from eegsleep.quality import usable_epochs
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, NREM, epochs_to_samples, silence_unusable, stage_at
 from eegsleep.tables import SLOW_OSCILLATIONS, SPINDLES, check_table, empty_table
@@ -74,10 +75,8 @@ def detect_yasa_spindles(
     """
 
     def on_channel(signal_uv: np.ndarray, label: str, integers: np.ndarray) -> pd.DataFrame | None:
-        import yasa
-
         with np.errstate(invalid="ignore"):  # a silenced epoch has no power to be relative to
-            found = yasa.spindles_detect(
+            found = load_yasa().spindles_detect(
                 signal_uv, ANALYSIS_RATE_HZ, [label], hypno=integers, include=_YASA_NREM, verbose="CRITICAL"
             )
         if found is None:
@@ -114,9 +113,7 @@ def detect_yasa_slow_waves(recording: Recording, stages: pd.DataFrame, quality: 
     """
 
     def on_channel(signal_uv: np.ndarray, label: str, integers: np.ndarray) -> pd.DataFrame | None:
-        import yasa
-
-        found = yasa.sw_detect(
+        found = load_yasa().sw_detect(
             signal_uv, ANALYSIS_RATE_HZ, [label], hypno=integers, include=_YASA_NREM, verbose="CRITICAL"
         )
         if found is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
@@ -18,6 +19,7 @@ from eegsleep.tables import HYPNOGRAM, check_table
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from types import ModuleType
 
     import mne
     import yasa
@@ -152,10 +154,16 @@ def to_yasa_hypnogram(
     >>> es.to_yasa_hypnogram(["W", "N1", "N2", "R"]).hypno.tolist()
     ['WAKE', 'N1', 'N2', 'REM']
     """
-    import yasa
-
     names = as_stages(hypnogram, coding)["stage"].to_list()
-    return yasa.Hypnogram(names, freq=f"{EPOCH_S:g}s", start=start, scorer="eegsleep")
+    return load_yasa().Hypnogram(names, freq=f"{EPOCH_S:g}s", start=start, scorer="eegsleep")
+
+
+def load_yasa() -> ModuleType:
+    """Import and return YASA, without the warning of its progress bar, which is red in every notebook."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        import yasa
+    return yasa
 
 
 def to_annotations(hypnogram: Hypnogram, *, coding: str | None = None) -> mne.Annotations:

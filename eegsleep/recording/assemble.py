@@ -83,7 +83,9 @@ def assemble_source(
     faults += find_left_out(source.channels, derivations)
     faults += find_device_faults(preset, source.labels, source.kind, source.identity) if device else []
     for fault in faults:
-        logger.warning("%s: %s", source.path.name, fault.as_note())
+        # signals from memory are no defect, and a warning would be red in every notebook
+        level = logging.INFO if fault.code == "in-memory" else logging.WARNING
+        logger.log(level, "%s: %s", source.path.name, fault.as_note())
     return Assembled(
         raw=signals,
         roles={derivation.label: derivation.role for derivation in derivations},

@@ -154,6 +154,14 @@ def test_a_night_from_memory_is_analysed_saved_and_loaded(sample_recording, tmp_
         es.save_night(es.analyze_night(other, hypnogram=night.stages), tmp_path)
 
 
+def test_signals_from_memory_are_no_warning(caplog):
+    """Jupyter shows what is logged as a warning in red, and a sound array is no reason for that."""
+    with caplog.at_level("INFO"):
+        made = Recording.from_array(NOISE[:1], RATE_HZ, ["C4-M1"])
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    assert "given in memory" in made.notes[0]
+
+
 def test_a_recording_shows_itself_briefly(sample_recording):
     assert len(repr(sample_recording)) < 500
     assert "128 Hz" in repr(sample_recording)
