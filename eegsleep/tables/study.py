@@ -369,7 +369,7 @@ COMPARISON_SLEEPERS = Table(
         Column("n_compound", "int", "Compound nights with a value."),
         Column("control_mean", "float", "Mean of the control nights."),
         Column("compound_mean", "float", "Mean of the compound nights."),
-        Column("difference", "float", "Compound minus control, time taken out."),
+        Column("difference", "float", "Compound minus control; time is taken out, except in a crossover."),
         Column("low", "float", "Lower end of its 95 % interval; missing with a reason."),
         Column("high", "float", "Upper end of that interval."),
         Column("p", "float", "By redrawing this sleeper's own schedule; missing where nights were not drawn."),

@@ -52,15 +52,23 @@ def describe_sleepers(
     names = np.unique(arranged.subjects)
     found: list[dict[str, Any]] = []
     if len(names) > 1 and study.mechanism.kind != "parallel":
-        by_night = draws is not None and study.mechanism.kind not in SUBJECT_KINDS
+        in_periods = study.mechanism.kind in SUBJECT_KINDS
         for name in names:
             own = arranged.subjects == name
-            found += _of_one(arranged, own, rows, draws if by_night else None, complete=complete)
+            # one condition first and the other later: time cannot be told from the condition within a sleeper
+            time = None if in_periods else _time_of(arranged, own)
+            found += _of_one(arranged, own, rows, time, None if in_periods else draws, complete=complete)
     return check_table(pd.DataFrame(found, columns=COMPARISON_SLEEPERS.column_names), COMPARISON_SLEEPERS)
 
 
+def _time_of(arranged: Arrangement, own: Bools) -> Floats | None:
+    """Return the time of a sleeper's nights as a covariate, None where all are of one day."""
+    days = arranged.days[own]
+    return (days - days.mean())[:, np.newaxis] if np.ptp(days) > 0 else None
+
+
 def _of_one(
-    arranged: Arrangement, own: Bools, rows: list[dict], draws: Bools | None, *, complete: bool
+    arranged: Arrangement, own: Bools, rows: list[dict], time: Floats | None, draws: Bools | None, *, complete: bool
 ) -> list[dict[str, Any]]:
     chosen = [
         i
@@ -72,8 +80,6 @@ def _of_one(
     if not chosen:
         return []
     values, assigned = arranged.value[chosen][:, own], arranged.assigned[own]
-    days = arranged.days[own]
-    time = (days - days.mean())[:, np.newaxis] if np.ptp(days) > 0 else None
     p = np.full(len(chosen), np.nan)
     if draws is not None:
         schedule = resampling.Schedule(assigned, draws[:, own], complete=complete, covariates=time)

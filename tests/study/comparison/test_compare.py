@@ -1,6 +1,7 @@
 """Compound against control: what a comparison says, and what it refuses to say."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -292,6 +293,22 @@ def test_crossover_by_mixed_model_agrees_with_subject_means():
     assert ways["decides"].sum() == 1
     np.testing.assert_allclose(ways["estimate"], row["difference"], atol=0.6)
     assert np.isfinite(row["p_randomization"])
+
+
+def test_a_crossover_redraws_every_way_to_deal_out_the_orders():
+    """By hand: the difference of half the period means between the orders, for all 20 ways to choose three of six."""
+    study = make_study("crossover", 4, subjects=tuple("abcdef"), mechanism={"nights_per_period": 2})
+    values = make_values(study, marker="tst_min", stage="", channel="", unit="min", mean=420, sd=10.0, effect=15.0)
+    nights = study.nights.assign(value=values["value"].to_numpy())
+    means = nights.pivot_table(index="subject", columns="period", values="value")
+    half = ((means[1] - means[2]) / 2).to_numpy()
+    compound_first = (nights[nights["period"] == 1].groupby("subject")["condition"].first() == "B").to_numpy()
+    deals = np.array([[i in chosen for i in range(6)] for chosen in itertools.combinations(range(6), 3)])
+    own, *dealt = (half[deal].mean() - half[~deal].mean() for deal in [compound_first, *deals])
+    row = only_row(compare_nights(study, values))
+    assert row["difference"] == pytest.approx(own)
+    assert row["p_randomization"] == pytest.approx(np.mean(np.abs(dealt) >= abs(own) - 1e-10))
+    assert row["smallest_p"] == pytest.approx(2 / 20)
 
 
 def test_parallel_groups_count_sleepers():
@@ -636,6 +653,17 @@ def test_each_sleeper_has_a_row_of_their_own():
     assert rows.loc["b", "probability_higher"] > 0.99
     assert (rows.loc[["a", "c"], "p"] > 0.05).all()
     assert compare_nights(make_study("pairs", 16), make_values(make_study("pairs", 16))).sleepers.empty
+
+
+def test_a_sleeper_of_a_crossover_is_described_by_the_means_of_the_periods():
+    """Within one sleeper, time goes with the condition there; with time taken out, differences came out tenfold."""
+    study = make_study(
+        "crossover", 8, subjects=tuple("abcd"), primary=(f"{FAST}|NREM|C4-M1",), mechanism={"wash_out_nights": 5}
+    )
+    values = make_values(study, effect=0.5, sd=0.3)
+    rows = compare_nights(study, values).sleepers
+    assert len(rows) == 4
+    assert rows["difference"].to_numpy() == pytest.approx((rows["compound_mean"] - rows["control_mean"]).to_numpy())
 
 
 @pytest.mark.parametrize(("effect", "better"), [(0.3, True), (-2.5, False)])
