@@ -86,8 +86,8 @@ def add_table(
         A CSV with a header.
     mapping : mapping of str to str
         Our name to the name of the column: `date` (YYYY-MM-DD), or `day` (an index), or both; `condition`, `subject`;
-        markers (`tst_min`, `sol_min`, `waso_min`, `tib_min`, `sleep_efficiency_percent`, `awakenings`, `tracker_…`,
-        `diary_…`); and `day_…`, `cov_…` and `harm` of nights.csv.
+        markers, of nights without EEG only (`tst_min`, `sol_min`, `waso_min`, `tib_min`, `sleep_efficiency_percent`,
+        `awakenings`, `tracker_…`, `diary_…`); and `day_…`, `cov_…` and `harm` of nights.csv.
     by : {"", "date", "day"}
         What tells the night where both are given and contradict one another.
     subject : str
@@ -110,14 +110,26 @@ def add_table(
     names = [name for name in mapping if name in _SHARED or name.startswith(_OWN_PREFIXES)]
     scores = [name for name in mapping if name.startswith(FREE_PREFIXES) or name == HARM]
     path = study.path.parent / study.nights_file
-    entered = _enter(path, nights, scores)
-    for night, name in zip(nights, entered, strict=True):
-        _write_night(study.path.parent / NIGHTS_FOLDER / name, night, names, hash_file(table))
+    entered, content = _enter(path, nights, scores)
+    folders = [study.path.parent / NIGHTS_FOLDER / name for name in entered]
+    recorded = [folder for folder in folders if _has_signals(folder)]
+    if names and recorded:
+        raise SettingsError(
+            f"{recorded[0].name} was scored from its signals, and a table cannot give its {names[0]}",
+            found=f"{len(recorded)} such nights",
+            allowed="scores, covariates and harm of a night with EEG: day_..., cov_..., harm",
+            remedy="leave the markers out of --map, or make a study of its own for the nights without EEG",
+        )
+    write_file(path, content)
+    for night, folder in zip(nights, folders, strict=True):
+        if folder not in recorded:
+            _write_night(folder, night, names, hash_file(table))
     several = sum(night.n_rows > 1 for night in nights)
     sentences = [f"{len(nights)} nights from {table.name}, {sum(night.n_rows for night in nights)} rows."]
     if several:
         sentences.append(f"{several} nights have several rows; their means are taken.")
-    sentences.append(FROM_TABLE)
+    if len(recorded) < len(folders):
+        sentences.append(FROM_TABLE)
     return Added(tuple(entered), tuple(names), tuple(scores), tuple(sentences))
 
 
@@ -260,8 +272,8 @@ def _parse_number(cell: str, name: str) -> float:
     return value
 
 
-def _enter(path: Path, nights: Sequence[_Night], scores: Sequence[str]) -> list[str]:
-    """Write the nights into nights.csv, and return their names."""
+def _enter(path: Path, nights: Sequence[_Night], scores: Sequence[str]) -> tuple[list[str], bytes]:
+    """Enter the nights into the rows of nights.csv; return their names and what is to be written."""
     text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
     comments = [line for line in text.splitlines() if line.startswith("#")]
     plain = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
@@ -289,8 +301,12 @@ def _enter(path: Path, nights: Sequence[_Night], scores: Sequence[str]) -> list[
         names.append(row["night"])
     rows.sort(key=lambda row: (row["subject"], row["date"]))
     lines = [",".join(header), *(",".join(_cell(row.get(name) or "") for name in header) for row in rows)]
-    write_file(path, "\n".join([*comments, *lines, ""]).encode())
-    return names
+    return names, "\n".join([*comments, *lines, ""]).encode()
+
+
+def _has_signals(folder: Path) -> bool:
+    """Return whether a night of that folder was scored from a recording."""
+    return (folder / PROVENANCE_FILE).exists() and not is_from_table(read_provenance(folder))
 
 
 def _cell(text: str) -> str:
@@ -324,10 +340,6 @@ def _write_night(folder: Path, night: _Night, names: Sequence[str], table_sha256
         "table_sha256": table_sha256,
         "outputs": {name: hash_bytes(data) for name, data in sorted(files.items())},
     }
-    if (folder / PROVENANCE_FILE).exists() and not is_from_table(read_provenance(folder)):
-        raise SettingsError(
-            f"{folder} holds a night that was scored from its signals", remedy="name the night otherwise"
-        )
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         write_file(folder / name, data)

@@ -1,12 +1,14 @@
 """A tracker's or diary's table becomes nights of a study, and is never taken for EEG."""
 
+import json
+
 import pytest
 
 from eegsleep.errors import SettingsError, TableError
 from eegsleep.file_names import NIGHTS_FOLDER
 from eegsleep.study.declared.manifest import read_study
 from eegsleep.study.night_folders import collect_markers, read_provenances
-from eegsleep.study.nightly_table import add_table
+from eegsleep.study.nightly_table import FROM_TABLE, add_table
 from eegsleep.workflows.study import compare_study, lock_study
 
 STUDY = """
@@ -76,6 +78,25 @@ def test_a_table_goes_through_the_same_test_as_recorded_nights(home):
 def test_what_a_tracker_calls_deep_sleep_is_never_n3(home, name):
     with pytest.raises(SettingsError, match="cannot come from a table without EEG"):
         add_table(home / "study.toml", home / "table.csv", {"date": "Date", name: "Deep"})
+
+
+def test_a_diary_adds_scores_to_nights_with_eeg_and_no_markers(home):
+    """A night that was scored from its signals has its total sleep time from them, and nothing is written before."""
+    added = add_table(home / "study.toml", home / "table.csv", {"date": "Date", "condition": "Taken"})
+    night = home / NIGHTS_FOLDER / added.nights[0]
+    made = json.loads((night / "provenance.json").read_text())
+    del made["table_sha256"]
+    (night / "provenance.json").write_text(json.dumps(made))
+    before = (home / "nights.csv").read_bytes(), (night / "markers.csv").read_bytes()
+    with pytest.raises(SettingsError, match="was scored from its signals"):
+        add_table(home / "study.toml", home / "table.csv", {"date": "Date", "tst_min": "Asleep", "day_mood": "Mood"})
+    assert before == ((home / "nights.csv").read_bytes(), (night / "markers.csv").read_bytes())
+    for folder in (home / NIGHTS_FOLDER).glob("*/provenance.json"):
+        folder.write_text(json.dumps(made))
+    again = add_table(home / "study.toml", home / "table.csv", {"date": "Date", "day_mood": "Mood"})
+    assert FROM_TABLE not in again.sentences
+    assert read_study(home / "study.toml").nights["day_mood"].notna().all()
+    assert before[1] == (night / "markers.csv").read_bytes()
 
 
 def test_an_index_of_days_that_contradicts_the_dates_is_found(home):
