@@ -203,7 +203,7 @@ def render_study(
 def _answer(study: Study, comparison: Comparison) -> dict[str, Any]:
     answer = describe_answer(study, comparison)
     kinds = {"Yes": "better", "No": "equivalent", "Masked": "masked"}
-    kind = answer.verdict if answer.word == "Yes" else kinds.get(answer.word, "inconclusive")
+    kind = answer.verdict if answer.word in {"Yes", "It differs"} else kinds.get(answer.word, "inconclusive")
     main = (answer.finding, answer.size, answer.certainty)
     return {"kind": kind, "sentences": [_quote(true_minus(text)) for text in main if text], "others": answer.others}
 

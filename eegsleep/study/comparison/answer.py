@@ -34,7 +34,8 @@ class Answer(NamedTuple):
     Attributes
     ----------
     word : str
-        Yes, No, Not answered, Not tested or Masked.
+        Yes, No, It differs, Not answered, Not tested or Masked. "It differs" stands for a difference that is not for
+        the better where the study asks a question of its own, which may ask for the other direction.
     finding, size, certainty : str
         One sentence or two each: what was asked and answered, how large it is, how sure it is and how many more nights
         would answer it.
@@ -168,7 +169,9 @@ def _word(study: Study, row: Row) -> str:
         return "Masked"
     if row["verdict"] == "equivalent":
         return "No"
-    return "Yes" if row["verdict"] in _FOUND else "Not answered"
+    if row["verdict"] not in _FOUND:
+        return "Not answered"
+    return "It differs" if study.question and row["verdict"] != "better" else "Yes"
 
 
 def _way(row: Row) -> str:

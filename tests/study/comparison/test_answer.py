@@ -84,6 +84,11 @@ def test_the_question_is_the_one_that_was_registered():
     study, comparison, _ = answered(4.0)
     asked = dataclasses.replace(study, question="Does glycine make more spindles")
     assert describe_answer(asked, comparison).finding.startswith("Does glycine make more spindles? Yes:")
+    study, comparison, _ = answered(-4.0)
+    asked = dataclasses.replace(study, question="Does glycine make more spindles")
+    answer = describe_answer(asked, comparison)
+    assert answer.finding.startswith("Does glycine make more spindles? It differs: fast spindle density was lower")
+    assert answer.verdict == "worse"
 
 
 def test_an_endpoint_that_was_never_measured_has_no_size():
