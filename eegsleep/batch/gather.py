@@ -213,12 +213,11 @@ def _describe_copies(kept: Sequence[KeptNight]) -> list[str]:
     """Return a sentence for each recording that lies in several folders: it would count as several nights."""
     folders: dict[str, list[str]] = {}
     for night in kept:
-        if night.provenance:
-            folders.setdefault(str(night.provenance["input"].get("sha256") or night.name), []).append(night.name)
+        folders.setdefault(night.recording_sha256, []).append(night.name)
     return [
         f"{_list_some(names)} are the same recording; keep one of these folders, or it counts {len(names)} times."
-        for names in folders.values()
-        if len(names) > 1
+        for sha256, names in folders.items()
+        if sha256 and len(names) > 1
     ]
 
 

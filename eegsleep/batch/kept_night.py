@@ -77,6 +77,8 @@ class KeptNight:
         NaN where a marker is missing.
     provenance : mapping of str to object
         The part that tells whether nights were made alike; equal parts of several nights are one object.
+    recording_sha256 : str
+        Hash of the recording; empty if the folder cannot be read.
     """
 
     fixed: Mapping[str, Any]
@@ -84,6 +86,7 @@ class KeptNight:
     columns: tuple[str, ...] = ()
     measured: array[float] = field(default_factory=lambda: array("d"))
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    recording_sha256: str = ""
 
     @property
     def name(self) -> str:
@@ -133,7 +136,7 @@ class NightReader:
             has_report=(folder / REPORT_FILE).is_file(),
         )
         made = {key: self._share_json(provenance[key]) for key in _COMPARED if key in provenance}
-        return KeptNight(fixed, glance, columns, values, made)
+        return KeptNight(fixed, glance, columns, values, made, str(provenance["input"].get("sha256") or ""))
 
     def _read_markers(self, table: Mapping[str, list[str]]) -> tuple[tuple[str, ...], array[float], dict[str, str]]:
         """Return names and values of the markers of a night, and why values are missing."""

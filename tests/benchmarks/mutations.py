@@ -100,8 +100,8 @@ FAULTS = (
     Fault(
         "sign of the determinant in the likelihood of AR(1) turned",
         "statistics/effects.py",
-        r"- np\.log\(np\.diag\((\w+)\)\)\.sum\(\)",
-        r"+ np.log(np.diag(\1)).sum()",
+        r"penalty = np\.log\(np\.diag\((\w+)\)\)\.sum\(\)",
+        r"penalty = -np.log(np.diag(\1)).sum()",
         ("statistics", "reference", "study"),
     ),
     Fault(
