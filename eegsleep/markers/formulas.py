@@ -65,14 +65,17 @@ _SLEEP = {
     "rem_latency_min": ("first epoch of R − first epoch of sleep", _AASM),
     "rem_absent": ("1 if no epoch is staged R, else 0", _AASM),
     "n3_absent": ("1 if no epoch is staged N3, else 0", _AASM),
-    "nrem_rem_cycles": ("number of NREM periods of 15 min or more that a REM period of 5 min or more ends", _CYCLES),
+    "nrem_rem_cycles": (
+        "number of NREM periods of 15 min or more that REM of 5 min or more (the first: of any length) ends",
+        _CYCLES,
+    ),
     "cycle_length_min": ("mean of (end of its REM period − first N2 or N3 epoch) over complete cycles", _CYCLES),
     "rem_latency_asleep_min": ("0.5 × epochs of sleep before the first R", _AASM),
     "rem_first_third_min": ("0.5 × epochs staged R in the first third of the sleep period", _AASM),
     "wake_bouts_over_2_min": ("number of runs of W longer than 2 min in the sleep period", _BOUTS),
     "wake_in_long_bouts_min": ("summed length of the runs of W longer than 2 min in the sleep period", _BOUTS),
     "wake_bouts_up_to_2_min": ("number of runs of W of 2 min or less in the sleep period", _BOUTS),
-    "arousal_index_per_h": ("arousals marked in the hypnogram / TST in hours", _AASM),
+    "arousal_index_per_h": ("arousals marked in epochs of sleep / TST in hours", _AASM),
     **{
         f"{name}_{third}_third_min": (f"0.5 × epochs staged {code} in the {third} third of the sleep period", _AASM)
         for name, code in (("n3", "N3"), ("wake", "W"))
@@ -80,7 +83,10 @@ _SLEEP = {
     },
 }
 _SLOW_OSCILLATIONS = {
-    "slow_oscillation_density_per_min": ("waves over the threshold in µV / clean minutes of the stage", _WAVE),
+    "slow_oscillation_density_per_min": (
+        "waves over the threshold in µV, K-complexes of N2 apart, / clean minutes of the stage",
+        _WAVE,
+    ),
     "slow_oscillation_ptp_uv": ("mean of positive peak − negative peak over these waves", _WAVE),
     "largest_waves_ptp_uv": ("mean over minutes of the mean height of the 5 highest waves of each minute", _OWN),
     "largest_waves_slope_uv_per_s": (
@@ -93,7 +99,7 @@ _SLOW_OSCILLATIONS = {
     "slow_oscillation_fall_slope_uv_per_s": ("mean of height at the negative peak / time from zero to there", _WAVE),
     "slow_oscillation_slope_per_s": ("mean of slope / height, wave by wave", _OWN),
     "slow_oscillation_relative_density_per_min": (
-        "waves over a multiple of the median wave of N2 / clean minutes of the stage",
+        "waves over a multiple of the median wave of N2, K-complexes of N2 apart, / clean minutes of the stage",
         _OWN,
     ),
     "slow_oscillation_ptp_relative": ("mean of height / median height of the night's waves in N2", _OWN),
