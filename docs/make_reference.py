@@ -15,12 +15,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+import eegsleep
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cyclopts import App
 
-PACKAGE = Path(__file__).parents[1] / "eegsleep"
+PACKAGE = Path(eegsleep.__file__).parent
 
 
 def write_reference(folder: Path) -> None:

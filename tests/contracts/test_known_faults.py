@@ -3,6 +3,8 @@
 import pytest
 from benchmarks.mutations import FAULTS, ROOT, place_fault
 
+pytestmark = pytest.mark.skipif(not (ROOT / "eegsleep").is_dir(), reason="faults are put into the source")
+
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_known_fault_has_one_place(fault):
