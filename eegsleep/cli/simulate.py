@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def simulate(
     folder
         Where the recordings and their truth tables are written.
     nights
-        How many nights; each has the next seed.
+        How many nights, on as many evenings; each has the next seed.
     seed
         Seed of the first night; the same seed gives the same night.
     hours
@@ -72,7 +73,9 @@ def simulate(
     with show_steps() as show_step:
         for number in range(seed, seed + nights):
             show_step(f"simulating night {number - seed + 1} of {nights}")
-            path = write_simulated_night(simulate_night(settings, number), folder, f"sim-{number:04d}")
+            night = simulate_night(settings, number)
+            night = replace(night, start=night.start + timedelta(days=number - seed))
+            path = write_simulated_night(night, folder, f"sim-{number:04d}")
     print_result([path if nights == 1 else folder])
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import eegsleep
+
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "sample-night.edf"
 
 
@@ -90,6 +92,13 @@ def test_help_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_simulated_nights_are_of_one_evening_each_so_that_they_can_be_a_study(tmp_path, run_here):
+    done = run_here("simulate", tmp_path, "--nights", "2", "--hours", "0.1", "--rate-hz", "100")
+    assert done.returncode == 0, done.stderr
+    first, second = (eegsleep.inspect_recording(path).start for path in sorted(tmp_path.glob("*.edf")))
+    assert (second - first).days == 1
 
 
 def test_simulate_writes_a_recording_with_its_truth(tmp_path, run_here):
