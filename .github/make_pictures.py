@@ -27,6 +27,15 @@ def make_night(folder: Path) -> str:
     return f"{(folder / SAMPLE.stem / 'report.html').as_uri()}#epoch-{EPOCH}"
 
 
+def make_agreement(folder: Path) -> str:
+    """Compare the stages of the sample night with those it was simulated with; return the address of the page."""
+    make_night(folder)
+    truth, page = SAMPLE.with_name(f"{SAMPLE.stem}_stages.csv"), folder / "agreement" / "agreement.html"
+    command = [sys.executable, "-m", "eegsleep", "agree", truth, folder / SAMPLE.stem, "--output", page.parent]
+    subprocess.run(command, check=True)
+    return page.as_uri()
+
+
 def make_demo(folder: Path) -> Path:
     """Work the demo out, and return its folder."""
     study = folder / "demo"
@@ -53,8 +62,8 @@ def picture(page: Page, name: str) -> None:
 
 def main(names: list[str]) -> None:
     """Make the pictures that are asked for; all of them by default."""
-    wanted = names or ["report", "nights", "study"]
-    sizes = {"report": (1280, 1680), "nights": (1320, 900), "study": (1280, 1330)}
+    wanted = names or ["report", "nights", "study", "agreement"]
+    sizes = {"report": (1280, 1680), "nights": (1320, 900), "study": (1280, 1330), "agreement": (1280, 1100)}
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         folder = Path(temporary)
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
@@ -64,6 +73,9 @@ def main(names: list[str]) -> None:
             if name == "report":
                 page.goto(make_night(folder))
                 wait_for_signal(page)
+            elif name == "agreement":
+                page.goto(make_agreement(folder))
+                page.wait_for_timeout(3000)
             else:
                 places = {"nights": "eegsleep-nights/index.html", "study": "report.html"}
                 page.goto((make_demo(folder) / places[name]).as_uri())
