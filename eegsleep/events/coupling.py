@@ -15,6 +15,8 @@ from eegsleep.signals.epochs import EPOCH_S, EVENT_STAGES, NREM, find_runs, valu
 from eegsleep.tables import COUPLING, COUPLING_SUMMARY, check_table, empty_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from eegsleep.recording.recording import Recording
 
 logger = logging.getLogger(__name__)
@@ -59,6 +61,51 @@ class CouplingSettings:
     seed: int = 0
 
 
+class SlowAndSigma(NamedTuple):
+    """The bands of one channel from which coupling is read, at 25 Hz.
+
+    Attributes
+    ----------
+    slow : numpy.ndarray of complex64, shape (n_times,)
+        Analytic signal of the slow oscillation.
+    sigma_uv : numpy.ndarray of float32, shape (n_times,)
+        Envelope of sigma.
+    rate_hz, start_s : float
+        Rate, and time of the first value.
+    """
+
+    slow: np.ndarray
+    sigma_uv: np.ndarray
+    rate_hz: float
+    start_s: float
+
+
+def measure_slow_and_sigma(signal_uv: np.ndarray, settings: CouplingSettings | None = None) -> SlowAndSigma:
+    """Filter one channel into the slow oscillation and sigma, in single precision.
+
+    Parameters
+    ----------
+    signal_uv : numpy.ndarray, shape (n_samples,)
+        At the analysis rate.
+    settings : CouplingSettings, optional
+        Its bands.
+
+    Returns
+    -------
+    SlowAndSigma
+    """
+    settings = settings or CouplingSettings()
+    slow, rate_hz, start_s = thin(signal_uv, _THIN)
+    half, half_rate_hz, _ = thin(signal_uv, _THIN // 2)
+    sigma = np.abs(analytic_band(half.astype(np.float32), settings.sigma_hz, SIGMA_TRANSITION_HZ, half_rate_hz))
+    return SlowAndSigma(
+        analytic_band(slow.astype(np.float32), settings.band_hz, SLOW_TRANSITION_HZ, rate_hz),
+        sigma[: 2 * slow.size].reshape(-1, 2).mean(axis=1),
+        rate_hz,
+        start_s,
+    )
+
+
 def couple_events(
     recording: Recording,
     spindles: pd.DataFrame,
@@ -67,6 +114,7 @@ def couple_events(
     quality: pd.DataFrame,
     settings: CouplingSettings | None = None,
     audit: pd.DataFrame | None = None,
+    bands: Mapping[str, SlowAndSigma] | None = None,
 ) -> pd.DataFrame:
     """Read the phase of the slow oscillation at the centre of every spindle, with what chance gives there.
 
@@ -78,6 +126,8 @@ def couple_events(
     settings : CouplingSettings, optional
     audit : pandas.DataFrame, optional
         Table `AUDIT` of that recording: how far the centres of planted spindles scatter.
+    bands : mapping of str to SlowAndSigma, optional
+        By channel, as `measure_slow_and_sigma` returns them, where they are at hand.
 
     Returns
     -------
@@ -99,8 +149,9 @@ def couple_events(
         if own.empty:
             continue
         waves = slow_oscillations[slow_oscillations["channel"] == label]
-        slow, rate_hz, start_s = thin(recording.signal(label), _THIN)
-        analytic = analytic_band(slow, settings.band_hz, SLOW_TRANSITION_HZ, rate_hz)
+        analytic, _, rate_hz, start_s = (bands or {}).get(label) or measure_slow_and_sigma(
+            recording.signal(label), settings
+        )
         negative_s = _negative_peaks(waves, settings)
         frame = _couple_on_channel(own, negative_s, analytic, rate_hz, start_s, settings)
         chance = _chance(
@@ -244,6 +295,7 @@ def summarize_coupling(
     stages: pd.DataFrame,
     quality: pd.DataFrame,
     settings: CouplingSettings | None = None,
+    bands: Mapping[str, SlowAndSigma] | None = None,
 ) -> pd.DataFrame:
     """Summarize coupling by channel, stage and class of spindles.
 
@@ -254,6 +306,8 @@ def summarize_coupling(
         Tables `COUPLING`, `SLOW_OSCILLATIONS`, `HYPNOGRAM` and `QUALITY` of that recording.
     settings : CouplingSettings, optional
         Those with which the events were coupled.
+    bands : mapping of str to SlowAndSigma, optional
+        As in `couple_events`.
 
     Returns
     -------
@@ -269,7 +323,8 @@ def summarize_coupling(
         own = coupling[coupling["channel"] == label]
         own = own[values_at(usable, own["spindle_peak_s"])]
         negative_s = _negative_peaks(slow_oscillations[slow_oscillations["channel"] == label], settings)
-        indices = _modulation_indices(recording.signal(label), negative_s, names, usable, settings)
+        own_bands = (bands or {}).get(label) or measure_slow_and_sigma(recording.signal(label), settings)
+        indices = _modulation_indices(own_bands, negative_s, names, usable, settings)
         for stage, members in EVENT_STAGES.items():
             for name in CLASSES:
                 inside = own["stage"].isin(members) & ((own["spindle_class"] == name) | (name == "all"))
@@ -389,16 +444,12 @@ def measure_coupling(events: pd.DataFrame) -> CouplingMeasures:
 
 
 def _modulation_indices(
-    signal_uv: np.ndarray, negative_s: np.ndarray, names: np.ndarray, usable: np.ndarray, settings: CouplingSettings
+    bands: SlowAndSigma, negative_s: np.ndarray, names: np.ndarray, usable: np.ndarray, settings: CouplingSettings
 ) -> dict[str, float]:
     """Return for each stage the modulation index around its slow oscillations."""
-    slow, rate_hz, start_s = thin(signal_uv, 4)
-    sigma, sigma_rate_hz, _ = thin(signal_uv, 2)
-    phase = np.angle(analytic_band(slow, settings.band_hz, SLOW_TRANSITION_HZ, rate_hz))
-    envelope = np.abs(analytic_band(sigma, settings.sigma_hz, SIGMA_TRANSITION_HZ, sigma_rate_hz))
-    envelope = envelope[: 2 * phase.size].reshape(-1, 2).mean(axis=1)
-    reach = int(settings.window_s * rate_hz)
-    centre = ((negative_s - start_s) * rate_hz).round().astype(int)
+    phase, envelope = np.angle(bands.slow), bands.sigma_uv
+    reach = int(settings.window_s * bands.rate_hz)
+    centre = ((negative_s - bands.start_s) * bands.rate_hz).round().astype(int)
     whole = (centre >= reach) & (centre < phase.size - reach) & values_at(usable, negative_s)
     stage = np.where(whole, values_at(names, negative_s, "UNS"), "")
     found = {}

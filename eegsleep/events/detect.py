@@ -6,7 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from eegsleep.events.audit import AuditedView, AuditSettings, audit_events
-from eegsleep.events.coupling import CouplingSettings, couple_events, summarize_coupling
+from eegsleep.events.coupling import (
+    CouplingSettings,
+    SlowAndSigma,
+    couple_events,
+    measure_slow_and_sigma,
+    summarize_coupling,
+)
 from eegsleep.events.edited import drop_rejected
 from eegsleep.events.gain_reference import gain_reference_uv
 from eegsleep.events.largest_waves import measure_largest_waves
@@ -28,10 +34,12 @@ from eegsleep.events.spindles import (
     select_spindles,
 )
 from eegsleep.hypnograms.objects import as_stages
+from eegsleep.signals.two_channels import measure_each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     import pandas as pd
 
     from eegsleep.events.calibration import Calibration
@@ -157,7 +165,16 @@ def detect_events(
     audit = audit_events(*night, views, audit_settings)
     if w.method == "yasa":  # its waves have no relative view
         coupling_settings = replace(coupling_settings, relative_waves=False)
-    coupling = couple_events(recording, spindles, waves, stages, quality, coupling_settings, audit)
+    bands = dict(
+        zip(
+            recording.derivations,
+            measure_each(
+                lambda label: measure_slow_and_sigma(recording.signal(label), coupling_settings), recording.derivations
+            ),
+            strict=True,
+        )
+    )
+    coupling = couple_events(recording, spindles, waves, stages, quality, coupling_settings, audit, bands)
     return Events(
         spindles=spindles,
         slow_oscillations=waves,
@@ -166,13 +183,20 @@ def detect_events(
         both_views=drop_rejected(both_views, edits, "spindle"),
         low_sigma=find_low_sigma(*night),
         largest_waves=measure_largest_waves(all_waves, stages, quality, recording.derivations),
-        polarity=measure_polarity(*night),
+        polarity=measure_polarity(*night, _usual_sigma(bands, coupling_settings)),
         by_yasa=by_yasa,
         coupling=coupling,
-        coupling_summary=summarize_coupling(recording, coupling, waves, stages, quality, coupling_settings),
+        coupling_summary=summarize_coupling(recording, coupling, waves, stages, quality, coupling_settings, bands),
         audit=audit,
         gain_reference_uv=gain_reference_uv(*night),
     )
+
+
+def _usual_sigma(bands: Mapping[str, SlowAndSigma], settings: CouplingSettings) -> dict[str, np.ndarray] | None:
+    """Return the envelope of sigma by channel; None where the settings ask for another band than the usual one."""
+    if settings.sigma_hz != CouplingSettings().sigma_hz:
+        return None
+    return {label: own.sigma_uv for label, own in bands.items()}
 
 
 _Night = tuple["Recording", "pd.DataFrame", "pd.DataFrame"]

@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from eegsleep.events.coupling import measure_slow_and_sigma
 from eegsleep.quality import usable_epochs
-from eegsleep.signals.band_filter import analytic_band, filter_band, thin
+from eegsleep.signals.band_filter import filter_band, thin
 from eegsleep.signals.epochs import EPOCH_S, NREM, silence_unusable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from eegsleep.recording.recording import Recording
 
-# Slow waves with the steep parts of K-complexes; the slow oscillation; the band that is loud on its up states.
+# Slow waves with the steep parts of K-complexes, and the slow oscillation, on whose up states sigma is loud.
 SHAPE_HZ, SHAPE_TRANSITION_HZ = (0.3, 4.0), 0.3
 SLOW_HZ, SLOW_TRANSITION_HZ = (0.3, 1.5), 0.2
-SIGMA_HZ, SIGMA_TRANSITION_HZ = (11.0, 16.0), 1.5
 # From a down state to the up state after it: half a wave of 1.25 Hz.
 LAG_S = 0.4
 # With fewer epochs a mean over its standard error has longer tails than SURE_Z allows for.
@@ -46,7 +48,12 @@ class Polarity(NamedTuple):
     sigma_z: float
 
 
-def measure_polarity(recording: Recording, stages: pd.DataFrame, quality: pd.DataFrame) -> dict[str, Polarity]:
+def measure_polarity(
+    recording: Recording,
+    stages: pd.DataFrame,
+    quality: pd.DataFrame,
+    sigma_uv: Mapping[str, np.ndarray] | None = None,
+) -> dict[str, Polarity]:
     """Measure whether the down states of NREM point down, channel by channel.
 
     Parameters
@@ -54,6 +61,8 @@ def measure_polarity(recording: Recording, stages: pd.DataFrame, quality: pd.Dat
     recording : Recording
     stages, quality : pandas.DataFrame
         Tables `HYPNOGRAM` and `QUALITY` of that recording.
+    sigma_uv : mapping of str to numpy.ndarray, optional
+        By channel, the envelope of sigma as `measure_slow_and_sigma` returns it, where it is at hand.
 
     Returns
     -------
@@ -83,20 +92,22 @@ def measure_polarity(recording: Recording, stages: pd.DataFrame, quality: pd.Dat
     """
     asleep = stages["stage"].isin(NREM).to_numpy()
     return {
-        label: _measure_channel(recording.signal(label), usable_epochs(quality, label), asleep)
+        label: _measure_channel(
+            recording.signal(label), usable_epochs(quality, label), asleep, (sigma_uv or {}).get(label)
+        )
         for label in recording.derivations
     }
 
 
-def _measure_channel(signal_uv: np.ndarray, usable: np.ndarray, asleep: np.ndarray) -> Polarity:
+def _measure_channel(
+    signal_uv: np.ndarray, usable: np.ndarray, asleep: np.ndarray, sigma_uv: np.ndarray | None
+) -> Polarity:
     nan = float("nan")
     if (usable & asleep).sum() < MIN_EPOCHS:
         return Polarity("unsure", nan, nan, nan)
     thinned, rate_hz, _ = thin(signal_uv, _THIN)
-    quiet = silence_unusable(thinned, usable, rate_hz)
-    half, half_rate_hz, _ = thin(signal_uv, _THIN // 2)
-    sigma = np.abs(analytic_band(half, SIGMA_HZ, SIGMA_TRANSITION_HZ, half_rate_hz))
-    sigma = sigma[: 2 * thinned.size].reshape(-1, 2).mean(axis=1)
+    quiet = silence_unusable(thinned, usable, rate_hz).astype(np.float32)
+    sigma = measure_slow_and_sigma(signal_uv).sigma_uv if sigma_uv is None else sigma_uv
     length = int(EPOCH_S * rate_hz)
 
     def cut(values: np.ndarray) -> np.ndarray:
@@ -115,7 +126,7 @@ def judge_polarity(shape: np.ndarray, slow: np.ndarray, sigma: np.ndarray, rate_
     shape, slow : numpy.ndarray, shape (n_epochs, n_samples)
         Filtered to `SHAPE_HZ` and to `SLOW_HZ`, in µV.
     sigma : numpy.ndarray, shape (n_epochs, n_samples)
-        Envelope of `SIGMA_HZ`, in µV.
+        Envelope of sigma, in µV.
     rate_hz : float
 
     Returns

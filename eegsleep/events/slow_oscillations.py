@@ -15,6 +15,7 @@ from eegsleep.hypnograms.objects import as_stages
 from eegsleep.quality import usable_epochs
 from eegsleep.signals.band_filter import filter_band, thin
 from eegsleep.signals.epochs import EPOCH_MIN, NREM, silence_unusable, stage_at, values_at
+from eegsleep.signals.two_channels import measure_each
 from eegsleep.tables import SLOW_OSCILLATION_CANDIDATES, SLOW_OSCILLATIONS, check_table, empty_table
 
 if TYPE_CHECKING:
@@ -180,10 +181,10 @@ def measure_waves(
         reach into them are left out. Voltages are those of the filtered signal.
     """
     settings = settings or SlowOscillationSettings()
-    found = [
-        _find_on_channel(recording.signal(label), label, stages, usable_epochs(quality, label), settings)
-        for label in recording.derivations
-    ]
+    found = measure_each(
+        lambda label: _find_on_channel(recording.signal(label), label, stages, usable_epochs(quality, label), settings),
+        recording.derivations,
+    )
     found = [frame for frame in found if len(frame)]
     if not found:
         return empty_table(SLOW_OSCILLATION_CANDIDATES)

@@ -14,6 +14,7 @@ from eegsleep.hypnograms.objects import as_stages
 from eegsleep.quality import usable_epochs
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, NREM, epochs_to_samples, silence_unusable, stage_at
 from eegsleep.signals.low_rate import FLANK_HZ, LOW_RATE_HZ, STEP, NightTransform
+from eegsleep.signals.two_channels import measure_each
 from eegsleep.tables import SPINDLE_CANDIDATES, check_table, empty_table
 
 if TYPE_CHECKING:
@@ -95,10 +96,10 @@ def find_spindle_candidates(
     True
     """
     stages = as_stages(stages)
-    found = [
-        _search_channel(recording.signal(label), label, stages, usable_epochs(quality, label), band_hz)
-        for label in (recording.derivations if channels is None else channels)
-    ]
+    found = measure_each(
+        lambda label: _search_channel(recording.signal(label), label, stages, usable_epochs(quality, label), band_hz),
+        recording.derivations if channels is None else channels,
+    )
     found = [frame for frame in found if len(frame)]
     return pd.concat(found, ignore_index=True) if found else empty_table(SPINDLE_CANDIDATES)
 

@@ -34,7 +34,7 @@ from eegsleep.report.numbers import ARROWS, MISSING, VERDICTS, format_number
 from eegsleep.report.trace import STEPS_UV, check_trace, encode_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -327,7 +327,10 @@ def _marker_groups(markers: pd.DataFrame) -> list[dict[str, Any]]:
         key=lambda name: order.index(name) if name in CATALOGUE else len(order),
     )
     groups = []
-    parts = dict(list(markers.groupby(["family", "marker"], sort=False)))
+    # One pass over all: itertuples compiles a class of rows each time it is called.
+    parts: dict[tuple[str, str], list[Any]] = {}
+    for row in markers.itertuples(index=False):
+        parts.setdefault((row.family, row.marker), []).append(row)
     for family in dict.fromkeys([*FAMILIES, *markers["family"]]):
         rows = []
         for name in names:
@@ -340,9 +343,9 @@ def _marker_groups(markers: pd.DataFrame) -> list[dict[str, Any]]:
     return groups
 
 
-def _marker_rows(mine: pd.DataFrame, known: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - Marker or None
+def _marker_rows(mine: Sequence[Any], known: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - Marker or None
     rows = []
-    for position, row in enumerate(mine.itertuples(index=False)):
+    for position, row in enumerate(mine):
         label = known.label if known is not None else row.marker
         effect = MISSING
         if known is not None and known.smallest_effect is not None:
