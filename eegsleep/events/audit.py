@@ -16,7 +16,7 @@ import pandas as pd
 
 from eegsleep.hypnograms.objects import as_stages
 from eegsleep.quality import usable_epochs
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_S, NREM, values_at
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, EPOCH_S, EPOCH_SAMPLES, NREM, values_at
 from eegsleep.tables import AUDIT, check_table, empty_table
 
 if TYPE_CHECKING:
@@ -95,14 +95,18 @@ class AuditedView:
     events : pandas.DataFrame
         What this view found in the night: table `SPINDLES` or `SLOW_OSCILLATIONS`.
     detect : callable
-        The detector with the settings of this view; it takes a recording and returns such a table.
+        The detector with the settings of this view. It takes a recording, its stages and its quality, and returns
+        such a table.
+    whole_night : bool
+        Whether the detector must be given the whole night, because its limits depend on all of it.
     """
 
     kind: str
     view: str
     unit_uv: Mapping[str, float]
     events: pd.DataFrame
-    detect: Callable[[Recording], pd.DataFrame]
+    detect: Callable[[Recording, pd.DataFrame, pd.DataFrame], pd.DataFrame]
+    whole_night: bool = False
 
 
 class _Kind(NamedTuple):
@@ -143,9 +147,10 @@ def audit_events(
 
     Notes
     -----
-    Both kinds are planted in one copy of the signals for each view, each at its own places, so that the audit takes
-    one more run of a detector for each view of it. `chance_percent` is how often a random moment of the stage would
-    count as found with nothing planted there, because a native event lies near it.
+    Both kinds are planted in one copy for each view, each at its own places. Epochs are drawn at random, the same for
+    all channels, and filled one after the other until enough is planted. The copy holds these epochs only, so that a
+    detector has about a quarter of the night to search once more. `chance_percent` is how often a random moment of the
+    stage would count as found with nothing planted there, because a native event lies near it.
 
     Examples
     --------
@@ -159,18 +164,31 @@ def audit_events(
     rows: list[dict] = []
     for name in ("absolute", "relative"):
         together = [view for view in views if view.view == name and len(view.unit_uv)]
+        order = np.random.default_rng(settings.seed).permutation(len(stages))
         planted = [
-            _plan(label, stages, usable_epochs(quality, label), [v for v in together if label in v.unit_uv], settings)
+            _plan(
+                label,
+                stages,
+                usable_epochs(quality, label),
+                [v for v in together if label in v.unit_uv],
+                settings,
+                order,
+            )
             for label in recording.derivations
         ]
         planted = [plan for plan in planted if len(plan)]
         if not planted:
             continue
         plan = pd.concat(planted, ignore_index=True)
-        copy = _plant(recording, plan)
+        if any(view.whole_night for view in together):
+            epochs = np.arange(len(stages))
+        else:
+            epochs = np.unique(plan["centre_s"] // EPOCH_S).astype(int)
+        plan["placed_s"] = np.searchsorted(epochs, plan["centre_s"] // EPOCH_S) * EPOCH_S + plan["centre_s"] % EPOCH_S
+        copy = (_plant(recording, plan, epochs), *_cut_tables(stages, quality, epochs))
         for view in together:
             mine = plan[plan["kind"] == view.kind]
-            rows += _count(view, mine, view.detect(copy), settings) if len(mine) else []
+            rows += _count(view, mine, view.detect(*copy), settings) if len(mine) else []
     if not rows:
         return empty_table(AUDIT)
     return check_table(pd.DataFrame(rows, columns=AUDIT.column_names), AUDIT)
@@ -234,12 +252,18 @@ _MARGIN_S = 2.0
 
 
 def _plan(
-    label: str, stages: pd.DataFrame, usable: np.ndarray, views: Sequence[AuditedView], settings: AuditSettings
+    label: str,
+    stages: pd.DataFrame,
+    usable: np.ndarray,
+    views: Sequence[AuditedView],
+    settings: AuditSettings,
+    order: np.ndarray,
 ) -> pd.DataFrame:
     """Return the events to plant on one channel: kind, stage, centre, amplitude, frequency, duration.
 
-    The kinds take turns on one grid of places, and each stays clear of the native events of its own kind alone: where
-    spindles are planted does not depend on slow waves.
+    Epochs are filled in the given order, shape (n_epochs,), the places within each at random. The kinds take turns on
+    one grid of places, and each stays clear of the native events of its own kind alone: where spindles are planted
+    does not depend on slow waves.
     """
     rows = []
     grid = np.arange(settings.spacing_s / 2, len(stages) * EPOCH_S, settings.spacing_s)
@@ -251,6 +275,7 @@ def _plan(
         for stage in NREM:
             places = free[values_at(usable & (stages["stage"] == stage).to_numpy(), free)]
             rng.shuffle(places)
+            places = places[np.argsort(order[(places // EPOCH_S).astype(int)], kind="stable")]
             for i, centre_s in enumerate(places[: len(amounts) * settings.max_per_cell]):
                 amount = amounts[i % len(amounts)]
                 frequency = rng.normal(*_FREQUENCY_HZ[view.kind])
@@ -277,14 +302,38 @@ def _free_places(grid: np.ndarray, native: np.ndarray, settings: AuditSettings) 
     return grid[is_free]
 
 
-def _plant(recording: Recording, plan: pd.DataFrame) -> Recording:
-    """Return a copy of the recording at the analysis rate with the events added."""
-    data = recording.microvolts.copy()
+def _plant(recording: Recording, plan: pd.DataFrame, epochs: np.ndarray) -> Recording:
+    """Return a copy of some epochs of the recording, one after the other, at the analysis rate, with the events added.
+
+    Where epochs were left out between two, each is brought to 0 at the border by a straight line, so that no step rings
+    in a filter.
+    """
+    data = _join(recording.microvolts, epochs)
     for row in plan.itertuples():
         wave = _KINDS[row.kind].make(row.planted_uv, row.planted_hz, row.planted_s)
-        start = round(row.centre_s * ANALYSIS_RATE_HZ) - wave.size // 2
+        start = round(row.placed_s * ANALYSIS_RATE_HZ) - wave.size // 2
         data[recording.channels.index(row.channel), start : start + wave.size] += wave
     return recording.with_microvolts(data)
+
+
+def _join(microvolts: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+    if epochs.size * EPOCH_SAMPLES > microvolts.shape[1] - EPOCH_SAMPLES:  # nothing was left out
+        return microvolts.copy()
+    pieces = []
+    for run in np.split(epochs, np.flatnonzero(np.diff(epochs) > 1) + 1):
+        piece = microvolts[:, run[0] * EPOCH_SAMPLES : (run[-1] + 1) * EPOCH_SAMPLES]
+        first, last = np.nan_to_num(piece[:, 0]), np.nan_to_num(piece[:, -1])
+        pieces.append(piece - np.linspace(first, last, piece.shape[1], axis=1))
+    return np.concatenate(pieces, axis=1)
+
+
+def _cut_tables(stages: pd.DataFrame, quality: pd.DataFrame, epochs: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of some epochs, which are numbered anew."""
+    renumbered = stages.iloc[epochs].reset_index(drop=True)
+    renumbered = renumbered.assign(epoch=np.arange(epochs.size), onset_s=EPOCH_S * np.arange(epochs.size))
+    rows = quality[quality["epoch"].isin(epochs)].reset_index(drop=True)
+    number = np.searchsorted(epochs, rows["epoch"])
+    return renumbered, rows.assign(epoch=number, onset_s=EPOCH_S * number)
 
 
 def _count(view: AuditedView, plan: pd.DataFrame, found: pd.DataFrame, settings: AuditSettings) -> list[dict]:
@@ -294,10 +343,10 @@ def _count(view: AuditedView, plan: pd.DataFrame, found: pd.DataFrame, settings:
     for (channel, stage, amount), cell in plan.groupby(["channel", "stage", "amount"]):
         # a slow oscillation is planted around its crossing; its trough comes a quarter period before
         shift_s = 0.25 / cell["planted_hz"] if view.kind == "slow_oscillation" else 0.0
-        hits, index = _match(cell["centre_s"] - shift_s, found, channel, kind, settings)
+        hits, index = _match(cell["placed_s"] - shift_s, found, channel, kind, settings)
         events = found[found["channel"] == channel].iloc[index[hits]]
         size = events[kind.size].to_numpy() / cell["planted_uv"].to_numpy()[hits]
-        late = events[kind.centre].to_numpy() - (cell["centre_s"] - shift_s).to_numpy()[hits]
+        late = events[kind.centre].to_numpy() - (cell["placed_s"] - shift_s).to_numpy()[hits]
         pitch = events["frequency_hz"].to_numpy() - cell["planted_hz"].to_numpy()[hits]
         low, high = wilson_interval(int(hits.sum()), len(cell))
         rows.append(

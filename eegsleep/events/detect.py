@@ -225,7 +225,7 @@ def _audited_spindles(
 
     The night's own sigma is kept for the copy: the planted spindles would raise it.
     """
-    recording, stages, quality = night
+    recording = night[0]
     own_uv = candidates.groupby("channel")["baseline_uv"].first().to_dict()
     relative = {
         label: sigma_uv
@@ -234,17 +234,18 @@ def _audited_spindles(
     }
     absolute = [label for label in recording.derivations if label not in relative]
 
-    def detect_relative(copy: Recording) -> pd.DataFrame:
-        found = find_spindle_candidates(copy, stages, quality, channels=list(relative))
+    def detect_relative(*copy: *_Night) -> pd.DataFrame:
+        found = find_spindle_candidates(*copy, channels=list(relative))
         sigma_uv = found["channel"].map(relative).astype(float)
         found = found.assign(baseline_uv=sigma_uv, sigma_ratio=found["envelope_uv"] / sigma_uv)
         return select_spindles(found, settings, calibration)
 
-    def detect_absolute(copy: Recording) -> pd.DataFrame:
-        return detect_spindles(copy, stages, quality, settings, calibration, absolute)
+    def detect_absolute(*copy: *_Night) -> pd.DataFrame:
+        return detect_spindles(*copy, settings, calibration, absolute)
 
+    in_uv = dict.fromkeys(absolute, 1.0)
     return [
-        AuditedView("spindle", "absolute", dict.fromkeys(absolute, 1.0), spindles, detect_absolute),
+        AuditedView("spindle", "absolute", in_uv, spindles, detect_absolute, settings.method == "yasa"),
         AuditedView("spindle", "relative", relative, spindles, detect_relative),
     ]
 
@@ -256,15 +257,15 @@ def _audited_waves(
 
     The night's own reference is kept for the copy: planted waves are waves of N2 and would raise it.
     """
-    recording, stages, quality = night
+    recording = night[0]
     reference_uv = waves.dropna(subset="reference_uv").groupby("channel")["reference_uv"].first().to_dict()
 
-    def detect_absolute(copy: Recording) -> pd.DataFrame:
-        found = detect_slow_oscillations(copy, stages, quality, settings, calibration)
+    def detect_absolute(*copy: *_Night) -> pd.DataFrame:
+        found = detect_slow_oscillations(*copy, settings, calibration)
         return found[found["found_absolute"]].reset_index(drop=True)
 
-    def detect_relative(copy: Recording) -> pd.DataFrame:
-        found = find_slow_oscillation_candidates(copy, stages, quality, settings)
+    def detect_relative(*copy: *_Night) -> pd.DataFrame:
+        found = find_slow_oscillation_candidates(*copy, settings)
         own_uv = found["channel"].map(reference_uv).astype(float)
         found = select_slow_oscillations(
             found.assign(reference_uv=own_uv, ptp_relative=found["ptp_uv"] / own_uv), settings
@@ -272,9 +273,8 @@ def _audited_waves(
         return found[found["found_relative"]].reset_index(drop=True)
 
     absolute, relative = (waves[waves[f"found_{view}"]] for view in ("absolute", "relative"))
+    in_uv = dict.fromkeys(recording.derivations, 1.0)
     return [
-        AuditedView(
-            "slow_oscillation", "absolute", dict.fromkeys(recording.derivations, 1.0), absolute, detect_absolute
-        ),
+        AuditedView("slow_oscillation", "absolute", in_uv, absolute, detect_absolute, settings.method == "yasa"),
         AuditedView("slow_oscillation", "relative", reference_uv, relative, detect_relative),
     ]

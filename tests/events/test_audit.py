@@ -28,13 +28,10 @@ def views_of(recording, night, find_spindles=None):
     everywhere = dict.fromkeys(recording.derivations, 1.0)
     waves = detect_slow_oscillations(recording, night.stages, night.quality)
 
-    def find_waves(copy):
-        return detect_slow_oscillations(copy, night.stages, night.quality)
-
-    find = find_spindles or (lambda copy: detect_spindles(copy, night.stages, night.quality))
+    find = find_spindles or detect_spindles
     return [
         AuditedView("spindle", "absolute", everywhere, night.spindles, find),
-        AuditedView("slow_oscillation", "absolute", everywhere, waves, find_waves),
+        AuditedView("slow_oscillation", "absolute", everywhere, waves, detect_slow_oscillations),
     ]
 
 
@@ -67,7 +64,7 @@ def test_size_and_frequency_of_large_events_are_told_right(sample_audit):
 
 def test_a_planted_slow_oscillation_is_awaited_at_its_trough(sample_recording, sample_night):
     """The trough lies a quarter period, 0.29 s, before the middle of what was planted."""
-    near = audit(sample_recording, sample_night, AuditSettings(tolerance_s=0.12), lambda _: empty_table(SPINDLES))
+    near = audit(sample_recording, sample_night, AuditSettings(tolerance_s=0.12), lambda *_: empty_table(SPINDLES))
     assert share(near, "slow_oscillation", 200) > 0.9
     assert share(near, "spindle", 40) == 0
 
@@ -122,12 +119,13 @@ def test_nothing_is_planted_on_native_events_or_in_unusable_epochs(sample_record
     handed = []
     usable = sample_night.quality.assign(usable=sample_night.quality["usable"] & (sample_night.quality["epoch"] != 60))
 
-    def look(recording):
+    def look(recording, stages, quality):
         handed.append(recording.microvolts - sample_recording.microvolts)
-        return detect_spindles(recording, sample_night.stages, usable)
+        return detect_spindles(recording, stages, quality)
 
     night = dataclasses.replace(sample_night, quality=usable)
-    audit_events(sample_recording, night.stages, usable, views_of(sample_recording, night, look)[:1])
+    view = dataclasses.replace(views_of(sample_recording, night, look)[0], whole_night=True)
+    audit_events(sample_recording, night.stages, usable, [view])
     added = np.abs(handed[0][0]) > 1
     assert added.any()
     assert not added[60 * 3000 : 61 * 3000].any()
@@ -135,6 +133,31 @@ def test_nothing_is_planted_on_native_events_or_in_unusable_epochs(sample_record
         centre = round((event.onset_s + event.duration_s / 2) * 100)
         assert not added[centre - 50 : centre + 50].any()
     assert not added[: int(night.stages.query("stage == 'N2'")["onset_s"].iloc[0] * 100)].any(), "wake was touched"
+
+
+def test_the_copy_holds_the_epochs_in_which_something_is_planted(sample_recording, sample_night):
+    """Each is the night's own but for a straight line and the events, and two that did not follow each other join."""
+    handed = []
+
+    def look(*copy):
+        handed.append(copy)
+        return detect_spindles(*copy)
+
+    settings = AuditSettings(max_per_cell=2)
+    audit_events(
+        sample_recording,
+        sample_night.stages,
+        sample_night.quality,
+        views_of(sample_recording, sample_night, look)[:1],
+        settings,
+    )
+    ((copy, stages, quality),) = handed
+    assert 0 < copy.n_epochs == len(stages) < sample_recording.n_epochs / 2
+    assert stages["epoch"].tolist() == list(range(copy.n_epochs))
+    assert (quality.groupby("channel")["epoch"].size() == copy.n_epochs).all()
+    assert set(stages["stage"]) <= {"N2", "N3"}
+    steps = np.abs(np.diff(copy.microvolts[0]))
+    assert steps[2999::3000].max() < 3 * np.quantile(steps, 0.99), "no step where epochs join"
 
 
 def test_night_without_sleep_has_an_empty_audit(sample_recording, sample_night):
