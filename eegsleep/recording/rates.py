@@ -65,8 +65,8 @@ def at_rate(signal: np.ndarray, from_hz: float, to_hz: float, size: int) -> np.n
 
     if from_hz == to_hz:
         return signal[:size]
-    missing = ~np.isfinite(signal)
-    has_gaps = bool(missing.any())
+    has_gaps = not np.isfinite(signal.sum())
+    missing = ~np.isfinite(signal) if has_gaps else None
     bridged = bridge_gaps(signal) if has_gaps else signal
     if to_hz > from_hz:
         import mne
@@ -76,7 +76,7 @@ def at_rate(signal: np.ndarray, from_hz: float, to_hz: float, size: int) -> np.n
         resampled = _reduce(bridged, from_hz, to_hz)[:size]
     out = np.full(size, np.nan)
     out[: resampled.size] = resampled
-    if has_gaps:
+    if missing is not None:
         out[carry_over(missing, from_hz, to_hz, size)] = np.nan
     return out
 
@@ -89,8 +89,11 @@ def _reduce(signal: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
     edge = _edge_samples(signal.size, from_hz, to_hz)
     first, last = signal[0], signal[-1]
     # Outside a signal the filter sees zeros: so the level is set to 0, and the ends are mirrored about their end.
-    before, after = first - signal[edge:0:-1], 2 * last - first - signal[-2 : -edge - 2 : -1]
-    resampled = soxr.resample(np.concatenate([before, signal - first, after]), from_hz, to_hz, "VHQ")
+    padded = np.empty(signal.size + 2 * edge)
+    np.subtract(first, signal[edge:0:-1], out=padded[:edge])
+    np.subtract(signal, first, out=padded[edge : edge + signal.size])
+    np.subtract(2 * last - first, signal[-2 : -edge - 2 : -1], out=padded[edge + signal.size :])
+    resampled = soxr.resample(padded, from_hz, to_hz, "VHQ")
     return resampled[round(edge * to_hz / from_hz) :][: round(signal.size * to_hz / from_hz)] + first
 
 
