@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ import pandas as pd
 from eegsleep.errors import SettingsError, TableError, describe_error
 from eegsleep.hypnograms.table import PROBABILITY_COLUMNS
 from eegsleep.provenance import hash_bytes
+from eegsleep.recording.limits import MAX_DURATION_S
 from eegsleep.signals.epochs import EPOCH_S, SCORED_STAGES
 from eegsleep.staging.lights import Lights, keep_night
 from eegsleep.tables import OTHER_STAGER, check_table
@@ -40,6 +42,8 @@ _NAMES = {
     "p_rem": {"p_rem", "r", "rem", "p_r"},
 }
 _SUM_TOLERANCE = 0.02
+# Checked before memory is asked for.
+_MAX_BYTES, _MAX_COLUMNS, _MAX_EPOCHS = 50_000_000, 1000, int(MAX_DURATION_S / EPOCH_S)
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ def read_hypnodensity(path: str | Path, name: str) -> Hypnodensity:
     Raises
     ------
     TableError
-        If the file cannot be read, or is not such a table.
+        If the file cannot be read, is too large, or is not such a table.
 
     Examples
     --------
@@ -90,8 +94,12 @@ def read_hypnodensity(path: str | Path, name: str) -> Hypnodensity:
     """
     path = Path(path)
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device may give bytes without end
+            raise TableError(f"{path.name} is no file", allowed="a table of probabilities")
+        if path.stat().st_size > _MAX_BYTES:
+            raise TableError(f"{path.name} is too large for a table of probabilities", allowed=f"{_MAX_BYTES:,} bytes")
         content = path.read_bytes()
-        frame = pd.read_csv(path, sep=None, engine="python", comment="#")
+        frame = pd.read_csv(BytesIO(content), sep=_find_separator(content), comment="#", encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise TableError(
             f"{path.name} cannot be read as a table of probabilities",
@@ -99,6 +107,20 @@ def read_hypnodensity(path: str | Path, name: str) -> Hypnodensity:
             remedy="check the path",
         ) from error
     return Hypnodensity(name, check_hypnodensity(frame, path.name), hash_bytes(content))
+
+
+def _find_separator(content: bytes) -> str:
+    """Return what is between the names of the columns: comma, semicolon or tab."""
+    lines = content.removeprefix(b"\xef\xbb\xbf").splitlines()
+    names = next((line for line in lines if line.strip() and not line.startswith(b"#")), b"")
+    separator = max((b",", b";", b"\t"), key=names.count)
+    if names.count(separator) > _MAX_COLUMNS:
+        raise TableError(
+            "the table of probabilities has too many columns",
+            found=f"{names.count(separator) + 1:,}",
+            allowed=f"{_MAX_COLUMNS}",
+        )
+    return separator.decode()
 
 
 def check_hypnodensity(frame: pd.DataFrame, source: str) -> np.ndarray:
@@ -119,8 +141,8 @@ def check_hypnodensity(frame: pd.DataFrame, source: str) -> np.ndarray:
     Raises
     ------
     TableError
-        If a column is missing or stands twice, an epoch is no whole number, below 0 or listed twice, or a row does not
-        sum to 1.
+        If a column is missing or stands twice, an epoch is no whole number, below 0, beyond any night or listed twice,
+        or a row does not sum to 1.
     """
     small = {str(name): str(name).strip().lower() for name in frame.columns}
     columns = {}
@@ -140,6 +162,10 @@ def check_hypnodensity(frame: pd.DataFrame, source: str) -> np.ndarray:
         raise TableError(f"{source} holds something that is not a number", found=describe_error(error)) from error
     if not epoch.size or (epoch != np.round(epoch)).any() or (epoch < 0).any() or len(set(epoch)) < epoch.size:
         raise TableError(f"{source} does not count epochs", allowed="whole numbers from 0, each once")
+    if epoch.max() >= _MAX_EPOCHS:
+        raise TableError(
+            f"{source} has epochs beyond any night", found=f"epoch {epoch.max():g}", allowed=f"0 to {_MAX_EPOCHS - 1}"
+        )
     given = np.isfinite(values).all(axis=1)
     wrong = given & ((values < -_SUM_TOLERANCE).any(axis=1) | (np.abs(values.sum(axis=1) - 1) > _SUM_TOLERANCE))
     if wrong.any():

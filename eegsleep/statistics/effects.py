@@ -188,10 +188,19 @@ def _regression(
     values = np.asarray(values, dtype=float)
     kept = np.isfinite(values)
     columns = [np.ones((len(values), 1))] + ([] if covariates is None else [covariates])
-    u, s, _ = np.linalg.svd(np.hstack(columns)[kept], full_matrices=False)
-    basis = u[:, s > 1e-9 * s[0]] if s.size else u
+    design = np.hstack(columns)[kept]
+    basis = _find_basis(design.shape, design.tobytes())
     y, z = values[kept], assigned[kept].astype(float)
     return y - basis @ (basis.T @ y), z - basis @ (basis.T @ z), basis, kept
+
+
+@lru_cache(maxsize=16)
+def _find_basis(shape: tuple[int, int], design: bytes) -> Floats:
+    """Return an orthonormal basis of the columns of a design; hundreds of markers of one study have the same."""
+    u, s, _ = np.linalg.svd(np.frombuffer(design).reshape(shape), full_matrices=False)
+    basis = u[:, s > 1e-9 * s[0]] if s.size else u
+    basis.flags.writeable = False  # it is handed out more than once
+    return basis
 
 
 def describe_with_autocorrelation(

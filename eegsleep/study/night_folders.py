@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from eegsleep.errors import EegSleepError, SettingsError
 from eegsleep.file_names import PROVENANCE_FILE
-from eegsleep.provenance import check_provenance, hash_file, read_provenance
-from eegsleep.tables import AUDIT, MARKERS, read_table
+from eegsleep.provenance import check_provenance, hash_bytes, read_provenance
+from eegsleep.tables import AUDIT, MARKERS, parse_tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
 
     from eegsleep.study.declared.protocol import Study
     from eegsleep.tables import Table
@@ -210,14 +210,13 @@ def collect_markers(folder: str | Path, provenances: Mapping[str, Mapping[str, A
     >>> markers["night"].unique().tolist()
     ['sample-night']
     """
-    parts = [_read_own(Path(folder) / night, MARKERS, provenance) for night, provenance in provenances.items()]
-    if not parts:
+    if not provenances:
         raise EegSleepError(
             "there is no night to collect markers of",
             found=f"none in {folder}",
             remedy="score the nights of the study first",
         )
-    return pd.concat(parts, ignore_index=True)
+    return _read_own(Path(folder), MARKERS, provenances)
 
 
 def collect_audits(folder: str | Path, provenances: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame | None:
@@ -240,29 +239,29 @@ def collect_audits(folder: str | Path, provenances: Mapping[str, Mapping[str, An
         If an audit is missing, or not the one whose hash its provenance holds.
     """
     audited = {night: p for night, p in provenances.items() if _AUDIT_FILE in p.get("outputs", {})}
-    parts = [_read_own(Path(folder) / night, AUDIT, provenance) for night, provenance in audited.items()]
-    return pd.concat(parts, ignore_index=True) if parts else None
+    return _read_own(Path(folder), AUDIT, audited) if audited else None
 
 
-def _read_own(folder: Path, table: Table, provenance: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a table of one night, its hash checked, with the name of the night as first column."""
-    path = folder / f"{table.name}.csv"
-    _check_hash(path, provenance)
-    found = read_table(path, table)
-    found.insert(0, "night", folder.name)
-    return found
+def _read_own(folder: Path, table: Table, provenances: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Return a table of many nights, each with its hash checked, with the name of the night as first column."""
+    name = f"{table.name}.csv"
+    contents = {night: _read_checked(folder / night / name, made) for night, made in provenances.items()}
+    return parse_tables(contents, table, "night")
 
 
-def _check_hash(path: Path, provenance: Mapping[str, Any]) -> None:
+def _read_checked(path: Path, provenance: Mapping[str, Any]) -> bytes:
+    """Return the content of a file of a night, if it is the one whose hash its provenance holds."""
     expected = provenance.get("outputs", {}).get(path.name, "")
-    found = hash_file(path) if path.is_file() else "no such file"
-    if found != expected:
+    content = path.read_bytes() if path.is_file() else None
+    found = "no such file" if content is None else hash_bytes(content)
+    if content is None or found != expected:
         raise EegSleepError(
             f"{path} is not the file that was written",
             found=found,
             allowed=expected or f"a file whose hash is in {PROVENANCE_FILE}",
             remedy="score the night again",
         )
+    return content
 
 
 def describe_analysis(provenances: Mapping[str, Mapping[str, Any]], n_draws: int) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from eegsleep.tables.declared import (
     empty_table,
     encode_sidecar,
     encode_table,
+    parse_tables,
     read_table,
 )
 from eegsleep.tables.jobs import (
@@ -120,6 +121,7 @@ __all__ = [
     "empty_table",
     "encode_sidecar",
     "encode_table",
+    "parse_tables",
     "read_kept_table",
     "read_table",
 ]

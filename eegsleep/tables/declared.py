@@ -222,24 +222,78 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
     TableError
         If the file is not such a table.
     """
-    import pandas as pd
-
-    text_columns = [column.name for column in table.columns if column.kind == "str"]
     if path.exists() and not path.is_file():  # a pipe or a device may give bytes without end
         raise TableError(f"{path.name} cannot be read as table {table.name}", found="it is no file")
     try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise TableError(f"{path.name} cannot be read as table {table.name}", found=describe_error(error)) from error
+    return _parse_table(content, table, path.name)
+
+
+def _parse_table(content: bytes, table: Table, name: str) -> pd.DataFrame:
+    import pandas as pd
+
+    text_columns = [column.name for column in table.columns if column.kind == "str"]
+    try:
         frame = pd.read_csv(
-            io.BytesIO(path.read_bytes()),
+            io.BytesIO(content),
             dtype=dict.fromkeys(text_columns, "str"),
             keep_default_na=False,
             na_values={c.name: [""] for c in table.columns if c.kind != "str"},
         )
-    except (OSError, ValueError) as error:
-        raise TableError(f"{path.name} cannot be read as table {table.name}", found=describe_error(error)) from error
-    for name in text_columns:
-        if name in frame and any(str(text).startswith("'") for text in frame[name].tolist()):
-            frame[name] = frame[name].str.replace(_GUARD, "", regex=True)
+    except ValueError as error:
+        raise TableError(f"{name} cannot be read as table {table.name}", found=describe_error(error)) from error
+    for column in text_columns:
+        if column in frame and any(str(text).startswith("'") for text in frame[column].tolist()):
+            frame[column] = frame[column].str.replace(_GUARD, "", regex=True)
     return check_table(frame, table)
+
+
+def parse_tables(contents: Mapping[str, bytes], table: Table, key: str) -> pd.DataFrame:
+    """Return many CSV files of one table as one frame, parsed at once, which saves most of the time of many.
+
+    Parameters
+    ----------
+    contents : mapping of str to bytes
+        The files, each by the name that its rows get.
+    table : Table
+    key : str
+        Name of the first column, which holds these names.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Raises
+    ------
+    TableError
+        If one is not such a table.
+    """
+    import numpy as np
+
+    head = ",".join(table.column_names).encode() + b"\n"
+    bodies, n_rows = [], []
+    for name, content in contents.items():
+        body = content.removeprefix(head)
+        if len(body) == len(content) or (body and not body.endswith(b"\n")):
+            raise TableError(
+                f"{table.name}.csv of {name} is not such a table", found=content[:80].decode(errors="replace")
+            )
+        bodies.append(body)
+        n_rows.append(_count_rows(body))
+    frame = _parse_table(head + b"".join(bodies), table, f"{table.name}.csv")
+    if len(frame) != sum(n_rows):
+        raise TableError(f"{table.name}.csv has empty rows", found=f"{sum(n_rows)} rows, {len(frame)} of them filled")
+    frame.insert(0, key, np.repeat(np.array(list(contents), dtype=object), n_rows))
+    frame[key] = frame[key].astype("str")
+    return frame
+
+
+def _count_rows(body: bytes) -> int:
+    if b'"' not in body:
+        return body.count(b"\n")
+    return sum(1 for _ in csv.reader(io.StringIO(body.decode("utf-8", "replace"), newline="")))
 
 
 def decode_columns(content: bytes, table: Table, names: Sequence[str]) -> dict[str, list[str]]:

@@ -105,3 +105,23 @@ def test_command_line_takes_the_table_of_another_stager(tmp_path):
     assert night.markers.set_index("marker").loc["n3_min", "by_other_stager"] == 10
     with pytest.raises(SettingsError, match="NAME=FILE"):
         parse_stager("coin")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("epoch,W,N1,N2,N3,R\n1e15,1,0,0,0,0\n", "beyond any night"),
+        ("epoch,W,N1,N2,N3,R\ninf,1,0,0,0,0\n", "beyond any night"),
+        (f"epoch,W,N1,N2,N3,R\n{'9' * 30},1,0,0,0,0\n", "beyond any night"),
+        ("epoch,W,N1,N2,N3,R" + "," * 5000 + "\n0,1,0,0,0,0\n", "too many columns"),
+    ],
+)
+def test_a_table_that_would_take_all_memory_or_minutes_is_refused(text, said, tmp_path):
+    (tmp_path / "other.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(TableError, match=said):
+        read_hypnodensity(tmp_path / "other.csv", "other")
+
+
+def test_a_device_is_no_table(tmp_path):
+    with pytest.raises(TableError, match="no file"):
+        read_hypnodensity("/dev/zero", "other")

@@ -25,6 +25,7 @@ from eegsleep.tables import (
     decode_columns,
     encode_sidecar,
     encode_table,
+    parse_tables,
     read_table,
 )
 
@@ -102,3 +103,24 @@ def test_columns_as_text_are_those_of_the_table(words, tmp_path):
 def test_columns_of_another_table_are_refused(content):
     with pytest.raises(TableError):
         decode_columns(content, _WORDS, ["word"])
+
+
+def test_many_files_parsed_at_once_are_the_files_one_by_one(tmp_path):
+    frames = {
+        "a": pd.DataFrame({"n": [1, 2], "x": [0.5, float("nan")], "word": ["a\nb", "=1"]}),
+        "b": pd.DataFrame({"n": [], "x": [], "word": []}),
+        "007": pd.DataFrame({"n": [3], "x": [float("nan")], "word": ['"']}),
+    }
+    contents = {name: encode_table(check_table(frame, _WORDS), _WORDS) for name, frame in frames.items()}
+    parts = []
+    for name, content in contents.items():
+        (tmp_path / "words.csv").write_bytes(content)
+        parts.append(read_table(tmp_path / "words.csv", _WORDS).assign(night=name))
+    expected = pd.concat(parts, ignore_index=True)[["night", "n", "x", "word"]]
+    pd.testing.assert_frame_equal(parse_tables(contents, _WORDS, "night"), expected)
+
+
+@pytest.mark.parametrize("content", [b"", b"n,x\n1,2\n", b"n,x,word\n1,2,a", b"n,x,word\n1,2,a\n\n"])
+def test_one_other_file_among_many_is_refused(content):
+    with pytest.raises(TableError):
+        parse_tables({"a": b"n,x,word\n1,2,a\n", "b": content}, _WORDS, "night")
