@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # What can change a number we write; read from the installed metadata, so nothing is imported.
-TRACKED_PACKAGES = ("eegsleep", "yasa", "mne", "numpy", "scipy", "pandas", "lightgbm", "scikit-learn")
+TRACKED_PACKAGES = ("eegsleep", "yasa", "mne", "numpy", "scipy", "pandas", "lightgbm", "soxr")
 
 
 def package_versions() -> dict[str, str]:
