@@ -293,7 +293,8 @@ def test_offline_is_one_clear_sentence(tmp_path):
             fetch_hmc((), tmp_path, base_url=address)
         report = fetch_sleep_edf_sc(["SC41*"], tmp_path, base_url=address)
     assert len(report.failed) == 38
-    assert len({str(error) for error in report.failed.values()}) <= 4, "the rest was not tried"
+    # four at a time, of which each may have begun one more before the first failed
+    assert len({str(error) for error in report.failed.values()}) <= 8, "the rest was not tried"
     assert visible(tmp_path) == []
 
 

@@ -68,6 +68,7 @@ def test_features_of_real_sleep_are_those_of_yasa(real_data):
     assert_equal(smooth_and_scale(own, np.ones(len(own), dtype=bool)), by_yasa(channels), "eeg")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
 def test_offset_and_size_of_the_signal_change_no_more_than_they_do_for_yasa(simulated, scale):
     signal_uv = scale * channels_of(simulated, ("eeg",))["eeg"] + 4000.0

@@ -78,6 +78,7 @@ def test_a_fifth_more_spindles_is_reported_as_that(nights):
     assert 17 <= changes_percent(nights, "denser", calibrated=True) <= 23
 
 
+@pytest.mark.nightly
 def test_delta_alone_changes_nothing(nights):
     assert abs(changes_percent(nights, "delta")) <= 1
 
