@@ -128,7 +128,7 @@ def _measure_block(epochs: np.ndarray, role: str) -> dict[str, np.ndarray]:
             "higuchi": higuchi(epochs),
             "petrosian": petrosian(first, size),
         }
-        frequency_hz, psd = welch(epochs)
+        frequency_hz, psd = welch(epochs.astype(np.float32))
         powers = measure_powers(frequency_hz, psd)
     return measured | {name: powers[name] for name in _NAMES_OF_POWERS[role]}
 

@@ -225,10 +225,10 @@ def write_page(kept: dict) -> str:
         "# How fast it is",
         "",
         "Written by `python tests/benchmarks/speed.py`. The night is a simulated one of 8 h with two EEG, an EOG and",
-        "an EMG at 256 Hz. The plain script is what one would write with YASA alone: it reads the file with mne, stages",
-        "it with one derivation, finds spindles and slow oscillations on two, and writes seven tables. eegsleep stages",
-        "with both derivations, at three sizes of slow waves, and also measures quality, coupling, spectra and its own",
-        "detectors, and writes a report. Medians; ratios are eegsleep over plain.",
+        "an EMG at 256 Hz. The plain script is what one would write with YASA alone: it reads the file with mne,",
+        "stages it with one derivation, finds spindles and slow oscillations on two, and writes seven tables. eegsleep",
+        "stages with both derivations, at three sizes of slow waves, and also measures quality, coupling, spectra and",
+        "its own detectors, and writes a report. Medians; ratios are eegsleep over plain.",
         "",
     ]
     for name, write in (
@@ -299,7 +299,8 @@ def _write_batch(kept: dict) -> list[str]:
         *_table([f"{n} nights of 2 h", "wall, s", "CPU, s", "peak of a process, MB", "nights an hour"], rows),
         "",
         f"Two workers do {one['wall_s'] / two['wall_s']:.2f} times the nights of one, and "
-        f"{loop['wall_s'] / two['wall_s']:.1f} times those of the loop; a night takes {ratio(two['cpu_s'], loop['cpu_s'])} of the loop's CPU seconds.",
+        f"{loop['wall_s'] / two['wall_s']:.1f} times those of the loop; a night takes "
+        f"{ratio(two['cpu_s'], loop['cpu_s'])} of the loop's CPU seconds.",
     ]
 
 
@@ -324,8 +325,8 @@ def _write_floor(kept: dict) -> list[str]:
         times = now["eegsleep"]["cpu_s"] / part["cpu_s"]
         lines += [
             f"A later night takes {times:.1f} times that. The rest is what the plain script does not do: stages at",
-            "three sizes of slow waves from both derivations, spectra by 28 tapers, the aperiodic part, the audit of the",
-            "detectors, coupling beyond chance, the tables and the page with its signal.",
+            "three sizes of slow waves from both derivations, spectra by 28 tapers, the aperiodic part, the audit of",
+            "the detectors, coupling beyond chance, the tables and the page with its signal.",
         ]
     return lines
 
