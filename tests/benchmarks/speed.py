@@ -169,7 +169,9 @@ def measure_growth(folder: Path, rounds: int) -> dict:
     nights["8 h, one EEG"] = simulate(folder, "one", "--eeg", "C4-M1")
     nights["8 h and four unused channels"] = folder / "unused.edf"
     add_unused(nights["8 h"], nights["8 h and four unused channels"], 4)
-    costs = [{name: measure(score_command(night, folder)) for name, night in nights.items()} for _ in range(rounds)]
+    # each into a folder of its own, because nights of one name are not written over each other
+    commands = {name: score_command(night, folder / f"of {name}") for name, night in nights.items()}
+    costs = [{name: measure(command) for name, command in commands.items()} for _ in range(rounds)]
     return {name: middle([cost[name] for cost in costs]) for name in nights} | {"rounds": rounds}
 
 
