@@ -83,6 +83,7 @@ def test_delta_alone_changes_nothing(nights):
     assert abs(changes_percent(nights, "delta")) <= 1
 
 
+@pytest.mark.nightly
 def test_gain_alone_is_no_effect_in_the_relative_view_and_seen_in_the_absolute(nights):
     assert abs(changes_percent(nights, "gain")) <= 0.5
     assert changes_percent(nights, "gain", calibrated=True) > 2
