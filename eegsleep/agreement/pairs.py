@@ -87,8 +87,8 @@ def pair_with_notes(
         names = [columns[0] if holds else None for holds in named]
     stages, start = _read_observed(observed, coding, epoch_s, names[1])
     against, _ = _read_scoring(reference, coding, epoch_s, names[0])
-    table, _ = align_scoring(against, start, len(stages))
-    notes = []
+    table, aligned = align_scoring(against, start, len(stages))
+    notes = [f"{reference.name}: {note}." for note in aligned]
     if start is None or against.start is None or against.relative:
         without = " and ".join(
             path.name for path, lacks in ((reference, against.start is None), (observed, start is None)) if lacks

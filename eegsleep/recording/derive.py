@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Signals are read in groups of about this size, or of a quarter of all that are asked for, so that memory never holds
 # all signals as read and all derivations at once.
-_GROUP_BYTES = 256_000_000
+_GROUP_BYTES = 120_000_000
 # An annotation further before the first sample belongs to another night.
 _BEFORE_S = 12 * 3600.0
 

@@ -274,11 +274,7 @@ def _parse_number(cell: str, name: str) -> float:
 
 def _enter(path: Path, nights: Sequence[_Night], scores: Sequence[str]) -> tuple[list[str], bytes]:
     """Enter the nights into the rows of nights.csv; return their names and what is to be written."""
-    text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
-    comments = [line for line in text.splitlines() if line.startswith("#")]
-    plain = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    rows = list(csv.DictReader(plain))
-    header = plain[0].split(",") if plain else ["subject", "night", "date", "file", "condition"]
+    comments, header, rows = _read_entered(path)
     header += [name for name in scores if name not in header]
     known = {(row["subject"], row["date"]): row for row in rows}
     names = []
@@ -307,6 +303,29 @@ def _enter(path: Path, nights: Sequence[_Night], scores: Sequence[str]) -> tuple
 def _has_signals(folder: Path) -> bool:
     """Return whether a night of that folder was scored from a recording."""
     return (folder / PROVENANCE_FILE).exists() and not is_from_table(read_provenance(folder))
+
+
+_TOO_MANY = "\0"  # stands for the cells of a row that no column has; no column is called so
+
+
+def _read_entered(path: Path) -> tuple[list[str], list[str], list[dict[str, str]]]:
+    """Return the comments, the names of the columns and the rows of nights.csv, which may not exist yet."""
+    needed = ["subject", "night", "date", "file", "condition"]
+    try:
+        text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+        comments = [line for line in text.splitlines() if line.startswith("#")]
+        plain = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        header = next(csv.reader(plain[:1]), needed)
+        rows = list(csv.DictReader(plain, restkey=_TOO_MANY, restval=""))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TableError(f"{path.name} cannot be read", found=describe_error(error)) from error
+    if not {"subject", "night", "date"} <= set(header) or any(_TOO_MANY in row for row in rows):
+        raise TableError(
+            f"{path.name} is no table of nights",
+            found=", ".join(header)[:100],
+            allowed=f"the columns {', '.join(needed)}, and a cell for each in every row",
+        )
+    return comments, header, rows
 
 
 def _cell(text: str) -> str:

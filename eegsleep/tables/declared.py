@@ -107,7 +107,7 @@ def check_table(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
         try:
             if dtype != _dtype(column.kind):
                 checked[column.name] = checked[column.name].astype(_DTYPES[column.kind])
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise TableError(
                 f"column {column.name} of table {table.name} cannot be read as {column.kind}",
                 found=describe_error(error),

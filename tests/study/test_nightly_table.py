@@ -146,3 +146,14 @@ def test_a_planned_night_keeps_its_name_and_its_drawn_condition(home):
     added = add_table(home / "study.toml", home / "table.csv", without)
     assert added.nights[:2] == ("first", "second")
     assert (home / "nights.csv").read_text().startswith("# mine\n")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff\xfe\x00", b"a,b\n1,2\n", b"subject,night,date\nS01,x,2026-03-01,more\n", b'"' + 200_000 * b"x"],
+)
+def test_a_damaged_table_of_nights_is_refused_and_kept(home, content):
+    (home / "nights.csv").write_bytes(content)
+    with pytest.raises(TableError, match=r"nights\.csv"):
+        add_table(home / "study.toml", home / "table.csv", MAP)
+    assert (home / "nights.csv").read_bytes() == content

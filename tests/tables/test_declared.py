@@ -124,3 +124,14 @@ def test_many_files_parsed_at_once_are_the_files_one_by_one(tmp_path):
 def test_one_other_file_among_many_is_refused(content):
     with pytest.raises(TableError):
         parse_tables({"a": b"n,x,word\n1,2,a\n", "b": content}, _WORDS, "night")
+
+
+@pytest.mark.parametrize("kind", ["int", "float"])
+def test_a_number_too_large_for_its_column_is_refused(kind, tmp_path):
+    table = Table("words", "one word", (Column("n", kind, ""),))
+    (tmp_path / "words.csv").write_text(f"n\n{'9' * 400}\n", encoding="utf-8")
+    if kind == "int":
+        with pytest.raises(TableError, match="column n"):
+            read_table(tmp_path / "words.csv", table)
+    with pytest.raises(TableError, match="column n"):
+        check_table(pd.DataFrame({"n": [10**400]}), table)

@@ -131,12 +131,14 @@ def place_on_grid(
     order, reordered = _order_stretches(stamps_s[keep])
     rows = keep if order is None else keep[order]
     origin_s = float(stamps_s[rows[0]])
-    since_s = stamps_s[rows] - origin_s
+    since_s = stamps_s[rows]
+    since_s -= origin_s
     if len(since_s) < 2 or since_s[-1] <= 0:
         raise RecordingError("time stamps do not advance", found=f"{len(since_s)} different rows")
     # No row arrives before the one above it. A stamp that is earlier is wrong, and would move all rows before it.
     latest_s = np.maximum.accumulate(since_s)
-    since_s = np.where(since_s < latest_s - 1 / rate_hz, latest_s + 1 / rate_hz, since_s)
+    early = np.flatnonzero(since_s < latest_s - 1 / rate_hz)
+    since_s[early] = latest_s[early] + 1 / rate_hz
     del latest_s
     counted, cycle = count_by_counter(counter[rows], since_s, rate_hz) if counter is not None else (None, 0)
     positions = np.arange(len(rows)) if counted is None else np.arange(len(rows)) + counted
@@ -144,7 +146,15 @@ def place_on_grid(
     rate_hz = refine_rate(since_s, positions, rate_hz, packet, cycle if counted is not None else 0)
     lost, base_s, max_delay_s = _count_by_stamps(since_s, positions, rate_hz, packet, cycle)
     positions += lost
-    grid = Grid(rows, positions, rate_hz, origin_s + base_s, duplicates, reordered, max_delay_s)
+    grid = Grid(
+        rows.astype(np.int32),
+        positions.astype(np.int32),
+        rate_hz,
+        origin_s + base_s,
+        duplicates,
+        reordered,
+        max_delay_s,
+    )
     _check_losses(grid)
     return grid
 
@@ -182,8 +192,9 @@ def _usual_step(stamps_s: np.ndarray) -> tuple[float, float]:
     """Return the time between samples without losses, and its noise as a share of it; 0 and 1 for bursts."""
     steps = np.diff(stamps_s)
     middle = np.median(steps)
-    usual = steps[(steps > 0.5 * middle) & (steps < 1.5 * middle)]
-    if middle <= 0 or len(usual) < 0.55 * len(steps):
+    n_steps = len(steps)
+    usual = steps = steps[(steps > 0.5 * middle) & (steps < 1.5 * middle)]
+    if middle <= 0 or len(usual) < 0.55 * n_steps:
         return 0.0, 1.0
     return float(usual.mean()), float(usual.std() / usual.mean())
 
@@ -223,7 +234,8 @@ def refine_rate(since_s: np.ndarray, positions: np.ndarray, rate_hz: float, pack
             places = _count_steps(since_s, measured)
         else:
             places = positions + _count_rises(since_s, positions, measured, packet, burst, cycle)
-        late = (since_s - places / measured)[: starts[-1] + size]
+        late = places[: starts[-1] + size] / -measured
+        late += since_s[: late.size]
         floor = np.minimum.reduceat(late, starts)
         # Each block is compared with one half a night away; the median ignores the few losses counted wrongly.
         slope = np.median((floor[half:] - floor[:-half]) / (places[starts[half:]] - places[starts[:-half]]))
@@ -308,7 +320,10 @@ def _order_stretches(stamps_s: np.ndarray) -> tuple[np.ndarray | None, int]:
 
 def _count_steps(since_s: np.ndarray, rate_hz: float) -> np.ndarray:
     """Return the sample number of regular stamps; rounding errors of one step are undone by the next."""
-    return np.concatenate([[0.0], np.cumsum(np.rint(np.diff(since_s) * rate_hz))])
+    steps = np.diff(since_s, prepend=since_s[0])
+    steps *= rate_hz
+    np.rint(steps, out=steps)
+    return np.cumsum(steps, out=steps)
 
 
 def _burst_size(since_s: np.ndarray, positions: np.ndarray, rate_hz: float) -> float:
@@ -363,13 +378,14 @@ def _count_by_stamps(
         unit, reach, threshold, whole_below = packet, int(rate_hz), max(_STEP, packet / 2), 4 * packet
     else:
         unit, reach, threshold, whole_below = 1, 8, _STEP, 0
+    del late
     at, lost = _follow(floor, threshold, unit, whole_below, reach)
     # The last packet may be late, or cut: nothing follows by which it could be distinguished from a loss.
     while len(at) and len(floor) - at[-1] <= reach and lost[-1] < longest + unit / 2:
         at, lost = at[:-1], lost[:-1]
-    counts = np.zeros(len(late), dtype=np.int64)
+    counts = np.zeros(len(floor), dtype=np.int64)
     np.add.at(counts, at, lost)
-    return np.cumsum(counts), base / rate_hz, longest / rate_hz
+    return np.cumsum(counts, out=counts), base / rate_hz, longest / rate_hz
 
 
 def _follow(

@@ -227,7 +227,7 @@ def find_earlier_openings(folder: Path, lock: Mapping[str, Any], registered: Map
         if entry["event"] == "opened" and entry.get("lock_sha256") != lock["sha256"]
     ]
     if registered is not None and entries and entries[-1]["event"] != "registered":
-        made = [entry["sha256"] for entry in entries if entry["event"] == "registered"]
+        made = [str(entry.get("sha256", "")) for entry in entries if entry["event"] == "registered"]
         if made and registered.get("sha256") not in made:
             changes.append(Change(PROTOCOL_FILE, f"registered with hash {made[-1]}", f"hash {registered['sha256']}"))
     try:

@@ -157,6 +157,14 @@ def test_a_record_from_which_a_line_was_taken_is_told(open_study, registered):
     assert "edited" in [c.now for c in find_earlier_openings(path.parent, lock, registered)]
 
 
+def test_a_line_of_the_record_that_lost_its_hash_is_told(open_study, registered):
+    go_through(open_study)
+    path = open_study.path.parent / "record.jsonl"
+    path.write_text(path.read_text().replace('"sha256"', '"other"', 1))
+    lock = read_lock(path.parent / "lock.json")
+    assert "record.jsonl" in [c.what for c in find_earlier_openings(path.parent, lock, registered)]
+
+
 def test_a_study_that_was_not_registered_says_so(open_study):
     steps = go_through(open_study)
     assert grades(steps)["registered"] == "noted"
