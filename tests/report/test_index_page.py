@@ -293,31 +293,3 @@ def test_the_condition_is_a_column_once_the_codes_were_opened():
     assert '<td class="state compound" data-sort="compound"><span class="tag">▲ compound</span></td>' in _row(page, "a")
     assert '<td class="state " data-sort="">–</td>' in _row(page, "b")
     assert "Condition" not in _render([_night("a")])
-
-
-_SCROLL = """
-var box = document.querySelector(".scroll"), count = () => document.querySelectorAll("table.nights tbody tr").length;
-var seen = { tall: box.classList.contains("tall"), first: count() };
-var out = document.createElement("pre"); out.id = "seen"; document.body.appendChild(out);
-setTimeout(() => { box.scrollTop = box.scrollHeight; setTimeout(() => {
-  seen.scrolled = count();
-  window.dispatchEvent(new Event("beforeprint")); seen.printed = count();
-  var find = document.getElementById("find"); find.value = "n499";
-  find.dispatchEvent(new Event("input", { bubbles: true }));
-  seen.found = count(); out.textContent = JSON.stringify(seen);
-}, 1500); }, 1500);
-"""
-
-
-def test_rows_of_many_nights_are_drawn_as_one_scrolls(tmp_path):
-    """A long table is drawn in parts; what is not drawn is found and printed all the same."""
-    page = _render([_night(f"n{i:03d}") for i in range(500)], plotly=share_plotly(tmp_path)[3:])
-    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
-    path = tmp_path / "index.html"
-    path.write_text(page.replace("</body>", f"<script>{_SCROLL}</script></body>"), encoding="utf-8")
-    page, console = _open(path)
-    assert console == []
-    seen = json.loads(re.search(r'<pre id="seen">(.*?)</pre>', page, re.DOTALL).group(1))
-    assert seen["tall"]
-    assert seen["first"] < seen["scrolled"] < seen["printed"] == 500
-    assert seen["found"] == 1
