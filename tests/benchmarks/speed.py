@@ -126,6 +126,7 @@ def run_json(script: str, *arguments: object) -> list | dict:
 def compare_warm(folder: Path, rounds: int) -> dict:
     """Score the same night again in one process: what the second night and every later one takes."""
     night = simulate(folder, "warm")
+    (folder / "nights").mkdir()
     found = {}
     for name, script in (("plain", PLAIN_AGAIN), ("eegsleep", AGAIN)):
         runs = run_json(script, night, folder / "nights", rounds + 1)[1:]
