@@ -22,6 +22,8 @@ Kind = Literal["int", "float", "str", "bool"]
 _DTYPES = {"int": "int64", "float": "float64", "str": "str", "bool": "bool"}
 # Spreadsheets run a cell that starts with one of these as a formula (OWASP, "CSV injection").
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# The widest table has a column for each marker, stage and channel; pandas takes minutes for millions.
+_MAX_COLUMNS = 20_000
 # what `encode_table` puts before such a cell
 _GUARD = re.compile(r"^'(?=[=+\-@\t\r])")
 
@@ -99,7 +101,7 @@ def check_table(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     if missing or unknown:
         raise TableError(
             f"table {table.name} does not have its declared columns",
-            found=f"missing {missing or 'none'}, unknown {unknown or 'none'}",
+            found=f"missing {_list_some(missing)}, unknown {_list_some(unknown)}",
             allowed=", ".join(names),
         )
     checked = frame[names].reset_index(drop=True)
@@ -122,6 +124,12 @@ def _dtype(kind: Kind) -> Any:  # noqa: ANN401 - numpy's or pandas' own
     import pandas as pd
 
     return pd.api.types.pandas_dtype(_DTYPES[kind])
+
+
+def _list_some(names: Sequence[str]) -> str:
+    """Return names for an error: all of few, and the first of thousands."""
+    shown = ", ".join(repr(name[:40]) for name in names[:20])
+    return f"{shown}, and {len(names) - 20} more" if len(names) > 20 else shown or "none"
 
 
 def _check_levels(values: pd.Series, column: Column, table: Table) -> None:
@@ -235,6 +243,9 @@ def _parse_table(content: bytes, table: Table, name: str) -> pd.DataFrame:
     import pandas as pd
 
     text_columns = [column.name for column in table.columns if column.kind == "str"]
+    n_columns = content.partition(b"\n")[0].count(b",") + 1
+    if n_columns > _MAX_COLUMNS:
+        raise TableError(f"{name} cannot be read as table {table.name}", found=f"{n_columns:,} columns")
     try:
         frame = pd.read_csv(
             io.BytesIO(content),

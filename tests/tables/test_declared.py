@@ -135,3 +135,18 @@ def test_a_number_too_large_for_its_column_is_refused(kind, tmp_path):
             read_table(tmp_path / "words.csv", table)
     with pytest.raises(TableError, match="column n"):
         check_table(pd.DataFrame({"n": [10**400]}), table)
+
+
+def test_a_table_of_very_many_columns_is_refused_before_it_is_parsed(tmp_path, monkeypatch):
+    monkeypatch.setattr(pd, "read_csv", None)
+    (tmp_path / "words.csv").write_bytes(b"," * 100_000 + b"\n")
+    with pytest.raises(TableError, match="100,001 columns"):
+        read_table(tmp_path / "words.csv", _WORDS)
+
+
+def test_of_many_unknown_columns_some_are_named():
+    frame = pd.DataFrame({f"c{i}": [1] for i in range(1000)})
+    with pytest.raises(TableError) as error:
+        check_table(frame, _WORDS)
+    assert "and 980 more" in str(error.value)
+    assert len(str(error.value)) < 500
