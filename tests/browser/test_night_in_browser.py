@@ -40,6 +40,7 @@ def test_the_samples_shown_are_those_that_were_analysed(shown, sample_recording)
         assert np.abs(np.array(decoded) - sample_recording.signal(label)).max() <= 0.5 + 1e-6
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("name", "band_hz"), [("wide", (0.3, 35)), ("sigma", (11, 16))])
 def test_the_filters_are_those_that_are_named(shown, sample_recording, name, band_hz):
     """Butterworth of fourth order, forwards and backwards, as scipy has it."""
@@ -201,6 +202,7 @@ def test_keys_judge_events_and_mark_arousals(shown):
     assert shown.complaints == []
 
 
+@pytest.mark.nightly
 def test_sleep_statistics_on_the_page_are_those_of_python(shown, sample_night):
     """Before and after corrections, by the same definitions."""
     rng = np.random.default_rng(3)
@@ -242,6 +244,7 @@ def test_corrections_are_scored_again_from_the_saved_file(shown, sample_recordin
     )
 
 
+@pytest.mark.nightly
 def test_stages_are_saved_as_edf_annotations_that_others_read(shown, tmp_path):
     import edfio
 
@@ -268,6 +271,7 @@ def test_rejected_events_and_arousals_are_saved_for_score(shown, sample_night, t
     assert any(np.abs(table[column] - row.peak_s).min() < 1e-3 for column, table in peaks.items())
 
 
+@pytest.mark.nightly
 def test_changes_outlive_the_page_and_leaving_unsaved_is_warned_of(shown, open_page, night_file):
     """The storage of the browser keeps them under the hash of the recording; saving ends the warning."""
     shown.press("Home", "3", "3")
@@ -311,6 +315,7 @@ def test_blind_hides_what_would_bias_and_counts_what_is_scored(shown):
     assert "Of the 1 epochs you scored, 100 %" in shown.page.locator("#blind-agreement").inner_text()
 
 
+@pytest.mark.nightly
 def test_the_list_of_events_sorts_and_filters(shown, sample_night):
     rows = shown.page.locator("#event-list tbody tr")
     shown.page.locator("#event-list th[data-by='amplitude_uv'] button").click()
@@ -324,6 +329,7 @@ def test_the_list_of_events_sorts_and_filters(shown, sample_night):
     assert rows.first.get_attribute("class") == "rejected"
 
 
+@pytest.mark.nightly
 def test_figures_and_their_data_are_saved(shown, sample_night):
     """PNG, SVG and CSV of the overview and of the window; the CSV holds the tables' numbers."""
     got = {}
@@ -401,6 +407,7 @@ def _rgb(text):
     return tuple(int(digits[i : i + 2], 16) for i in (0, 2, 4))
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_in_both_themes(open_page, night_file, scheme):
     """Every colour that words are written in has 4.5:1 on each ground it stands on."""
@@ -456,6 +463,7 @@ def test_hostile_labels_stay_text(open_page, sample_night, sample_recording, tmp
     assert b"<img" not in _download(shown, button.click)[1]
 
 
+@pytest.mark.nightly
 def test_the_signal_of_a_batch_is_read_from_beside_the_page(open_page, sample_night, sample_recording, tmp_path):
     page = tmp_path / "night" / "report.html"
     page.parent.mkdir()
@@ -495,6 +503,7 @@ def test_a_night_without_a_clock_and_without_events_is_shown(open_page, sample_n
     assert shown.complaints == []
 
 
+@pytest.mark.nightly
 def test_what_the_page_took(shown, night_file, record_property):
     """Recorded, not asserted: size, first paint, first trace, time of a redraw."""
     shown.page.evaluate("eegsleep.timings.length = 0")
@@ -528,6 +537,7 @@ def test_the_clock_is_the_recorders_and_never_ambiguous(shown):
     assert hours == "1:02:03 h"
 
 
+@pytest.mark.nightly
 def test_the_readout_says_why_an_epoch_was_set_aside(open_page, sample_night, sample_recording, tmp_path):
     import dataclasses
 

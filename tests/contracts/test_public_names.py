@@ -77,7 +77,7 @@ def test_text_that_a_spreadsheet_would_run_is_quoted_and_read_back(tmp_path):
 
 
 def test_wrong_columns_are_refused_by_name():
-    with pytest.raises(TableError, match=r"missing \['onset_s'\], unknown \['onset'\]"):
+    with pytest.raises(TableError, match="missing 'onset_s', unknown 'onset'"):
         check_table(empty_table(SPINDLES).rename(columns={"onset_s": "onset"}), SPINDLES)
 
 

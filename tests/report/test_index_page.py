@@ -223,6 +223,7 @@ def _open(path):
     return done.stdout.decode(), console
 
 
+@pytest.mark.nightly
 def test_the_figure_is_drawn_from_the_shared_file_under_the_policy(tmp_path):
     """Opened as file://, in Chromium, without a word on the console."""
     path = tmp_path / "index.html"
@@ -233,6 +234,7 @@ def test_the_figure_is_drawn_from_the_shared_file_under_the_policy(tmp_path):
     assert "Not drawn" not in page.split("<template")[0]
 
 
+@pytest.mark.nightly
 def test_without_the_shared_file_the_page_says_what_it_needs_and_shows_its_table(tmp_path):
     path = tmp_path / "index.html"
     path.write_text(_render([_night("a")], plotly="plotly-9.min.js"), encoding="utf-8")

@@ -96,6 +96,7 @@ def test_a_lost_eye_channel_is_done_without(simulated, clean):
     assert kappa(stages, truth) >= kappa(clean, truth) - 0.05
 
 
+@pytest.mark.nightly
 def test_epochs_without_any_usable_eeg_are_unscored_and_change_no_other(simulated, clean):
     recording, _ = simulated
     stages = score(spoil(recording, lambda x: np.where(hour(x), np.nan, x), [0, 1]))

@@ -62,6 +62,7 @@ def test_features_of_a_simulated_night_are_those_of_yasa(simulated, roles):
     pd.testing.assert_frame_equal(time, theirs[list(time)].reset_index(drop=True), check_names=False)
 
 
+@pytest.mark.nightly
 def test_features_of_real_sleep_are_those_of_yasa(real_data):
     channels = channels_of(es.read_recording(real_data / "segment" / "segment.edf"), ("eeg",))
     own = measure_yasa_features(filter_broad(channels["eeg"]), "eeg")

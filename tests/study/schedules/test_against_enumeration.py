@@ -114,6 +114,7 @@ def _awkward_values(n, rng):
     yield one
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", DESIGNS)
 def test_p_is_that_of_every_schedule_written_out(kind):
     mechanism, n, adjusted = DESIGNS[kind]
