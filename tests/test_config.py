@@ -63,10 +63,10 @@ def limits(step, name, kind):
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
-    """Return half an hour of a simulated night, enough for every step to have something to do."""
+    """Return twenty minutes of a simulated night, enough for every step to have something to do."""
     import eegsleep as es
 
-    simulated = es.simulate_night(es.SimulationSettings(duration_h=0.5, rate_hz=100, eeg=("C4-M1",)), 1)
+    simulated = es.simulate_night(es.SimulationSettings(duration_h=1 / 3, rate_hz=100, eeg=("C4-M1",)), 1)
     folder = tmp_path_factory.mktemp("night")
     return es.read_recording(es.write_simulated_night(simulated, folder, "n"))
 
