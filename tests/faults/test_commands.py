@@ -3,7 +3,7 @@
 `CASES` names a command and the file that is damaged, `KINDS` what is done to it. A run with a damaged file may be
 refused. If it is not, its results are those of the sound file, or what it prints differs: nothing changes in silence.
 Scoring itself is left out, because a damaged file is refused before it. A run of the tests takes two kinds of the quick
-commands; the nightly one takes all.
+commands; `pytest -m large` takes all.
 """
 
 import json
@@ -338,7 +338,7 @@ def test_a_damaged_file_is_a_sentence(number, side_files, run_here, stop_early, 
     assert _find_faults(run_here, side_files, tmp_path / "home", number, kinds) == []
 
 
-@pytest.mark.nightly
+@pytest.mark.large
 @pytest.mark.parametrize("number", range(len(CASES)), ids=_IDS)
 def test_every_kind_of_damage_is_a_sentence(number, world, run_here, stop_early, tmp_path):
     stop_early(nightly=True)
