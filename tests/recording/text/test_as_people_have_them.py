@@ -44,7 +44,8 @@ def monitor(n, *, tail="", spread_ms=0.35, clock="{}", packet=12, events=True):
     for first in range(0, n, packet):
         arrival = (first + packet) / 256 + 0.004 * rng.random()
         for i in range(first, first + packet):
-            at = np.datetime64("2024-03-05T23:10:00", "ms") + round(1000 * arrival + spread_ms * (i - first))
+            late_ms = round(1000 * arrival + spread_ms * (i - first))
+            at = np.datetime64("2024-03-05T23:10:00", "ms") + np.timedelta64(late_ms, "ms")
             stamp = clock.format(str(at).replace("T", " "))
             rows.append(f"{stamp},0.5,{800 + i / 100:.2f},{800 - i / 100:.2f},0.01,1,1,1,80" + tail)
         if events and first % 3_000 < packet:
@@ -151,7 +152,7 @@ def old_openbci(n_channels, *, clock=True, rate=250, first="%OpenBCI Raw EEG Dat
     lines = [first, count, f"%Sample Rate = {rate:.1f} Hz", "%First Column = SampleIndex"]
     waves = [wave(rate * seconds, k, rate) for k in range(n_channels)]
     for i, row in enumerate(np.transpose(waves)):
-        at = str(np.datetime64("2016-05-01T23:59:50", "ms") + round(1000 * i / rate))[11:]
+        at = str(np.datetime64("2016-05-01T23:59:50", "ms") + np.timedelta64(round(1000 * i / rate), "ms"))[11:]
         lines.append(f"{i % 256}, " + ", ".join(f"{v:.2f}" for v in row) + ", 0.0, 0.0, 0.0" + f", {at}" * clock)
     return "\n".join(lines) + "\n"
 
