@@ -253,7 +253,7 @@ def _parse_table(content: bytes, table: Table, name: str) -> pd.DataFrame:
             keep_default_na=False,
             na_values={c.name: [""] for c in table.columns if c.kind != "str"},
         )
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise TableError(f"{name} cannot be read as table {table.name}", found=describe_error(error)) from error
     for column in text_columns:
         if column in frame and any(str(text).startswith("'") for text in frame[column].tolist()):

@@ -89,7 +89,7 @@ def test_every_example_runs(sample_recording, sample_night, tmp_path, monkeypatc
     objects += [Recording, Recording.from_raw, Recording.from_array, Night]
     with contextlib.chdir(tmp_path):
         for thing in objects:
-            test = doctest.DocTestParser().get_doctest(inspect.getdoc(thing), names, thing.__qualname__, None, None)
+            test = doctest.DocTestParser().get_doctest(inspect.getdoc(thing), names, str(thing), None, None)
             said = []
             runner.run(test, out=said.append)
             failed += ["".join(said)] if said else []
