@@ -111,7 +111,10 @@ class ComparedStudy(NamedTuple):
         primary = markers[endpoints.isin(self.study.primary)]
         lines += describe_answer(self.study, self.comparison).sentences
         lines += [f"Primary endpoint: {_describe_difference(row)}" for row in primary.to_dict("records")]
-        return lines + [f"{row.family}  {row.verdict:<12} {row.sentence}" for row in families.itertuples(index=False)]
+        # without a mechanism that drew the nights nothing was tested, so that nothing is inconclusive either
+        words = families["verdict"] if self.comparison.n_schedules else ["described"] * len(families)
+        found = zip(families["family"], words, families["sentence"], strict=True)
+        return lines + [f"{family}  {word:<12} {sentence}" for family, word, sentence in found]
 
 
 def _describe_difference(row: Mapping[str, Any]) -> str:

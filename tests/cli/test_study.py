@@ -435,6 +435,8 @@ def test_an_observational_study_has_nothing_drawn_and_no_p(tmp_path, capsys):
     markers = read_table(tmp_path / "comparison.csv", COMPARISON)
     assert markers["p"].isna().all()
     assert set(markers["verdict"]) == {"inconclusive"}
+    assert "A  described" in out
+    assert "inconclusive" not in out
 
 
 def test_a_key_beside_the_study_can_be_read_with_its_passphrase_only(tmp_path, capsys):

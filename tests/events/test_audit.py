@@ -6,6 +6,7 @@ import mne
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 from eegsleep.events.audit import (
     AuditedView,
@@ -181,6 +182,8 @@ def test_correction_undoes_what_the_detector_missed():
 
 def test_interval_of_a_share_is_that_of_wilson():
     assert wilson_interval(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    for n_found, n in ((0, 7), (1, 1), (7, 7), (3, 400), (250, 400)):
+        assert wilson_interval(n_found, n) == pytest.approx(binomtest(n_found, n).proportion_ci(method="wilson"))
 
 
 def test_fewer_places_than_wanted_are_shared_fairly(sample_recording, sample_night):
