@@ -340,57 +340,62 @@ def _count(view: AuditedView, plan: pd.DataFrame, found: pd.DataFrame, settings:
     """Return the rows of table `AUDIT` of one view, from what it found in the copy."""
     rows = []
     kind = _KINDS[view.kind]
-    for (channel, stage, amount), cell in plan.groupby(["channel", "stage", "amount"]):
-        # a slow oscillation is planted around its crossing; its trough comes a quarter period before
-        shift_s = 0.25 / cell["planted_hz"] if view.kind == "slow_oscillation" else 0.0
-        hits, index = _match(cell["placed_s"] - shift_s, found, channel, kind, settings)
-        events = found[found["channel"] == channel].iloc[index[hits]]
-        size = events[kind.size].to_numpy() / cell["planted_uv"].to_numpy()[hits]
-        late = events[kind.centre].to_numpy() - (cell["placed_s"] - shift_s).to_numpy()[hits]
-        pitch = events["frequency_hz"].to_numpy() - cell["planted_hz"].to_numpy()[hits]
-        low, high = wilson_interval(int(hits.sum()), len(cell))
-        rows.append(
-            {
-                "channel": channel,
-                "kind": view.kind,
-                "view": view.view,
-                "stage": stage,
-                "planted_uv": cell["planted_uv"].iloc[0],
-                "planted_ratio": amount if view.view == "relative" else np.nan,
-                "n_planted": len(cell),
-                "n_found": int(hits.sum()),
-                "recall": hits.mean(),
-                "recall_low": low,
-                "recall_high": high,
-                "amplitude_bias_percent": 100 * (np.median(size) - 1) if size.size else np.nan,
-                "frequency_bias_hz": np.median(pitch) if pitch.size else np.nan,
-                "time_scatter_s": late.std(ddof=1) if late.size >= _MIN_SCATTER else np.nan,
-                "chance_percent": _chance_percent(view.events, channel, stage, plan, kind, settings),
-            }
+    for (channel, stage), planted in plan.groupby(["channel", "stage"]):
+        events = found[found["channel"] == channel]
+        peaks_s, sizes, centres_s, pitches_hz = (
+            events[name].to_numpy() for name in (kind.peak, kind.size, kind.centre, "frequency_hz")
         )
+        native_s = view.events.loc[view.events["channel"] == channel, kind.peak].to_numpy()
+        chance_percent = _chance_percent(native_s, planted["centre_s"].to_numpy(), settings)
+        for amount, cell in planted.groupby("amount"):
+            planted_hz, planted_uv = cell["planted_hz"].to_numpy(), cell["planted_uv"].to_numpy()
+            # a slow oscillation is planted around its crossing; its trough comes a quarter period before
+            shift_s = 0.25 / planted_hz if view.kind == "slow_oscillation" else 0.0
+            times_s = cell["placed_s"].to_numpy() - shift_s
+            hits, index = _match(times_s, peaks_s, settings.tolerance_s)
+            index = index[hits]
+            size, late = sizes[index] / planted_uv[hits], centres_s[index] - times_s[hits]
+            pitch = pitches_hz[index] - planted_hz[hits]
+            low, high = wilson_interval(int(hits.sum()), len(cell))
+            rows.append(
+                {
+                    "channel": channel,
+                    "kind": view.kind,
+                    "view": view.view,
+                    "stage": stage,
+                    "planted_uv": planted_uv[0],
+                    "planted_ratio": amount if view.view == "relative" else np.nan,
+                    "n_planted": len(cell),
+                    "n_found": int(hits.sum()),
+                    "recall": hits.mean(),
+                    "recall_low": low,
+                    "recall_high": high,
+                    "amplitude_bias_percent": 100 * (np.median(size) - 1) if size.size else np.nan,
+                    "frequency_bias_hz": np.median(pitch) if pitch.size else np.nan,
+                    "time_scatter_s": late.std(ddof=1) if late.size >= _MIN_SCATTER else np.nan,
+                    "chance_percent": chance_percent,
+                }
+            )
     return rows
 
 
-def _match(
-    times_s: pd.Series, events: pd.DataFrame, channel: str, kind: _Kind, settings: AuditSettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return which times have an event of the channel near, and which event is nearest to each."""
-    peaks = events.loc[events["channel"] == channel, kind.peak].to_numpy()
-    times = np.asarray(times_s)
-    if not peaks.size:
-        return np.zeros(times.size, bool), np.zeros(times.size, int)
-    nearest = np.abs(peaks[None, :] - times[:, None]).argmin(axis=1)
-    return np.abs(peaks[nearest] - times) <= settings.tolerance_s, nearest
+def _match(times_s: np.ndarray, peaks_s: np.ndarray, tolerance_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return which times have a peak within the tolerance, and which peak is nearest to each."""
+    if not peaks_s.size:
+        return np.zeros(times_s.size, bool), np.zeros(times_s.size, int)
+    order = np.argsort(peaks_s, kind="stable")
+    ordered = peaks_s[order]
+    after = np.minimum(np.searchsorted(ordered, times_s), ordered.size - 1)
+    before = np.maximum(after - 1, 0)
+    nearest = np.where(np.abs(ordered[before] - times_s) <= np.abs(ordered[after] - times_s), before, after)
+    return np.abs(ordered[nearest] - times_s) <= tolerance_s, order[nearest]
 
 
-def _chance_percent(
-    native: pd.DataFrame, channel: str, stage: str, plan: pd.DataFrame, kind: _Kind, settings: AuditSettings
-) -> float:
-    """Return the share of random moments of the stage that have a native event near, in percent."""
+def _chance_percent(native_s: np.ndarray, planted_s: np.ndarray, settings: AuditSettings) -> float:
+    """Return the share of random moments near planted events that have a native peak near, in percent."""
     rng = np.random.default_rng(settings.seed)
-    first = plan.loc[(plan["channel"] == channel) & (plan["stage"] == stage), "centre_s"].to_numpy()
-    moments = rng.choice(first, 500) + rng.uniform(-settings.spacing_s / 2, settings.spacing_s / 2, 500)
-    hits, _ = _match(pd.Series(moments), native, channel, kind, settings)
+    moments_s = rng.choice(planted_s, 500) + rng.uniform(-settings.spacing_s / 2, settings.spacing_s / 2, 500)
+    hits, _ = _match(moments_s, native_s, settings.tolerance_s)
     return 100 * float(hits.mean())
 
 

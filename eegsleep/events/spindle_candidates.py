@@ -59,6 +59,7 @@ def find_spindle_candidates(
     quality: pd.DataFrame,
     band_hz: tuple[float, float] = SIGMA_HZ,
     channels: list[str] | None = None,
+    least: tuple[float, float] = (LEAST_RATIO, LEAST_SHARE),
 ) -> pd.DataFrame:
     """Find every event that could be a spindle in usable N2 and N3, and measure it.
 
@@ -78,6 +79,9 @@ def find_spindle_candidates(
         show durations.
     channels : list of str, optional
         By default every EEG derivation.
+    least : tuple of float, optional
+        The least `sigma_ratio` and `sigma_share` of the events that are returned. Of two that overlap the smaller is
+        left out before.
 
     Returns
     -------
@@ -97,7 +101,9 @@ def find_spindle_candidates(
     """
     stages = as_stages(stages)
     found = measure_each(
-        lambda label: _search_channel(recording.signal(label), label, stages, usable_epochs(quality, label), band_hz),
+        lambda label: _search_channel(
+            recording.signal(label), label, stages, usable_epochs(quality, label), band_hz, least
+        ),
         recording.derivations if channels is None else channels,
     )
     found = [frame for frame in found if len(frame)]
@@ -105,7 +111,12 @@ def find_spindle_candidates(
 
 
 def _search_channel(
-    signal_uv: np.ndarray, label: str, stages: pd.DataFrame, usable: np.ndarray, band_hz: tuple[float, float]
+    signal_uv: np.ndarray,
+    label: str,
+    stages: pd.DataFrame,
+    usable: np.ndarray,
+    band_hz: tuple[float, float],
+    least: tuple[float, float],
 ) -> pd.DataFrame:
     nrem = usable & stages["stage"].isin(NREM).to_numpy()
     clean = epochs_to_samples(nrem, signal_uv.size) & np.isfinite(signal_uv)
@@ -119,9 +130,10 @@ def _search_channel(
         return empty_table(SPINDLE_CANDIDATES)
     peaks, summits, onset_s, end_s = _bound(bands, peaks)
     stage = stage_at(stages, onset_s)
-    lost = np.concatenate([[0], np.cumsum(~clean)])
+    lost = np.concatenate([[0], np.cumsum(~clean, dtype=np.int32)])
     edges = np.clip(np.round(np.stack([onset_s, end_s]) * ANALYSIS_RATE_HZ).astype(int), 0, clean.size)
     whole = (lost[edges[0]] == lost[edges[1]]) & np.isin(stage, NREM)
+    whole &= (bands.size_uv[peaks] / bands.baseline_uv >= least[0]) & (bands.share[peaks] >= least[1])
     if not whole.any():
         return empty_table(SPINDLE_CANDIDATES)
     peaks, summits, onset_s, end_s, stage = (values[whole] for values in (peaks, summits, onset_s, end_s, stage))

@@ -240,10 +240,10 @@ def find_low_sigma(recording: Recording, stages: pd.DataFrame, quality: pd.DataF
     was planted.
     """
     frontal = [label for label in recording.derivations if is_frontal(label)]
-    found = find_spindle_candidates(recording, stages, quality, LOW_SIGMA_HZ, frontal)
     limits = SpindleSettings()
-    shaped = found["frequency_hz"].between(*LOW_SIGMA_HZ) & (found["sigma_share"] >= limits.min_sigma_share)
-    return found[shaped & (found["sigma_ratio"] >= limits.min_sigma_ratio)].reset_index(drop=True)
+    least = (limits.min_sigma_ratio, limits.min_sigma_share)
+    found = find_spindle_candidates(recording, stages, quality, LOW_SIGMA_HZ, frontal, least)
+    return found[found["frequency_hz"].between(*LOW_SIGMA_HZ)].reset_index(drop=True)
 
 
 def is_relative(channel: str, settings: SpindleSettings, calibration: Calibration | None) -> bool:

@@ -29,24 +29,33 @@ def clean_events(events: pd.DataFrame, time_column: str, usable: np.ndarray) -> 
 
 
 def _event_rows(
-    events: pd.DataFrame, place: Place, density: str, means: dict[str, str], spoken: str, needed_min: float
+    events: pd.DataFrame,
+    inside: np.ndarray,
+    place: Place,
+    density: str,
+    means: dict[str, str],
+    spoken: str,
+    needed_min: float,
 ) -> list[dict]:
-    """Return the density of `events` and the mean of each column of `means` (marker to column)."""
+    """Return the density of the events `inside`, and their mean of each column of `means` (marker to column).
+
+    A mask in place of a table of them, because there are hundreds of such rows in a night.
+    """
     lack = place.describe_lack(needed_min)
-    n = len(events)
+    n = int(inside.sum())
     rows = [make_row(density, place, math.nan if lack else n / place.clean_min, n, lack)]
     for marker, column in means.items():
-        values = events[column].dropna().to_numpy()
+        values = events[column].to_numpy(dtype=float)[inside]
+        values = values[~np.isnan(values)]
         reason = lack or ("" if n else f"no {spoken} found")
         rows.append(make_row(marker, place, values.mean() if values.size else math.nan, values.size, reason))
     return rows
 
 
-def _in_stage(events: pd.DataFrame, place: Place, prefix: str) -> pd.DataFrame:
-    inside = events["stage"].isin(EVENT_STAGES[place.stage])
-    if prefix:
-        inside &= events["spindle_class"] == prefix.rstrip("_")
-    return events[inside]
+def _in_stage(events: pd.DataFrame, place: Place, prefix: str = "") -> np.ndarray:
+    """Return which events lie in the stage, and are of the class that a prefix of markers names."""
+    inside = np.isin(events["stage"].to_numpy(dtype=object), EVENT_STAGES[place.stage])
+    return inside & (events["spindle_class"].to_numpy(dtype=object) == prefix.rstrip("_")) if prefix else inside
 
 
 def spindle_rows(spindles: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
@@ -56,29 +65,29 @@ def spindle_rows(spindles: pd.DataFrame, place: Place, settings: MarkerSettings)
         columns = ("amplitude_uv", "frequency_hz", "duration_s", "chirp_hz_per_s")
         means = {f"{p}spindle_{column}": column for column in columns}
         density = f"{p}spindle_density_per_min"
-        chosen = _in_stage(spindles, place, p)
-        rows += _event_rows(chosen, place, density, means, f"{a}spindle", settings.min_event_min)
+        inside = _in_stage(spindles, place, p)
+        rows += _event_rows(spindles, inside, place, density, means, f"{a}spindle", settings.min_event_min)
     return rows
 
 
 def slow_oscillation_rows(waves: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
     """Return the markers of both views; K-complexes of N2 are an event of their own."""
-    inside = waves[waves["stage"].isin(EVENT_STAGES[place.stage])]
-    isolated = inside["kind"] == "k_complex"
-    absolute, relative = (inside[inside[f"found_{view}"] & ~isolated] for view in ("absolute", "relative"))
-    absolute = absolute.assign(slope_per_s=absolute["slope_uv_per_s"] / absolute["ptp_uv"])
+    waves = waves.assign(slope_per_s=waves["slope_uv_per_s"] / waves["ptp_uv"])
+    inside = _in_stage(waves, place)
+    isolated = waves["kind"].to_numpy(dtype=object) == "k_complex"
+    absolute, relative = (inside & waves[f"found_{view}"].to_numpy(dtype=bool) for view in ("absolute", "relative"))
     columns = ("ptp_uv", "slope_uv_per_s", "duration_s", "fall_slope_uv_per_s", "slope_per_s")
     means = {f"slow_oscillation_{column}": column for column in columns}
     needed = settings.min_event_min
-    rows = _event_rows(absolute, place, "slow_oscillation_density_per_min", means, "slow oscillation", needed)
+    name = "slow_oscillation_density_per_min"
+    rows = _event_rows(waves, absolute & ~isolated, place, name, means, "slow oscillation", needed)
     means = {"slow_oscillation_ptp_relative": "ptp_relative"}
-    density = "slow_oscillation_relative_density_per_min"
-    rows += _event_rows(relative, place, density, means, "slow oscillation", needed)
-    if len(inside) and inside["ptp_relative"].isna().all():
+    name = "slow_oscillation_relative_density_per_min"
+    rows += _event_rows(waves, relative & ~isolated, place, name, means, "slow oscillation", needed)
+    if inside.any() and np.isnan(waves["ptp_relative"].to_numpy(dtype=float)[inside]).all():
         rows[-2:] = [make_row(row["marker"], place, math.nan, 0, "too little N2 for a reference") for row in rows[-2:]]
     if place.stage == "N2":
-        whole = inside[inside["found_absolute"] & isolated]
-        rows += _event_rows(whole, place, "k_complex_density_per_min", {}, "K-complex", needed)
+        rows += _event_rows(waves, absolute & isolated, place, "k_complex_density_per_min", {}, "K-complex", needed)
     return rows
 
 
@@ -87,7 +96,7 @@ def coupling_rows(coupling: pd.DataFrame, place: Place, settings: MarkerSettings
     lack = place.describe_lack(settings.min_coupling_min)
     rows = []
     for p, a in COUPLING_KINDS.items():
-        chosen = _in_stage(coupling, place, p)
+        chosen = coupling[_in_stage(coupling, place, p)]
         found = measure_coupling(chosen)
         none = lack or ("" if found.n else f"no {a}spindle found" if chosen.empty else NO_CHANCE)
         few = none
@@ -113,10 +122,11 @@ def view_rows(both_views: pd.DataFrame, place: Place, settings: MarkerSettings) 
     """Return the densities of spindles by either view alone."""
     rows = []
     for p, a in SPINDLE_KINDS.items():
-        chosen = _in_stage(both_views, place, p)
+        inside = _in_stage(both_views, place, p)
         for view in ("absolute", "relative"):
             name = f"{p}spindle_{view}_density_per_min"
-            rows += _event_rows(chosen[chosen[f"found_{view}"]], place, name, {}, f"{a}spindle", settings.min_event_min)
+            found = inside & both_views[f"found_{view}"].to_numpy(dtype=bool)
+            rows += _event_rows(both_views, found, place, name, {}, f"{a}spindle", settings.min_event_min)
     return rows
 
 
@@ -132,8 +142,7 @@ def yasa_rows(by_yasa: Mapping[str, pd.DataFrame], place: Place, settings: Marke
             rows.append(make_row(marker, place, math.nan, 0, _YASA_NOT_ASKED))
             continue
         events = by_yasa[kind]
-        chosen = events[events["stage"].isin(EVENT_STAGES[place.stage])]
-        rows += _event_rows(chosen, place, marker, {}, name, settings.min_event_min)
+        rows += _event_rows(events, _in_stage(events, place), place, marker, {}, name, settings.min_event_min)
     return rows
 
 
@@ -172,7 +181,8 @@ def low_sigma_row(low_sigma: pd.DataFrame, place: Place, settings: MarkerSetting
     name = "low_sigma_burst_density_per_min"
     if not is_frontal(place.channel):
         return make_row(name, place, math.nan, 0, "measured on frontal channels (Fp, AF, F) only")
-    return _event_rows(_in_stage(low_sigma, place, ""), place, name, {}, "burst", settings.min_event_min)[0]
+    inside = _in_stage(low_sigma, place)
+    return _event_rows(low_sigma, inside, place, name, {}, "burst", settings.min_event_min)[0]
 
 
 def audit_rows(audit: pd.DataFrame, spindles: pd.DataFrame, place: Place, settings: MarkerSettings) -> list[dict]:
@@ -187,13 +197,13 @@ def audit_rows(audit: pd.DataFrame, spindles: pd.DataFrame, place: Place, settin
         reason = place.absent or ("" if planted else "nothing could be planted")
         recall = 100 * mine["n_found"].sum() / planted if planted else math.nan
         rows.append(make_row(f"{name}_recall_percent", place, recall, planted, reason))
-    events = _in_stage(spindles, place, "")
+    amplitudes_uv = spindles["amplitude_uv"].to_numpy()[_in_stage(spindles, place)]
     lack = place.describe_lack(settings.min_event_min)
     pooled = inside[inside["kind"] == "spindle"].groupby("planted_uv", as_index=False)[["n_planted", "n_found"]].sum()
     pooled["recall"] = pooled["n_found"] / pooled["n_planted"]
-    total = correct_for_recall(events["amplitude_uv"].to_numpy(), pooled) if len(pooled) else math.nan
+    total = correct_for_recall(amplitudes_uv, pooled) if len(pooled) else math.nan
     density = math.nan if lack else total / place.clean_min
-    rows.append(make_row("spindle_corrected_density_per_min", place, density, len(events), lack))
+    rows.append(make_row("spindle_corrected_density_per_min", place, density, amplitudes_uv.size, lack))
     return rows
 
 

@@ -34,8 +34,8 @@ PIECE_SAMPLES = int(600 * ANALYSIS_RATE_HZ)
 MAX_ORDER = 2
 # A difference that does not fit into a signed byte is written as this byte, and again in full after all bytes.
 ESCAPE = -128
-# JavaScript's bit operations, and so its 32-bit arrays, hold no more.
-MAX_STEPS = 2**30
+# So that a second difference, of up to four times this, fits into 32 bits here and in JavaScript.
+MAX_STEPS = 2**28
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def encode_trace(recording: Recording, trace: str = "light") -> Trace | None:
     for label, role in recording.roles.items():
         signal = recording.signal(label)
         missing = ~np.isfinite(signal)
-        steps = np.rint(np.clip(_fill(signal, missing) / step_uv, -MAX_STEPS, MAX_STEPS)).astype(np.int64)
+        steps = np.rint(np.clip(_fill(signal, missing) / step_uv, -MAX_STEPS, MAX_STEPS)).astype(np.int32)
         pieces = [_encode_piece(steps[first : first + PIECE_SAMPLES]) for first in range(0, steps.size, PIECE_SAMPLES)]
         channels.append({"label": label, "role": role, "gaps": _find_gaps(missing), "pieces": pieces})
     n_samples = recording.microvolts.shape[1]
@@ -150,7 +150,9 @@ def _encode_piece(steps: np.ndarray) -> list[Any]:
     chosen = differences[order]
     large = np.abs(chosen) >= -ESCAPE
     plain = np.where(large, ESCAPE, chosen).astype(np.int8).tobytes() + chosen[large].astype("<i4").tobytes()
-    packed = min((_deflate(plain, strategy) for strategy in (zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE)), key=len)
+    # Runs of one value are packed only where there are any: in a flat or missing part.
+    is_flat = np.count_nonzero(chosen[1:] == chosen[:-1]) > chosen.size / 2
+    packed = _deflate(plain, zlib.Z_RLE if is_flat else zlib.Z_HUFFMAN_ONLY)
     return [order, base64.b64encode(packed).decode("ascii")]
 
 

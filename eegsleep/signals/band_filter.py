@@ -85,7 +85,7 @@ def analytic_band(
 
 
 def _without_missing(signal_uv: np.ndarray) -> np.ndarray:
-    return np.nan_to_num(signal_uv, posinf=0.0, neginf=0.0)
+    return signal_uv if np.isfinite(signal_uv.sum()) else np.nan_to_num(signal_uv, posinf=0.0, neginf=0.0)
 
 
 def _design(band_hz: tuple[float, float], transition_hz: float, rate_hz: float) -> np.ndarray:

@@ -67,10 +67,14 @@ class NightTransform:
         bins_per_hz = self.n_fast / LOW_RATE_HZ
         first = int((band_hz[0] - FLANK_HZ) * bins_per_hz)
         stop = int((band_hz[1] + FLANK_HZ) * bins_per_hz) + 1
-        frequency_hz = np.arange(first, stop) / bins_per_hz
-        rise = np.clip((frequency_hz - band_hz[0]) / FLANK_HZ + 0.5, 0, 1)
-        fall = np.clip((band_hz[1] - frequency_hz) / FLANK_HZ + 0.5, 0, 1)
         band = np.zeros(self.n_fast, dtype=np.complex64)
-        flanks = rise * fall if straight else np.sin(np.pi / 2 * rise) * np.sin(np.pi / 2 * fall)
-        np.multiply(self._spectrum[first:stop], flanks.astype(np.float32), out=band[: stop - first])
+        inside = band[: stop - first]
+        inside[:] = self._spectrum[first:stop]
+        n_flank = min(int(2 * FLANK_HZ * bins_per_hz), inside.size // 2)
+        for bins in (np.arange(n_flank), np.arange(n_flank, inside.size)[-n_flank:]):
+            frequency_hz = (first + bins) / bins_per_hz
+            rise = np.clip((frequency_hz - band_hz[0]) / FLANK_HZ + 0.5, 0, 1)
+            fall = np.clip((band_hz[1] - frequency_hz) / FLANK_HZ + 0.5, 0, 1)
+            flank = rise * fall if straight else np.sin(np.pi / 2 * rise) * np.sin(np.pi / 2 * fall)
+            inside[bins] *= flank.astype(np.float32)
         return Band(first / bins_per_hz, ifft(band, overwrite_x=True)[: self.n_times])

@@ -71,7 +71,7 @@ class Aperiodic:
 
 
 def resample_spectra(
-    epochs: np.ndarray, band_hz: tuple[float, float], window_s: float, factors: tuple[float, ...]
+    epochs: np.ndarray, frequency_hz: np.ndarray, window_s: float, factors: tuple[float, ...]
 ) -> list[np.ndarray]:
     """Measure the spectra of short windows of each epoch, as they are and as if the signal had been resampled.
 
@@ -79,8 +79,8 @@ def resample_spectra(
     ----------
     epochs : array of shape (n_epochs, n_samples)
         In µV at the analysis rate.
-    band_hz : (float, float)
-        Band of the spectra; the upper edge times the largest factor must lie below half the rate.
+    frequency_hz : array of shape (n_frequencies,)
+        The highest times the largest factor must lie below half the rate.
     window_s : float
         Length of the windows; Hann, half overlapping, each without its mean.
     factors : tuple of float
@@ -99,7 +99,6 @@ def resample_spectra(
     measured once and then averaged for each stage. Windows do not cross the edges of an epoch, because its
     neighbour may have been left out.
     """
-    frequency_hz = frequency_grid(band_hz)
     scales = [1.0, *(scale for h in factors for scale in (h, 1 / h))]
     single = epochs.astype(np.float32)
     # A density also changes by the factor itself, which cancels between the pair.
@@ -155,15 +154,15 @@ def window_spectra(epochs: np.ndarray, frequency_hz: np.ndarray, window_s: float
     return density
 
 
-def separate_aperiodic(spectra: list[np.ndarray], band_hz: tuple[float, float], inside: np.ndarray) -> Aperiodic:
+def separate_aperiodic(spectra: list[np.ndarray], frequency_hz: np.ndarray, inside: np.ndarray) -> Aperiodic:
     """Separate the mean spectrum of the epochs `inside` into its aperiodic part and the peaks above it.
 
     Parameters
     ----------
     spectra : list of array
         As `resample_spectra` returns them.
-    band_hz : (float, float)
-        The band they cover.
+    frequency_hz : array of shape (n_frequencies,)
+        Those they were measured at.
     inside : array of bool, shape (n_epochs,)
 
     Returns
@@ -177,7 +176,7 @@ def separate_aperiodic(spectra: list[np.ndarray], band_hz: tuple[float, float], 
     """
     means = np.array([spectrum[:, inside].mean(axis=1) for spectrum in spectra])
     total, resampled = means[0], np.maximum(means[1:], np.finfo(np.float32).tiny)
-    return Aperiodic(frequency_grid(band_hz), total, np.median(np.sqrt(resampled[::2] * resampled[1::2]), axis=0))
+    return Aperiodic(frequency_hz, total, np.median(np.sqrt(resampled[::2] * resampled[1::2]), axis=0))
 
 
 def fit_exponent(frequency_hz: np.ndarray, density: np.ndarray) -> tuple[float, float]:

@@ -23,6 +23,7 @@ from eegsleep.signals.epochs import (
 )
 from eegsleep.signals.two_channels import measure_each
 from eegsleep.spectrum.aperiodic import (
+    STEP_HZ,
     Aperiodic,
     fit_exponent,
     frequency_grid,
@@ -471,15 +472,19 @@ def _peak_rows(
 ) -> list[dict]:
     """Return sigma above the aperiodic part, by IRASA, in N2 and N3."""
     names = stages["stage"].to_numpy()
-    band = settings.aperiodic_hz
     chosen = {stage: usable & np.isin(names, STAGE_GROUPS[stage]) for stage in SIGMA_STAGES}
     needed = chosen["NREM"]
-    spectra = resample_spectra(epochs[needed], band, settings.aperiodic_window_s, settings.resampling)
+    # Each frequency is separated by itself, so that only those near sigma are measured.
+    reach_hz = settings.peak_half_width_hz + STEP_HZ
+    frequency_hz = frequency_grid(settings.aperiodic_hz)
+    low_hz, high_hz = SIGMA_PEAKS_HZ["sigma"]
+    frequency_hz = frequency_hz[(frequency_hz >= low_hz - reach_hz) & (frequency_hz <= high_hz + reach_hz)]
+    spectra = resample_spectra(epochs[needed], frequency_hz, settings.aperiodic_window_s, settings.resampling)
     rows = []
     for stage, inside in chosen.items():
         n = int(inside.sum())
         few = _describe_few(n, stage, settings.min_aperiodic_min)
-        separated = None if few else separate_aperiodic(spectra, band, inside[needed])
+        separated = None if few else separate_aperiodic(spectra, frequency_hz, inside[needed])
         rows += _sigma_rows(label, stage, n, separated, few, settings)
     return rows
 

@@ -7,6 +7,7 @@ Band powers follow from the filter's own response, and sizes from sums of square
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,14 +15,19 @@ import pandas as pd
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, cut_epochs
 from eegsleep.signals.fir import convolve, count_taps, design_low_pass
 from eegsleep.staging.yasa_features import (
+    BLOCK_EPOCHS,
+    central_moments,
     count_sign_changes,
     higuchi,
     measure_powers,
     permutation_entropy,
     petrosian,
-    third_and_fourth_moment,
+    quartiles,
     welch,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # All that lies under 4 Hz is scaled; YASA's own filter leaves nothing under 0.4 Hz.
 SLOW_HZ = 4.0
@@ -66,31 +72,36 @@ class SlowWaveScaler:
             With YASA's names of columns, a row an epoch.
         """
         more = factor - 1.0
-        epochs = self._kept + np.float32(more) * self._slow
-        size = epochs.shape[1]
+        size = self._kept.shape[1]
+        scaled = (kept + np.float32(more) * slow for kept, slow in self._blocks())
+        blocks = [_measure_samples(block) for block in scaled]
+        measured = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+        third, fourth = measured.pop("third"), measured.pop("fourth")
         with np.errstate(divide="ignore", invalid="ignore"):  # a flat epoch, which is not usable
             var, var_1, var_2 = (part[0] + 2 * more * part[1] + more**2 * part[2] for part in self._squares)
             mobility = np.sqrt(var_1 / var)
-            third, fourth = third_and_fourth_moment(epochs)
             features = {
                 "std": np.sqrt(var * size / (size - 1)),
-                "iqr": self._base_range * _quartile_range(epochs) / self._usual_range,
+                "iqr": self._base_range * measured.pop("range") / self._usual_range,
                 "skew": third / var**1.5,
                 "kurt": fourth / var**2 - 3,
                 "hmob": mobility,
                 "hcomp": np.sqrt(var_2 / var_1) / mobility,
-                "nzc": count_sign_changes(epochs),
-                "perm": permutation_entropy(epochs),
-                "higuchi": higuchi(epochs),
-                "petrosian": petrosian(np.diff(epochs, axis=1), size),
+                **measured,
                 **self._powers(more),
             }
         return pd.DataFrame(features).add_prefix("eeg_")
 
+    def _blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Return the signal and its slow part, some epochs at a time."""
+        for first in range(0, len(self._kept), BLOCK_EPOCHS):
+            yield self._kept[first : first + BLOCK_EPOCHS], self._slow[first : first + BLOCK_EPOCHS]
+
     @cached_property
     def _psd(self) -> tuple[np.ndarray, np.ndarray]:
         """Return frequencies, and the density as recorded."""
-        return welch(self._kept)
+        blocks = [welch(kept) for kept, _ in self._blocks()]
+        return blocks[0][0], np.concatenate([psd for _, psd in blocks])
 
     @cached_property
     def _slow_response(self) -> np.ndarray:
@@ -107,19 +118,38 @@ class SlowWaveScaler:
     @cached_property
     def _squares(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Return variances and covariance of the whole and its slow part, and of their first and second differences."""
-        found = []
-        for order in range(3):
-            whole, slow = (np.diff(part, order, axis=1) for part in (self._kept, self._slow))
-            size = whole.shape[1]
-            mean_whole, mean_slow = whole.mean(axis=1, dtype=float), slow.mean(axis=1, dtype=float)
-            products = [np.einsum("ij,ij->i", a, b, dtype=np.float64) / size for a, b in _pairs(whole, slow)]
-            means = [a * b for a, b in _pairs(mean_whole, mean_slow)]
-            found.append((products[0] - means[0], products[1] - means[1], products[2] - means[2]))
-        return found
+        blocks = [_measure_squares(kept, slow) for kept, slow in self._blocks()]
+        whole, both, slow = np.concatenate(blocks, axis=2).transpose(1, 0, 2)
+        return list(zip(whole, both, slow, strict=True))
 
     def _powers(self, more: float) -> dict[str, np.ndarray]:
         frequency_hz, psd = self._psd
         return measure_powers(frequency_hz, psd * (1 + more * self._slow_response) ** 2)
+
+
+def _measure_samples(epochs: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what depends on single samples of some epochs, each of shape (n_epochs,)."""
+    _, third, fourth = central_moments(epochs)
+    return {
+        "third": third,
+        "fourth": fourth,
+        "range": _quartile_range(epochs),
+        "nzc": count_sign_changes(epochs),
+        "perm": permutation_entropy(epochs),
+        "higuchi": higuchi(epochs),
+        "petrosian": petrosian(np.diff(epochs, axis=1), epochs.shape[1]),
+    }
+
+
+def _measure_squares(kept: np.ndarray, slow: np.ndarray) -> np.ndarray:
+    """Return variances and covariance of two signals, and of their first two differences, shape (3, 3, n_epochs)."""
+    found = []
+    for order in range(3):
+        whole, part = (np.diff(signal, order, axis=1) for signal in (kept, slow))
+        means = whole.mean(axis=1, dtype=float), part.mean(axis=1, dtype=float)
+        products = [np.einsum("ij,ij->i", a, b, dtype=np.float64) / whole.shape[1] for a, b in _pairs(whole, part)]
+        found.append([product - a * b for product, (a, b) in zip(products, _pairs(*means), strict=True)])
+    return np.array(found)
 
 
 def _pairs(a: np.ndarray, b: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
@@ -132,5 +162,5 @@ def _slow_filter() -> np.ndarray:
 
 def _quartile_range(epochs: np.ndarray) -> np.ndarray:
     """Return the interquartile range of every fourth sample; only its change with the factor is used."""
-    low, high = np.quantile(epochs[:, ::4], (0.25, 0.75), axis=1)
+    low, high = quartiles(epochs[:, ::4])
     return high - low

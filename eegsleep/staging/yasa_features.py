@@ -31,7 +31,7 @@ _BANDS_HZ = {
 _WELCH_SAMPLES = 500  # windows of 5 s, half overlapping
 _HIGUCHI_STEPS = 10
 # Epochs measured at a time: few enough that every step finds them in the processor's cache.
-_BLOCK_EPOCHS = 16
+BLOCK_EPOCHS = 16
 
 
 def measure_yasa_features(filtered_uv: np.ndarray, role: str) -> pd.DataFrame:
@@ -54,7 +54,7 @@ def measure_yasa_features(filtered_uv: np.ndarray, role: str) -> pd.DataFrame:
     Vallat & Walker 2021, doi:10.7554/eLife.70092; `yasa.SleepStaging.fit`.
     """
     epochs = cut_epochs(filtered_uv, filtered_uv.size // EPOCH_SAMPLES)
-    blocks = [_measure_block(epochs[i : i + _BLOCK_EPOCHS], role) for i in range(0, len(epochs), _BLOCK_EPOCHS)]
+    blocks = [_measure_block(epochs[i : i + BLOCK_EPOCHS], role) for i in range(0, len(epochs), BLOCK_EPOCHS)]
     return pd.DataFrame({f"{role}_{name}": np.concatenate([b[name] for b in blocks]) for name in blocks[0]})
 
 
@@ -110,12 +110,13 @@ def measure_time_features(n_epochs: int) -> pd.DataFrame:
 
 def _measure_block(epochs: np.ndarray, role: str) -> dict[str, np.ndarray]:
     with np.errstate(divide="ignore", invalid="ignore"):  # a flat epoch, which is not usable
-        low, high = _quartiles(epochs)
+        low, high = quartiles(epochs)
         first = np.diff(epochs, axis=1)
-        var, var_1, var_2 = epochs.var(axis=1), first.var(axis=1), np.diff(first, axis=1).var(axis=1)
+        var_1, var_2 = _variance(first), _variance(np.diff(first, axis=1))
+        var, third, fourth = central_moments(epochs)
         mobility = np.sqrt(var_1 / var)
-        third, fourth = third_and_fourth_moment(epochs)
         size = epochs.shape[1]
+        single = epochs.astype(np.float32)
         measured = {
             "std": np.sqrt(var * size / (size - 1)),
             "iqr": high - low,
@@ -125,10 +126,10 @@ def _measure_block(epochs: np.ndarray, role: str) -> dict[str, np.ndarray]:
             "hmob": mobility,
             "hcomp": np.sqrt(var_2 / var_1) / mobility,
             "perm": permutation_entropy(epochs),
-            "higuchi": higuchi(epochs),
+            "higuchi": higuchi(single),
             "petrosian": petrosian(first, size),
         }
-        frequency_hz, psd = welch(epochs.astype(np.float32))
+        frequency_hz, psd = welch(single)
         powers = measure_powers(frequency_hz, psd)
     return measured | {name: powers[name] for name in _NAMES_OF_POWERS[role]}
 
@@ -229,7 +230,7 @@ def _simpson_weights(n: int) -> np.ndarray:
     return weights
 
 
-def _quartiles(epochs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def quartiles(epochs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the quartiles of each row, between its samples as `numpy.quantile` places them, in a third of its time."""
     ordered = np.sort(epochs, axis=1)
     low, high = (place * (epochs.shape[1] - 1) for place in (0.25, 0.75))
@@ -241,12 +242,19 @@ def _between(ordered: np.ndarray, place: float) -> np.ndarray:
     return ordered[:, index] * (1 - share) + ordered[:, index + 1] * share
 
 
-def third_and_fourth_moment(epochs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the third and fourth central moment of each epoch."""
+def central_moments(epochs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the second, third and fourth central moment of each epoch."""
     centred = epochs - epochs.mean(axis=1, keepdims=True)
     squared = centred * centred
-    size = epochs.shape[1]
-    return np.einsum("ij,ij->i", squared, centred) / size, np.einsum("ij,ij->i", squared, squared) / size
+    pairs = ((centred, centred), (squared, centred), (squared, squared))
+    second, third, fourth = (np.einsum("ij,ij->i", a, b) / epochs.shape[1] for a, b in pairs)
+    return second, third, fourth
+
+
+def _variance(differences: np.ndarray) -> np.ndarray:
+    """Return the variance of each row, whose mean is near 0, without a copy of it."""
+    square = np.einsum("ij,ij->i", differences, differences) / differences.shape[1]
+    return np.maximum(square - differences.mean(axis=1) ** 2, 0)
 
 
 def count_sign_changes(signals: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from eegsleep.hypnograms.table import make_stages
 from eegsleep.quality import measure_quality
 from eegsleep.recording.recording import Recording
 from eegsleep.spectrum import SpectrumSettings, measure_spectrum
-from eegsleep.spectrum.aperiodic import resample_spectra, separate_aperiodic
+from eegsleep.spectrum.aperiodic import frequency_grid, resample_spectra, separate_aperiodic
 from eegsleep.spectrum.eye_movements import count_eye_movements, find_eye_movements
 from eegsleep.spectrum.measure import FINE_BANDS_HZ
 
@@ -166,19 +166,20 @@ def compare_with_yasa(recording, stages, usable, label):
     import yasa
 
     settings = SpectrumSettings()
-    band, window_s, factors = settings.aperiodic_hz, settings.aperiodic_window_s, settings.resampling
+    window_s, factors = settings.aperiodic_window_s, settings.resampling
+    frequency_hz = frequency_grid(settings.aperiodic_hz)
     epochs = recording.signal(label)[: usable.size * 3000].reshape(-1, 3000)
     pairs = []
     for stage in ("N2", "N3"):
         chosen = epochs[usable & (stages["stage"] == stage).to_numpy()][:120]
         whole = np.ones(len(chosen), dtype=bool)
-        fit = separate_aperiodic(resample_spectra(chosen, band, window_s, factors), band, whole)
+        fit = separate_aperiodic(resample_spectra(chosen, frequency_hz, window_s, factors), frequency_hz, whole)
         name = "welch_kwargs" if "welch_kwargs" in inspect.signature(yasa.irasa).parameters else "kwargs_welch"
         welch = {name: {"average": "mean", "window": "hann"}}
         frequency_hz, _, above = yasa.irasa(
             chosen.ravel(),
             sf=100,
-            band=band,
+            band=settings.aperiodic_hz,
             hset=factors,
             return_fit=False,
             win_sec=window_s,
