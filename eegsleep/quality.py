@@ -424,9 +424,11 @@ def _at_recorded_rate(recording: Recording, label: str, s: QualitySettings) -> d
 
 def _measure_seconds(epochs_v: np.ndarray, rate_hz: float, s: QualitySettings) -> tuple[np.ndarray, ...]:
     """Return shares of flat and of railed seconds, mains in µV and the share of it over the limit, of some epochs."""
-    pieces = (1e6 * epochs_v).astype(np.float32).reshape(len(epochs_v), _SECONDS, int(rate_hz))
+    pieces = np.empty((len(epochs_v), _SECONDS, int(rate_hz)), np.float32)
+    np.multiply(epochs_v.reshape(pieces.shape), 1e6, out=pieces, casting="same_kind")
     with np.errstate(invalid="ignore"):  # a missing sample
-        still = pieces.std(axis=2) < s.flat_uv
+        centred = pieces - pieces.mean(axis=2, keepdims=True)
+        still = np.sqrt(np.einsum("est,est->es", centred, centred) / int(rate_hz)) < s.flat_uv
         railed = still & (np.abs(pieces[:, :, 0]) >= s.railed_uv)
     mains_uv, humming = _mains_uv(pieces.reshape(len(pieces), _SECONDS // 2, -1), rate_hz, s.contact_mains_uv)
     return still.mean(axis=1), railed.mean(axis=1), mains_uv, humming

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, without_missing
 
 if TYPE_CHECKING:
     from eegsleep.recording.recording import Recording
@@ -33,7 +33,7 @@ def average_events(recording: Recording, spindles: pd.DataFrame, slow_oscillatio
     """
     frames = []
     for label in recording.derivations:
-        signal = np.nan_to_num(recording.signal(label))
+        signal = without_missing(recording.signal(label))
         for name in ("fast", "slow"):
             chosen = spindles[(spindles["channel"] == label) & (spindles["spindle_class"] == name)]
             centres = _troughs(signal, _to_samples(chosen["peak_s"]))

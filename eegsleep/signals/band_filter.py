@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eegsleep.errors import SettingsError
-from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
+from eegsleep.signals.epochs import ANALYSIS_RATE_HZ, without_missing
 from eegsleep.signals.fir import convolve, count_taps, design_band_pass
 
 
@@ -62,7 +62,7 @@ def filter_band(
     A finite impulse response with a Hamming window, `3.3 / transition_hz` seconds long, of no phase shift:
     MNE's default design, which YASA's detectors use.
     """
-    return convolve(_without_missing(signal_uv), _design(band_hz, transition_hz, rate_hz).real)
+    return convolve(without_missing(signal_uv), _design(band_hz, transition_hz, rate_hz).real)
 
 
 def analytic_band(
@@ -81,11 +81,7 @@ def analytic_band(
         The real part is the filtered signal and the modulus its envelope, both in µV. The angle is the phase in
         radians: 0 at a positive peak, ±π at a negative one. Single precision gives single precision.
     """
-    return convolve(_without_missing(signal_uv), _design(band_hz, transition_hz, rate_hz))
-
-
-def _without_missing(signal_uv: np.ndarray) -> np.ndarray:
-    return signal_uv if np.isfinite(signal_uv.sum()) else np.nan_to_num(signal_uv, posinf=0.0, neginf=0.0)
+    return convolve(without_missing(signal_uv), _design(band_hz, transition_hz, rate_hz))
 
 
 def _design(band_hz: tuple[float, float], transition_hz: float, rate_hz: float) -> np.ndarray:

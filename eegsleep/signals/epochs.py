@@ -65,6 +65,21 @@ def epochs_to_samples(
     return np.pad(samples, (0, n_samples - samples.size), constant_values=beyond)
 
 
+def without_missing(signal_uv: np.ndarray) -> np.ndarray:
+    """Return a signal with zeros for the samples that are not finite; where there are none, the signal itself.
+
+    Parameters
+    ----------
+    signal_uv : numpy.ndarray
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the same shape.
+    """
+    return signal_uv if np.isfinite(signal_uv.sum()) else np.nan_to_num(signal_uv, posinf=0.0, neginf=0.0)
+
+
 def silence_unusable(signal_uv: np.ndarray, usable: np.ndarray, rate_hz: float = ANALYSIS_RATE_HZ) -> np.ndarray:
     """Return the signal with unusable epochs set to zero, so that no filter rings into their neighbours.
 

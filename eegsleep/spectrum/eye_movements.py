@@ -8,7 +8,7 @@ import numpy as np
 
 from eegsleep.quality import usable_epochs
 from eegsleep.signals.band_filter import filter_band, thin
-from eegsleep.signals.epochs import epochs_to_samples, silence_unusable, values_at
+from eegsleep.signals.epochs import epochs_to_samples, silence_unusable, values_at, without_missing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +107,7 @@ def locate_eye_movements(
         return None
     in_rem = stages["stage"].to_numpy(dtype=object) == "R"
     usable = [in_rem & usable_epochs(quality, label) for label in labels]
-    signals = [np.nan_to_num(recording.signal(label)) for label in labels]
+    signals = [without_missing(recording.signal(label)) for label in labels]
     both = usable[0] & usable[-1]
     if len(labels) == 1 or both.sum() < in_rem.sum() / 2:
         best = int(np.argmax([epochs.sum() for epochs in usable]))

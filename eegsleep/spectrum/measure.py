@@ -20,6 +20,7 @@ from eegsleep.signals.epochs import (
     SCORED_STAGES,
     cut_epochs,
     epochs_to_samples,
+    without_missing,
 )
 from eegsleep.signals.two_channels import measure_each
 from eegsleep.spectrum.aperiodic import (
@@ -224,7 +225,7 @@ def measure_spectra(
 
     def measure(label: str) -> tuple[list[dict], dict[str, np.ndarray], Spectrogram | None]:
         usable = usable_epochs(quality, label)
-        epochs = np.nan_to_num(cut_epochs(signals[label], usable.size))
+        epochs = without_missing(cut_epochs(signals[label], usable.size))
         frequency_hz, density = _multitaper(epochs, settings)
         powers = _band_powers(frequency_hz, density)
         rows = average_powers(label, stages, usable, powers)

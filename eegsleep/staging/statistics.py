@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -130,7 +129,7 @@ def measure_codes(codes: NDArray[np.str_]) -> dict[str, Measure]:
         "tib_min": Measure(codes.size * EPOCH_MIN),
         "unscored_min": Measure((codes.size - scored) * EPOCH_MIN),
     }
-    asleep = np.isin(codes, SLEEP_STAGES)
+    asleep = (codes != "W") & (codes != "UNS")
     measures |= _durations(codes, asleep) | _latencies(codes, asleep) | _continuity(codes, asleep)
     measures |= _cycle_statistics(codes)
     if scored == 0:
@@ -253,7 +252,9 @@ def _continuity(codes: NDArray[np.str_], asleep: NDArray[np.bool_]) -> dict[str,
     period = codes[sleep_epochs[0] : sleep_epochs[-1] + 1]
     tst_h = sleep_epochs.size * EPOCH_MIN / 60
     awakenings = find_runs(period[period != "UNS"] == "W")[0].size
-    changes = [(a, b) for a, b in pairwise(period) if a != b and "UNS" not in {a, b}]
+    last = np.flatnonzero(period[1:] != period[:-1])
+    pairs = zip(period[last].tolist(), period[last + 1].tolist(), strict=True)
+    changes = [pair for pair in pairs if "UNS" not in pair]
     # W to N1 is falling asleep again, the end of an awakening that was counted when it began.
     fragmenting = sum(b == "W" or (b == "N1" and a != "W") for a, b in changes)
     return {
