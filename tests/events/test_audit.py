@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 from eegsleep.events.audit import (
     AuditedView,
     AuditSettings,
+    _match,
     audit_events,
     correct_for_recall,
     make_slow_oscillation,
@@ -178,6 +179,17 @@ def test_correction_undoes_what_the_detector_missed():
     known = pd.DataFrame({"planted_uv": [20.0, 40.0], "recall": [0.5, 1.0], "n_planted": [40, 40]})
     assert correct_for_recall(np.r_[np.full(50, 20.0), np.full(50, 40.0)], known) == pytest.approx(150)
     assert np.isnan(correct_for_recall(np.ones(3), known.iloc[:0]))
+
+
+def test_a_planted_event_is_matched_with_the_nearest_one_found():
+    rng = np.random.default_rng(3)
+    times_s, peaks_s = rng.uniform(0, 600, 200), rng.permutation(rng.uniform(0, 600, 300))
+    hits, index = _match(times_s, peaks_s, 0.5)
+    distance_s = np.abs(peaks_s[None, :] - times_s[:, None])
+    assert (index == distance_s.argmin(axis=1)).all()
+    assert (hits == (distance_s.min(axis=1) <= 0.5)).all()
+    assert 0 < hits.sum() < 200
+    assert not _match(times_s, np.zeros(0), 0.5)[0].any()
 
 
 def test_interval_of_a_share_is_that_of_wilson():

@@ -77,6 +77,14 @@ def test_events_below_eleven_hertz_are_no_spindles_but_low_sigma_on_frontal_chan
     assert len(find_low_sigma(frontal, stages, seen)) >= 0.9 * len(PLACES_S)
 
 
+def test_the_least_of_candidates_leaves_the_others_as_they_are(sample_recording, sample_night):
+    night = (sample_recording, sample_night.stages, sample_night.quality)
+    every = find_spindle_candidates(*night)
+    chosen = every[(every["sigma_ratio"] >= 3) & (every["sigma_share"] >= 0.5)].reset_index(drop=True)
+    assert 0 < len(chosen) < len(every)
+    pd.testing.assert_frame_equal(find_spindle_candidates(*night, least=(3, 0.5)), chosen)
+
+
 @pytest.mark.parametrize(("duration_s", "share"), [(0.2, 0.0), (0.3, 0.0), (0.5, 1.0), (1.0, 1.0)])
 def test_the_shortest_spindle_lasts_half_a_second(duration_s, share):
     """Bursts of 13 Hz with edges of a tenth of a second, as long as said at half of their height."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from eegsleep.errors import SettingsError
-from eegsleep.report.trace import STEPS_UV, TRACE_CHOICES, decode_trace, encode_trace
+from eegsleep.report.trace import MAX_STEPS, STEPS_UV, TRACE_CHOICES, decode_trace, encode_trace
 
 
 def _recording(rows, roles=("eeg", "eog", "emg")):
@@ -62,6 +62,16 @@ def test_jumps_offsets_and_rails_survive():
     trace = encode_trace(_recording(rows), "full")
     np.testing.assert_allclose(decode_trace(trace), rows, atol=0.25 * (1 + 1e-9))
     assert len(trace.channels[2]["pieces"][0][1]) < 200
+
+
+def test_the_largest_values_survive_their_second_difference():
+    rows = np.array([np.tile([MAX_STEPS, -MAX_STEPS], 500), np.zeros(1000)], dtype=float)
+    assert (decode_trace(encode_trace(_recording(rows))) == rows).all()
+
+
+def test_a_flat_signal_costs_next_to_nothing():
+    rows = np.array([np.repeat([7.0, -3.0], 30_000)])
+    assert len(json.dumps(encode_trace(_recording(rows)).as_dict())) < 800
 
 
 def test_equal_recordings_give_equal_text(sample_recording):

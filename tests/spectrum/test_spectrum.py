@@ -161,6 +161,17 @@ def test_noise_has_no_sigma_peak_and_says_so():
     assert "no peak" in spectrum.loc[("fast_sigma_peak_hz", "N2"), "reason"]
 
 
+def test_each_frequency_is_separated_by_itself():
+    epochs, whole = make_red(12).reshape(12, -1), np.ones(12, dtype=bool)
+    grid = frequency_grid((2.0, 30.0))
+    inside = (grid >= 7.75) & (grid <= 17.25)
+    wide, narrow = (
+        separate_aperiodic(resample_spectra(epochs, own, 4.0, (1.1, 1.5)), own, whole) for own in (grid, grid[inside])
+    )
+    assert narrow.aperiodic == pytest.approx(wide.aperiodic[inside], rel=1e-5)
+    assert narrow.find_peak(9, 16, 1.0) == pytest.approx(wide.find_peak(9, 16, 1.0), nan_ok=True)
+
+
 def compare_with_yasa(recording, stages, usable, label):
     """Return the power of sigma above the aperiodic part by our IRASA and by YASA's, in N2 and N3."""
     import yasa
@@ -176,7 +187,7 @@ def compare_with_yasa(recording, stages, usable, label):
         fit = separate_aperiodic(resample_spectra(chosen, frequency_hz, window_s, factors), frequency_hz, whole)
         name = "welch_kwargs" if "welch_kwargs" in inspect.signature(yasa.irasa).parameters else "kwargs_welch"
         welch = {name: {"average": "mean", "window": "hann"}}
-        frequency_hz, _, above = yasa.irasa(
+        by_yasa_hz, _, above = yasa.irasa(
             chosen.ravel(),
             sf=100,
             band=settings.aperiodic_hz,
@@ -186,7 +197,7 @@ def compare_with_yasa(recording, stages, usable, label):
             verbose="CRITICAL",
             **welch,
         )
-        sigma = (frequency_hz >= 11) & (frequency_hz < 16)
+        sigma = (by_yasa_hz >= 11) & (by_yasa_hz < 16)
         pairs.append((fit.power_above(11, 16), above[0, sigma].sum() * 0.25))
     return np.array(pairs)
 
