@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,8 +52,14 @@ def check_resources(resources: Resources) -> None:
     Raises
     ------
     SettingsError
-        If one of them cannot be used.
+        If one of them cannot be used, or Dask is missing where a scheduler is given.
     """
+    if resources.scheduler and find_spec("distributed") is None:
+        raise SettingsError(
+            "a scheduler needs Dask",
+            found="the package distributed is not installed",
+            remedy='install it with: pip install "eegsleep[cluster]"',
+        )
     if resources.workers is not None and resources.workers < 0:
         raise SettingsError("there is no such number of workers", found=str(resources.workers), allowed="0 and more")
     if resources.memory_limit is not None:

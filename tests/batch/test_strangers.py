@@ -9,7 +9,7 @@ import pytest
 import stand_in
 from running_scheduler import run_scheduler
 
-from eegsleep.batch import cluster
+from eegsleep.batch import cluster, resources
 from eegsleep.batch.cluster import describe_scheduler
 from eegsleep.batch.resources import Resources, check_resources
 from eegsleep.batch.run import run_batch
@@ -164,3 +164,10 @@ def test_a_hostile_server_is_one_sentence_soon(answer, then, make_jobs, tmp_path
             run_batch(make_jobs("a", "b"), tmp_path / "out", resources=Resources(scheduler=address))
     for connection in held:
         connection.close()
+
+
+def test_without_dask_a_scheduler_is_refused_before_the_work_and_the_error_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(resources, "find_spec", lambda _: None)
+    check_resources(Resources(workers=1))
+    with pytest.raises(SettingsError, match=r'pip install "eegsleep\[cluster\]"'):
+        check_resources(Resources(scheduler="tcp://127.0.0.1:1"))

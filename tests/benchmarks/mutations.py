@@ -72,8 +72,8 @@ FAULTS = (
     Fault(
         "trough of a planted slow oscillation not shifted from its middle",
         "events/audit.py",
-        r"0\.25 / (\w+)\[\"planted_hz\"\]",
-        r'0.0 / \1["planted_hz"]',
+        r"0\.25 / planted_hz",
+        r"0.0 / planted_hz",
         ("events",),
     ),
     Fault(
