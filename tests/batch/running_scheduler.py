@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @contextmanager
-def run_scheduler(folder, *options, protocol="tcp"):
+def run_scheduler(folder, *options, protocol="tcp", port=0):
     """Yield the file of a scheduler with two workers that stand in another folder, and its process."""
     file = folder / "scheduler.json"
     quiet = {
@@ -20,7 +20,7 @@ def run_scheduler(folder, *options, protocol="tcp"):
     }
     common = ["--scheduler-file", str(file), "--host", "127.0.0.1", "--no-dashboard", "--protocol", protocol, *options]
     commands = [
-        ["distributed.cli.dask_scheduler", "--port", "0", *common],
+        ["distributed.cli.dask_scheduler", "--port", str(port), *common],
         ["distributed.cli.dask_worker", "--nworkers", "2", "--nthreads", "2", *common],
     ]
     running = []
