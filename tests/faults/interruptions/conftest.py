@@ -52,7 +52,16 @@ class Command(NamedTuple):
     n_bytes: int
 
 
-def start(words, **options):
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_once(tmp_path_factory):
+    """Keep compiled modules for the next process: each of these tests starts several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("compiled")))
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
+
+
+def start(words):
     """Start a command as a terminal would, in a group of processes of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "eegsleep", *words],
@@ -61,7 +70,6 @@ def start(words, **options):
         text=True,
         start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        **options,
     )
 
 
@@ -107,7 +115,17 @@ def find_command(inputs, tmp_path_factory, compute_once):
         return ["score", inputs / "n1.edf", "--hypnogram", stages, "--trace", "none", "--output", folder / "out"]
 
     def batch(folder):
-        return ["batch", inputs / "n1.edf", inputs / "n2.edf", "--workers", "2", "--output", folder / "out"]
+        return [
+            "batch",
+            inputs / "n1.edf",
+            inputs / "n2.edf",
+            "--workers",
+            "2",
+            "--trace",
+            "none",
+            "--output",
+            folder / "out",
+        ]
 
     def compare(folder):
         shutil.copytree(inputs / "study", folder / "study", dirs_exist_ok=True)
