@@ -7,6 +7,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 
 @contextmanager
 def run_scheduler(folder, *options, protocol="tcp", port=0):
@@ -36,6 +38,9 @@ def run_scheduler(folder, *options, protocol="tcp", port=0):
                 time.sleep(0.05)
         yield str(file), running[0]
     finally:
+        if running and running[0].poll() is not None:  # workers whose scheduler was killed take half a minute to end
+            for each in (*psutil.Process(running[-1].pid).children(recursive=True), *running[1:]):
+                each.kill()
         for process in reversed(running):
             process.terminate()
             process.wait(timeout=30)

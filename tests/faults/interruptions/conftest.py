@@ -134,7 +134,7 @@ def find_command(inputs, tmp_path_factory, compute_once):
     def find(name):
         make_words = {"score": score, "batch": batch, "compare": compare}[name]
 
-        def run():
+        def run_once():
             folder = tmp_path_factory.mktemp("undisturbed")
             words, began_s = [str(word) for word in make_words(folder)], time.monotonic()
             with start(words) as running:
@@ -146,8 +146,13 @@ def find_command(inputs, tmp_path_factory, compute_once):
             n_pages = sum(-(-path.stat().st_size // 4096) for path in (folder / "out").rglob("*") if path.is_file())
             return lasts_s, sound, n_pages * 4096
 
+        def run_twice():  # the first time, modules are compiled and files are read from the disk
+            first, second = run_once(), run_once()
+            assert first[1] == second[1]
+            return min(first[0], second[0]), *second[1:]
+
         return Command(
-            lambda folder: [str(word) for word in make_words(folder)], *compute_once(f"undisturbed-{name}", run)
+            lambda folder: [str(word) for word in make_words(folder)], *compute_once(f"undisturbed-{name}", run_twice)
         )
 
     return find

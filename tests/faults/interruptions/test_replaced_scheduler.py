@@ -8,7 +8,7 @@ from faults.interruptions.conftest import find_leftovers, read_tables, start
 
 # From the kill to the end of the command. Dask's client gives up a connection that was closed at once.
 DEADLINE_S = 60
-LOST = "eegsleep: the connection to the scheduler was lost"
+SHARES = [0.25, 0.37, 0.49, 0.61, 0.73, 0.85]
 
 
 @pytest.fixture
@@ -38,8 +38,9 @@ def check_whole(folder, sound):
 
 
 @pytest.mark.large
-@pytest.mark.parametrize("place", ["elsewhere", "the same port"])
-@pytest.mark.parametrize("share", [0.25, 0.4, 0.55, 0.7, 0.85])
+@pytest.mark.parametrize(
+    ("share", "place"), list(zip(SHARES, 3 * ["elsewhere", "the same port"], strict=True)), ids=map(str, SHARES)
+)
 def test_a_scheduler_that_is_killed_can_be_replaced(share, place, local, scheduler, tmp_path):
     use, lasts_s, sound = local
     file, process = scheduler("first")
@@ -70,7 +71,7 @@ def test_a_scheduler_that_is_killed_can_be_replaced(share, place, local, schedul
 
 
 @pytest.mark.large
-@pytest.mark.parametrize("share", [0.25, 0.4, 0.55, 0.7, 0.85])
+@pytest.mark.parametrize("share", SHARES[1:5])
 def test_a_worker_of_a_scheduler_that_is_killed_costs_nothing(share, local, scheduler, tmp_path):
     use, lasts_s, sound = local
     file, process = scheduler("first")
