@@ -22,7 +22,24 @@ Many nights, on all cores, and a study of them::
 eegsleep is not a medical device.
 """
 
-import lazy_loader
 
-# Nothing is imported until it is used (SPEC 1); __init__.pyi lists the public names and their modules.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used (SPEC 1); __init__.pyi lists them and their modules.
+
+    The loader itself comes with the first of them: the command needs none, and can be interrupted sooner.
+    """
+    _attach_names()
+    return globals()["__getattr__"](name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    _attach_names()
+    return globals()["__dir__"]()
+
+
+def _attach_names() -> None:
+    import lazy_loader
+
+    names = globals()
+    names["__getattr__"], names["__dir__"], names["__all__"] = lazy_loader.attach_stub(__name__, __file__)

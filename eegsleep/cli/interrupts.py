@@ -8,17 +8,14 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from eegsleep.cli.early_signals import CODES, SENTENCE, find_codes, ignore_signals
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
 # An exception that a signal raises can be lost: Python ignores those of `__del__` and weak references, and a library
 # may catch every exception. Until the command ends, it is therefore raised again after this time.
 _AGAIN_S = 0.25
-# Exit codes, as shells give them. A closed terminal (SIGHUP) asks for the same as SIGTERM.
-_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 143}
-_SENTENCE = (
-    "eegsleep: interrupted; what was finished is kept, and nothing half-written was left. Run the same command again."
-)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -49,7 +46,7 @@ def signals_raise() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    codes = _find_codes()
+    codes = find_codes()
     received: list[int] = []
 
     def interrupt(number: int, _: object) -> None:
@@ -72,16 +69,11 @@ def signals_raise() -> Iterator[None]:
     finally:
         sys.unraisablehook = report
         if received:
-            _ignore_signals(codes)
+            _end_alarm()
+            ignore_signals(codes)
         _restore_handlers(before, interrupt)
     if received:
         raise Interrupted(codes[received[0]])
-
-
-def _find_codes() -> dict[int, int]:
-    """Return the exit code of each signal of this system that is not ignored."""
-    known = {getattr(signal, name): code for name, code in _CODES.items() if hasattr(signal, name)}
-    return {number: code for number, code in known.items() if signal.getsignal(number) not in {signal.SIG_IGN, None}}
 
 
 def _restore_handlers(before: dict[int, Any], ours: object) -> None:
@@ -91,13 +83,11 @@ def _restore_handlers(before: dict[int, Any], ours: object) -> None:
             signal.signal(number, handler)
 
 
-def _ignore_signals(numbers: Iterable[int]) -> None:
-    """Ignore signals from now on: after an interrupt, the process only has to end."""
+def _end_alarm() -> None:
+    """Raise no more interrupts: after one, the process only has to end."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    for number in numbers:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _is_ending() -> bool:
@@ -119,14 +109,17 @@ def _report_but_interrupts(report: Callable[[sys.UnraisableHookArgs], object]) -
 
 
 def end_interrupted(error: KeyboardInterrupt) -> NoReturn:
-    """Print the sentence and exit.
+    """Print the sentence and exit; signals are ignored from here on.
 
     Parameters
     ----------
     error : KeyboardInterrupt
     """
+    if threading.current_thread() is threading.main_thread():
+        _end_alarm()
+        ignore_signals(find_codes())  # the signal may have come too late for `signals_raise` to do so
     if sys.stderr:
         with suppress(OSError, ValueError):  # the terminal may be closed
-            sys.stderr.write(f"{_SENTENCE}\n")
+            sys.stderr.write(f"{SENTENCE}\n")
             sys.stderr.flush()
-    sys.exit(error.code if isinstance(error, Interrupted) else _CODES["SIGINT"])
+    sys.exit(error.code if isinstance(error, Interrupted) else CODES["SIGINT"])

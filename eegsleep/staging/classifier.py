@@ -63,7 +63,7 @@ def load_classifier(name: str) -> Classifier:
     Raises
     ------
     EegSleepError
-        If YASA's package has none of that name.
+        If YASA's package has none of that name, or LightGBM cannot be loaded.
     """
     text = read_trees(name)
     line = next(line for line in text[:100_000].splitlines() if line.startswith("feature_names="))
@@ -163,7 +163,15 @@ def _run_trees(library: ctypes.CDLL, text: str) -> Callable[[np.ndarray], np.nda
 
 def _run_trees_by_package(text: str) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function that predicts by LightGBM's Python package."""
-    import lightgbm
+    try:
+        import lightgbm
+    except OSError as error:  # a container may lack the system's library of threads
+        raise EegSleepError(
+            "LightGBM, which runs YASA's classifier, cannot be loaded",
+            found=str(error),
+            remedy="install what it misses; libgomp is in the package libgomp1 of Debian and Ubuntu, "
+            "and libomp in that of Homebrew",
+        ) from error
 
     booster = lightgbm.Booster(model_str=text)
     return lambda features: np.asarray(booster.predict(features, num_threads=1))

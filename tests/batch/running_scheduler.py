@@ -7,9 +7,11 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 
 @contextmanager
-def run_scheduler(folder, *options, protocol="tcp"):
+def run_scheduler(folder, *options, protocol="tcp", port=0):
     """Yield the file of a scheduler with two workers that stand in another folder, and its process."""
     file = folder / "scheduler.json"
     quiet = {
@@ -20,7 +22,7 @@ def run_scheduler(folder, *options, protocol="tcp"):
     }
     common = ["--scheduler-file", str(file), "--host", "127.0.0.1", "--no-dashboard", "--protocol", protocol, *options]
     commands = [
-        ["distributed.cli.dask_scheduler", "--port", "0", *common],
+        ["distributed.cli.dask_scheduler", "--port", str(port), *common],
         ["distributed.cli.dask_worker", "--nworkers", "2", "--nthreads", "2", *common],
     ]
     running = []
@@ -36,6 +38,9 @@ def run_scheduler(folder, *options, protocol="tcp"):
                 time.sleep(0.05)
         yield str(file), running[0]
     finally:
+        if running and running[0].poll() is not None:  # workers whose scheduler was killed take half a minute to end
+            for each in (*psutil.Process(running[-1].pid).children(recursive=True), *running[1:]):
+                each.kill()
         for process in reversed(running):
             process.terminate()
             process.wait(timeout=30)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -153,3 +154,30 @@ def test_a_scheduler_that_goes_away_ends_the_run_and_loses_nothing(make_jobs, tm
     assert len(finished) >= 2
     again = run_batch(finished, tmp_path / "out", resources=Resources(workers=0), work=stand_in.pretend)
     assert set(again["status"]) == {"fresh"}
+
+
+@pytest.mark.nightly
+def test_a_scheduler_that_stands_still_ends_the_run(make_jobs, tmp_path, tmp_path_factory, monkeypatch):
+    """Its connection stays open, and nothing comes from it."""
+    monkeypatch.setattr(cluster, "_ANSWER_S", 2.0)
+    monkeypatch.setattr(cluster, "_CONNECT_S", 2.0)
+    with run_scheduler(tmp_path_factory.mktemp("elsewhere")) as (file, process):
+
+        def suspend(standing):
+            if standing.n_done == 2:
+                process.send_signal(signal.SIGSTOP)
+
+        try:
+            with pytest.raises(
+                EegSleepError, match=r"connection to the scheduler was lost\. Run the same command again"
+            ):
+                run_batch(
+                    make_jobs(*(f"slow-{i}" for i in range(30))),
+                    tmp_path / "out",
+                    resources=Resources(scheduler=file),
+                    on_progress=suspend,
+                    work=stand_in.pretend,
+                )
+        finally:
+            process.kill()
+    assert len([row for row in read_rows(tmp_path / "out").values() if row["status"] == "done"]) >= 2

@@ -3,10 +3,13 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
+from eegsleep.cli.early_signals import CODES, SENTENCE
 from eegsleep.cli.interrupts import _AGAIN_S, Interrupted, signals_raise
 
 
@@ -109,3 +112,50 @@ def test_without_a_signal_everything_is_as_before():
     with pytest.raises(ValueError, match="its own"):
         run(fail)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def run_python(code):
+    """Run code in a fresh interpreter, as the command starts in one."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("name", "code"), CODES.items())
+def test_a_signal_while_the_command_starts_ends_it_at_once(name, code):
+    """What was printed is kept, and no code that catches exceptions can hold it up."""
+    done = run_python(f"""
+import os, _signal
+from eegsleep.cli.early_signals import end_on_signals
+end_on_signals()
+print("printed before")
+try:
+    os.kill(os.getpid(), _signal.{name})
+    print("printed after")
+except BaseException:
+    print("caught")
+""")
+    assert (done.returncode, done.stdout, done.stderr) == (code, "printed before\n", f"{SENTENCE}\n")
+
+
+def test_a_signal_that_is_ignored_stays_so_and_the_end_of_python_is_not_disturbed():
+    done = run_python("""
+import atexit, os, _signal
+def send():
+    os.kill(os.getpid(), _signal.SIGTERM)
+from eegsleep.cli.early_signals import end_on_signals
+_signal.signal(_signal.SIGHUP, _signal.SIG_IGN)
+atexit.register(send)  # is called after what end_on_signals registers
+end_on_signals()
+os.kill(os.getpid(), _signal.SIGHUP)
+print("all done")
+""")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "all done\n", "")
+
+
+def test_next_to_nothing_is_imported_before_signals_are_understood():
+    done = run_python("""
+import sys
+before = set(sys.modules)
+import eegsleep.__main__
+print(*sorted(set(sys.modules) - before - {"atexit"}))
+""")
+    assert done.stdout.split() == ["eegsleep", "eegsleep.__main__", "eegsleep.cli", "eegsleep.cli.early_signals"]

@@ -1,5 +1,6 @@
 """YASA's trees are found in its files and give the same probabilities as its own classifiers."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -36,6 +37,16 @@ def test_without_the_library_of_the_wheel_the_package_runs_the_trees(monkeypatch
     usual = load_classifier("eeg").predict(features)
     monkeypatch.setattr(classifier, "_open_library", lambda: None)
     np.testing.assert_allclose(load_classifier.__wrapped__("eeg").predict(features), usual, atol=1e-13)
+
+
+def test_a_library_of_the_system_that_is_not_there_is_named(monkeypatch, tmp_path):
+    """As in a container without the library of threads."""
+    (tmp_path / "lightgbm.py").write_text("raise OSError('libgomp.so.1: cannot open shared object file')")
+    monkeypatch.setattr(classifier, "_open_library", lambda: None)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "lightgbm", raising=False)
+    with pytest.raises(EegSleepError, match=r"libgomp\.so\.1: cannot open.*package libgomp1 of Debian"):
+        load_classifier.__wrapped__("eeg")
 
 
 def test_an_error_of_the_library_is_told():
