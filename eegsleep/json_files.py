@@ -9,6 +9,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from eegsleep.errors import EegSleepError, describe_error
+from eegsleep.plain_files import check_plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -78,9 +79,7 @@ def read_json(
 
 
 def _read_bounded(path: Path) -> bytes:
-    if path.exists() and not path.is_file():  # a pipe or a device may give bytes without end
-        raise OSError("it is no file")
-    if path.stat().st_size > _MAX_BYTES:
+    if check_plain(path).stat().st_size > _MAX_BYTES:
         raise OSError(f"it has more than {_MAX_BYTES / 1e6:g} MB")
     return path.read_bytes()
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from eegsleep.errors import EegSleepError, SettingsError
 from eegsleep.file_names import PROVENANCE_FILE
 from eegsleep.json_files import read_json
+from eegsleep.plain_files import check_plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -46,7 +47,7 @@ def hash_file(path: Path) -> str:
     -------
     str
     """
-    with path.open("rb") as file:
+    with check_plain(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -6,6 +6,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from eegsleep.errors import SettingsError, describe_error, suggest_name
+from eegsleep.plain_files import check_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,9 +74,7 @@ def read_toml(
 
 
 def _read_bounded(path: Path) -> str:
-    if path.exists() and not path.is_file():  # a pipe or a device may give bytes without end
-        raise OSError("it is no file")
-    if path.stat().st_size > _MAX_BYTES:
+    if check_plain(path).stat().st_size > _MAX_BYTES:
         raise OSError(f"it has more than {_MAX_BYTES / 1e6:g} MB")
     return path.read_text(encoding="utf-8-sig")
 

@@ -11,6 +11,7 @@ from eegsleep.errors import TableError, describe_error
 from eegsleep.file_names import PROVENANCE_FILE, REFERENCE_FILE
 from eegsleep.hypnograms.read import read_hypnogram
 from eegsleep.hypnograms.scoring import align_scoring
+from eegsleep.plain_files import check_plain
 from eegsleep.provenance import check_provenance, read_provenance
 from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.tables import HYPNOGRAM, JOBS, check_kept, read_kept_table, read_table
@@ -107,7 +108,7 @@ def _holds_column(path: Path, name: str) -> bool:
     if path.is_dir():
         return False
     try:
-        with path.open("rb") as file:
+        with check_plain(path).open("rb") as file:
             head = file.read(65536)
     except OSError as error:
         raise TableError(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from eegsleep.errors import TableError
+from eegsleep.plain_files import check_plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +44,7 @@ def is_bids(folder: Path) -> bool:
     bool
     """
     try:
-        described = json.loads((folder / ROOT_FILE).read_bytes())
+        described = json.loads(check_plain(folder / ROOT_FILE).read_bytes())
     except (OSError, ValueError, RecursionError):
         return False
     is_raw = isinstance(described, dict) and described.get("DatasetType", "raw") == "raw"
@@ -134,7 +135,7 @@ def _has_stages(path: Path) -> bool:
     from eegsleep.hypnograms.sidecars import read_levels
 
     try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
+        with check_plain(path).open(encoding="utf-8-sig", errors="replace") as file:
             head = [file.readline() for _ in range(200)]
     except OSError:
         return False

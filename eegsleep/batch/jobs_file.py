@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from eegsleep.errors import EegSleepError, TableError, describe_error
 from eegsleep.file_names import JOBS_FILE
 from eegsleep.night.exchange import restore_folder
+from eegsleep.plain_files import check_plain
 from eegsleep.provenance import hash_bytes, write_file
 from eegsleep.tables import JOBS, encode_sidecar, encode_table, read_table
 
@@ -112,7 +113,7 @@ def read_rows(output: Path) -> dict[str, dict[str, Any]]:
     """
     path = output / JOBS_FILE
     try:
-        with path.open("rb") as file:
+        with check_plain(path).open("rb") as file:
             head = file.read(len(_OWN_HEADER))
     except FileNotFoundError:
         return {}

@@ -12,6 +12,7 @@ from eegsleep.batch.bids import find_bids_jobs, is_bids
 from eegsleep.datasets.registry import DATASETS
 from eegsleep.errors import SettingsError, TableError
 from eegsleep.file_names import NIGHTS_FILE, NIGHTS_FOLDER, PROVENANCE_FILE, STUDY_FILE
+from eegsleep.plain_files import check_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -293,7 +294,7 @@ def _is_recording(path: Path) -> bool:
     if name.endswith(".gz") or not name.endswith(_RECORDINGS + _TEXTS):
         return name.endswith((*_OTHERS, *(end for end in _RECORDINGS if end.endswith(".gz"))))
     try:
-        with path.open("rb") as file:
+        with check_plain(path).open("rb") as file:
             head = file.read(8192)
     except OSError:
         return name.endswith(_RECORDINGS)

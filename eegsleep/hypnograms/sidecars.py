@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from eegsleep.plain_files import check_plain
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -78,7 +80,7 @@ def _split_name(stem: str) -> tuple[set[str], str]:
 
 def _read_json(path: Path) -> dict[str, object]:
     try:
-        if path.stat().st_size > _MAX_BYTES:
+        if check_plain(path).stat().st_size > _MAX_BYTES:
             return {}
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Signals are read in groups of about this size, or of a quarter of all that are asked for, so that memory never holds
 # all signals as read and all derivations at once.
 _GROUP_BYTES = 120_000_000
+_CHUNK_SAMPLES = 1 << 18
 # An annotation further before the first sample belongs to another night.
 _BEFORE_S = 12 * 3600.0
 
@@ -124,7 +125,9 @@ class _Reading:
         plus, minus, own_hz = derivation.plus, derivation.minus, self.channels[derivation.plus].rate_hz
         np.multiply(at_rate(self.signals[plus], own_hz, rate_hz, row.size), self.scales[plus], out=row)
         if minus:
-            np.subtract(row, at_rate(self.signals[minus], own_hz, rate_hz, row.size) * self.scales[minus], out=row)
+            other = at_rate(self.signals[minus], own_hz, rate_hz, row.size)
+            for start in range(0, row.size, _CHUNK_SAMPLES):
+                row[start : start + _CHUNK_SAMPLES] -= other[start : start + _CHUNK_SAMPLES] * self.scales[minus]
             dead = find_held(self.signals[plus], own_hz) | find_held(self.signals[minus], own_hz)
             row[carry_over(dead, own_hz, rate_hz, row.size)] = np.nan
 

@@ -153,9 +153,9 @@ def find_held(signal: np.ndarray, rate_hz: float) -> np.ndarray:
     """
     import numpy as np
 
-    starts, stops = find_runs(np.diff(signal) == 0)
-    held = np.zeros(signal.size + 1, dtype=int)
+    starts, stops = find_runs(signal[1:] == signal[:-1])
+    held = np.zeros(signal.size, dtype=bool)
     long = stops - starts >= rate_hz
-    np.add.at(held, starts[long], 1)
-    np.add.at(held, stops[long] + 1, -1)
-    return np.cumsum(held)[: signal.size] > 0
+    for start, stop in zip(starts[long], stops[long], strict=True):
+        held[start : stop + 1] = True
+    return held

@@ -19,6 +19,7 @@ import pandas as pd
 
 from eegsleep.errors import SettingsError, TableError, describe_error
 from eegsleep.hypnograms.table import PROBABILITY_COLUMNS
+from eegsleep.plain_files import check_plain
 from eegsleep.provenance import hash_bytes
 from eegsleep.recording.limits import MAX_DURATION_S
 from eegsleep.signals.epochs import EPOCH_S, SCORED_STAGES
@@ -94,9 +95,7 @@ def read_hypnodensity(path: str | Path, name: str) -> Hypnodensity:
     """
     path = Path(path)
     try:
-        if path.exists() and not path.is_file():  # a pipe or a device may give bytes without end
-            raise TableError(f"{path.name} is no file", allowed="a table of probabilities")
-        if path.stat().st_size > _MAX_BYTES:
+        if check_plain(path).stat().st_size > _MAX_BYTES:
             raise TableError(f"{path.name} is too large for a table of probabilities", allowed=f"{_MAX_BYTES:,} bytes")
         content = path.read_bytes()
         frame = pd.read_csv(BytesIO(content), sep=_find_separator(content), comment="#", encoding="utf-8-sig")

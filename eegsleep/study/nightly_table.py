@@ -19,6 +19,7 @@ import pandas as pd
 from eegsleep.errors import SettingsError, TableError, describe_error
 from eegsleep.file_names import NIGHTS_FOLDER, PROVENANCE_FILE
 from eegsleep.markers.catalogue import CATALOGUE
+from eegsleep.plain_files import check_plain
 from eegsleep.provenance import encode_json, hash_bytes, hash_file, package_versions, read_provenance, write_file
 from eegsleep.study.declared.manifest import read_protocol
 from eegsleep.study.declared.nights_file import FREE_PREFIXES, HARM
@@ -159,7 +160,7 @@ def _check_names(mapping: Mapping[str, str]) -> None:
 def _read_rows(table: Path, mapping: Mapping[str, str]) -> list[dict[str, str]]:
     """Return the mapped cells of every row, under our names."""
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
+        with check_plain(table).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             header, rows = list(reader.fieldnames or []), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -312,7 +313,7 @@ def _read_entered(path: Path) -> tuple[list[str], list[str], list[dict[str, str]
     """Return the comments, the names of the columns and the rows of nights.csv, which may not exist yet."""
     needed = ["subject", "night", "date", "file", "condition"]
     try:
-        text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+        text = check_plain(path).read_text(encoding="utf-8-sig") if path.exists() else ""
         comments = [line for line in text.splitlines() if line.startswith("#")]
         plain = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
         header = next(csv.reader(plain[:1]), needed)

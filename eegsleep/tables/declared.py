@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from eegsleep.errors import TableError, describe_error
+from eegsleep.plain_files import check_plain
 from eegsleep.provenance import encode_json
 
 if TYPE_CHECKING:
@@ -230,10 +231,8 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
     TableError
         If the file is not such a table.
     """
-    if path.exists() and not path.is_file():  # a pipe or a device may give bytes without end
-        raise TableError(f"{path.name} cannot be read as table {table.name}", found="it is no file")
     try:
-        content = path.read_bytes()
+        content = check_plain(path).read_bytes()
     except OSError as error:
         raise TableError(f"{path.name} cannot be read as table {table.name}", found=describe_error(error)) from error
     return _parse_table(content, table, path.name)

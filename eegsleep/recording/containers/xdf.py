@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from eegsleep.errors import RecordingError, describe_error
 from eegsleep.recording.channels.labels import unique_labels
 from eegsleep.recording.faults import clean_text
+from eegsleep.recording.text.column import make_column
 from eegsleep.recording.text.open import make_source
 from eegsleep.recording.text.rows import Rows
 from eegsleep.recording.text.table import repaired
@@ -97,7 +98,7 @@ def _make_rows(path: Path, stream: dict[str, Any], header: dict[str, Any], strea
     started = _read_start(header)
     return Rows(
         [labels[i] for i in kept],
-        [samples[:, i].astype(float) for i in kept],
+        [make_column([samples[:, i]]) for i in kept],
         stamps_s,
         (rate_hz,),
         unit,

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
+from eegsleep.plain_files import check_plain
 from eegsleep.recording.edf.gzipped import unpack
 from eegsleep.recording.edf.header import HeaderRefusedError, inspect_header
 from eegsleep.recording.edf.samples import load
@@ -96,7 +97,7 @@ def open_bytes(path: Path) -> tuple[Opener, int]:
 
 def _open(path: Path) -> tuple[Opener, int, tuple[Fault, ...]]:
     """Return what `open_bytes` returns, and the faults of the packing."""
-    with path.open("rb") as file:
+    with check_plain(path).open("rb") as file:
         is_packed = file.read(2) == b"\x1f\x8b"
     if not is_packed:
         return partial(_open_plain, path), path.stat().st_size, ()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from eegsleep.recording.text.column import Column
+
 MUSE = ("tp9", "af7", "af8", "tp10")
 BRAINBIT = {"t3", "t4", "o1", "o2"}
 _TIME_NAMES = {"time", "timestamp", "timestamps", "time (s)", "time_s", "t"}
@@ -41,7 +43,7 @@ def _read_muselsl(path: Path, layout: TextLayout) -> Rows:
     return Rows(
         unique_labels([layout.names[i] for i in picks]),
         [table[i] for i in picks],
-        as_seconds(table[0]),
+        as_seconds(table[0][:]),
         (256.0,),
         packet=_MUSE_PACKET,
         to_local_s=0.0,
@@ -63,7 +65,7 @@ def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
     # the app writes no cell for Elements in rows of samples, and may end a row earlier still
     table, faults = read_table(path, layout, wanted, times, short_rows=True)
     _check_states(layout, table, [*contacts.values(), *[worn] * (worn >= 0)])
-    filled = ~np.logical_and.reduce([np.isnan(table[i]) for i in picks])
+    filled = ~np.logical_and.reduce([np.isnan(table[i][:]) for i in picks])
     if not filled.any():
         raise RecordingError(
             "the file holds no raw samples", remedy="switch raw EEG on in Mind Monitor and record again"
@@ -71,10 +73,10 @@ def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
     if not filled.all():
         note = f"{int((~filled).sum())} rows hold an event and no sample, and are left out"
         faults.append(repaired("event-rows", note))
-        for i in wanted:  # one after the other, to save memory
-            table[i] = table[i][filled]
+        for i in wanted:
+            table[i].keep(filled)
     faults += _missing(names, [f"raw_{name}" for name in MUSE])
-    faults += [fault for i, k in contacts.items() for fault in _find_bad_contact(labels[i], table[k])]
+    faults += [fault for i, k in contacts.items() for fault in _find_bad_contact(labels[i], table[k][:])]
     if any(name.startswith("optics") for name in names):  # only the Athena has optics
         said = "this is a Muse S Athena, whose scale in microvolts is disputed; amplitudes may be wrong by a factor"
         remedy = "compare amplitudes only between nights of this headband, and look at the signal before naming --units"
@@ -84,24 +86,24 @@ def _read_mind_monitor(path: Path, layout: TextLayout) -> Rows:
     return Rows(
         list(labels.values()),
         [table[i] for i in picks],
-        as_seconds(table[stamp]) if is_unix else table[stamp],
+        as_seconds(table[stamp][:]) if is_unix else table[stamp][:],
         MIND_MONITOR_RATES_HZ,
         packet=_MUSE_PACKET,
         stamp_kind=times.kind,
         to_local_s=None if of_day else 0.0,
-        unworn=table[worn] == 0 if worn >= 0 else None,
+        unworn=table[worn][:] == 0 if worn >= 0 else None,
         faults=faults,
         rate_remedy="set Mind Monitor's recording interval to constant and record again: this is not raw data",
     )
 
 
-def _check_states(layout: TextLayout, table: Mapping[int, np.ndarray], columns: Sequence[int]) -> None:
+def _check_states(layout: TextLayout, table: Mapping[int, Column], columns: Sequence[int]) -> None:
     """Raise if a column of the state of the headband holds other numbers: then a cell before it is missing."""
     import numpy as np
 
     for column in columns:
-        known = table[column][~np.isnan(table[column])]
-        if odd := known[~np.isin(known, _STATES)][:1].tolist():
+        states = table[column][:]
+        if odd := states[~np.isnan(states) & ~np.isin(states, _STATES)][:1].tolist():
             raise RecordingError(
                 "the cells of a row do not stand below their names",
                 found=f"{odd[0]:g} in column {clean_text(layout.names[column], 40)}",
@@ -130,11 +132,11 @@ def _read_brainbit(path: Path, layout: TextLayout) -> Rows:
     labels = unique_labels([layout.names[i] for i in picks])
     rows = Rows(labels, [table[i] for i in picks], None, (250.0,), unit="V", faults=faults)
     if stamp is not None:
-        rows.stamps_s = as_seconds(table[stamp])
+        rows.stamps_s = as_seconds(table[stamp][:])
         if np.nanmedian(rows.stamps_s) > 1e8:  # smaller ones are seconds since an unknown time
             rows.to_local_s = 0.0
             faults.append(UTC)
-    if any(np.nanmax(np.abs(values), initial=0) > _BRAINBIT_MAX_V for values in rows.values):
+    if any(np.nanmax(np.abs(values[:]), initial=0) > _BRAINBIT_MAX_V for values in rows.values):
         rows.unit = ""
         note = "the numbers are larger than a BrainBit's range in volts, so their unit is not known"
         remedy = "name the unit of each channel with --units, such as T3=uV"

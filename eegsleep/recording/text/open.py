@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from eegsleep.recording.text.column import Column
     from eegsleep.recording.text.regular_grid import Grid
     from eegsleep.recording.text.rows import Rows
 
@@ -171,8 +172,6 @@ def make_source(path: Path, paths: Sequence[Path], kind: str, rows: Rows) -> Sou
 
     from eegsleep.signals.epochs import find_runs
 
-    for column in rows.values:
-        column[np.isinf(column)] = np.nan
     _repair_stamps(rows)
     grid = _place_rows(rows)
     there = np.zeros(grid.n_samples, dtype=bool)
@@ -242,24 +241,21 @@ def _keep_rows(rows: Rows, kept: np.ndarray) -> None:
     """Keep the rows where `kept`, bool of shape (n_rows,), holds."""
     if rows.stamps_s is not None:
         rows.stamps_s = rows.stamps_s[kept]
-    for i, column in enumerate(rows.values):
-        rows.values[i] = column[kept]
+    for column in rows.values:
+        column.keep(kept)
     rows.counter = None if rows.counter is None else rows.counter[kept]
     rows.unworn = None if rows.unworn is None else rows.unworn[kept]
 
 
 def _place_rows(rows: Rows) -> Grid:
-    import numpy as np
-
-    from eegsleep.recording.text.regular_grid import RateError, place_on_grid
+    from eegsleep.recording.text.regular_grid import RateError, place_evenly, place_on_grid
 
     if not rows.values or not len(rows.values[0]):
         raise RecordingError("the file holds no samples")
     if rows.stamps_s is None:
         note = f"there are no times in it: {rows.rates_hz[0]:g} samples a second are assumed, long losses are invisible"
         rows.faults.append(repaired("rate-assumed", note))
-        stamps = np.arange(len(rows.values[0])) / rows.rates_hz[0]
-        return place_on_grid(stamps, rows.rates_hz[0], values=rows.values)
+        return place_evenly(len(rows.values[0]), rows.rates_hz[0])
     for rate_hz in rows.rates_hz:
         try:
             return place_on_grid(rows.stamps_s, rate_hz, packet=rows.packet, counter=rows.counter, values=rows.values)
@@ -291,7 +287,7 @@ def _describe_grid(grid: Grid, rows: Rows) -> Iterator[Fault]:
         yield repaired("stamps-late", note)
 
 
-def _describe_values(columns: dict[str, np.ndarray], rows: Rows, grid: Grid) -> Iterator[Fault]:
+def _describe_values(columns: dict[str, Column], rows: Rows, grid: Grid) -> Iterator[Fault]:
     import numpy as np
 
     for label, column in columns.items():
@@ -301,7 +297,8 @@ def _describe_values(columns: dict[str, np.ndarray], rows: Rows, grid: Grid) -> 
                 "missing-values", "repaired", f"{missing} samples are not numbers and stay empty", channel=label
             )
         # Every tenth sample gives the median well enough.
-        offset = float(np.nanmedian(column[::10])) if not np.isnan(column[::10]).all() else 0.0
+        some = column[::10]
+        offset = float(np.nanmedian(some)) if not np.isnan(some).all() else 0.0
         if rows.rates_hz[0] == MIND_MONITOR_RATES_HZ[0] and abs(offset) > _LARGE_OFFSET_UV:
             note = f"a constant of about {offset:.0f} {rows.unit} from the device is left in; filters remove it"
             yield Fault("dc-offset", "repaired", note, channel=label)

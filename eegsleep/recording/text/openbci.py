@@ -73,12 +73,12 @@ def read_openbci(path: Path, layout: TextLayout) -> Rows:
         faults.append(repaired("channels-missing", note))
     rows.identity = " ".join(layout.comments)
     if stamp is not None:
-        rows.stamps_s = as_seconds(table[stamp])
+        rows.stamps_s = as_seconds(table[stamp][:])
         shift = _first_shift(layout, rows.stamps_s, of_day)
         rows.to_local_s = shift or 0.0
         faults += [UTC] if shift is None else []
     elif times is not None:
-        rows.stamps_s, rows.stamp_kind = table[times.column], times.kind
+        rows.stamps_s, rows.stamp_kind = table[times.column][:], times.kind
         rows.to_local_s = None if times.kind == "time of day" else 0.0
         faults += [DATE_UNKNOWN] if times.kind == "time of day" else []
     return rows

@@ -20,7 +20,9 @@ from eegsleep.recording.text.device_counter import count_by_counter
 from eegsleep.signals.epochs import find_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from eegsleep.recording.text.column import Column
 
 # Share of the samples; of a recording that lost more too little is known.
 MAX_LOST = 0.5
@@ -36,6 +38,8 @@ _STEP = 0.75
 _BLOCK_S = 10.0
 # In steps: rounding to a millisecond gives 0.11 at 256 Hz; above 0.15 single steps cannot be counted by rounding.
 _CLEAN = 0.15
+# Rows that are looked at together, where arrays of all rows would take more memory than the file.
+_CHUNK_ROWS = 1 << 18
 
 
 class RateError(RecordingError):
@@ -48,8 +52,8 @@ class Grid:
 
     Attributes
     ----------
-    rows : ndarray of int, shape (n_kept,)
-        The rows that are kept, in order of time.
+    rows : ndarray of int, shape (n_kept,), or slice
+        The rows that are kept, in order of time; a slice if these are all rows in the order of the file.
     positions : ndarray of int, shape (n_kept,)
         The sample number of each of them, strictly rising, the first 0.
     rate_hz : float
@@ -64,7 +68,7 @@ class Grid:
         The longest delay of a row that was made up for later.
     """
 
-    rows: np.ndarray
+    rows: np.ndarray | slice
     positions: np.ndarray
     rate_hz: float
     origin_s: float
@@ -82,10 +86,11 @@ class Grid:
         """Samples of the grid that no row of the file fills."""
         return self.n_samples - len(self.positions)
 
-    def fill(self, values: np.ndarray) -> np.ndarray:
+    def fill(self, values: np.ndarray | Column) -> np.ndarray:
         """Return values of all rows, shape (n_rows,), on the grid, shape (n_samples,); NaN where there is none."""
         filled = np.full(self.n_samples, np.nan)
-        filled[self.positions] = values[self.rows]
+        for part in _chunks(len(self.positions)):
+            filled[self.positions[part]] = values[part if isinstance(self.rows, slice) else self.rows[part]]
         return filled
 
 
@@ -94,8 +99,8 @@ def place_on_grid(
     rate_hz: float,
     *,
     packet: int = 1,
-    counter: np.ndarray | None = None,
-    values: Sequence[np.ndarray] | None = None,
+    counter: np.ndarray | Column | None = None,
+    values: Sequence[np.ndarray | Column] | None = None,
 ) -> Grid:
     """Find the place of each row on a regular grid; no gap is closed.
 
@@ -107,9 +112,9 @@ def place_on_grid(
         Nominal samples a second; the stamps may differ from it by 5 %.
     packet : int
         Samples that are sent, and lost, together.
-    counter : ndarray, shape (n_rows,), optional
+    counter : ndarray or Column, shape (n_rows,), optional
         The device's sample number, which starts again and again; it counts small losses exactly.
-    values : sequence of ndarray, each of shape (n_rows,), optional
+    values : sequence of ndarray or Column, each of shape (n_rows,), optional
         The signals; by them a repeated row is distinguished from another one with the same stamp.
 
     Returns
@@ -126,37 +131,58 @@ def place_on_grid(
     if len(stamps_s) < 2 or not np.isfinite(stamps_s).all():
         raise RecordingError("time stamps cannot be placed on a grid", found=f"{len(stamps_s)}, or some not finite")
     _check_span(stamps_s)
-    keep = np.flatnonzero(~_repeated(stamps_s, counter, values))
-    duplicates = len(stamps_s) - len(keep)
-    order, reordered = _order_stretches(stamps_s[keep])
-    rows = keep if order is None else keep[order]
-    origin_s = float(stamps_s[rows[0]])
+    rows, duplicates, reordered = _choose_rows(stamps_s, counter, values)
     since_s = stamps_s[rows]
-    since_s -= origin_s
+    origin_s = float(since_s[0])
+    since_s = since_s - origin_s
     if len(since_s) < 2 or since_s[-1] <= 0:
         raise RecordingError("time stamps do not advance", found=f"{len(since_s)} different rows")
     # No row arrives before the one above it. A stamp that is earlier is wrong, and would move all rows before it.
     latest_s = np.maximum.accumulate(since_s)
     early = np.flatnonzero(since_s < latest_s - 1 / rate_hz)
     since_s[early] = latest_s[early] + 1 / rate_hz
-    del latest_s
+    del latest_s, early
     counted, cycle = count_by_counter(counter[rows], since_s, rate_hz) if counter is not None else (None, 0)
-    positions = np.arange(len(rows)) if counted is None else np.arange(len(rows)) + counted
-    _check_rate(since_s, rate_hz, None if counted is None else positions)
-    rate_hz = refine_rate(since_s, positions, rate_hz, packet, cycle if counted is not None else 0)
+    positions = np.arange(len(since_s), dtype=np.int32)
+    positions = positions if counted is None else positions + counted
+    del counted
+    _check_rate(since_s, rate_hz, positions if cycle else None)
+    rate_hz = refine_rate(since_s, positions, rate_hz, packet, cycle)
     lost, base_s, max_delay_s = _count_by_stamps(since_s, positions, rate_hz, packet, cycle)
-    positions += lost
-    grid = Grid(
-        rows.astype(np.int32),
-        positions.astype(np.int32),
+    _check_losses(len(since_s), int(positions[-1]) + int(lost[-1]) + 1, rate_hz)
+    lost += positions
+    return Grid(
+        rows,
+        lost.astype(np.int32),
         rate_hz,
         origin_s + base_s,
         duplicates,
         reordered,
         max_delay_s,
     )
-    _check_losses(grid)
-    return grid
+
+
+def place_evenly(n_rows: int, rate_hz: float) -> Grid:
+    """Place rows without stamps one after the other.
+
+    Parameters
+    ----------
+    n_rows : int
+        At least 1.
+    rate_hz : float
+        Nominal samples a second.
+
+    Returns
+    -------
+    Grid
+
+    Raises
+    ------
+    RecordingError
+        If they take more than 72 h.
+    """
+    _check_span(np.array([0.0, n_rows / rate_hz]))
+    return Grid(slice(None), np.arange(n_rows, dtype=np.int32), rate_hz, 0.0)
 
 
 def guess_rate(stamps_s: np.ndarray, rate_hz: float = float("nan")) -> float:
@@ -228,21 +254,25 @@ def refine_rate(since_s: np.ndarray, positions: np.ndarray, rate_hz: float, pack
     step, noise = _usual_step(since_s)
     clean = noise < _CLEAN and abs(1 / (step * rate_hz) - 1) <= MAX_RATE_ERROR
     burst = 0.0 if clean else _burst_size(since_s, positions, rate_hz)
-    measured = 1 / step if clean else rate_hz
+    measured, last = 1 / step if clean else rate_hz, 0.0
     for _ in range(3):
         if clean and not cycle:
             places = _count_steps(since_s, measured)
         else:
-            places = positions + _count_rises(since_s, positions, measured, packet, burst, cycle)
-        late = places[: starts[-1] + size] / -measured
+            places = _count_rises(since_s, positions, measured, packet, burst, cycle)
+            places += positions
+        last, at = float(places[-1]), places[starts]
+        late = places[: starts[-1] + size]
+        late /= -measured
         late += since_s[: late.size]
         floor = np.minimum.reduceat(late, starts)
+        del places, late
         # Each block is compared with one half a night away; the median ignores the few losses counted wrongly.
-        slope = np.median((floor[half:] - floor[:-half]) / (places[starts[half:]] - places[starts[:-half]]))
+        slope = np.median((floor[half:] - floor[:-half]) / (at[half:] - at[:-half]))
         measured = 1 / (1 / measured + slope)
     error = abs(measured / rate_hz - 1)
     # Where stamps are noisy and losses many, the nominal rate is better: a crystal is right to 0.01 %.
-    blurred = not clean and places[-1] - positions[-1] > 0.005 * len(positions)
+    blurred = not clean and last - positions[-1] > 0.005 * len(positions)
     short = since_s[-1] < MIN_RATE_SPAN_S and error <= RATE_TOLERANCE
     return rate_hz if blurred or short or error * len(since_s) < 0.5 else round(float(measured), 6)
 
@@ -272,33 +302,78 @@ def _check_rate(since_s: np.ndarray, rate_hz: float, counted: np.ndarray | None)
         )
 
 
-def _check_losses(grid: Grid) -> None:
-    share = grid.lost / grid.n_samples
-    if share > MAX_LOST or grid.lost / grid.rate_hz > MAX_GAPS_S:
+def _check_losses(n_rows: int, n_samples: int, rate_hz: float) -> None:
+    lost = n_samples - n_rows
+    if lost / n_samples > MAX_LOST or lost / rate_hz > MAX_GAPS_S:
         raise RecordingError(
             "too much of the recording is missing",
-            found=f"{100 * share:.0f} % of the samples, {grid.lost / grid.rate_hz / 3600:.1f} h in all",
+            found=f"{100 * lost / n_samples:.0f} % of the samples, {lost / rate_hz / 3600:.1f} h in all",
             allowed="half of the samples, 24 h",
             remedy="cut the file where it was interrupted",
         )
 
 
-def _repeated(stamps_s: np.ndarray, counter: np.ndarray | None, values: Sequence[np.ndarray] | None) -> np.ndarray:
+def _choose_rows(
+    stamps_s: np.ndarray, counter: np.ndarray | Column | None, values: Sequence[np.ndarray | Column] | None
+) -> tuple[np.ndarray | slice, int, int]:
+    """Return the rows that repeat no other in order of time, how many repeat one, and how many stretches moved."""
+    repeated = _repeated(stamps_s, counter, values)
+    duplicates = int(repeated.sum())
+    rows = np.flatnonzero(~repeated) if duplicates else slice(None)
+    order, reordered = _order_stretches(stamps_s[rows])
+    if order is not None:
+        rows = np.arange(len(stamps_s))[rows][order]
+    return rows.astype(np.int32) if isinstance(rows, np.ndarray) else rows, duplicates, reordered
+
+
+def _repeated(
+    stamps_s: np.ndarray, counter: np.ndarray | Column | None, values: Sequence[np.ndarray | Column] | None
+) -> np.ndarray:
     """Return which rows repeat an earlier one, with the same stamp and values; bool of shape (n_rows,)."""
-    nothing = np.zeros(len(stamps_s), dtype=bool)
-    if values is None or (np.diff(stamps_s) > 0).all():
-        return nothing
-    table = {"stamp": stamps_s} | ({} if counter is None else {"counter": counter})
-    repeated = pd.DataFrame(table | dict(enumerate(values)), copy=False).duplicated().to_numpy()
+    repeated = np.zeros(len(stamps_s), dtype=bool)
+    if values is None or (stamps_s[1:] > stamps_s[:-1]).all():
+        return repeated
+    columns = [stamps_s, *([] if counter is None else [counter]), *values]
+    alike = _find_alike(columns)
+    repeated[alike] = pd.DataFrame({i: column[alike] for i, column in enumerate(columns)}, copy=False).duplicated()
     if not repeated.any():
-        return nothing
+        return repeated
     # An electrode at the end of its range repeats its value within a packet of one stamp: these rows are samples.
     same = np.ones(len(stamps_s) - 1, dtype=bool)
     for column in values:
-        same &= (column[1:] == column[:-1]) | (np.isnan(column[1:]) & np.isnan(column[:-1]))
-    heads = np.concatenate([[0], np.flatnonzero(~same) + 1])
-    moves = np.maximum.reduceat(stamps_s, heads) > np.minimum.reduceat(stamps_s, heads)
-    return repeated & ~np.repeat(moves, np.diff(heads, append=len(stamps_s)))
+        numbers = column[:]
+        same &= (numbers[1:] == numbers[:-1]) | (np.isnan(numbers[1:]) & np.isnan(numbers[:-1]))
+    first, last = find_runs(same)
+    at = np.flatnonzero(repeated)
+    run = np.searchsorted(first, at, side="right") - 1
+    for i in np.unique(run[(run >= 0) & (at <= last[run])] if len(first) else run[:0]):
+        held = slice(first[i], last[i] + 1)
+        if np.ptp(stamps_s[held]) > 0:
+            repeated[held] = False
+    return repeated
+
+
+def _find_alike(columns: Sequence[np.ndarray | Column]) -> np.ndarray:
+    """Return the rows whose hash another row has, too: all rows that repeat one, and those that they repeat."""
+    hashes = np.zeros(len(columns[0]), dtype=np.uint64)
+    for part in _chunks(len(hashes)):
+        for column in columns:
+            hashes[part] *= np.uint64(0x100000001B3)
+            hashes[part] += pd.util.hash_array(column[part] + 0.0)  # -0.0 is 0.0
+    ranked = np.sort(hashes)
+    again = np.unique(ranked[1:][ranked[1:] == ranked[:-1]])
+    return np.concatenate([part.start + np.flatnonzero(np.isin(hashes[part], again)) for part in _chunks(len(hashes))])
+
+
+def _chunks(n_rows: int) -> Iterator[slice]:
+    for start in range(0, n_rows, _CHUNK_ROWS):
+        yield slice(start, min(start + _CHUNK_ROWS, n_rows))
+
+
+def _chunks_with_neighbours(n_rows: int, reach: int) -> Iterator[tuple[slice, slice]]:
+    """Yield rows that are looked at together, and with them those within reach on both sides."""
+    for part in _chunks(n_rows):
+        yield part, slice(max(part.start - reach, 0), min(part.stop + reach, n_rows))
 
 
 def _order_stretches(stamps_s: np.ndarray) -> tuple[np.ndarray | None, int]:
@@ -320,7 +395,8 @@ def _order_stretches(stamps_s: np.ndarray) -> tuple[np.ndarray | None, int]:
 
 def _count_steps(since_s: np.ndarray, rate_hz: float) -> np.ndarray:
     """Return the sample number of regular stamps; rounding errors of one step are undone by the next."""
-    steps = np.diff(since_s, prepend=since_s[0])
+    steps = np.zeros(len(since_s))
+    np.subtract(since_s[1:], since_s[:-1], out=steps[1:])
     steps *= rate_hz
     np.rint(steps, out=steps)
     return np.cumsum(steps, out=steps)
@@ -330,8 +406,13 @@ def _burst_size(since_s: np.ndarray, positions: np.ndarray, rate_hz: float) -> f
     """Return how many samples usually arrive together: how late most rows are, after the earliest within 2 s."""
     from scipy.ndimage import minimum_filter1d
 
-    late = since_s * rate_hz - positions
-    return float(np.quantile((late - minimum_filter1d(late, int(2 * rate_hz) + 1, mode="nearest"))[::7], 0.95))
+    reach, delays = int(rate_hz), []
+    for part, around in _chunks_with_neighbours(len(since_s), reach):
+        late = since_s[around] * rate_hz - positions[around]
+        late -= minimum_filter1d(late, int(2 * rate_hz) + 1, mode="nearest")
+        every = slice(part.start - around.start + -part.start % 7, part.stop - around.start, 7)
+        delays.append(late[every])
+    return float(np.quantile(np.concatenate(delays), 0.95))
 
 
 def _count_rises(
@@ -344,15 +425,18 @@ def _count_rises(
     """
     from scipy.ndimage import minimum_filter1d
 
-    late = since_s * rate_hz - positions
     reach = max(int(rate_hz / 2), int(2.5 * burst))
     threshold = cycle / 2 if cycle else max(_STEP, packet / 2, burst / 8)
     size = 2 * reach + 1
-    before = minimum_filter1d(late, size, origin=reach, mode="nearest")[:-1]
-    after = minimum_filter1d(late, size, origin=-reach, mode="nearest")[1:]
-    rise = after - before
+    rise = np.empty(len(since_s) - 1)
+    for part, around in _chunks_with_neighbours(len(rise), size):
+        some = slice(around.start, around.stop + 1)
+        late = since_s[some] * rate_hz - positions[some]
+        before = minimum_filter1d(late, size, origin=reach, mode="nearest")[:-1]
+        after = minimum_filter1d(late, size, origin=-reach, mode="nearest")[1:]
+        rise[part] = (after - before)[part.start - around.start : part.stop - around.start]
     first, end = find_runs(rise > threshold)
-    lost = np.zeros(len(late))
+    lost = np.zeros(len(since_s))
     if len(first):
         most = np.maximum.reduceat(
             rise, np.stack([first, end], axis=1).ravel()[: 2 * len(first) - (end[-1] == len(rise))]
@@ -366,7 +450,8 @@ def _count_by_stamps(
     since_s: np.ndarray, positions: np.ndarray, rate_hz: float, packet: int, cycle: int
 ) -> tuple[np.ndarray, float, float]:
     """Return samples lost before each row, the delay of the origin and the longest delay, in s."""
-    late = since_s * rate_hz - positions
+    late = since_s * rate_hz
+    late -= positions
     floor = np.minimum.accumulate(late[::-1])[::-1]
     late -= floor  # now the delay of each row; every seventh is enough for the usual one
     usual, longest, base = float(np.quantile(late[::7], 0.99)), float(late.max()), float(floor[0])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from eegsleep.recording.faults import Fault
+    from eegsleep.recording.text.column import Column
 
 
 @dataclass
@@ -20,12 +21,12 @@ class Rows:
     """The signals, times and further columns of a file, as the reader of one format finds them."""
 
     labels: list[str]
-    values: list[np.ndarray]
+    values: list[Column]
     stamps_s: np.ndarray | None
     rates_hz: tuple[float, ...]
     unit: str = "uV"
     packet: int = 1
-    counter: np.ndarray | None = None
+    counter: np.ndarray | Column | None = None
     stamp_kind: str = "unix"  # as `TimeColumn.kind`
     to_local_s: float | None = None  # added to a stamp gives naive local time; None if that is unknown
     unworn: np.ndarray | None = None
@@ -53,6 +54,8 @@ def join_rows(parts: Sequence[Rows]) -> Rows:
     """
     import numpy as np
 
+    from eegsleep.recording.text.column import make_column
+
     first = parts[0]
     if any((rows.labels, rows.unit, rows.stamp_kind) != (first.labels, first.unit, first.stamp_kind) for rows in parts):
         raise RecordingError(
@@ -62,13 +65,13 @@ def join_rows(parts: Sequence[Rows]) -> Rows:
             remedy="put the files of each recording in a folder of its own",
         )
 
-    def join(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
-        known = [array for array in arrays if array is not None]
+    def join(arrays: Sequence[np.ndarray | Column | None]) -> np.ndarray | None:
+        known = [array[:] for array in arrays if array is not None]
         return np.concatenate(known) if len(known) == len(arrays) else None
 
     return Rows(
         first.labels,
-        [np.concatenate([rows.values[i] for rows in parts]) for i in range(len(first.labels))],
+        [make_column(rows.values.pop(0)[:] for rows in parts) for _ in first.labels],
         join([rows.stamps_s for rows in parts]),
         first.rates_hz,
         first.unit,

@@ -15,6 +15,7 @@ import numpy as np
 
 from eegsleep.errors import RecordingError
 from eegsleep.recording.faults import Fault, clean_text
+from eegsleep.recording.text.column import Column
 from eegsleep.recording.text.rows import Rows
 from eegsleep.recording.text.table import repaired
 
@@ -28,7 +29,7 @@ MICROVOLTS_PER_COUNT = 4.5e6 / 24 / (2**23 - 1)
 _RATES_HZ = (250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 16000.0)
 _RATE_TOLERANCE = 0.02
 _CHANNELS = (8, 16)
-_BLOCK_BYTES = 1 << 23
+_BLOCK_BYTES = 1 << 22
 _DIGITS = np.full(256, 255, dtype=np.uint8)
 for _value, _pair in enumerate(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "aA", "bB", "cC", "dD", "eE", "fF"]):
     for _character in _pair:
@@ -52,12 +53,15 @@ def read_sd_card(path: Path) -> Rows:
     RecordingError
         If a row is damaged, or the file does not hold 8 or 16 channels.
     """
-    parts: list[np.ndarray] = []
+    columns: list[Column] = []
     clocks_ms: list[int] = []
     n_channels, line, after_mark = 0, 1, False
     for block in _blocks(path):
         rows = block.split(b"\n")
-        n_channels = n_channels or _count_channels(rows, path)
+        if not columns:
+            n_channels = _count_channels(rows, path)
+            room = int(1.02 * len(rows) * path.stat().st_size / len(block))
+            columns = [Column(room, MICROVOLTS_PER_COUNT) for _ in range(n_channels)]
         texts, kept = [], []
         usual = {2 + 7 * n_channels, 2 + 7 * n_channels + 15}
         for number, row in enumerate(rows):
@@ -75,12 +79,12 @@ def read_sd_card(path: Path) -> Rows:
             else:
                 raise _damaged(text, line + number)
         line += len(rows) - 1
-        parts.append(_parse(texts, kept, n_channels))
-    counts = np.concatenate(parts) if parts else np.empty((0, max(n_channels, 1)))
-    rate_hz, faults = _find_rate(len(counts), clocks_ms, n_channels)
+        for column, counts in zip(columns, _parse(texts, kept, n_channels).T, strict=True):
+            column.add(counts)
+    rate_hz, faults = _find_rate(len(columns[0]) if columns else 0, clocks_ms, n_channels)
     return Rows(
         [f"EXG Channel {i}" for i in range(n_channels)],
-        [MICROVOLTS_PER_COUNT * counts[:, i] for i in range(n_channels)],
+        columns,
         None,
         (rate_hz,),
         faults=faults,

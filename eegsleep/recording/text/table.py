@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
     import pandas as pd
 
+    from eegsleep.recording.text.column import Column
     from eegsleep.recording.text.time_stamps import TimeColumn
 
 MAX_BYTES = 8_000_000_000
-_BLOCK_BYTES = 1 << 25
+# While a block is parsed it takes about ten times its size.
+_BLOCK_BYTES = 1 << 22
+_MAX_LINE_BYTES = 1 << 20
 _HEAD_BYTES = 1 << 16
 # Headbands write up to forty columns; a file with thousands is no recording, and takes minutes to read.
 _MAX_COLUMNS = 512
@@ -109,7 +111,7 @@ def read_table(
     times: TimeColumn | None = None,
     *,
     short_rows: bool = False,
-) -> tuple[dict[int, np.ndarray], list[Fault]]:
+) -> tuple[dict[int, Column], list[Fault]]:
     """Read the columns asked for, block by block, so that only their numbers are in memory.
 
     Parameters
@@ -124,7 +126,7 @@ def read_table(
 
     Returns
     -------
-    table : dict of int to numpy.ndarray of float, each of shape (n_rows,)
+    table : dict of int to Column, each of n_rows numbers
         NaN where a cell is empty.
     faults : list of Fault
 
@@ -133,13 +135,14 @@ def read_table(
     RecordingError
         If pandas would read a block wrongly, or a cell is no number.
     """
-    import numpy as np
     import pandas as pd
+
+    from eegsleep.recording.text.column import Column
 
     width = len(layout.names) or len(layout.first)
     time_column = times.column if times else -1
     kinds = {i: str if i == time_column else float for i in columns}
-    parts: dict[int, list[np.ndarray]] = {i: [] for i in columns}
+    table: dict[int, Column] = {}
     faults: list[Fault] = []
     line = 1
     needed = max(columns) + 1 if short_rows else width
@@ -163,14 +166,17 @@ def read_table(
             )
 
         try:
-            table = parse(kinds)
+            cells = parse(kinds)
         except ValueError as error:
             raise _describe_cell(parse(dict.fromkeys(kinds, str)), kinds, layout, first_line) or error from error
-        for i, part in parts.items():
-            part.append(times.seconds(table[i]) if times and i == time_column else table[i].to_numpy(copy=True))
-        del table, block
+        if not table:  # rows to expect, if all are about as long as the first ones
+            room = int(1.02 * len(cells) * path.stat().st_size / len(block)) + 1
+            table = {i: Column(room) for i in columns}
+        for i, column in table.items():
+            column.add(times.seconds(cells[i]) if times and i == time_column else cells[i].to_numpy())
+        del cells, block
     faults += times.faults() if times else []
-    return {i: np.concatenate(parts.pop(i)) if parts[i] else np.empty(0) for i in list(parts)}, faults
+    return table or {i: Column() for i in columns}, faults
 
 
 def _blocks(path: Path, layout: TextLayout, faults: list[Fault]) -> Iterator[bytes]:
@@ -178,8 +184,10 @@ def _blocks(path: Path, layout: TextLayout, faults: list[Fault]) -> Iterator[byt
     repeated, rest = 0, b""
     with path.open("rb") as file:
         file.seek(layout.offset)
-        while chunk := file.read(_BLOCK_BYTES):
-            lines, newline, rest = (rest + chunk).rpartition(b"\n")
+        while chunk := file.read(_BLOCK_BYTES) + file.readline(_MAX_LINE_BYTES):
+            lines, newline, rest = chunk.rpartition(b"\n")
+            if len(rest) >= _MAX_LINE_BYTES:
+                raise RecordingError("a row does not end", found=f"more than {_MAX_LINE_BYTES} characters")
             if layout.has_marks:
                 lines = re.sub(rb"(?m)^[^,;\t\n]*(\n|\Z)", b"", lines)
                 newline = newline if not lines.endswith(b"\n") else b""

@@ -81,7 +81,7 @@ class TimeColumn:
         cells = pd.Series(written, dtype=object)
         known = cells.dropna()
         sample = str(known.iloc[0]).strip() if len(known) else ""
-        if not self.kind:
+        if not self.kind and sample:
             of_day, unix = TIME_OF_DAY.fullmatch(sample), re.fullmatch(r"[-+\d.eE]+", sample)
             self.kind = "time of day" if of_day else "unix" if unix and "-" not in sample[1:] else "date"
         if self.kind == "date" and _SPREADSHEET.fullmatch(sample):

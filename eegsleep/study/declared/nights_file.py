@@ -9,6 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from eegsleep.errors import TableError, describe_error
+from eegsleep.plain_files import check_plain
 from eegsleep.tables import STUDY_NIGHTS, check_table
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def read_nights(path: Path) -> tuple[pd.DataFrame, list[int]]:
 def _read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     """Return the header, the cells of the rows, and the line of the header and of each row."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = check_plain(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise TableError(
             f"the nights of the study cannot be read from {path.name}",

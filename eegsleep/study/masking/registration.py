@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import EegSleepError
 from eegsleep.json_files import find_misfit, parse_json, read_json
+from eegsleep.plain_files import check_plain
 from eegsleep.provenance import encode_json, fingerprint, hash_bytes, hash_file, package_versions, write_file
 from eegsleep.study.masking.changes import Change, as_text, grade_change
 from eegsleep.study.night_folders import flatten
@@ -113,7 +114,7 @@ def read_protocol_file(folder: Path) -> dict[str, Any] | None:
 def append_record(folder: Path, event: str, **facts: str) -> None:
     """Add one line to the record: an event with its time, and the hash of the line before it."""
     path = folder / RECORD_FILE
-    before = path.read_bytes() if path.exists() else b""
+    before = check_plain(path).read_bytes() if path.exists() else b""
     lines = before.splitlines()
     line = {"event": event, "at": now(), **facts, "previous": hash_bytes(lines[-1]) if lines else ""}
     write_file(path, before + json.dumps(line, ensure_ascii=False).encode() + b"\n")
@@ -122,7 +123,7 @@ def append_record(folder: Path, event: str, **facts: str) -> None:
 def read_record(folder: Path) -> tuple[list[dict[str, Any]], bool]:
     """Return the lines of the record, and whether each has the hash of the one before it."""
     try:
-        lines = (folder / RECORD_FILE).read_bytes().splitlines()
+        lines = check_plain(folder / RECORD_FILE).read_bytes().splitlines()
         entries = [parse_json(line) for line in lines]
     except (OSError, ValueError):
         return [], False

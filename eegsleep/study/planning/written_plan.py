@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from eegsleep.errors import SettingsError, TableError
 from eegsleep.file_names import SCHEDULE_FILE
+from eegsleep.plain_files import check_plain
 from eegsleep.provenance import encode_json, hash_bytes, package_versions, write_file
 from eegsleep.study.declared.nights_file import FREE_PREFIXES, HARM, read_nights
 from eegsleep.study.masking.registration import read_protocol_file, write_protocol
@@ -183,7 +184,7 @@ def _read_comments(path: Path) -> tuple[bytes, list[str], bool]:
     """Return the comments of nights.csv, the columns that are its owner's, and whether it has more than a header."""
     if not path.exists():
         return b"", [], False
-    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    lines = [line for line in check_plain(path).read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     comments = [line for line in lines if line.startswith("#")]
     rows = [line for line in lines if not line.startswith("#")]
     header = rows[0].split(",") if rows else []
