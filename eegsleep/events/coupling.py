@@ -253,7 +253,8 @@ def _chance(
     times_s = start_s + np.arange(phase_rad.size) / rate_hz
     free = ~_is_covered(times_s, centres_s, APART_S)
     covered = _is_covered(times_s, negative_s, window_s) & free
-    vectors = np.where(covered, np.exp(1j * phase_rad), 0)
+    vectors = np.zeros(phase_rad.size, dtype=complex)
+    vectors[covered] = np.exp(1j * phase_rad[covered])
     starts, ends = runs_s
     share = np.full(centres_s.size, np.nan)
     vector = np.full(centres_s.size, np.nan, dtype=complex)
