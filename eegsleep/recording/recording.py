@@ -306,11 +306,16 @@ class Recording:
         """
         import numpy as np
 
+        from eegsleep.signals.two_channels import measure_each
+
         signals = signals_of(self)
         rate_hz = signals.rate_hz
         data = np.empty((len(self.channels), round(signals.n_samples * ANALYSIS_RATE_HZ / rate_hz)))
-        for row, label in zip(data, self.channels, strict=True):
+
+        def convert(row: np.ndarray, label: str) -> None:
             np.multiply(at_rate(signals.channel(label), rate_hz, ANALYSIS_RATE_HZ, row.size), 1e6, out=row)
+
+        measure_each(lambda own: convert(*own), zip(data, self.channels, strict=True))
         return data
 
     def with_microvolts(self, microvolts: np.ndarray) -> Recording:

@@ -19,6 +19,7 @@ import numpy as np
 
 from eegsleep.errors import SettingsError
 from eegsleep.signals.epochs import ANALYSIS_RATE_HZ
+from eegsleep.signals.two_channels import measure_each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,14 +104,16 @@ def encode_trace(recording: Recording, trace: str = "light") -> Trace | None:
     if trace == "none":
         return None
     step_uv = STEPS_UV[trace]
-    channels = []
-    for label, role in recording.roles.items():
+    n_samples = recording.microvolts.shape[1]
+
+    def encode(label: str) -> dict[str, Any]:
         signal = recording.signal(label)
         missing = ~np.isfinite(signal)
         steps = np.rint(np.clip(_fill(signal, missing) / step_uv, -MAX_STEPS, MAX_STEPS)).astype(np.int32)
         pieces = [_encode_piece(steps[first : first + PIECE_SAMPLES]) for first in range(0, steps.size, PIECE_SAMPLES)]
-        channels.append({"label": label, "role": role, "gaps": _find_gaps(missing), "pieces": pieces})
-    n_samples = recording.microvolts.shape[1]
+        return {"label": label, "role": recording.roles[label], "gaps": _find_gaps(missing), "pieces": pieces}
+
+    channels = measure_each(encode, recording.roles)
     return Trace(ANALYSIS_RATE_HZ, n_samples, step_uv, PIECE_SAMPLES, tuple(channels))
 
 

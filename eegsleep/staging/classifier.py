@@ -13,6 +13,7 @@ import zlib
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -152,9 +153,13 @@ def _run_trees(library: ctypes.CDLL, text: str) -> Callable[[np.ndarray], np.nda
         check(status)
         return out
 
+    # The library keeps in the trees which rounds run: two threads at once would get sums over each other's rounds.
+    one_at_a_time = Lock()
+
     def predict(features: np.ndarray) -> np.ndarray:
         rows = np.ascontiguousarray(features, dtype=np.float32)
-        raw = np.sum([add_up(rows, first) for first in range(0, n_read.value, _ROUNDS)], axis=0)
+        with one_at_a_time:
+            raw = np.sum([add_up(rows, first) for first in range(0, n_read.value, _ROUNDS)], axis=0)
         odds = np.exp(raw - raw.max(axis=1, keepdims=True))
         return odds / odds.sum(axis=1, keepdims=True)
 

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -30,6 +31,16 @@ def test_probabilities_are_those_of_yasas_own_classifier(name):
         expected = theirs.predict_proba(features)
     assert (tuple(theirs.classes_), tuple(theirs.feature_name_)) == (CLASSES, ours.features)
     np.testing.assert_allclose(ours.predict(features), expected, atol=1e-13)
+
+
+def test_two_threads_at_once_get_what_each_gets_alone():
+    predict, n_features = load_classifier("eeg").predict, len(load_classifier("eeg").features)
+    nights = [np.random.default_rng(seed).normal(size=(200, n_features)).astype(np.float32) for seed in range(8)]
+    alone = [predict(night) for night in nights]
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(3):
+            for found, expected in zip(threads.map(predict, nights), alone, strict=True):
+                np.testing.assert_array_equal(found, expected)
 
 
 def test_without_the_library_of_the_wheel_the_package_runs_the_trees(monkeypatch):
