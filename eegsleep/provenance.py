@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,9 @@ from eegsleep.json_files import read_json
 from eegsleep.plain_files import check_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import date
+    from io import BufferedWriter
     from pathlib import Path
 
 # What can change a number we write; read from the installed metadata, so nothing is imported.
@@ -239,7 +240,7 @@ def check_writable(output: Path, *, is_file: bool = False) -> None:
     try:
         while not is_file and not folder.exists() and folder != folder.parent:
             folder = folder.parent
-        probe = folder / f".eegsleep.{os.getpid()}.tmp"
+        probe = _name_temporary(folder / "eegsleep")
         try:
             probe.write_bytes(bytes(_PROBE_BYTES))
         finally:
@@ -269,12 +270,58 @@ def write_file(path: Path, content: bytes) -> None:
     OSError
         If it cannot be written; then the old file is still there.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open_whole(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def open_whole(path: Path) -> Iterator[BufferedWriter]:
+    """Yield a temporary file beside `path`, which becomes `path` when all was written, and is removed otherwise.
+
+    What a process that was killed left of the same file is removed first.
+
+    Parameters
+    ----------
+    path : Path
+        In a folder that exists.
+
+    Yields
+    ------
+    file
+        Open for bytes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; then the old file is still there.
+    """
+    temporary = _name_temporary(path)
     try:
         with temporary.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _name_temporary(path: Path) -> Path:
+    """Return this process's temporary name of a file; remove those of processes that are gone."""
+    first, last = f".{path.name}.", ".tmp"
+    with suppress(OSError):  # a folder that may be written, but not listed
+        for left in path.parent.iterdir():
+            if (
+                left.name.startswith(first)
+                and left.name.endswith(last)
+                and _is_gone(left.name[len(first) : -len(last)])
+            ):
+                left.unlink()
+    return path.with_name(f"{first}{os.getpid()}{last}")
+
+
+def _is_gone(process: str) -> bool:
+    """Return whether a text is the number of a process, and there is none of that number any more."""
+    import psutil
+
+    return process.isdecimal() and len(process) < 10 and not psutil.pid_exists(int(process))

@@ -7,7 +7,6 @@ setting changes its own process and no other.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegsleep.errors import SettingsError
-from eegsleep.provenance import write_file
+from eegsleep.provenance import open_whole, write_file
 from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.simulation.artefacts import RANGE_UV, plant_artefacts
 from eegsleep.simulation.events import plan_events
@@ -184,15 +183,8 @@ def write_simulated_night(night: SimulatedNight, folder: str | Path, name: str =
         write_file(folder / f"{name}_{table.name}.csv", encode_table(frame, table))
         write_file(folder / f"{name}_{table.name}.json", encode_sidecar(table))
     path = folder / f"{name}.edf"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            _encode_edf(night).write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with open_whole(path) as file:
+        _encode_edf(night).write(file)
     return path
 
 

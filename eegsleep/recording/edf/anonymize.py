@@ -11,13 +11,13 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from eegsleep.errors import EegSleepError, RecordingError, SettingsError, describe_error
+from eegsleep.provenance import open_whole
 from eegsleep.recording.edf.annotations import split_lists
 from eegsleep.recording.edf.header import (
     DECIMAL,
@@ -253,7 +253,7 @@ def anonymize_recording(
                 date_fields = _dates(_shift(header, shift_days))
             source.seek(0)
             start, removed = _clean_header(source.read(header.header_bytes), header, *date_fields)
-            with _whole_file(output) as file:
+            with open_whole(output) as file:
                 file.write(start)
                 for piece in _clean_records(source, header, texts, tally):
                     file.write(piece)
@@ -308,20 +308,6 @@ def _shift(header: Header, days: int) -> date:
         return header.start.date() + timedelta(days=days)
     except OverflowError as error:
         raise SettingsError("EDF has no such start date", found=f"{days} days") from error
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Yield a temporary file beside `path`; it becomes `path` when all was written, and is removed otherwise."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 # -- header ------------------------------------------------------------------------------------------

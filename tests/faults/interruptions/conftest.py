@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,16 +63,22 @@ def _compiled_once(tmp_path_factory):
         yield
 
 
+@contextmanager
 def start(words):
-    """Start a command as a terminal would, in a group of processes of its own."""
-    return subprocess.Popen(
+    """Start a command as a terminal would, in a group of processes of its own, of which nothing remains."""
+    with subprocess.Popen(
         [sys.executable, "-m", "eegsleep", *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    ) as running:
+        try:
+            yield running
+        finally:
+            if running.poll() is None:  # the test has failed; without this it would wait for ever
+                os.killpg(running.pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")
@@ -161,8 +169,6 @@ def find_command(inputs, tmp_path_factory, compute_once):
 @pytest.fixture
 def scheduler(tmp_path):
     """Yield a function that starts another scheduler with two workers, as long as the test lasts."""
-    from contextlib import ExitStack
-
     with ExitStack() as opened:
 
         def run(name, **options):
