@@ -92,12 +92,10 @@ def agree_scorings(
         pairs = [pair]
     else:
         pairs = collect_pairs(reference)
+        if unverified := find_unverified(reference, [pair[0] for pair in pairs]):
+            said = f"No {PROVENANCE_FILE} in {', '.join(unverified)}: whether a table was changed cannot be checked."
+            notes = (said,)
     left_out = {} if observed else find_unpaired(reference)
-    if unverified := [] if observed else find_unverified(reference, [pair[0] for pair in pairs]):
-        notes += (
-            f"No {PROVENANCE_FILE} in {', '.join(unverified)}: it cannot be checked whether these stages are as they "
-            "were written.",
-        )
     agreement = measure_agreement(pairs)
     notes += _check_agreement(agreement)
     names = (Path(reference).name, Path(observed).name) if observed else ("expert", "eegsleep")
