@@ -241,6 +241,8 @@ def check_writable(output: Path, *, is_file: bool = False, option: str = "--outp
     if is_file and output.exists() and not output.is_file():  # a folder, or a device that we would replace
         raise SettingsError(f"{option} cannot be written", found=f"{output}, which is no file", allowed="a file")
     try:
+        with suppress(FileNotFoundError, NotADirectoryError):  # what is missing may be made; a name too long may not
+            os.lstat(output)
         while not is_file and not os.path.lexists(folder) and folder != folder.parent:
             folder = folder.parent
         probe = folder / f".eegsleep.{os.getpid()}.tmp"

@@ -102,6 +102,8 @@ def test_a_score_into_a_folder_where_a_batch_is_at_work_is_refused(nights, tmp_p
         (("score", "one.edf", "--bids", "one.edf"), "--bids cannot be written"),
         (("batch", "one.edf", "--bids", "one.edf/below"), "--bids cannot be written"),
         (("score", "one.edf", "--output", "loop"), "--output cannot be written"),
+        (("score", "one.edf", "--output", "x" * 300), "--output cannot be written"),
+        (("batch", "one.edf", "--bids", "x" * 300), "--bids cannot be written"),
         (("calibrate", ".", "--output", "one.edf"), "is no calibration, and is not overwritten"),
     ],
 )

@@ -95,7 +95,7 @@ def check_key_place(path: Path, *, replace: bool = False) -> None:
             f"the key file {path.name} is there already",
             remedy="a study has one key; move the file away to begin another",
         )
-    check_writable(path.parent, option="--key")
+    check_writable(path.parent if os.path.lexists(path) else path, option="--key")
 
 
 def check_active(conditions: tuple[str, ...], active: str) -> None:
