@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+import os
+from pathlib import Path
 
 
 def check_plain(path: Path) -> Path:
@@ -28,3 +26,17 @@ def check_plain(path: Path) -> Path:
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "it is no file", str(path))
     return path
+
+
+def real_folder(path: Path) -> Path:
+    """Return the folder in which a file lies once links are followed; one that leads to itself is not.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Path
+    """
+    return Path(os.path.realpath(path)).parent  # `Path.resolve` raises RuntimeError for a link to itself

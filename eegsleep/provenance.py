@@ -15,11 +15,13 @@ from eegsleep.json_files import read_json
 from eegsleep.plain_files import check_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import date
     from io import BufferedWriter
     from pathlib import Path
 
+# In the head of every page.
+OWN_PAGE = b'<meta name="generator" content="eegsleep">'
 # What can change a number we write; read from the installed metadata, so nothing is imported.
 TRACKED_PACKAGES = ("eegsleep", "yasa", "mne", "numpy", "scipy", "pandas", "lightgbm", "soxr")
 
@@ -195,7 +197,7 @@ def evening_of(start: str) -> date | None:
     """
     try:
         return (datetime.fromisoformat(start) - timedelta(hours=12)).date()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -217,7 +219,7 @@ def fingerprint(*parts: object) -> str:
     return hash_bytes(json.dumps(parts, sort_keys=True, allow_nan=False).encode())
 
 
-def check_writable(output: Path, *, is_file: bool = False) -> None:
+def check_writable(output: Path, *, is_file: bool = False, option: str = "--output") -> None:
     """Raise before the work if its results could not be written; leave nothing behind.
 
     Parameters
@@ -226,6 +228,8 @@ def check_writable(output: Path, *, is_file: bool = False) -> None:
         The folder for the results, which may not exist yet, or a file in a folder that exists.
     is_file : bool
         Whether it is a file.
+    option : str
+        The option that names it, for the message.
 
     Raises
     ------
@@ -234,11 +238,13 @@ def check_writable(output: Path, *, is_file: bool = False) -> None:
     """
     folder = output.absolute().parent if is_file else output.absolute()
     if "\0" in str(output):
-        raise SettingsError("--output cannot be written", found=f"{output}, which has a NUL character in its name")
+        raise SettingsError(f"{option} cannot be written", found=f"{output}, which has a NUL character in its name")
     if is_file and output.exists() and not output.is_file():  # a folder, or a device that we would replace
-        raise SettingsError("--output cannot be written", found=f"{output}, which is no file", allowed="a file")
+        raise SettingsError(f"{option} cannot be written", found=f"{output}, which is no file", allowed="a file")
     try:
-        while not is_file and not folder.exists() and folder != folder.parent:
+        with suppress(FileNotFoundError, NotADirectoryError):  # what is missing may be made; a name too long may not
+            os.lstat(output)
+        while not is_file and not os.path.lexists(folder) and folder != folder.parent:
             folder = folder.parent
         probe = _name_temporary(folder / "eegsleep")
         try:
@@ -248,10 +254,42 @@ def check_writable(output: Path, *, is_file: bool = False) -> None:
                 probe.unlink()
     except OSError as error:
         raise SettingsError(
-            "--output cannot be written",
+            f"{option} cannot be written",
             found=f"{output}: {error.strerror or error}",
-            remedy="give another place with --output, or make room on its disk",
+            remedy=f"give another place with {option}, or make room on its disk",
         ) from error
+
+
+def check_own(files: Mapping[Path, bytes], *, mark: Path | None = None) -> None:
+    """Refuse to overwrite files of another origin, such as a `report.html` of the user's own.
+
+    Parameters
+    ----------
+    files : mapping of Path to bytes
+        What is to be written.
+    mark : Path, optional
+        A file among results of this kind; where it names eegsleep, the others are ours, too.
+
+    Raises
+    ------
+    EegSleepError
+        If a file is there that does not begin as ours does: a table with its header, a page with its generator, and
+        JSON as a whole.
+    """
+    if mark is not None and mark.is_file() and b"eegsleep" in mark.read_bytes():
+        return
+    for path, content in files.items():
+        if path.is_file() and not _begins_alike(path.read_bytes(), content, path.suffix):
+            raise EegSleepError(
+                f"{path} was not written by this command, and is not overwritten",
+                remedy="rename it, or give another place for the results",
+            )
+
+
+def _begins_alike(found: bytes, own: bytes, suffix: str) -> bool:
+    if suffix == ".html":
+        return OWN_PAGE in found[:4096]
+    return found == own if suffix == ".json" else found.partition(b"\n")[0] == own.partition(b"\n")[0]
 
 
 def write_file(path: Path, content: bytes) -> None:

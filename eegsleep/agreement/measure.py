@@ -17,7 +17,7 @@ from eegsleep import tables
 from eegsleep.agreement.limits import limits_of_agreement, proportional_bias
 from eegsleep.errors import EegSleepError, TableError, describe_error
 from eegsleep.hypnograms.objects import as_stages
-from eegsleep.provenance import write_file
+from eegsleep.provenance import check_own, write_file
 from eegsleep.signals import epochs
 from eegsleep.staging.statistics import measure_sleep
 
@@ -179,6 +179,7 @@ def save_agreement(agreement: Agreement, folder: str | Path, pages: Mapping[str,
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        check_own({folder / name: content for name, content in files.items()}, mark=folder / "agreement.html")
         for name, content in files.items():
             write_file(folder / name, content)
     except OSError as error:

@@ -206,6 +206,24 @@ def _why_unpaired(night: Path) -> str:
     return words[missing[0]] if missing else ""
 
 
+def find_unverified(place: str | Path, nights: Sequence[str]) -> list[str]:
+    """Return the nights whose folder has no provenance, which holds the hashes of its tables.
+
+    Parameters
+    ----------
+    place : path
+        A night folder, or the folder of the night folders.
+    nights : sequence of str
+        Names of night folders.
+
+    Returns
+    -------
+    list of str
+    """
+    folders = [folder for folder in _find_folders(Path(place)) if folder.name in nights]
+    return [folder.name for folder in folders if not (folder / PROVENANCE_FILE).is_file()]
+
+
 def _read_jobs(folder: Path) -> list[dict[str, Any]]:
     path = folder / f"{JOBS.name}.csv"
     return read_table(path, JOBS).to_dict("records") if path.is_file() else []

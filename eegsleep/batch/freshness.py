@@ -74,7 +74,9 @@ def is_fresh(job: Job, output: Path, settings: Settings, versions: Mapping[str, 
     try:
         provenance = check_provenance(folder)
         outputs, asked = provenance["outputs"], provenance["request"]
-        if not asked or not outputs or provenance["fingerprint"] != hash_dependencies(provenance):
+        if provenance["id"] != job.night or not asked or not outputs:
+            return False
+        if provenance["fingerprint"] != hash_dependencies(provenance):
             return False
         paths = list_inputs(job.file)
         # Cheapest test first: if the request differs for the stored hash already, the recording need not be hashed.

@@ -11,7 +11,8 @@ from eegsleep.errors import EegSleepError, describe_error
 from eegsleep.file_names import INDEX_FILE, NIGHTS_FILE, PROVENANCE_FILE, USUAL_FILE
 from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.markers.wide import order_columns
-from eegsleep.provenance import write_file
+from eegsleep.plain_files import real_folder
+from eegsleep.provenance import OWN_PAGE, write_file
 from eegsleep.report.compose import share_plotly
 from eegsleep.report.index_page import render_index
 from eegsleep.report.usual import render_usual
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 NIGHTS_SIDECAR = "nights.json"
 _OWN_HEADER = b"night,subject,start,duration_s,"
-_OWN_PAGE = b'<meta name="generator" content="eegsleep">'
 
 
 def gather_nights(output: str | Path) -> pd.DataFrame:
@@ -119,7 +119,7 @@ def write_summary(output: str | Path, on_note: Callable[[str], object] | None = 
             glances=glances,
             notes=notes,
             plotly=plotly,
-            conditions=find_opened_conditions(output.resolve().parent),
+            conditions=find_opened_conditions(real_folder(output)),
         ),
         # nights that were made in different ways have no range in common
         USUAL_FILE: render_usual(nights.iloc[:0] if unlike else nights),
@@ -147,7 +147,7 @@ def check_output(output: str | Path) -> None:
     EegSleepError
         If it holds a `nights.csv` or an `index.html` that eegsleep did not make there.
     """
-    for name, own in ((NIGHTS_FILE, _OWN_HEADER), (INDEX_FILE, _OWN_PAGE)):
+    for name, own in ((NIGHTS_FILE, _OWN_HEADER), (INDEX_FILE, OWN_PAGE)):
         path = Path(output) / name
         if path.is_file():
             with path.open("rb") as file:

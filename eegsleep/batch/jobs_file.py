@@ -13,7 +13,7 @@ from eegsleep.errors import EegSleepError, TableError, describe_error
 from eegsleep.file_names import JOBS_FILE
 from eegsleep.night.exchange import restore_folder
 from eegsleep.plain_files import check_plain
-from eegsleep.provenance import hash_bytes, write_file
+from eegsleep.provenance import check_own, hash_bytes, write_file
 from eegsleep.tables import JOBS, encode_sidecar, encode_table, read_table
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def read_rows(output: Path) -> dict[str, dict[str, Any]]:
         with check_plain(path).open("rb") as file:
             head = file.read(len(_OWN_HEADER))
     except FileNotFoundError:
+        check_own({output / f"{JOBS.name}.json": encode_sidecar(JOBS)})
         return {}
     except OSError as error:
         raise EegSleepError(f"{path} cannot be read", found=str(error.strerror)) from error

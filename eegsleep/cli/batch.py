@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.cli.console import hear_steps, print_note, print_result, printable
-from eegsleep.cli.options import ScoringOptions
+from eegsleep.cli.options import ScoringOptions, Whole
 from eegsleep.file_names import JOBS_FILE
 from eegsleep.provenance import check_writable
 
@@ -31,7 +31,7 @@ _LINE_EVERY_S = 30.0
 def batch(
     *sources: Path,
     output: Path | None = None,
-    workers: int | None = None,
+    workers: Whole | None = None,
     memory_limit: str | None = None,
     scheduler: str | None = None,
     tls_ca: Path | None = None,
@@ -84,6 +84,8 @@ def batch(
     options = options or ScoringOptions()
     if output:
         check_writable(output)
+    if bids:
+        check_writable(bids, option="--bids")
     asked = Job(Path(), **options.for_job())
     check_job(asked)
     settings = options.settings()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from eegsleep.cli.options import Whole  # noqa: TC001 - cyclopts reads the annotations
 from eegsleep.errors import EegSleepError, SettingsError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def fetch(
     list_records: Annotated[bool, Parameter(name="--list", negative="")] = False,
     about: Annotated[bool, Parameter(negative="")] = False,
     base_url: Annotated[str | None, Parameter(name=["--base-url", "--mirror"])] = None,
-    streams: int = 4,
+    streams: Whole = 4,
     checksums: Literal["package", "server"] = "package",
 ) -> tuple[list[str], int]:
     """Fetch a public data set from PhysioNet: sleep-edf-sc, sleep-edf-st, hmc, cap, ucddb, slpdb or cinc2018.

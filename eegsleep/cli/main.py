@@ -15,7 +15,7 @@ from eegsleep.cli import batch, fetch, night, reference, simulate, study
 from eegsleep.cli.console import print_note, with_steps
 from eegsleep.cli.interrupts import end_interrupted, signals_raise
 from eegsleep.cli.usage import describe_usage
-from eegsleep.errors import EegSleepError, describe_error
+from eegsleep.errors import EegSleepError, SettingsError, describe_error
 
 app = App(
     name="eegsleep",
@@ -58,6 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
     # messages are printed below; without a handler, logging would print warnings once more
     logging.getLogger("eegsleep").addHandler(logging.NullHandler())
     try:
+        _check_arguments(sys.argv[1:] if arguments is None else arguments)
         with signals_raise():
             sys.exit(app(arguments, exit_on_error=False, print_error=False) or 0)
     except EegSleepError as error:
@@ -80,3 +81,14 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(2)
     except KeyboardInterrupt as error:
         end_interrupted(error)
+
+
+def _check_arguments(arguments: list[str]) -> None:
+    """Refuse an empty argument: it would stand for the folder here, or for a default, without a word."""
+    if "" in arguments:
+        at = arguments.index("")
+        after = f" after {arguments[at - 1]}" if at else ""
+        raise SettingsError(
+            f"an argument{after} is empty",
+            remedy="if it comes from a variable of the shell, that has no value; leave an option out for its default",
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegsleep.cli.console import print_note, print_result, printable, show_steps
-from eegsleep.cli.options import Labels, Names, ScoringOptions, parse_stager, parse_units
+from eegsleep.cli.options import Labels, Names, ScoringOptions, Whole, parse_stager, parse_units
 from eegsleep.errors import SettingsError
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE, SETTINGS_FILE
 from eegsleep.provenance import check_writable
@@ -59,6 +59,9 @@ def score(
         from eegsleep.workflows.score import Job, score_file
 
         check_writable(output)
+        if bids:
+            check_writable(bids, option="--bids")
+        options.check_used(hypnogram, reference)
         stager, other = parse_stager(stages_by)
         job = Job(
             file,
@@ -101,9 +104,10 @@ def calibrate(folder: Path, *, output: Path = Path("calibration.json")) -> None:
     with show_steps() as show_step:
         show_step("reading nights")
         from eegsleep.events.calibrate import calibrate_nights
-        from eegsleep.events.calibration import save_calibration
+        from eegsleep.events.calibration import check_replaced, save_calibration
 
         check_writable(output, is_file=True)
+        check_replaced(output)
         learned = calibrate_nights(folder)
         save_calibration(learned, output)
     limits = ", ".join(f"{label} {value:.3g} µV" for label, value in learned.sigma_amplitude_uv.items())
@@ -305,7 +309,7 @@ def anonymize(
     *,
     keep: Labels = None,
     date: datetime | None = None,
-    shift_days: int | None = None,
+    shift_days: Whole | None = None,
 ) -> None:
     """Write a copy of an EDF or BDF without names, dates and free text; every sample stays as it is.
 

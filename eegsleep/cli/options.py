@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,8 +13,23 @@ from eegsleep.errors import SettingsError
 from eegsleep.file_names import SETTINGS_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cyclopts import Token
+
     from eegsleep.config import Settings
 
+
+def _parse_whole(_: object, tokens: Sequence[Token]) -> int:
+    """Return a whole number; cyclopts alone would round 1.5 without a word."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"{tokens[0].value} is no whole number") from None
+
+
+# A number that is whole.
+Whole = Annotated[int, Parameter(converter=_parse_whole)]
 Labels = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
 
 # One name each time, so that no file behind it is taken for a name.
@@ -94,10 +110,21 @@ class ScoringOptions:
             "settings_file": file.name if (file := self.settings_file()) else "",  # its folder may name a person
         }
 
+    def check_used(self, *hypnograms: Path | None) -> None:
+        """Raise if an option says how to read a hypnogram, and none is given."""
+        asked = {"--coding": self.coding, "--epoch": self.epoch, "--column": self.column}
+        if any(hypnograms) or not (unused := [name for name, value in asked.items() if value is not None]):
+            return
+        raise SettingsError(
+            f"{' and '.join(unused)} would have no effect",
+            found="no hypnogram to be read",
+            remedy="give one with --hypnogram or --reference",
+        )
+
     def settings_file(self) -> Path | None:
         """Return the file of settings: --config, else eegsleep.toml of this folder, else None."""
         own = Path(SETTINGS_FILE)
-        return self.config or (own if own.is_file() else None)
+        return self.config or (own if os.path.lexists(own) else None)
 
     def describe_settings(self) -> list[str]:
         """Return a note where a file of settings is used that the command does not name."""

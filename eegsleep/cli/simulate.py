@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eegsleep.cli.console import print_result, show_steps
-from eegsleep.cli.options import Labels  # noqa: TC001 - cyclopts reads the annotations
+from eegsleep.cli.options import Labels, Whole  # noqa: TC001 - cyclopts reads the annotations
 from eegsleep.errors import SettingsError
 from eegsleep.provenance import check_writable
 
@@ -16,8 +16,8 @@ from eegsleep.provenance import check_writable
 def simulate(
     folder: Path,
     *,
-    nights: int = 1,
-    seed: int = 0,
+    nights: Whole = 1,
+    seed: Whole = 0,
     hours: float = 8.0,
     rate_hz: float = 256.0,
     eeg: Labels = None,

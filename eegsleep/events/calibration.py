@@ -155,8 +155,29 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
     >>> Path("calibration.json").exists()
     True
     """
+    check_replaced(path)
     values = calibration.as_dict()
     write_file(path, encode_json({**values, _CHECKSUM: fingerprint(values)}))
+
+
+def check_replaced(path: Path) -> None:
+    """Raise `SettingsError` if a calibration would overwrite a file that is none.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Where the calibration is to be written.
+    """
+    if not path.exists():
+        return
+    try:
+        read_calibration(path)
+    except SettingsError as error:
+        raise SettingsError(
+            f"{path} is no calibration, and is not overwritten",
+            found=error.found,
+            remedy="give another file with --output, or move this one away",
+        ) from error
 
 
 def check_setup(calibration: Calibration, recording: Recording) -> None:

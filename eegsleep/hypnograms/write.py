@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from eegsleep.errors import EegSleepError, TableError, describe_error
 from eegsleep.hypnograms.objects import as_stages, to_yasa_hypnogram
-from eegsleep.provenance import encode_json, write_file
+from eegsleep.provenance import check_own, encode_json, write_file
 from eegsleep.recording.limits import YEARS, is_plausible_start
 from eegsleep.signals.epochs import EPOCH_S
 from eegsleep.tables import HYPNOGRAM, encode_table
@@ -87,18 +87,21 @@ def write_hypnogram(
     table = as_stages(stages, coding)
     if not len(table):
         raise TableError("the table is no hypnogram", found="no epoch")
-    if start is not None and not is_plausible_start(start):
+    if start is not None and (start.tzinfo or not is_plausible_start(start)):
         raise TableError(
-            "start is no time of a recording", found=start.isoformat(), allowed=f"years {YEARS[0]} to {YEARS[-1]}"
+            "start is no time of a recording",
+            found=start.isoformat(),
+            allowed=f"years {YEARS[0]} to {YEARS[-1]}, without a time zone",
         )
     if kind == "edfbrowser" and path.suffix.lower() == ".xml":
         content = _encode_edfbrowser_xml(table, start)
     else:
-        content = _WRITERS[kind](table, start.replace(microsecond=0, tzinfo=None) if start else None)
+        content = _WRITERS[kind](table, start.replace(microsecond=0) if start else None)
     try:
-        if kind == "bids":
-            write_file(path.with_suffix(".json"), encode_json(_describe_bids()))
-        write_file(path, content)
+        files = {path.with_suffix(".json"): encode_json(_describe_bids())} if kind == "bids" else {}
+        check_own(files)
+        for file, described in {**files, path: content}.items():
+            write_file(file, described)
     except OSError as error:
         raise EegSleepError(f"{path} cannot be written", found=describe_error(error)) from error
     return path

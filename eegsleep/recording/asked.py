@@ -64,7 +64,7 @@ def check_asked(
     _check_labels("invert", invert)
     _check_units(units)
     for name, value in (("eog", eog), ("emg", emg)):
-        if value is not None and not isinstance(value, str):
+        if value is not None and not (isinstance(value, str) and value.strip()):
             raise SettingsError(f"{name} must name one channel", found=repr(value), allowed="a label, or None")
     if device is not None and not isinstance(device, str):
         raise SettingsError("there is no such device", found=repr(device), allowed="the name of a preset, or None")

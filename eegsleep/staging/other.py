@@ -165,7 +165,13 @@ def check_hypnodensity(frame: pd.DataFrame, source: str) -> np.ndarray:
         raise TableError(
             f"{source} has epochs beyond any night", found=f"epoch {epoch.max():g}", allowed=f"0 to {_MAX_EPOCHS - 1}"
         )
-    given = np.isfinite(values).all(axis=1)
+    given = ~np.isnan(values).all(axis=1)
+    if not np.isfinite(values[given]).all():
+        raise TableError(
+            f"{source} has epochs with fewer than five probabilities, or infinite ones",
+            found=f"epoch {int(epoch[given & ~np.isfinite(values).all(axis=1)][0])}",
+            allowed="five probabilities, or an empty cell for each of the five",
+        )
     wrong = given & ((values < -_SUM_TOLERANCE).any(axis=1) | (np.abs(values.sum(axis=1) - 1) > _SUM_TOLERANCE))
     if wrong.any():
         first = int(np.flatnonzero(wrong)[0])

@@ -21,6 +21,7 @@ from eegsleep.file_names import NIGHTS_FOLDER, PROVENANCE_FILE
 from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.plain_files import check_plain
 from eegsleep.provenance import encode_json, hash_bytes, hash_file, package_versions, read_provenance, write_file
+from eegsleep.recording.limits import YEARS
 from eegsleep.study.declared.manifest import read_protocol
 from eegsleep.study.declared.nights_file import FREE_PREFIXES, HARM
 from eegsleep.tables import MARKERS, check_table, encode_sidecar, encode_table
@@ -142,6 +143,10 @@ def _check_names(mapping: Mapping[str, str]) -> None:
             allowed="--map date=COLUMN, or day=COLUMN for an index",
         )
     for name in mapping:
+        if not name.isidentifier():  # it becomes the name of a column
+            raise SettingsError(
+                "this cannot be the name of a column", found=repr(name), allowed="letters, digits and underscore"
+            )
         known = name in (*_PLACES, *_SHARED, HARM) or name.startswith((*FREE_PREFIXES, *_OWN_PREFIXES))
         if not known:
             staged = name in CATALOGUE or re.match(r"(n[123]|rem|light|deep)", name)
@@ -254,9 +259,13 @@ def _code(word: str, study: Study) -> str:
 
 def _parse_date(cell: str) -> date:
     try:
-        return date.fromisoformat(cell[:10])
-    except ValueError as error:
-        raise TableError("this is not a date", found=repr(cell), allowed="YYYY-MM-DD") from error
+        day = date.fromisoformat(cell[:10])
+    except ValueError:
+        day = None
+    if day is None or day.year not in YEARS:
+        allowed = f"YYYY-MM-DD, in the years {YEARS[0]} to {YEARS[-1]}"
+        raise TableError("this is not a date", found=repr(cell), allowed=allowed)
+    return day
 
 
 def _parse_number(cell: str, name: str) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from eegsleep.errors import TableError
-from eegsleep.file_names import REPORT_FILE
+from eegsleep.file_names import PROVENANCE_FILE, REPORT_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,7 +83,7 @@ def agree_scorings(
     ('agreement.html', 1.0)
     """
     from eegsleep.agreement.measure import measure_agreement, save_agreement
-    from eegsleep.agreement.pairs import collect_pairs, find_unpaired, pair_with_notes
+    from eegsleep.agreement.pairs import collect_pairs, find_unpaired, find_unverified, pair_with_notes
     from eegsleep.report.agreement_page import render_agreement
 
     notes: tuple[str, ...] = ()
@@ -92,6 +92,9 @@ def agree_scorings(
         pairs = [pair]
     else:
         pairs = collect_pairs(reference)
+        if unverified := find_unverified(reference, [pair[0] for pair in pairs]):
+            said = f"No {PROVENANCE_FILE} in {', '.join(unverified)}: whether a table was changed cannot be checked."
+            notes = (said,)
     left_out = {} if observed else find_unpaired(reference)
     agreement = measure_agreement(pairs)
     notes += _check_agreement(agreement)

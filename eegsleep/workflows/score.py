@@ -156,6 +156,7 @@ def score_file(
 
     output = output or Path(NIGHTS_FOLDER)
     check_trace(job.trace)
+    check_job(job)
     logger.info("reading the recording")
     if progress:
         progress("reading")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE, SCHEDULE_FILE
+from eegsleep.plain_files import real_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -177,7 +178,7 @@ def plan_study(
     14
     """
     from eegsleep.study.declared.manifest import read_protocol
-    from eegsleep.study.masking.sealed_key import is_near, make_passphrase
+    from eegsleep.study.masking.sealed_key import check_key_place, is_near, make_passphrase
     from eegsleep.study.night_folders import collect_earlier_nights
     from eegsleep.study.planning.plan import draw_plan, measure_spreads
     from eegsleep.study.planning.written_plan import write_plan
@@ -188,12 +189,15 @@ def plan_study(
     if nights:
         logger.info("reading nights")
         spreads = measure_spreads(study, collect_earlier_nights(study, nights))
+    home = real_folder(file)
+    key = Path(key) if key else home.with_name(f"{home.name}-sealed-key.json")
+    is_drawn = not dry_run and study.mechanism.kind != "observational"
+    if is_drawn:
+        check_key_place(key, replace=replace)
     logger.info("simulating studies")
     plan = draw_plan(study, spreads)
-    if dry_run or study.mechanism.kind == "observational":
+    if not is_drawn:
         return PlannedStudy(study, plan, None, None)
-    home = file.resolve().parent
-    key = Path(key) if key else home.with_name(f"{home.name}-sealed-key.json")
     passphrase = passphrase or (make_passphrase() if is_near(key, home) else "")
     hashes = write_plan(study, plan, key, active=active, passphrase=passphrase, replace=replace, anyway=anyway)
     schedule = file.parent / SCHEDULE_FILE

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +48,23 @@ def test_a_coding_asks_nothing_where_there_is_no_hypnogram(scored):
 def test_another_question_is_not_answered_by_the_old_night(scored, changes):
     job, settings, output = scored
     assert not find_fresh([dataclasses.replace(job, **changes)], output, settings)
+
+
+@pytest.mark.parametrize("name", ["provenance.json", "markers.csv"])
+def test_a_night_with_a_pipe_in_place_of_a_file_is_not_fresh(scored, name, tmp_path):
+    job, settings, output = scored
+    shutil.copytree(output, tmp_path / "out")
+    (tmp_path / "out" / "n1" / name).unlink()
+    os.mkfifo(tmp_path / "out" / "n1" / name)
+    assert not find_fresh([job], tmp_path / "out", settings)
+
+
+def test_a_night_whose_provenance_is_of_another_night_is_not_fresh(scored, tmp_path):
+    job, settings, output = scored
+    shutil.copytree(output, tmp_path / "out")
+    path = tmp_path / "out" / "n1" / "provenance.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"id": "../../n1"}))
+    assert not find_fresh([job], tmp_path / "out", settings)
 
 
 def test_other_settings_make_another_night(scored):

@@ -90,11 +90,37 @@ def test_a_score_into_a_folder_where_a_batch_is_at_work_is_refused(nights, tmp_p
         (("score", "one.edf", "--calibration", "/dev/zero"), "calibration"),
         (("score", "one.edf", "--reference", "/dev/zero"), "is no file"),
         (("score", "one.edf", "--events", "/dev/zero"), "is no file"),
+        (("anonymize", "pipe", "copy.edf"), "it is no file"),
+        (("score", ""), "an argument after score is empty"),
+        (("score", "one.edf", "--output", ""), "an argument after --output is empty"),
+        (("batch", "one.edf", "--scheduler", ""), "an argument after --scheduler is empty"),
+        (("batch", "one.edf", "--workers", "1.5"), "1.5 is no whole number"),
+        (("simulate", "nights", "--nights", "1.9"), "1.9 is no whole number"),
+        (("score", "one.edf", "--coding", "aasm"), "--coding would have no effect"),
+        (("score", "one.edf", "--epoch", "20", "--column", "stage"), "--epoch and --column would have no effect"),
+        (("score", "one.edf", "--hypnogram", "none.csv", "--coding", "nope"), "nope"),
+        (("score", "one.edf", "--bids", "one.edf"), "--bids cannot be written"),
+        (("batch", "one.edf", "--bids", "one.edf/below"), "--bids cannot be written"),
+        (("score", "one.edf", "--output", "loop"), "--output cannot be written"),
+        (("score", "one.edf", "--output", "x" * 300), "--output cannot be written"),
+        (("batch", "one.edf", "--bids", "x" * 300), "--bids cannot be written"),
+        (("calibrate", ".", "--output", "one.edf"), "is no calibration, and is not overwritten"),
     ],
 )
 def test_arguments_that_no_file_or_night_can_be_are_one_sentence(arguments, words, tmp_path, write_edf, run_here):
-    write_edf(["C4-M1"], name="one.edf")
+    before = write_edf(["C4-M1"], name="one.edf").read_bytes()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
     done = run_here(*arguments, cwd=tmp_path)
     assert done.returncode == 2
+    assert (tmp_path / "one.edf").read_bytes() == before
     assert words in done.stderr
     assert len(re.findall(r"(?m)^eegsleep: ", done.stderr)) == 1, done.stderr
+
+
+def test_settings_of_the_folder_that_cannot_be_read_are_not_left_out(tmp_path, write_edf, run_here):
+    write_edf(["C4-M1"], name="one.edf")
+    (tmp_path / "eegsleep.toml").symlink_to("gone.toml")
+    done = run_here("score", "one.edf", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "eegsleep.toml cannot be read" in done.stderr

@@ -555,3 +555,14 @@ def test_what_the_compound_is_for_sets_the_endpoints(tmp_path, capsys):
     code, _, aside = run(capsys, "study", "init", tmp_path / "other", "--aim", "bliss")
     assert code == 2
     assert "Allowed: falling-asleep" in aside
+
+
+@pytest.mark.parametrize("key", ["loop", "x" * 300, "a\0b", "study.toml", "study.toml/key.json"])
+def test_a_key_that_cannot_be_written_is_named_before_studies_are_simulated(key, tmp_path, run_here, monkeypatch):
+    monkeypatch.setattr(plan, "draw_plan", None)
+    (tmp_path / "study.toml").write_text(TOML, encoding="utf-8")
+    (tmp_path / "loop").symlink_to("loop")
+    done = run_here("plan", ".", "--active", "B", "--key", key, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "key" in done.stderr.splitlines()[-1]
+    assert (tmp_path / "study.toml").read_text(encoding="utf-8") == TOML

@@ -6,8 +6,12 @@ Scoring itself is left out, because a damaged file is refused before it. A run o
 commands; `pytest -m large` takes all.
 """
 
+import contextlib
+import functools
 import json
+import os
 import shutil
+import signal
 import time
 import warnings
 
@@ -18,6 +22,7 @@ from tests_paths import SAMPLE
 
 from eegsleep.errors import EegSleepError
 from eegsleep.study.masking import registration
+from eegsleep.study.planning import plan
 
 _HUGE = "9" * 400
 
@@ -30,8 +35,14 @@ def _damage(path, kind):
     """Damage a file in place."""
     content = path.read_bytes()
     path.unlink()
-    if kind == "a folder":
-        path.mkdir()
+    in_place = {
+        "a folder": path.mkdir,
+        "a pipe": lambda: os.mkfifo(path),
+        "a device": lambda: path.symlink_to("/dev/zero"),
+        "a link to itself": lambda: path.symlink_to(path),
+    }
+    in_place.get(kind, lambda: None)()
+    lines = content.splitlines(keepends=True)
     made = {
         "empty": b"",
         "noise": bytes((i * i * 31 + 7 * i) % 256 for i in range(3000)),
@@ -48,6 +59,9 @@ def _damage(path, kind):
         "huge numbers": "".join(_HUGE if c.isdigit() else c for c in _as_text(content[:20_000])).encode(),
         "wide": b"," * 100_000 + b"\n" + content,
         "doubled": content + content,
+        "a line gone": b"".join(lines[:3] + lines[4:]),
+        "a line twice": b"".join(lines[:4] + lines[3:]),
+        "turned round": b"".join(lines[:1] + lines[:0:-1]),
     }
     if kind in made:
         path.write_bytes(made[kind])
@@ -57,6 +71,9 @@ KINDS = (
     "missing",
     "empty",
     "a folder",
+    "a pipe",
+    "a device",
+    "a link to itself",
     "noise",
     "half",
     "one byte less",
@@ -71,6 +88,9 @@ KINDS = (
     "huge numbers",
     "wide",
     "doubled",
+    "a line gone",
+    "a line twice",
+    "turned round",
 )
 _SCORE = "score night.edf --output out"
 _PLAN = "plan unplanned --active B --key away/fresh.json"
@@ -139,6 +159,8 @@ _LONG = (
 )
 _BIG_BYTES = 1_000_000
 _SLOW_S = 5.0
+# Of the clock: a command that waits for a pipe takes none of the processor's.
+_STUCK_S = 60
 
 
 def _write_recording(path):
@@ -244,6 +266,9 @@ def world(make_once, side_files, run_here):
 @pytest.fixture(autouse=True)
 def _stop_clock(monkeypatch):
     monkeypatch.setattr(registration, "now", lambda: "2026-01-04T12:00:00+00:00")
+    # with few simulated studies: what is simulated is not looked at
+    monkeypatch.setattr(plan, "draw_plan", functools.partial(plan.draw_plan, n_studies=20))
+    monkeypatch.setattr(plan, "_N_STUDIES_SEARCHED", 20)
 
 
 @pytest.fixture
@@ -288,14 +313,33 @@ def _run(run_here, home, command):
     return done.returncode, done.stdout + done.stderr, tables
 
 
+class _StuckError(BaseException):
+    """A command waits for ever; no handler of errors may take this for one."""
+
+
+@contextlib.contextmanager
+def _time_limit():
+    def stop(*_):
+        raise _StuckError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, _STUCK_S, 1)  # again each second, as one may be lost in a callback
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def _find_fault(run_here, world, home, command, file, kind):
     """Return what is wrong with how a command ends on a damaged file; empty if nothing is."""
     _copy_used(world, home, command, file)
     _damage(home / file, kind)
     began_s = time.process_time()
     try:
-        code, said, tables = _run(run_here, home, command)
-    except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - whatever comes out is a finding
+        with _time_limit():
+            code, said, tables = _run(run_here, home, command)
+    except (Exception, _StuckError, pytest.fail.Exception) as error:  # noqa: BLE001 - whatever comes out is a finding
         return f"{kind}: {type(error).__name__} {error}"[:300]
     if time.process_time() - began_s > _SLOW_S:
         return f"{kind}: slow"

@@ -3,7 +3,7 @@
 # ruff: noqa: DTZ001 - a recording's time is naive and local, as its header has it
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -120,3 +120,8 @@ def test_a_start_in_no_year_of_a_recording_is_refused(tmp_path, name, year):
     with pytest.raises(TableError, match="no time of a recording"):
         write_hypnogram(hypnogram(["W", "N2"]), tmp_path / name, start=datetime(year, 12, 31, 23, 59, 59))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_start_with_a_time_zone_is_refused_and_not_taken_as_local(tmp_path):
+    with pytest.raises(TableError, match="without a time zone"):
+        write_hypnogram(hypnogram(["W"]), tmp_path / "a.edf", start=START.replace(tzinfo=UTC))

@@ -45,6 +45,8 @@ def test_epochs_without_a_row_have_no_probabilities(tmp_path):
         (lambda t: t.assign(epoch=[0, 1, 1, 2]), "each once"),
         (lambda t: t.assign(epoch=t["epoch"] + 0.5), "whole numbers"),
         (lambda t: t.assign(W="much"), "not a number"),
+        (lambda t: t.assign(W=float("inf")), "infinite ones. Found: epoch 0"),
+        (lambda t: t.assign(R=[*t["R"][:3], float("nan")]), "fewer than five probabilities.*epoch 3"),
     ],
 )
 def test_other_tables_are_refused(tmp_path, change, said):

@@ -1,6 +1,7 @@
 """A tracker's or diary's table becomes nights of a study, and is never taken for EEG."""
 
 import json
+import os
 
 import pytest
 
@@ -129,6 +130,8 @@ def test_a_night_without_a_value_is_missing_and_not_zero(home):
         ({"date": "Mood"}, "not a date"),
         ({"date": "Date", "day_mood": "Date"}, "not a number"),
         ({"date": "Date", "mood": "Mood"}, "no such name"),
+        ({"date": "Date", "day_\0": "Mood"}, "cannot be the name of a column"),
+        ({"date": "Date", "day_a,b": "Mood"}, "cannot be the name of a column"),
     ],
 )
 def test_what_cannot_be_read_is_refused(home, mapping, words):
@@ -157,3 +160,18 @@ def test_a_damaged_table_of_nights_is_refused_and_kept(home, content):
     with pytest.raises(TableError, match=r"nights\.csv"):
         add_table(home / "study.toml", home / "table.csv", MAP)
     assert (home / "nights.csv").read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["table.csv", "nights.csv"])
+def test_a_pipe_is_not_waited_for(home, name):
+    (home / name).unlink(missing_ok=True)
+    os.mkfifo(home / name)
+    with pytest.raises(TableError, match=f"{name} cannot be read. Found: it is no file"):
+        add_table(home / "study.toml", home / "table.csv", MAP)
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+def test_a_date_in_no_plausible_year_is_refused(home, day):
+    (home / "table.csv").write_text(f"Date,Mood\n{day},5\n")
+    with pytest.raises(TableError, match="not a date"):
+        add_table(home / "study.toml", home / "table.csv", {"date": "Date", "day_mood": "Mood"})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eegsleep.errors import EegSleepError, describe_error
-from eegsleep.provenance import encode_json, hash_bytes, package_versions, write_file
+from eegsleep.provenance import check_own, encode_json, hash_bytes, package_versions, write_file
 from eegsleep.tables import (
     CHECKS,
     COMPARISON,
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from eegsleep.study.comparison.compare import Comparison
+
+_TRACE_FILE = "comparison_provenance.json"
 
 
 def save_comparison(
@@ -88,9 +90,10 @@ def save_comparison(
     folder = Path(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        check_own({folder / name: content for name, content in files.items()}, mark=folder / _TRACE_FILE)
         for name, content in files.items():
             write_file(folder / name, content)
-        write_file(folder / "comparison_provenance.json", encode_json(trace))
+        write_file(folder / _TRACE_FILE, encode_json(trace))
     except OSError as error:
         raise EegSleepError(f"{folder} cannot be written", found=describe_error(error)) from error
     return folder

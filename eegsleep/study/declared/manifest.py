@@ -199,6 +199,12 @@ def _check_leaks(study: Study, file: str, lines: list[int]) -> None:
 def _check_schedule(study: Study, file: str, lines: list[int]) -> None:
     """Check that the nights are those of the drawn schedule, with the same conditions; dates may differ."""
     schedule = read_table(study.path.parent / study.schedule, SCHEDULE).set_index("night")
+    if not schedule.index.is_unique:
+        raise TableError(
+            f"{study.schedule} has nights twice",
+            found=", ".join(sorted(set(schedule.index[schedule.index.duplicated()]))),
+            remedy="restore the file that `eegsleep plan` wrote",
+        )
     nights = study.nights
     for i, row in enumerate(nights.to_dict("records")):
         planned = schedule["condition"].get(row["night"], "")

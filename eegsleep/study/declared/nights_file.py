@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from eegsleep.errors import TableError, describe_error
 from eegsleep.plain_files import check_plain
+from eegsleep.recording.limits import YEARS
 from eegsleep.tables import STUDY_NIGHTS, check_table
 
 if TYPE_CHECKING:
@@ -168,8 +169,13 @@ def _parse_date(place: Place, cell: str) -> str:
         day = date.fromisoformat(cell)
     except ValueError:
         day = None
-    if day is None or day.isoformat() != cell:
-        raise cell_error(place, "this is not a date", found=repr(cell), allowed="YYYY-MM-DD, the evening of the night")
+    if day is None or day.isoformat() != cell or day.year not in YEARS:
+        raise cell_error(
+            place,
+            "this is not a date",
+            found=repr(cell),
+            allowed=f"YYYY-MM-DD, the evening of the night, in the years {YEARS[0]} to {YEARS[-1]}",
+        )
     return cell
 
 

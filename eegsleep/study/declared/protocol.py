@@ -347,11 +347,14 @@ def _check_protocol(study: Study) -> None:
 
 def _check_texts(study: Study, file: str) -> None:
     for name, texts in (
+        ("study.conditions", study.conditions),
         ("endpoints.primary", study.primary),
         ("endpoints.families", study.families),
         ("exclusion.rules", study.exclusion_rules),
         ("plan.subjects", study.planned.subjects),
     ):
+        if any(not text.isprintable() for text in texts):
+            raise SettingsError(f"{file}, {name} has a control character", found=repr(list(texts)))
         if "" in texts or len(set(texts)) < len(texts):
             raise SettingsError(f"{file}, {name} has an empty text or one twice", found=repr(list(texts)))
 

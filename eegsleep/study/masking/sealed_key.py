@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from eegsleep.errors import SettingsError, describe_error
 from eegsleep.json_files import find_misfit, parse_json, read_json
-from eegsleep.provenance import encode_json, write_file
+from eegsleep.plain_files import real_folder
+from eegsleep.provenance import check_writable, encode_json, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +34,7 @@ def make_passphrase() -> str:
 
 def is_near(path: str | Path, folder: Path) -> bool:
     """Return whether a file lies in the folder of the study or beside it, where its sleeper comes upon it."""
-    home = folder.resolve()
-    place = Path(path).resolve().parent
+    home, place = real_folder(folder / "study"), real_folder(Path(path))
     return place in {home, home.parent} or home in place.parents
 
 
@@ -66,17 +67,35 @@ def seal_key(conditions: tuple[str, ...], path: str | Path, *, active: str = "",
         If the file is there already, or `active` is not one of the codes, or is given in a study of two doses.
     """
     path = Path(path)
-    if path.exists():
-        raise SettingsError(
-            f"the key file {path.name} is there already",
-            remedy="a study has one key; move the file away to begin another",
-        )
+    check_key_place(path)
     codes = _draw_roles(conditions, active)
     salt = secrets.token_hex(32)
     path.parent.mkdir(parents=True, exist_ok=True)
     content: dict[str, object] = {"codes": codes, "salt": salt}
     write_file(path, encode_json(_encrypt(content, passphrase) if passphrase else content))
     return hash_key(codes, salt)
+
+
+def check_key_place(path: Path, *, replace: bool = False) -> None:
+    """Check that a key can be written there; best called before the work.
+
+    Parameters
+    ----------
+    path : Path
+    replace : bool
+        Whether a key that is there is to be replaced.
+
+    Raises
+    ------
+    SettingsError
+        If something is there already, or cannot be written.
+    """
+    if os.path.lexists(path) and not replace:
+        raise SettingsError(
+            f"the key file {path.name} is there already",
+            remedy="a study has one key; move the file away to begin another",
+        )
+    check_writable(path.parent if os.path.lexists(path) else path, option="--key")
 
 
 def check_active(conditions: tuple[str, ...], active: str) -> None:

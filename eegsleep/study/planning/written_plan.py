@@ -188,6 +188,8 @@ def _read_comments(path: Path) -> tuple[bytes, list[str], bool]:
     comments = [line for line in lines if line.startswith("#")]
     rows = [line for line in lines if not line.startswith("#")]
     header = rows[0].split(",") if rows else []
+    if rows and not {"subject", "night", "date"} <= set(re.split("[,;\t]", rows[0])):
+        raise TableError(f"{path.name} is no table of nights, and is not overwritten", found=rows[0][:100])
     free = [name for name in header if name == HARM or name.startswith(FREE_PREFIXES)]
     return "".join(f"{line}\n" for line in comments).encode(), free, len(rows) > 1
 

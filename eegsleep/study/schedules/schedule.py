@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from eegsleep.errors import SettingsError
+from eegsleep.recording.limits import YEARS
 from eegsleep.study.schedules.mechanisms import (
     SUBJECT_KINDS,
     WEEKEND_KINDS,
@@ -60,6 +61,10 @@ def plan_nights(
         first = date.fromisoformat(start)
     except ValueError as error:
         raise SettingsError("the start of the study is not a date", found=start, allowed="YYYY-MM-DD") from error
+    if first.year not in YEARS:
+        raise SettingsError(
+            "the start of the study is no plausible date", found=start, allowed=f"years {YEARS[0]} to {YEARS[-1]}"
+        )
     free = mechanism.wash_out_nights
     rows = []
     for subject in subjects:

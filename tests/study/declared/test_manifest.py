@@ -188,6 +188,17 @@ def test_a_schedule_that_was_drawn_must_be_the_one_that_is_there(folder):
     folder.rows[2]["condition"], folder.rows[3]["condition"] = codes[3], codes[2]
     with pytest.raises(TableError, match=r"row 4, column condition: schedule\.csv has another condition"):
         folder.read()
+    lines = (folder.folder / "schedule.csv").read_bytes().splitlines(keepends=True)
+    (folder.folder / "schedule.csv").write_bytes(b"".join([*lines, lines[5]]))
+    with pytest.raises(TableError, match=r"schedule\.csv has nights twice\. Found: S01-005"):
+        folder.read()
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1884-12-31", "2085-01-01", "9999-12-31"])
+def test_a_night_in_no_plausible_year_is_refused(folder, day):
+    folder.rows[2]["date"] = day
+    with pytest.raises(TableError, match="row 4, column date: this is not a date"):
+        folder.read()
 
 
 def folder_mechanism(folder):
@@ -206,6 +217,7 @@ def folder_mechanism(folder):
         ('mechanism = "pairs"', 'mechanism = "coin"', "allocation mechanism. Found: coin"),
         ('"pairs"', '"phases"\nmin_phase = 0', "min_phase is out of range"),
         ('["A", "B"]', '["A"]', "two conditions"),
+        ('["A", "B"]', '["A\\u0000", "B"]', "study.conditions has a control character"),
         ("tst_min||", "tst||", "Found: tst||"),
         ("|NREM|", "|N4|", "has an unknown endpoint"),
         (', "tst_min||"]', ', "tst_min||", "n3_min||", "rem_min||"]', "one to three"),

@@ -173,6 +173,12 @@ def test_wash_out_nights_space_the_schedule_and_are_asked_of_it():
     assert find_violation(mechanism, close).column == "date"
 
 
+@pytest.mark.parametrize("start", ["9999-12-31", "0001-01-01", "2026-02-30"])
+def test_a_study_begins_in_a_plausible_year(start):
+    with pytest.raises(SettingsError, match="the start of the study is"):
+        draw_schedule(Mechanism("pairs"), 12, 1, start=start)
+
+
 def test_an_observational_study_has_nothing_to_redraw():
     with pytest.raises(SettingsError, match="no p-value"):
         redraw(Mechanism("observational"), plan_nights(Mechanism("pairs"), 4), 10, 1)
