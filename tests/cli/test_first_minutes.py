@@ -33,7 +33,7 @@ def home(tmp_path, write_edf):
         ("score one.edf --hypnogram nofile", "no such file or folder. Check the path"),
         ("score one.edf --config nofile", "no such file or folder. Check the path"),
         ("score one.edf --events nofile", "no such file or folder"),
-        ("score one.edf --calibration nofile", "no such file or folder"),
+        ("score one.edf --calibration nofile", "there is no such calibration"),
         ("score one.edf --stages-by x=nofile", "no such file or folder. Check the path"),
         ("score", "`eegsleep score` needs FILE"),
         ("score one.edf --lights-off 23.15", "Did you mean 23:15?"),
