@@ -239,12 +239,14 @@ def check_workers(client: Client, output: Path) -> None:
     ------
     EegSleepError
         If there is no worker, or one of them cannot be used.
+    OSError
+        If the connection is lost meanwhile.
     """
     if not count_workers(client):
         logger.info("waiting for a worker of the scheduler, for at most %g minutes", WAIT_S / 60)
     try:
         within(WAIT_S + _ANSWER_S, lambda: client.wait_for_workers(1, timeout=WAIT_S))
-    except OSError as error:
+    except TimeoutError as error:
         raise EegSleepError(
             "the scheduler has no worker",
             found=f"none in {WAIT_S:g} s",

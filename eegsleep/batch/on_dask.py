@@ -60,8 +60,8 @@ def work_on_dask(
     from distributed import CancelledError
 
     with open_client(resources) as client:
-        check_workers(client, order.output)
         try:
+            check_workers(client, order.output)
             yield from take_turns(left, Cluster(client, (settings, order, work)))
         except (OSError, CancelledError) as error:
             raise _lost("the connection to the scheduler was lost") from error

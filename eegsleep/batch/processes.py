@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context, parent_process, resource_tracker
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eegsleep.batch.resources import share_machine
@@ -192,6 +192,9 @@ def start_worker() -> Worker:
         If the system starts no more processes.
     """
     context = get_context("spawn")  # a fork of a process that has threads may hang
+    if hasattr(signal, "pthread_sigmask"):
+        # Python's own helper of the first process; as it starts, it would let signals through that are held below
+        resource_tracker.ensure_running()
     ours, theirs = context.Pipe()
     process = context.Process(target=serve, args=(theirs,), name="eegsleep worker", daemon=True)
     try:

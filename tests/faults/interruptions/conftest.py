@@ -18,11 +18,11 @@ from cli.test_study import TOML, fill_nights, make_nights
 
 
 def read_tables(folder):
-    """Return every table of a folder but the account of a batch, which holds times."""
+    """Return every table of a folder that is not hidden, but the account of a batch, which holds times."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*.csv"))
-        if path.name != "jobs.csv"
+        if path.name != "jobs.csv" and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     }
 
 

@@ -34,6 +34,13 @@ def run_undisturbed(words):
     return said
 
 
+def wait_until_begun(running, out):
+    """Wait until a worker has begun a night."""
+    while not list(out.rglob(".jobs/*.log")):
+        assert running.poll() is None, running.stderr.read()
+        time.sleep(0.02)
+
+
 def check_whole(folder, sound):
     """Check that each table which is there is that of an undisturbed run."""
     found = read_tables(folder)
@@ -50,7 +57,9 @@ def test_a_scheduler_that_is_killed_can_be_replaced(share, place, local, schedul
     out = tmp_path / "of batch"
     out.mkdir()
     with start(use(out, file)) as running:
-        time.sleep(share * lasts_s)
+        if share > 0.5:
+            wait_until_begun(running, out)
+        time.sleep((share if share < 0.5 else share - 0.5) * lasts_s)
         process.kill()
         process.wait()
         killed_s = time.monotonic()
@@ -80,9 +89,7 @@ def test_a_worker_of_a_scheduler_that_is_killed_costs_nothing(share, local, sche
     out = tmp_path / "of batch"
     out.mkdir()
     with start(use(out, file)) as running:
-        while not list(out.rglob(".jobs/*.log")):  # one that dies while it starts is not replaced by Dask
-            assert running.poll() is None, running.stderr.read()
-            time.sleep(0.02)
+        wait_until_begun(running, out)  # a worker that dies while it starts is not replaced by Dask
         # the command itself has no processes of this kind
         below = _list_below(os.getpid())
         every = [each for each in psutil.process_iter(["pid", "cmdline"]) if each.pid in below]
