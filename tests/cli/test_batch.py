@@ -162,7 +162,7 @@ MOMENTS = [
     )
     for command in ("batch", "score")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for after_s in (0.15, 0.5, 1.0, 1.5, 2.0)
+    for after_s in (0.15, 0.3, 0.5, 0.75, 1.0)
 ]
 
 
