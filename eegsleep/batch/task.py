@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from eegsleep.batch.jobs_file import JOBS_FOLDER
 from eegsleep.errors import EegSleepError
+from eegsleep.freed_memory import ask_glibc, keep_freed_memory
 from eegsleep.provenance import package_versions
 
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 TIME_LIMIT, CRASHED, KILLED, FULL = "TimeLimitError", "NativeCrashError", "WorkerKilledError", "DiskFullError"
 # A process that a killed run left running ends within seconds.
 ORPHAN_S = 120.0
-# Options of glibc's mallopt, at the largest values of its own adaptation: freed arrays stay with the process and are
-# used again. Dask sets MALLOC_TRIM_THRESHOLD_ to give them back at once; a night then takes 1.5 times as long.
-_MALLOPT = {-3: 32 * 1024 * 1024, -1: 64 * 1024 * 1024}  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 # The timer and the log belong to the process, so a worker with several threads takes one night at a time.
 _ONE_AT_A_TIME = threading.Lock()
@@ -85,8 +83,7 @@ def attempt(job: Job, settings: Settings, order: Order, work: Work) -> dict[str,
     # warnings are stored with the night; a worker prints nothing
     if not (logger := logging.getLogger("eegsleep")).handlers:
         logger.addHandler(logging.NullHandler())
-    for option, n_bytes in _MALLOPT.items():
-        _ask_glibc("mallopt", option, n_bytes)
+    keep_freed_memory()
     with _ONE_AT_A_TIME:
         earlier = read_death(order, job.night)
         if earlier.attempts > 1 or earlier.kind == TIME_LIMIT:
@@ -216,13 +213,5 @@ def _free_memory() -> float:
     import psutil
 
     gc.collect()
-    _ask_glibc("malloc_trim", 0)
+    ask_glibc("malloc_trim", 0)
     return psutil.Process().memory_info().rss / 1e6
-
-
-def _ask_glibc(name: str, *arguments: int) -> None:
-    """Call a memory function of glibc; with another C library, do nothing."""
-    import ctypes
-
-    with suppress(OSError, AttributeError):
-        getattr(ctypes.CDLL("libc.so.6"), name)(*arguments)

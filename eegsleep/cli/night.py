@@ -55,6 +55,7 @@ def score(
     with show_steps(in_lines=True) as show_step:
         show_step("loading libraries")
         from eegsleep.batch.jobs_file import lock_night
+        from eegsleep.freed_memory import keep_freed_memory
         from eegsleep.recording.recording import make_id
         from eegsleep.workflows.score import Job, score_file
 
@@ -74,6 +75,7 @@ def score(
             **options.for_job(),
         )
         with lock_night(output, make_id(file)):
+            keep_freed_memory()
             night, folder = score_file(job, options.settings(), output)
     print_note(f"{night.verdict.verdict.capitalize()}: {' '.join(night.verdict.reasons)}")
     if night.verdict.verdict == "reject":
