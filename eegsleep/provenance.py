@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -345,8 +346,11 @@ def open_whole(path: Path) -> Iterator[BufferedWriter]:
 
 
 def _name_temporary(path: Path) -> Path:
-    """Return this process's temporary name of a file; remove those of processes that are gone."""
-    first, last = f".{path.name}.", ".tmp"
+    """Return this process's temporary name of a file; remove those of processes that are gone.
+
+    The name tells the machine, too: on a shared file system another one may be writing the same file just now.
+    """
+    first, last = f".{path.name}.{hash_bytes(platform.node().encode())[:8]}.", ".tmp"
     with suppress(OSError):  # a folder that may be written, but not listed
         for left in path.parent.iterdir():
             if (
