@@ -13,7 +13,7 @@ from pathlib import Path
 
 from night_against_plain_yasa import PLAIN, measure
 
-# A third above what was measured when they were set: .29 to .35 in ten runs.
+# A third above what was measured when they were set: .27 to .35 in eight runs.
 MOST_CPU = 0.42
 MOST_PEAK = 0.55
 
