@@ -28,15 +28,6 @@ def check_plain(path: Path) -> Path:
     return path
 
 
-def real_folder(path: Path) -> Path:
-    """Return the folder in which a file lies once links are followed; one that leads to itself is not.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    Path
-    """
-    return Path(os.path.realpath(path)).parent  # `Path.resolve` raises RuntimeError for a link to itself
+def real_path(path: Path) -> Path:
+    """Return where a path leads once its links are followed; `Path.resolve` fails on a link to itself."""
+    return Path(os.path.realpath(path))

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from eegsleep.plain_files import check_plain, real_folder
+from eegsleep.plain_files import check_plain, real_path
 
 
 def test_a_file_and_none_may_be_opened(tmp_path):
@@ -26,5 +26,5 @@ def test_a_link_is_followed_to_its_folder_and_one_to_itself_is_not(tmp_path):
     (tmp_path / "there" / "file").touch()
     (tmp_path / "link").symlink_to(tmp_path / "there" / "file")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    assert real_folder(tmp_path / "link") == tmp_path / "there"
-    assert real_folder(tmp_path / "loop") == tmp_path
+    assert real_path(tmp_path / "link").parent == tmp_path / "there"
+    assert real_path(tmp_path / "loop").parent == tmp_path

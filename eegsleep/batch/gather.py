@@ -11,7 +11,7 @@ from eegsleep.errors import EegSleepError, describe_error
 from eegsleep.file_names import INDEX_FILE, NIGHTS_FILE, PROVENANCE_FILE, USUAL_FILE
 from eegsleep.markers.catalogue import CATALOGUE
 from eegsleep.markers.wide import order_columns
-from eegsleep.plain_files import real_folder
+from eegsleep.plain_files import real_path
 from eegsleep.provenance import OWN_PAGE, write_file
 from eegsleep.report.compose import share_plotly
 from eegsleep.report.index_page import render_index
@@ -119,7 +119,7 @@ def write_summary(output: str | Path, on_note: Callable[[str], object] | None = 
             glances=glances,
             notes=notes,
             plotly=plotly,
-            conditions=find_opened_conditions(real_folder(output)),
+            conditions=find_opened_conditions(real_path(output).parent),
         ),
         # nights that were made in different ways have no range in common
         USUAL_FILE: render_usual(nights.iloc[:0] if unlike else nights),

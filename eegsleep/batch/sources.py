@@ -12,7 +12,7 @@ from eegsleep.batch.bids import find_bids_jobs, is_bids
 from eegsleep.datasets.registry import DATASETS
 from eegsleep.errors import SettingsError, TableError
 from eegsleep.file_names import NIGHTS_FILE, NIGHTS_FOLDER, PROVENANCE_FILE, STUDY_FILE
-from eegsleep.plain_files import check_plain, real_folder
+from eegsleep.plain_files import check_plain, real_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -130,7 +130,7 @@ def jobs_of_study(file: Path, asked: Job) -> list[Job]:
     from eegsleep.study.declared.manifest import read_study
 
     nights = read_study(file, check_files=False).nights
-    home = real_folder(file)
+    home = real_path(file).parent
     jobs = []
     for row in nights[(nights["file"] != "") & ~nights["excluded"]].to_dict("records"):
         device = row["device"].strip().casefold().replace("_", "-")

@@ -70,8 +70,9 @@ class NightTransform:
         band = np.zeros(self.n_fast, dtype=np.complex64)
         inside = band[: stop - first]
         inside[:] = self._spectrum[first:stop]
-        n_flank = min(int(2 * FLANK_HZ * bins_per_hz), inside.size // 2)
-        for bins in (np.arange(n_flank), np.arange(n_flank, inside.size)[-n_flank:]):
+        n_flank, half = int(2 * FLANK_HZ * bins_per_hz), inside.size // 2
+        # only the flanks are weighted; those of a narrow band meet in its middle
+        for bins in (np.arange(min(n_flank, half)), np.arange(max(inside.size - n_flank, half), inside.size)):
             frequency_hz = (first + bins) / bins_per_hz
             rise = np.clip((frequency_hz - band_hz[0]) / FLANK_HZ + 0.5, 0, 1)
             fall = np.clip((band_hz[1] - frequency_hz) / FLANK_HZ + 0.5, 0, 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eegsleep.file_names import NIGHTS_FOLDER, REPORT_FILE, SCHEDULE_FILE
-from eegsleep.plain_files import real_folder
+from eegsleep.plain_files import real_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -189,7 +189,7 @@ def plan_study(
     if nights:
         logger.info("reading nights")
         spreads = measure_spreads(study, collect_earlier_nights(study, nights))
-    home = real_folder(file)
+    home = real_path(file).parent
     key = Path(key) if key else home.with_name(f"{home.name}-sealed-key.json")
     is_drawn = not dry_run and study.mechanism.kind != "observational"
     if is_drawn:

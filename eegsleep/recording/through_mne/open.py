@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.plain_files import real_folder
+from eegsleep.plain_files import real_path
 from eegsleep.recording.channels.labels import unique_labels
 from eegsleep.recording.faults import Fault, clean_text
 from eegsleep.recording.limits import MAX_DURATION_S, is_plausible_start
@@ -212,11 +212,11 @@ def _named_files(path: Path, header: str) -> list[Path]:
 
 def _check_beside(path: Path, other: Path, written: str) -> None:
     """Raise if a file that the recording names is not in the same folder; links are followed."""
-    folder = real_folder(path.parent / "x")
+    folder = real_path(path.parent)
     if _is_among(other, [path]):
         return
     is_path = re.search(r"[\\/:]|[^\x20-\U0010ffff]", written.removeprefix("./").removeprefix(".\\"))
-    if is_path or real_folder(other) != folder or (other.exists() and not other.is_file()):
+    if is_path or real_path(other).parent != folder or (other.exists() and not other.is_file()):
         raise RecordingError(
             f"{path.name} cannot be read: it names a file that is not beside it",
             found=clean_text(written),

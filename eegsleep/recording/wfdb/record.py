@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from eegsleep.errors import RecordingError
-from eegsleep.plain_files import real_folder
+from eegsleep.plain_files import real_path
 from eegsleep.recording.faults import Fault, clean_text
 from eegsleep.recording.limits import MAX_DURATION_S
 from eegsleep.recording.source import Source, SourceChannel
@@ -113,7 +113,7 @@ def _find_files(path: Path, header: WfdbHeader) -> dict[str, Path]:
     files = {}
     for name in dict.fromkeys(signal.file for signal in header.signals):
         file = path.parent / name
-        if not _BESIDE.fullmatch(name) or real_folder(file) != real_folder(path.parent / "x"):
+        if not _BESIDE.fullmatch(name) or real_path(file).parent != real_path(path.parent):
             raise RecordingError(
                 f"{path.name} cannot be read: it names a file that is not beside it",
                 found=clean_text(name),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from eegsleep.errors import SettingsError, describe_error
 from eegsleep.json_files import find_misfit, parse_json, read_json
-from eegsleep.plain_files import real_folder
+from eegsleep.plain_files import real_path
 from eegsleep.provenance import check_writable, encode_json, write_file
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def make_passphrase() -> str:
 
 def is_near(path: str | Path, folder: Path) -> bool:
     """Return whether a file lies in the folder of the study or beside it, where its sleeper comes upon it."""
-    home, place = real_folder(folder / "study"), real_folder(Path(path))
+    home, place = real_path(folder), real_path(Path(path)).parent
     return place in {home, home.parent} or home in place.parents
 
 
